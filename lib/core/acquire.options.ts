@@ -1,0 +1,68 @@
+/** The options of one acquisition, as users write them and as the core works with them. */
+import type { Duration } from './duration.js';
+
+export interface AcquireOptions {
+  /**
+   * How long the lease runs without a renewal: after a crash the key is busy for up to this long. At least 50 ms.
+   * @default '30s'
+   */
+  ttl?: Duration;
+  /**
+   * How long to wait for other holders. 0 answers at once.
+   * @default '10s'
+   */
+  wait?: Duration;
+  /**
+   * Renew the lease, at a third of its ttl, until the release. `false`: the hold ends at its ttl.
+   * @default true
+   */
+  renew?: boolean;
+  /** End the hold (as lost) after this long, renewed or not. @default none */
+  maxHold?: Duration;
+  /**
+   * Keep others out for at least this long from the acquisition, even if released before: a short job that must not
+   * run twice within it. Release never waits for it.
+   * @default 0
+   */
+  minHold?: Duration;
+  /** Ends the wait (not the hold) with a LockAbortedError. */
+  signal?: AbortSignal;
+}
+
+export interface UsingOptions extends AcquireOptions {
+  /**
+   * When the lock was lost during the work: `'throw'` a LockLostError once the work has settled, or `'warn'` in the
+   * log and return the work's own result.
+   * @default 'throw'
+   */
+  onLost?: 'throw' | 'warn';
+}
+
+/** The options a module sets for all its locks. */
+export interface LockDefaults {
+  /** @see AcquireOptions.ttl */
+  ttl?: Duration;
+  /** @see AcquireOptions.wait */
+  wait?: Duration;
+  /** @see AcquireOptions.renew */
+  renew?: boolean;
+  /** @see AcquireOptions.maxHold */
+  maxHold?: Duration;
+  /** @see UsingOptions.onLost */
+  onLost?: 'throw' | 'warn';
+}
+
+/** Acquire options, resolved: everything in milliseconds. */
+export interface ResolvedAcquire {
+  readonly ttl: number;
+  readonly wait: number;
+  readonly renew: boolean;
+  /** `Infinity` for none. */
+  readonly maxHold: number;
+  readonly minHold: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface ResolvedUsing extends ResolvedAcquire {
+  readonly onLost: 'throw' | 'warn';
+}

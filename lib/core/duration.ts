@@ -1,0 +1,21 @@
+/** Durations as users write them: milliseconds, or a string such as `'30s'`. */
+import ms from 'ms';
+
+type Unit = 'ms' | 's' | 'sec' | 'second' | 'seconds' | 'm' | 'min' | 'minute' | 'minutes' | 'h' | 'hour' | 'hours';
+
+/** Milliseconds, or a number with a unit: `'250ms'`, `'30s'`, `'5 minutes'`, `'1h'`. */
+export type Duration = number | `${number}${Unit}` | `${number} ${Unit}`;
+
+/** What a duration must be, for messages. */
+export const DURATION_HINT = `milliseconds, or a string such as '250ms', '30s' or '5m'`;
+
+/** The longest a timer can be set for. */
+export const MAX_DURATION = 2_147_483_647;
+
+/** Its milliseconds, or undefined where it is none (negative, not finite, without a unit, too long for a timer). */
+export function parseDuration(value: unknown): number | undefined {
+  const parsed = typeof value === 'string' && /[a-z]$/i.test(value) ? ms(value as ms.StringValue) : value;
+  if (typeof parsed !== 'number' || !Number.isFinite(parsed)) return undefined;
+  if (parsed < 0 || parsed > MAX_DURATION) return undefined;
+  return parsed;
+}

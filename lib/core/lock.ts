@@ -1,0 +1,46 @@
+/** What a caller holds: the public face of one or several keys taken together. */
+import type { Duration } from './duration.js';
+
+/**
+ * A held lock. Ends by `release()`, by `await using`, or by being lost.
+ *
+ * A lease is a promise about time: a process that is paused past it wakes up without the lock. Compare
+ * {@link Lock.fence} where the protected resource must never be corrupted.
+ */
+export interface Lock extends AsyncDisposable {
+  /** The keys, sorted, each once. */
+  readonly keys: readonly string[];
+  /** The owner's token as it stands in the store (several keys: joined by a space). Not enumerable: it is a secret. */
+  readonly token: string;
+  /**
+   * The fencing token: strictly greater than that of every earlier holder of any of the keys. A safe integer.
+   * @throws LockStoreError when the keys lie in several slots of a Cluster, which count apart: use {@link fences}.
+   */
+  readonly fence: number;
+  /** The fencing token of each key. */
+  readonly fences: ReadonlyMap<string, number>;
+  /** Is it held now? Computed from the clocks when read, without asking the store. */
+  readonly held: boolean;
+  /** How long the lease still runs, in milliseconds; 0 once it is lost or released. */
+  readonly remaining: number;
+  /** When the lease would end on this machine's wall clock. To look at, not to decide by. */
+  readonly expiresAt: Date;
+  /** Aborts, with a LockLostError as its reason, when the lock is lost. Not on release. */
+  readonly signal: AbortSignal;
+  /**
+   * @throws LockLostError when it was lost.
+   * @throws LockNotHeldError after its release.
+   */
+  assertHeld(): void;
+  /**
+   * Makes the remaining time at least `ttl` (default: the lock's own ttl); never shortens it.
+   * @throws LockLostError when the store no longer holds it for us.
+   * @throws LockStoreError when the store failed or did not answer.
+   */
+  extend(ttl?: Duration): Promise<void>;
+  /**
+   * Gives the lock back. Idempotent; never rejects.
+   * @returns whether it was still ours, as far as the store could tell.
+   */
+  release(): Promise<boolean>;
+}

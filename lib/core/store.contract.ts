@@ -1,0 +1,153 @@
+/** The contract between the core and a store: what a key's state machine must do, in three verbs and a wake-up. */
+
+/**
+ * A place where locks live. It opens one session for each party (a module in a process); everything a party does
+ * goes through its session. `publicContract` of `nestjs-locked/testing` checks an implementation.
+ */
+export interface LockStore {
+  /**
+   * Opens a session. Connects in the background and never throws because the store is down.
+   * @param party a name no other session uses: letters, digits, `-` and `_`. Tokens carry it (see {@link partyOf}).
+   */
+  open(party: string, listener: StoreListener): StoreSession;
+  /** Ends everything the store itself opened. Idempotent; never rejects. */
+  close(): Promise<void>;
+}
+
+/** What a store tells the party by itself. Never called synchronously from within a verb. */
+export interface StoreListener {
+  /** The key was handed to `token`, for {@link OFFER_MS} from the moment of the grant: confirm it by `renew`. */
+  offered(token: string, fence: number): void;
+  /** Grants can reach the party again after an interruption: whoever waits must look. */
+  awake(): void;
+  /** The store answers again after it failed: whoever holds should renew now. */
+  recovered(): void;
+}
+
+/** One party's connection to a store. All verbs are bounded in time and idempotent by token. */
+export interface StoreSession {
+  /**
+   * Can an ask wait in the store's queue? Where not (`false`), asks of mode `queue` are answered `busy`, and the
+   * caller tries again by itself.
+   */
+  readonly queues: boolean;
+
+  /**
+   * Gives up a token and asks with another, in one atomic step; either alone will do. Giving up hands the key to the
+   * first live ask of the queue (by `offered`), or frees it.
+   *
+   * @throws LockStoreError when the store failed or did not answer in time. Both tokens are dead then: the store gives
+   * them up by itself, and keeps an ask that is still under way from taking effect later. The caller goes on with a
+   * new token.
+   */
+  turn(request: TurnRequest): Promise<TurnReply>;
+
+  /**
+   * Makes the remaining time of a lease at least `ttl`, confirms an offer, and draws further fences.
+   * @throws LockStoreError when the store failed or did not answer in time: the lease stands as it stood, or was renewed.
+   */
+  renew(request: RenewRequest): Promise<RenewReply>;
+
+  /**
+   * Resolves once grants can reach the party. To be awaited before an ask of mode `queue`.
+   * @throws LockStoreError when they cannot (no right to subscribe, the store is down).
+   */
+  listen(): Promise<void>;
+
+  /** Ends the session's own resources. Tokens are not given up. Idempotent; never rejects. */
+  close(): Promise<void>;
+}
+
+export interface TurnRequest {
+  readonly key: string;
+  readonly giveUp?: GiveUp;
+  readonly ask?: Ask;
+}
+
+export interface GiveUp {
+  readonly token: string;
+  /**
+   * Keep the key busy for at most this long from now, in ms, then let it expire (a minimum hold). The queue is not
+   * served by this step: give up again, without it, when that time is over.
+   */
+  readonly keepFor?: number;
+}
+
+export interface Ask {
+  /** Never used before, made by {@link TokenMint}; the same token repeated is the same ask. */
+  readonly token: string;
+  /** The lease's length in ms, if it is granted at once. */
+  readonly ttl: number;
+  /** How many consecutive fences to draw, if it is granted at once (≥ 1). */
+  readonly sections: number;
+  /**
+   * - `once`: take the key if it is free and nobody queues; leave no trace otherwise.
+   * - `queue`: wait in the queue if it is not free. With `place`, at that place.
+   * - `look`: the token was answered `queued` before: is it granted, still queued, or gone? Never enters anew.
+   */
+  readonly mode: 'once' | 'queue' | 'look';
+  /** The place of an earlier ask of the same party that went lost, as its `queued` reply gave it. */
+  readonly place?: number;
+}
+
+export interface TurnReply {
+  /** Was the given-up token the owner? `false` without a `giveUp`. */
+  readonly released: boolean;
+  /** Present exactly if there was an ask. */
+  readonly answer?: Answer;
+}
+
+export type Answer = Granted | Queued | Busy | Gone;
+
+/** The key is ours for at least the ttl that was asked for. An ask repeated by its owner is granted anew, with new fences. */
+export interface Granted {
+  readonly state: 'granted';
+  /** The first of the consecutive fences; `drawn` of them are ours. */
+  readonly fence: number;
+  readonly drawn: number;
+}
+
+export interface Queued extends Holder {
+  readonly state: 'queued';
+  /** To take the place back with, should it go lost. */
+  readonly place: number;
+  /** How many asks wait for the key, this one included. */
+  readonly length: number;
+  /** Is this one the first? */
+  readonly first: boolean;
+}
+
+export interface Busy extends Holder {
+  readonly state: 'busy';
+}
+
+/** The store does not know the token: it was skipped, expired or flushed. Ask anew, with another token. */
+export interface Gone {
+  readonly state: 'gone';
+}
+
+export interface Holder {
+  /** How long the holder's lease still runs, in ms; `Infinity` without an expiry; 0 when the key is only queued for. */
+  readonly remaining: number;
+  /** The holder's token; empty when the key is only queued for. */
+  readonly holder: string;
+}
+
+export interface RenewRequest {
+  readonly key: string;
+  readonly token: string;
+  /** In ms. */
+  readonly ttl: number;
+  /** How many further consecutive fences to draw; 0 for none. */
+  readonly sections: number;
+}
+
+export interface RenewReply {
+  /** `false`: somebody else has the key, or nobody. */
+  readonly held: boolean;
+  /** The first of the fences that were drawn; 0 for none. */
+  readonly fence: number;
+}
+
+/** How long an offer keeps the key for a waiter that has not confirmed it yet, in ms. */
+export const OFFER_MS = 1000;

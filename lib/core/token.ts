@@ -1,0 +1,37 @@
+/** Owner tokens: who holds, from which party, and a number that makes each of them unique for ever. */
+import { randomBytes } from 'node:crypto';
+
+/** Every token of ours begins so; a key's value that does not is a foreign client's. */
+export const TOKEN_MARK = 'nl1:';
+
+const SHAPE = /^nl1:([A-Za-z0-9_-]+):([0-9a-z]+):(.*)$/s;
+
+/** A new party name: 96 random bits. */
+export function newParty(): string {
+  return randomBytes(12).toString('base64url');
+}
+
+/** Makes the tokens of one party: `nl1:<party>:<number>:<owner's label>`. */
+export class TokenMint {
+  #count = 0;
+
+  constructor(
+    readonly party: string,
+    private readonly owner: string,
+  ) {}
+
+  next(): string {
+    this.#count += 1;
+    return `${TOKEN_MARK}${this.party}:${this.#count.toString(36)}:${this.owner}`;
+  }
+}
+
+/** The party a token belongs to, or undefined for a foreign value. */
+export function partyOf(token: string): string | undefined {
+  return SHAPE.exec(token)?.[1];
+}
+
+/** The label of a token's owner, for people; undefined for a foreign value. */
+export function ownerOf(token: string): string | undefined {
+  return SHAPE.exec(token)?.[3];
+}

@@ -1,0 +1,12 @@
+export { LockError, isLockError, type LockErrorCode } from './lock.error.js';
+export { LockBusyError } from './lock-busy.error.js';
+export { LockQueueFullError } from './lock-queue-full.error.js';
+export { LockLostError, type LockLossReason } from './lock-lost.error.js';
+export { LockAbortedError } from './lock-aborted.error.js';
+export { LockKeyError } from './lock-key.error.js';
+export { LockReentryError } from './lock-reentry.error.js';
+export { LockNotHeldError } from './lock-not-held.error.js';
+export { LockStoreError } from './lock-store.error.js';
+export { LockShutdownError } from './lock-shutdown.error.js';
+export { LockOptionsError } from './lock-options.error.js';
+export { LockWiringError } from './lock-wiring.error.js';

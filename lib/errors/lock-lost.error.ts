@@ -1,0 +1,34 @@
+import { LockError } from './lock.error.js';
+
+/**
+ * Why a hold ended before its release: its lease ran out unrenewed, the store named another owner (or none),
+ * `maxHold` was reached, or the application shut down.
+ */
+export type LockLossReason = 'expired' | 'not-owner' | 'max-hold' | 'shutdown';
+
+const BECAUSE: Record<LockLossReason, string> = {
+  expired: 'its lease ran out before a renewal succeeded',
+  'not-owner': 'the store no longer holds it for us (deleted, flushed, or taken by somebody else)',
+  'max-hold': 'it reached its maxHold',
+  shutdown: 'the application shut down',
+};
+
+/** The lock was lost while it was held: another holder may have run at the same time since. */
+export class LockLostError extends LockError {
+  readonly code = 'LOCK_LOST';
+
+  constructor(
+    readonly key: string,
+    readonly reason: LockLossReason,
+    /** How long it had been held, in milliseconds. */
+    readonly held: number,
+    /** The work's own error, when it failed too. */
+    cause?: unknown,
+  ) {
+    super(
+      `The lock "${key}" was lost after ${Math.round(held)} ms: ${BECAUSE[reason]}. ` +
+        'Check what the work wrote since (compare fences), then repeat it.',
+      cause === undefined ? undefined : { cause },
+    );
+  }
+}

@@ -1,0 +1,14 @@
+import { LockError } from './lock.error.js';
+
+/** Code that counts on a lock runs without one. */
+export class LockNotHeldError extends LockError {
+  readonly code = 'LOCK_NOT_HELD';
+
+  constructor(readonly key?: string) {
+    super(
+      key === undefined
+        ? 'No lock is held here. Call this inside @Locked or LockService.using().'
+        : `The lock "${key}" is not held here. Call this inside @Locked or LockService.using() for that key, before its release.`,
+    );
+  }
+}

@@ -1,0 +1,16 @@
+import { LockError } from './lock.error.js';
+
+/** `maxWaiters` callers of this process wait for the key already. */
+export class LockQueueFullError extends LockError {
+  readonly code = 'LOCK_QUEUE_FULL';
+
+  constructor(
+    readonly key: string,
+    /** The module's `maxWaiters`. */
+    readonly maxWaiters: number,
+  ) {
+    super(
+      `${maxWaiters} callers of this process already wait for the lock "${key}". Shed the load, or raise "maxWaiters".`,
+    );
+  }
+}

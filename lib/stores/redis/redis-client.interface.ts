@@ -1,0 +1,34 @@
+/** What of ioredis is used, by structure: versions 5 and 6 have types that exclude each other, and `instanceof` fails
+ * across copies. */
+
+/** Any `Redis` or `Cluster` of ioredis 5 or 6. */
+export interface RedisLike {
+  readonly status: string;
+  readonly isCluster?: boolean;
+  readonly options: object;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the parameters differ by version; results are checked
+  call(command: string, ...args: any[]): Promise<unknown>;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  duplicate(...args: any[]): unknown;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  on(event: string | symbol, listener: (...args: any[]) => void): unknown;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  off(event: string | symbol, listener: (...args: any[]) => void): unknown;
+  connect(): Promise<unknown>;
+  disconnect(reconnect?: boolean): void;
+}
+
+/** ioredis options, passed on as they are. */
+export interface RedisSettings {
+  host?: string;
+  port?: number;
+  path?: string;
+  username?: string;
+  password?: string;
+  db?: number;
+  keyPrefix?: string;
+  tls?: object;
+  sentinels?: ReadonlyArray<{ host?: string; port?: number }>;
+  name?: string;
+  [option: string]: unknown;
+}
