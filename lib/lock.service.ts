@@ -2,7 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AcquireOptions, UsingOptions } from './core/acquire.options.js';
 import { normaliseKeys } from './core/keys/normalise-keys.js';
 import type { Lock } from './core/lock.js';
-import type { HeldLock, Locker } from './core/locker.js';
+import type { HeldLock } from './core/lock.handle.js';
+import type { Locker } from './core/locker.js';
 import { type LockPolicy, resolveAcquire, resolveUsing } from './core/resolve-options.js';
 import { LockLostError, LockNotHeldError, LockReentryError, isLockError } from './errors/index.js';
 
@@ -82,7 +83,7 @@ export class LockService {
     } catch (error) {
       outcome = { error };
     }
-    await lock.finish();
+    await lock.release();
     const lost = lock.lost;
     if (lost !== undefined && resolved.onLost === 'throw') {
       throw 'error' in outcome ? new LockLostError(lost.key, lost.reason, lost.held, outcome.error) : lost;

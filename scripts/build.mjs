@@ -1,12 +1,22 @@
 // Builds both module formats with plain tsc: it alone keeps decorator metadata and one class per entry point.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
-const root = new URL('..', import.meta.url);
-const tsc = new URL('node_modules/typescript/bin/tsc', root).pathname;
+const root = fileURLToPath(new URL('..', import.meta.url));
+const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
+const dist = new URL('../dist/', import.meta.url);
 
-rmSync(new URL('dist', root), { recursive: true, force: true });
+rmSync(dist, { recursive: true, force: true });
 for (const format of ['esm', 'cjs']) {
-  execFileSync(process.execPath, [tsc, '-p', `tsconfig.${format}.json`], { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [tsc, '-p', `tsconfig.${format}.json`], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (status !== 0) {
+    // Half a build must not pass for one.
+    rmSync(dist, { recursive: true, force: true });
+    process.exit(1);
+  }
 }
-writeFileSync(new URL('dist/cjs/package.json', root), '{ "type": "commonjs" }\n');
+writeFileSync(new URL('cjs/package.json', dist), '{ "type": "commonjs" }\n');

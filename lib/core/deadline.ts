@@ -16,9 +16,14 @@ export class Deadline {
     return new Deadline(clock, clock.monotonic() + ms, clock.wall() + ms);
   }
 
-  /** This one, `ms` later. */
+  /** This one, `ms` later (or earlier). */
   plus(ms: number): Deadline {
     return new Deadline(this.clock, this.monotonic + ms, this.wall + ms);
+  }
+
+  /** The later of the two. */
+  static later(a: Deadline, b: Deadline): Deadline {
+    return a.remaining >= b.remaining ? a : b;
   }
 
   /** Milliseconds left; 0 once it has passed. */

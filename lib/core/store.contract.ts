@@ -2,22 +2,22 @@
 
 /**
  * A place where locks live. It opens one session for each party (a module in a process); everything a party does
- * goes through its session. `publicContract` of `nestjs-locked/testing` checks an implementation.
+ * goes through its session. `storeContract` of `nestjs-locked/testing` checks an implementation.
  */
 export interface LockStore {
   /**
    * Opens a session. Connects in the background and never throws because the store is down.
    * @param party a name no other session uses: letters, digits, `-` and `_`. Tokens carry it (see {@link partyOf}).
    */
-  open(party: string, listener: StoreListener): StoreSession;
+  open(party: string, listener: LockStoreListener): LockStoreSession;
   /** Ends everything the store itself opened. Idempotent; never rejects. */
   close(): Promise<void>;
 }
 
 /** What a store tells the party by itself. Never called synchronously from within a verb. */
-export interface StoreListener {
+export interface LockStoreListener {
   /** The key was handed to `token`, for {@link OFFER_MS} from the moment of the grant: confirm it by `renew`. */
-  offered(token: string, fence: number): void;
+  offered(key: string, token: string, fence: number): void;
   /** Grants can reach the party again after an interruption: whoever waits must look. */
   awake(): void;
   /** The store answers again after it failed: whoever holds should renew now. */
@@ -25,12 +25,18 @@ export interface StoreListener {
 }
 
 /** One party's connection to a store. All verbs are bounded in time and idempotent by token. */
-export interface StoreSession {
+export interface LockStoreSession {
   /**
    * Can an ask wait in the store's queue? Where not (`false`), asks of mode `queue` are answered `busy`, and the
    * caller tries again by itself.
    */
   readonly queues: boolean;
+
+  /** Can grants reach the party now? Asks of mode `queue` are for then only. */
+  readonly awake: boolean;
+
+  /** Names the counter that the key's fences come from: fences of one counter can be compared with each other. */
+  counterOf(key: string): string;
 
   /**
    * Gives up a token and asks with another, in one atomic step; either alone will do. Giving up hands the key to the
@@ -43,14 +49,15 @@ export interface StoreSession {
   turn(request: TurnRequest): Promise<TurnReply>;
 
   /**
-   * Makes the remaining time of a lease at least `ttl`, confirms an offer, and draws further fences.
+   * Makes the remaining time of a lease at least `ttl`, confirms an offer, and draws further fences. The request has
+   * left the process when the call returns its promise, unless the connection is down.
    * @throws LockStoreError when the store failed or did not answer in time: the lease stands as it stood, or was renewed.
    */
   renew(request: RenewRequest): Promise<RenewReply>;
 
   /**
-   * Resolves once grants can reach the party. To be awaited before an ask of mode `queue`.
-   * @throws LockStoreError when they cannot (no right to subscribe, the store is down).
+   * Makes grants reach the party; resolves once they do. Stays pending while the store is down.
+   * @throws LockStoreError when they never will (no right to subscribe).
    */
   listen(): Promise<void>;
 
@@ -67,8 +74,8 @@ export interface TurnRequest {
 export interface GiveUp {
   readonly token: string;
   /**
-   * Keep the key busy for at most this long from now, in ms, then let it expire (a minimum hold). The queue is not
-   * served by this step: give up again, without it, when that time is over.
+   * Keep the key busy for this long from now, in ms, then let it expire (a minimum hold). The queue is not served by
+   * this step: give up again, without it, when that time is over.
    */
   readonly keepFor?: number;
 }

@@ -9,6 +9,8 @@ export class LockAbortedError extends LockError {
     readonly waited: number,
     reason: unknown,
   ) {
-    super(`Waiting for the lock "${key}" was aborted after ${Math.round(waited)} ms by its signal.`, { cause: reason });
+    super(`Waiting for the lock "${key}" was aborted after ${Math.round(waited)} ms by its signal.`, {
+      cause: reason,
+    });
   }
 }

@@ -4,13 +4,16 @@ import { LockError } from './lock.error.js';
 export class LockOptionsError extends LockError {
   readonly code = 'LOCK_OPTIONS';
 
+  /** What was given. Not enumerable, so that no log prints an object that has a password in it. */
+  declare readonly value: unknown;
+
   constructor(
     /** The option's path, such as `defaults.ttl`. */
     readonly option: string,
-    /** What was given. */
-    readonly value: unknown,
+    value: unknown,
     problem: string,
   ) {
     super(problem);
+    Object.defineProperty(this, 'value', { value });
   }
 }

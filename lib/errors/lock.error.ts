@@ -31,7 +31,10 @@ export abstract class LockError extends Error {
 }
 
 /** Is `error` of this library, and, with a code, of that kind? */
-export function isLockError<C extends LockErrorCode>(error: unknown, code?: C): error is LockError & { code: C } {
+export function isLockError<C extends LockErrorCode>(
+  error: unknown,
+  code?: C,
+): error is LockError & { code: C } {
   if (typeof error !== 'object' || error === null || !(BRAND in error)) return false;
   return code === undefined || (error as { code?: unknown }).code === code;
 }

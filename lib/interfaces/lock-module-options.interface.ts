@@ -1,3 +1,4 @@
+import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import type { LockDefaults } from '../core/acquire.options.js';
 import type { Duration } from '../core/duration.js';
 import type { LockStore } from '../core/store.contract.js';
@@ -11,7 +12,10 @@ export interface LockModuleOptions {
    * @default 'redis://localhost:6379'
    */
   redis?: string | RedisSettings | RedisLike;
-  /** A store in place of Redis, such as `memoryStore()`. Not together with `redis`, `prefix` or `commandTimeout`. */
+  /**
+   * A store in place of Redis, such as `memoryStore()`. Not together with `redis`, `prefix` or `commandTimeout`. It
+   * stays yours: the module ends its session with it at shutdown, but never closes it.
+   */
   store?: LockStore;
   /**
    * Goes before every key in Redis.
@@ -40,7 +44,10 @@ export interface LockModuleOptions {
    * @default '60s'
    */
   longHold?: Duration;
-  /** How errors look to HTTP clients. */
+  /**
+   * How errors look to HTTP clients. One interceptor serves all modules of an application: with several, set this on
+   * the unnamed one (on the first, if all have names).
+   */
   http?: {
     /**
      * The status of a busy lock.
@@ -49,7 +56,8 @@ export interface LockModuleOptions {
     busyStatus?: number;
   };
   /**
-   * Turn lock errors into HTTP, RPC and WebSocket errors by one global interceptor.
+   * Turn lock errors into HTTP, RPC and WebSocket errors by one global interceptor. With several modules, set this
+   * where {@link LockModuleOptions.http} is set.
    * @default true
    */
   mapErrors?: boolean;
@@ -59,3 +67,25 @@ export interface LockModuleOptions {
 export interface LockOptionsFactory {
   createLockOptions(): LockModuleOptions | Promise<LockModuleOptions>;
 }
+
+/** What a module is called and where it is seen: known before its options are. */
+export interface LockModuleExtras {
+  /**
+   * Tells several modules of one application apart: inject its service by `@InjectLockService(name)`, lock with it by
+   * `@Locked(key, { service: name })`.
+   * @default the unnamed module
+   */
+  name?: string;
+  /**
+   * Provide the service to every module of the application, not only to those that import this one.
+   * @default true
+   */
+  isGlobal?: boolean;
+}
+
+/** What `LockModule.forRoot()` takes. */
+export type LockModuleRootOptions = LockModuleOptions & LockModuleExtras;
+
+/** What `LockModule.forRootAsync()` takes: exactly one of `useFactory`, `useClass` and `useExisting`. */
+export type LockModuleAsyncOptions = ConfigurableModuleAsyncOptions<LockModuleOptions, 'createLockOptions'> &
+  LockModuleExtras;

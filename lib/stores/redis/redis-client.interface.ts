@@ -9,6 +9,8 @@ export interface RedisLike {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the parameters differ by version; results are checked
   call(command: string, ...args: any[]): Promise<unknown>;
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  pipeline(commands: any[][]): { exec(): Promise<[error: Error | null, result: unknown][] | null> };
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   duplicate(...args: any[]): unknown;
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   on(event: string | symbol, listener: (...args: any[]) => void): unknown;

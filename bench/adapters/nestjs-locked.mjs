@@ -1,0 +1,52 @@
+// Ours: the service of a Nest application, as built in ../dist, on a client it is given and on one it opens itself.
+import { readFileSync } from 'node:fs';
+import { connect } from './clients.mjs';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+
+/** @param redisFor what the module gets as `redis`, and how to end it */
+const ours = (name, base, note, redisFor) => ({
+  name,
+  version,
+  base,
+  note,
+  async create({ port, ttl, patience }) {
+    // Loaded here, so that a run without it needs no build.
+    await import('reflect-metadata');
+    const { NestFactory } = await import('@nestjs/core');
+    const { LockModule, LockService } = await import('../../dist/esm/index.js');
+    const { redis, end } = await redisFor(port);
+    const defaults = { ttl, wait: patience };
+    const app = await NestFactory.createApplicationContext(LockModule.forRoot({ redis, defaults }), {
+      logger: ['error', 'warn'],
+    });
+    const locks = app.get(LockService);
+    return {
+      async acquire(key) {
+        const lock = await locks.acquire(key);
+        return () => lock.release();
+      },
+      async close() {
+        await app.close();
+        await end();
+      },
+    };
+  },
+});
+
+const given = (options) => async (port) => {
+  const redis = await connect(port, options);
+  return { redis, end: () => redis.quit() };
+};
+const opened = async (port) => ({ redis: `redis://127.0.0.1:${port}`, end: async () => undefined });
+
+export default [
+  ours('nestjs-locked', 'raw', "on the application's client", given({})),
+  ours(
+    'nestjs-locked, auto-pipelining',
+    'raw, auto-pipelining',
+    "on the application's client with enableAutoPipelining",
+    given({ enableAutoPipelining: true }),
+  ),
+  ours('nestjs-locked, own client', 'raw, one write a tick', 'on a client that the module opens', opened),
+];

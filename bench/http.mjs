@@ -1,0 +1,188 @@
+// What `@Locked` adds to one HTTP request on Fastify beyond its two round trips to Redis. Handlers, in turn:
+//   bare     answers
+//   trips    SET NX PX, answers, compare-and-delete: two round trips by hand, on a client of its own
+//   using    LockService.using by hand
+//   locked   @Locked('order:{params.id}')
+// Each request has an id of its own, so nobody waits for anybody. The figure asked for is `locked` − `trips`.
+import { fork } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { Pool } from 'undici';
+import { describeMachine, loadNow } from './support/machine.mjs';
+import { startServer } from './support/server.mjs';
+import { median, percentile, sorted, spread } from './support/stats.mjs';
+import { count, markdownTable } from './support/table.mjs';
+
+const HELP = `node http.mjs [options]        (after npm run build in the repository)
+  --rounds N       rounds of each handler and concurrency (default 15)
+  --seconds S      length of a round (default 0.5)
+  --own-client     the module opens its own client instead of taking the application's
+  --json FILE
+  LOCK_TEST_SERVER   the server's binary`;
+
+const HANDLERS = ['bare', 'trips', 'using', 'locked'];
+const CONCURRENCIES = [1, 16];
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '15' },
+    seconds: { type: 'string', default: '0.5' },
+    'own-client': { type: 'boolean', default: false },
+    json: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  },
+});
+if (values.help) {
+  console.log(HELP);
+  process.exit();
+}
+const rounds = positive('rounds');
+const lasting = positive('seconds') * 1000;
+
+const server = await startServer();
+let app;
+try {
+  app = await startApp({ port: server.port, ownClient: values['own-client'] });
+  const machine = await describeMachine(server);
+  console.log(
+    `${machine.date}: ${machine.cpu}, ${machine.cores} cores, ${machine.system}, Node ${machine.node}, ${machine.server}`,
+  );
+  console.log(`${rounds} rounds of ${lasting / 1000} s, in turn; medians; load average ${machine.load}`);
+  const report = { machine, rounds, seconds: lasting / 1000, results: [] };
+  let id = 0;
+  for (const concurrency of CONCURRENCIES) {
+    const pool = new Pool(app.url, { connections: concurrency, pipelining: 1 });
+    const seen = new Map(HANDLERS.map((name) => [name, []]));
+    for (const name of HANDLERS) await oneRound(pool, name, concurrency, () => ++id);
+    for (let round = 0; round < rounds; round += 1) {
+      for (let i = 0; i < HANDLERS.length; i += 1) {
+        const name = HANDLERS[(i + round) % HANDLERS.length];
+        seen.get(name).push(await oneRound(pool, name, concurrency, () => ++id));
+      }
+    }
+    await pool.close();
+    const results = HANDLERS.map((name) => summary(name, seen));
+    report.results.push({ concurrency, results });
+    console.log(`\n### ${concurrency} at a time, keep-alive\n\n${toTable(results)}`);
+  }
+  report.loadAfter = loadNow();
+  console.log(`\nLoad average before ${machine.load}, after ${report.loadAfter}.`);
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+} finally {
+  await app?.stop();
+  await server.stop();
+}
+
+async function oneRound(pool, name, concurrency, nextId) {
+  const cpu = await app.cpu('collect');
+  const latencies = [];
+  const started = performance.now();
+  const end = started + lasting;
+  const client = async () => {
+    for (;;) {
+      const asked = performance.now();
+      if (asked >= end) return;
+      const { statusCode, body } = await pool.request({ path: `/${name}/${nextId()}`, method: 'POST' });
+      const text = await body.text();
+      if (statusCode !== 201) throw new Error(`${name} answered ${statusCode}: ${text}`);
+      latencies.push((performance.now() - asked) * 1000);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, client));
+  const elapsed = (performance.now() - started) * 1000;
+  return {
+    perRequest: elapsed / latencies.length,
+    p50: percentile(sorted(latencies), 50),
+    p99: percentile(sorted(latencies), 99),
+    cpu: ((await app.cpu()) - cpu) / latencies.length,
+  };
+}
+
+function summary(name, seen) {
+  const mine = seen.get(name);
+  const of = (field) => median(mine.map((round) => round[field]));
+  // Round by round, then the median: neighbours in time are compared with each other.
+  const beyond = (base, field) => median(mine.map((round, i) => round[field] - seen.get(base)[i][field]));
+  return {
+    name,
+    perRequest: of('perRequest'),
+    spread: spread(mine.map((round) => round.perRequest)),
+    p50: of('p50'),
+    p99: of('p99'),
+    cpu: of('cpu'),
+    beyondBare: { perRequest: beyond('bare', 'perRequest'), cpu: beyond('bare', 'cpu') },
+    beyondTrips: {
+      perRequest: beyond('trips', 'perRequest'),
+      p50: beyond('trips', 'p50'),
+      cpu: beyond('trips', 'cpu'),
+    },
+  };
+}
+
+function toTable(results) {
+  const signed = (value) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(1)}`;
+  return markdownTable(
+    [
+      '',
+      'requests/s',
+      'µs/request',
+      '±',
+      'p50 µs',
+      'p99 µs',
+      'CPU µs',
+      '− bare µs',
+      '− trips µs',
+      '− trips, CPU µs',
+    ],
+    results.map((row) => [
+      row.name,
+      count(1e6 / row.perRequest),
+      row.perRequest.toFixed(1),
+      `${(row.spread * 100).toFixed(0)} %`,
+      row.p50.toFixed(0),
+      row.p99.toFixed(0),
+      row.cpu.toFixed(1),
+      signed(row.beyondBare.perRequest),
+      signed(row.beyondTrips.perRequest),
+      signed(row.beyondTrips.cpu),
+    ]),
+  );
+}
+
+async function startApp(what) {
+  const child = fork(new URL('./http-app.mjs', import.meta.url), [JSON.stringify(what)], {
+    execArgv: ['--expose-gc'],
+  });
+  const next = () =>
+    new Promise((resolve, reject) => {
+      const ended = (code) => reject(new Error(`The application ended with ${code}.`));
+      child.once('exit', ended);
+      child.once('message', (message) => {
+        child.off('exit', ended);
+        resolve(message);
+      });
+    });
+  const { url } = await next();
+  return {
+    url,
+    async cpu(how = 'cpu') {
+      const reply = next();
+      child.send(how);
+      return (await reply).cpu;
+    },
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      if (child.connected) child.send('stop');
+      await gone;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function positive(option) {
+  const value = Number(values[option]);
+  if (!(value > 0)) throw new Error(`--${option} must be a number above 0, not ${values[option]}.\n${HELP}`);
+  return option === 'rounds' ? Math.ceil(value) : value;
+}

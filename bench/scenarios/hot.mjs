@@ -1,0 +1,10 @@
+// Everybody wants the same: how waiting works inside one process.
+export default {
+  name: 'hot',
+  title: '64 callers, one key, one process',
+  processes: 1,
+  callers: 64,
+  keyOf: () => 'hot',
+  slots: 1,
+  slotOf: () => 0,
+};

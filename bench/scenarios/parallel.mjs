@@ -1,0 +1,10 @@
+// Many callers that never meet: throughput without contention.
+export default {
+  name: 'parallel',
+  title: '64 callers, 64 keys, one process',
+  processes: 1,
+  callers: 64,
+  keyOf: (caller) => `own:${caller}`,
+  slots: 64,
+  slotOf: (caller) => caller,
+};

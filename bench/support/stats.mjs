@@ -1,0 +1,24 @@
+// Medians and percentiles.
+export function sorted(values) {
+  return Float64Array.from(values).sort();
+}
+
+/** Of sorted values, by the nearest rank. */
+export function percentile(ascending, p) {
+  if (ascending.length === 0) return NaN;
+  return ascending[Math.min(ascending.length - 1, Math.max(0, Math.ceil((p / 100) * ascending.length) - 1))];
+}
+
+export function median(values) {
+  const ascending = sorted(values);
+  const middle = ascending.length >> 1;
+  return ascending.length % 2 === 1 ? ascending[middle] : (ascending[middle - 1] + ascending[middle]) / 2;
+}
+
+/** Half the distance between the quartiles, relative to the median: how far rounds of the same work differ. */
+export function spread(values) {
+  const ascending = sorted(values);
+  return (percentile(ascending, 75) - percentile(ascending, 25)) / 2 / median(values);
+}
+
+export const sum = (values) => values.reduce((total, value) => total + value, 0);

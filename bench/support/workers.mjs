@@ -1,0 +1,50 @@
+// The processes of one adapter in one scenario, and a question to each at a time.
+import { fork } from 'node:child_process';
+
+const WORKER = new URL('../worker.mjs', import.meta.url);
+
+export async function startWorkers(adapter, scenario, settings) {
+  const workers = await Promise.all(
+    Array.from({ length: scenario.processes }, (_, index) =>
+      startWorker({ adapter: adapter.name, scenario: scenario.name, process: index, ...settings }),
+    ),
+  );
+  return {
+    round: (lasting) => Promise.all(workers.map((worker) => worker.ask({ round: lasting }))),
+    stop: () => Promise.all(workers.map((worker) => worker.stop())),
+  };
+}
+
+async function startWorker(what) {
+  const child = fork(WORKER, [JSON.stringify(what)], {
+    execArgv: ['--expose-gc'],
+    serialization: 'advanced',
+  });
+  const next = () =>
+    new Promise((resolve, reject) => {
+      const ended = (code, signal) =>
+        reject(new Error(`The worker of ${what.adapter} ended (${signal ?? code}).`));
+      child.once('exit', ended);
+      child.once('message', (message) => {
+        child.off('exit', ended);
+        if (message.error === undefined) resolve(message);
+        else reject(new Error(`${what.adapter}: ${message.error}`));
+      });
+    });
+  await next();
+  return {
+    ask(message) {
+      const reply = next();
+      child.send(message);
+      return reply;
+    },
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      if (child.connected) child.send({ close: true });
+      await gone;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,19 @@
+/** The `node:diagnostics_channel` channels: free while nobody listens. */
+import { type Channel, channel } from 'node:diagnostics_channel';
+import type { LockEvent, LockEventName } from './events.js';
+
+const NAMES: readonly LockEventName[] = ['wait', 'acquire', 'release', 'lost', 'busy', 'store-error', 'long-hold'];
+
+const channels = Object.fromEntries(NAMES.map((name) => [name, channel(`nestjs-locked:${name}`)])) as Record<
+  LockEventName,
+  Channel
+>;
+
+/** Is anybody listening? Asked before a payload is built. */
+export function observed(name: LockEventName): boolean {
+  return channels[name].hasSubscribers;
+}
+
+export function publish(event: LockEvent): void {
+  channels[event.name].publish(event);
+}

@@ -1,0 +1,307 @@
+/** One key's waiting callers in this process: however many they are, the store sees one ask. */
+import { LockBusyError, LockQueueFullError, LockStoreError } from '../errors/index.js';
+import type { ResolvedAcquire } from './acquire.options.js';
+import { Deadline } from './deadline.js';
+import { observed } from './diagnostics.js';
+import { FenceSupply } from './fence-supply.js';
+import { Lease } from './lease.js';
+import { lookDelay, pollDelay, retryDelay } from './pace.js';
+import type { Party, ReleaseOutcome } from './party.js';
+import { PendingAsk } from './pending-ask.js';
+import type { Section } from './section.js';
+import { type Answer, type Ask, type GiveUp, type Holder, OFFER_MS } from './store.contract.js';
+import { MOST_SECTIONS, Tenure } from './tenure.js';
+import { ownerOf } from './token.js';
+import { WaitList } from './wait-list.js';
+import { Waiter } from './waiter.js';
+
+/** The first answer of the store is given at least this long, in ms, even where `wait` is shorter. */
+const REPLY_GRACE = 250;
+
+export interface GateSettings {
+  readonly key: string;
+  readonly party: Party;
+  readonly maxWaiters: number;
+  /** Nobody waits and nothing is held: the gate can be forgotten. */
+  readonly onIdle: (gate: Gate) => void;
+}
+
+/**
+ * States: idle → asking (`#ask`) → serving (`#tenure`) → asking again for those who came meanwhile, or idle.
+ *
+ * Invariant: while somebody stands in line, there is a tenure, or an ask that is on its way (bounded by the store's
+ * time-out) or has a timer set. So nobody waits for a message alone, and no lost message is waited for longer than the
+ * timer.
+ */
+export class Gate {
+  readonly key: string;
+  readonly #party: Party;
+  readonly #maxWaiters: number;
+  readonly #onIdle: (gate: Gate) => void;
+  readonly #line = new WaitList<Waiter>();
+  #ask: PendingAsk | undefined;
+  #tenure: Tenure | undefined;
+  /** Callers are numbered; those up to `#answered` know from the store that the key is busy. */
+  #arrivals = 0;
+  #answered = 0;
+  /** The latest failure, while no answer came since. */
+  #trouble: LockStoreError | undefined;
+  /** How often in a row the store was busy, or failed. */
+  #attempt = 0;
+  /** The place to take back, if the queue forgets us. */
+  #place: number | undefined;
+  #holder: Holder | undefined;
+
+  constructor(settings: GateSettings) {
+    this.key = settings.key;
+    this.#party = settings.party;
+    this.#maxWaiters = settings.maxWaiters;
+    this.#onIdle = settings.onIdle;
+  }
+
+  /** Can a caller that does not wait be told "busy" without asking the store? */
+  get surelyHeld(): boolean {
+    return this.#tenure?.surelyHeld ?? false;
+  }
+
+  /** Waits for a section, in order of arrival. */
+  join(options: ResolvedAcquire, wait: number): Promise<Section> {
+    if (this.#line.size >= this.#maxWaiters) throw new LockQueueFullError(this.key, this.#maxWaiters);
+    if (this.#trouble !== undefined) throw this.#trouble;
+    this.#arrivals += 1;
+    const waiter = new Waiter({
+      key: this.key,
+      clock: this.#party.clock,
+      number: this.#arrivals,
+      options,
+      wait,
+      onDeadline: (late) => this.#onDeadline(late),
+      onLeave: (gone) => this.#onLeave(gone),
+    });
+    waiter.place = this.#line.push(waiter);
+    if (this.#tenure !== undefined) this.#reportWait();
+    else if (this.#ask === undefined) void this.#send();
+    return waiter.promise;
+  }
+
+  /** The store hands the key to one of our tokens. */
+  offered(token: string, fence: number): void {
+    if (this.#tenure?.lease.token === token) return;
+    const ask = this.#ask;
+    if (ask === undefined || ask.token !== token || ask.state === 'resting') {
+      this.#party.giveUp(this.key, token);
+      return;
+    }
+    this.#endAsk('taken');
+    const young = ask.offerEnds.remaining >= OFFER_MS / 2;
+    const { ttl, callers } = this.#batch();
+    const deadline = young ? ask.offerEnds : undefined;
+    const lease = new Lease({ party: this.#party, key: this.key, token, ttl, deadline, confirmed: false });
+    this.#enter(lease, callers, new FenceSupply().add(fence, 1)).beginOffer(young);
+  }
+
+  /** The store, or the way grants reach us, is back: messages may have been lost. */
+  nudge(): void {
+    if (this.#ask?.state === 'queued') this.#look(this.#ask);
+    else if (this.#ask?.state === 'resting') void this.#send();
+  }
+
+  /** Ends all waits. */
+  refuseAll(error: Error): void {
+    for (const waiter of this.#line) waiter.refuse(error);
+  }
+
+  // ---- asking
+
+  /** Asks for those who stand in line, giving up a former lease in the same step. */
+  #send(giveUp?: GiveUp): Promise<ReleaseOutcome> {
+    const { session, mint } = this.#party;
+    const mode: Ask['mode'] = session.queues && session.awake ? 'queue' : 'once';
+    const ask = new PendingAsk(mint.next(), mode);
+    this.#ask?.rest(undefined);
+    this.#ask = ask;
+    return this.#command(ask, mode, giveUp);
+  }
+
+  #look(ask: PendingAsk): void {
+    ask.rest(undefined);
+    if (ask.looking) return;
+    ask.looking = true;
+    void this.#command(ask, 'look');
+  }
+
+  async #command(ask: PendingAsk, mode: Ask['mode'], giveUp?: GiveUp): Promise<ReleaseOutcome> {
+    const { ttl, callers } = this.#batch();
+    const sent = Deadline.in(this.#party.clock, 0);
+    ask.offerEnds ??= sent.plus(OFFER_MS);
+    const place = mode === 'queue' ? this.#place : undefined;
+    try {
+      const reply = await this.#party.turn({
+        key: this.key,
+        giveUp,
+        ask: { token: ask.token, ttl, sections: callers, mode, place },
+      });
+      if (reply.answer !== undefined) this.#onAnswer(ask, reply.answer, sent, ttl);
+      return reply.released ? 'released' : 'lost';
+    } catch (error) {
+      this.#onFailure(ask, error as LockStoreError);
+      return 'unknown';
+    }
+  }
+
+  #onAnswer(ask: PendingAsk, answer: Answer, sent: Deadline, ttl: number): void {
+    ask.looking = false;
+    this.#trouble = undefined;
+    if (ask.state === 'taken') return;
+    if (ask.state === 'left') {
+      // Its place was given up behind it; this is for a store that may have changed their order.
+      if (answer.state === 'granted' || answer.state === 'queued') this.#party.giveUp(this.key, ask.token);
+      return;
+    }
+    if (answer.state === 'granted') {
+      this.#endAsk('taken');
+      const { token } = ask;
+      const lease = new Lease({ party: this.#party, key: this.key, token, ttl, deadline: sent.plus(ttl), confirmed: true });
+      const fences = new FenceSupply().add(answer.fence, answer.drawn);
+      this.#enter(lease, Math.min(this.#line.size, answer.drawn), fences).begin();
+      return;
+    }
+    if (answer.state === 'gone') return this.#onGone(ask);
+    this.#holder = answer;
+    this.#reportWait();
+    if (answer.state === 'queued') {
+      ask.state = 'queued';
+      ask.offerEnds = sent.plus(OFFER_MS);
+      this.#place = answer.place;
+      this.#attempt = 0;
+      ask.rest(this.#party.clock.schedule(() => this.#look(ask), lookDelay(answer)));
+      return;
+    }
+    if (ask.mode === 'once' && this.#listen()) void this.#send();
+    else this.#rest(ask, pollDelay(answer, (this.#attempt += 1)));
+  }
+
+  /** The queue forgot us: skipped while we could not be reached, flushed, or restarted. */
+  #onGone(ask: PendingAsk): void {
+    if (this.#listen()) void this.#send();
+    else this.#rest(ask, retryDelay((this.#attempt += 1)));
+  }
+
+  #onFailure(ask: PendingAsk, error: LockStoreError): void {
+    ask.looking = false;
+    if (!ask.live) return;
+    this.#trouble = error;
+    this.#rest(ask, retryDelay((this.#attempt += 1)));
+    for (const waiter of this.#line) if (waiter.number > this.#answered) waiter.refuse(error);
+  }
+
+  /** The ask's token is dead: another one follows after `delay`. */
+  #rest(ask: PendingAsk, delay: number): void {
+    ask.state = 'resting';
+    ask.rest(this.#party.clock.schedule(() => void this.#send(), delay));
+  }
+
+  /** Can the store's queue reach us? If it could and does not yet, sees to it. */
+  #listen(): boolean {
+    const { session } = this.#party;
+    if (!session.queues) return false;
+    if (session.awake) return true;
+    session.listen().then(
+      () => this.nudge(),
+      (error: LockStoreError) => this.refuseAll(error),
+    );
+    return false;
+  }
+
+  // ---- serving
+
+  #enter(lease: Lease, callers: number, fences: FenceSupply): Tenure {
+    this.#place = undefined;
+    this.#attempt = 0;
+    this.#tenure = new Tenure({
+      party: this.#party,
+      lease,
+      line: this.#line,
+      callers,
+      fences,
+      over: (keepFor) => this.#leave(lease, keepFor),
+    });
+    return this.#tenure;
+  }
+
+  /** The tenure is over: gives its lease up, and asks for those who stand in line by now. */
+  #leave(lease: Lease, keepFor: number): Promise<ReleaseOutcome> {
+    this.#tenure = undefined;
+    this.#answered = this.#arrivals;
+    this.#holder = undefined;
+    const giveUp = this.#party.givingUp(this.key, lease.token, keepFor);
+    const outcome = this.#line.size > 0 ? this.#send(giveUp) : this.#party.release(this.key, giveUp);
+    this.#forgetIfIdle();
+    return outcome;
+  }
+
+  // ---- the line
+
+  /** What one ask asks for: as many sections as may be served from it, and the longest ttl among them. */
+  #batch(): { ttl: number; callers: number } {
+    let ttl = 0;
+    let callers = 0;
+    for (const waiter of this.#line) {
+      ttl = Math.max(ttl, waiter.options.ttl);
+      callers += 1;
+      if (callers === MOST_SECTIONS) break;
+    }
+    return { ttl, callers: Math.max(1, callers) };
+  }
+
+  #onDeadline(waiter: Waiter): void {
+    if (this.#trouble !== undefined) return waiter.refuse(this.#trouble);
+    if (waiter.number <= this.#answered || this.#tenure !== undefined) return waiter.refuse(this.busy(waiter.waited));
+    const grace = REPLY_GRACE - waiter.waited;
+    if (grace > 0) return waiter.postpone(grace);
+    waiter.refuse(
+      new LockStoreError(
+        `The store has not answered for ${Math.round(waiter.waited)} ms: whether the lock "${this.key}" is free is ` +
+          'not known. Check the connection to Redis.',
+      ),
+    );
+  }
+
+  /** The error for a caller who waited so long, in ms. */
+  busy(waited: number): LockBusyError {
+    const holder = this.#tenure?.lease.token ?? this.#holder?.holder ?? '';
+    const remaining = this.#tenure?.lease.remaining ?? this.#holder?.remaining;
+    return new LockBusyError(this.key, waited, holder === '' ? undefined : ownerOf(holder), remaining);
+  }
+
+  #onLeave(waiter: Waiter): void {
+    if (waiter.place !== undefined) this.#line.remove(waiter.place);
+    if (this.#line.size > 0) return;
+    const ask = this.#ask;
+    if (ask !== undefined) {
+      const known = ask.state === 'sent' || ask.state === 'queued';
+      this.#endAsk('left');
+      if (known) this.#party.giveUp(this.key, ask.token);
+    }
+    this.#forgetIfIdle();
+  }
+
+  #endAsk(state: 'taken' | 'left'): void {
+    this.#ask?.end(state);
+    this.#ask = undefined;
+  }
+
+  #forgetIfIdle(): void {
+    if (this.#line.size === 0 && this.#ask === undefined && this.#tenure === undefined) this.#onIdle(this);
+  }
+
+  /** All who stand in line know by now that they wait. */
+  #reportWait(): void {
+    if (observed('wait')) {
+      for (const waiter of this.#line) {
+        if (waiter.number > this.#answered) this.#party.emit('wait', () => ({ name: 'wait', key: this.key }));
+      }
+    }
+    this.#answered = this.#arrivals;
+  }
+}

@@ -1,0 +1,67 @@
+/** One timer for all leases of a party: renewals, ends, alarms. */
+import type { Clock, Timer } from './clock.js';
+
+export interface Kept {
+  /** When `due` wants to be called, on the monotonic clock; `Infinity` for never. Asked anew at every occasion. */
+  dueAt(): number;
+  due(): void;
+  /** The store came back: what failed should be tried now. */
+  hasten(): void;
+}
+
+/** The timer does not fire more often than this, in ms: many leases then share a pass. */
+const STRIDE = 5;
+
+export class Keeper {
+  readonly #kept = new Set<Kept>();
+  readonly #clock: Clock;
+  #timer: Timer | undefined;
+  #firesAt = Infinity;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(kept: Kept): void {
+    this.#kept.add(kept);
+    this.touch(kept);
+  }
+
+  remove(kept: Kept): void {
+    this.#kept.delete(kept);
+    if (this.#kept.size === 0) this.#disarm();
+  }
+
+  /** To be called when `dueAt` may have come nearer. */
+  touch(kept: Kept): void {
+    if (this.#kept.has(kept)) this.#arm(kept.dueAt());
+  }
+
+  *[Symbol.iterator](): Iterator<Kept> {
+    yield* this.#kept;
+  }
+
+  #arm(at: number): void {
+    if (at >= this.#firesAt) return;
+    this.#timer?.cancel();
+    this.#firesAt = at;
+    this.#timer = this.#clock.schedule(() => this.#fire(), at - this.#clock.monotonic());
+  }
+
+  #disarm(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#firesAt = Infinity;
+  }
+
+  #fire(): void {
+    this.#disarm();
+    const now = this.#clock.monotonic();
+    let next = Infinity;
+    for (const kept of [...this.#kept]) {
+      if (kept.dueAt() <= now) kept.due();
+      if (this.#kept.has(kept)) next = Math.min(next, kept.dueAt());
+    }
+    if (next !== Infinity) this.#arm(Math.max(next, now + STRIDE));
+  }
+}

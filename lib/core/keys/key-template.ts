@@ -1,0 +1,105 @@
+/** Key templates such as `order:{params.id}`: parsed once, at decoration, filled in for each call. */
+import { LockKeyError } from '../../errors/index.js';
+import { keyPart } from './key-value.js';
+
+/** The parts of a request that a template can name. */
+export const REQUEST_ROOTS = ['params', 'query', 'body', 'headers', 'user', 'data', 'gql'] as const;
+export type RequestRoot = (typeof REQUEST_ROOTS)[number];
+
+/** `{0.sku}`: a path into an argument. `{params.id}`: one into the request. */
+export interface Placeholder {
+  /** As it was written, braces included. */
+  readonly source: string;
+  readonly root: number | RequestRoot;
+  readonly path: readonly string[];
+}
+
+export interface KeyTemplate {
+  /** As it was written. */
+  readonly source: string;
+  readonly parts: ReadonlyArray<string | Placeholder>;
+}
+
+const SYNTAX =
+  'Write {0.sku} for an argument, {params.id} for a part of the request, and {{ or }} for a brace.';
+
+/** @throws LockKeyError for a template that cannot be meant. */
+export function parseTemplate(source: string): KeyTemplate {
+  if (typeof source !== 'string')
+    throw new LockKeyError(String(source), `A lock key must be a string, not ${String(source)}.`);
+  if (source === '') throw new LockKeyError(source, 'A lock key is an empty string, which names nothing.');
+  const parts: Array<string | Placeholder> = [];
+  let text = '';
+  let at = 0;
+  while (at < source.length) {
+    const char = source.charAt(at);
+    if (char !== '{' && char !== '}') {
+      text += char;
+      at += 1;
+    } else if (source.charAt(at + 1) === char) {
+      text += char;
+      at += 2;
+    } else if (char === '}') {
+      throw bad(source, 'has a "}" that nothing opens');
+    } else {
+      const end = source.indexOf('}', at);
+      if (end === -1) throw bad(source, 'has a "{" that nothing closes');
+      if (text.endsWith('$')) throw plainQuotes(source);
+      if (text !== '') parts.push(text);
+      text = '';
+      parts.push(parsePlaceholder(source, source.slice(at, end + 1)));
+      at = end + 1;
+    }
+  }
+  if (text !== '') parts.push(text);
+  return { source, parts };
+}
+
+/** The key, with what `valueOf` finds for each placeholder. */
+export function fillTemplate(template: KeyTemplate, valueOf: (placeholder: Placeholder) => unknown): string {
+  return template.parts
+    .map((part) =>
+      typeof part === 'string'
+        ? part
+        : keyPart(valueOf(part), { template: template.source, path: part.source }),
+    )
+    .join('');
+}
+
+/** Follows a path; undefined where it breaks off, which no key can be made of. */
+export function follow(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (at, name) => (at === null || at === undefined ? undefined : (at as Record<string, unknown>)[name]),
+    value,
+  );
+}
+
+function parsePlaceholder(template: string, source: string): Placeholder {
+  const inner = source.slice(1, -1);
+  if (inner === '') throw bad(template, 'has empty braces');
+  if (/[{\s]/.test(inner)) throw bad(template, `has a space or a brace in "${source}"`);
+  const [root = '', ...path] = inner.split('.');
+  if (path.includes('')) throw bad(template, `has an empty name in "${source}"`);
+  if (/^\d+$/.test(root)) return { source, root: Number(root), path };
+  const known = REQUEST_ROOTS.find((name) => name === root);
+  if (known === undefined) {
+    throw bad(
+      template,
+      `names "${root}" in "${source}", which is neither an argument's index nor one of ${REQUEST_ROOTS.join(', ')}`,
+    );
+  }
+  return { source, root: known, path };
+}
+
+function bad(template: string, problem: string): LockKeyError {
+  return new LockKeyError(template, `The lock key "${template}" ${problem}. ${SYNTAX}`);
+}
+
+/** `'order:${id}'`: JavaScript fills that in between backquotes only. */
+function plainQuotes(template: string): LockKeyError {
+  return new LockKeyError(
+    template,
+    `The lock key "${template}" has \${…} in plain quotes, which nothing fills in. ` +
+      'Use a function with the tag, such as (id: number) => lockKey`order:${id}`, or a placeholder, such as {params.id} or {0}.',
+  );
+}

@@ -1,0 +1,27 @@
+/** The tag for keys that code makes. */
+import { LockKeyError } from '../../errors/index.js';
+import { keyPart, type LockKeyValue } from './key-value.js';
+
+/**
+ * Makes a key: the text stands as it is written, each value is percent-escaped outside `[A-Za-z0-9_.@-]`, so that no
+ * value reaches another name's key.
+ *
+ * ```ts
+ * lockKey`stock:${sku}`     // sku 'a:b' → 'stock:a%3Ab'
+ * ```
+ * @throws LockKeyError for a value that cannot stand in a key (`undefined`, an empty string, `NaN`, a plain object …).
+ */
+export function lockKey(strings: TemplateStringsArray, ...values: LockKeyValue[]): string {
+  if (!Array.isArray(strings) || !Array.isArray(strings.raw)) {
+    throw new LockKeyError(
+      String(strings),
+      'lockKey is a tag: write lockKey`order:${id}`, with backquotes and without parentheses.',
+    );
+  }
+  const text = (index: number): string => strings[index] ?? strings.raw[index] ?? '';
+  const template = values.reduce<string>((written, _, i) => `${written}\${${i + 1}}${text(i + 1)}`, text(0));
+  return values.reduce<string>(
+    (key, value, i) => key + keyPart(value, { template, path: `value ${i + 1}` }) + text(i + 1),
+    text(0),
+  );
+}

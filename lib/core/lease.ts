@@ -1,0 +1,129 @@
+/** One process's ownership of a key in the store: how long it surely lasts, its renewal, its loss. */
+import type { LockLossReason, LockStoreError } from '../errors/index.js';
+import { Deadline } from './deadline.js';
+import type { Kept } from './keeper.js';
+import type { Party } from './party.js';
+import type { RenewReply } from './store.contract.js';
+
+/** A renewal that failed is tried again after a twentieth of the ttl, within these bounds, in ms. */
+const RETRY = { least: 20, most: 1000 };
+
+export interface LeaseSettings {
+  readonly party: Party;
+  readonly key: string;
+  readonly token: string;
+  /** In ms. */
+  readonly ttl: number;
+  /**
+   * Until when it is surely ours: counted from before the command that set it was sent. Undefined for an offer that is
+   * too old to start on: it counts for nothing before its confirmation.
+   */
+  readonly deadline: Deadline | undefined;
+  /** An offer is not confirmed before its first renewal. */
+  readonly confirmed: boolean;
+}
+
+/**
+ * Held until `deadline`, which only a confirmed renewal moves. Once lost, it stays lost: a renewal that succeeds after
+ * the deadline does not bring it back, as its holder may have read `remaining === 0` in between.
+ */
+export class Lease implements Kept {
+  readonly key: string;
+  readonly token: string;
+  readonly ttl: number;
+  /** Does the keeper renew it? Not during a section with `renew: false`. */
+  autoRenew = true;
+  /** Called once, when it is lost. */
+  onLost: ((reason: LockLossReason) => void) | undefined;
+  /** When to call `onAlarm`, on the monotonic clock. */
+  alarmAt = Infinity;
+  onAlarm: (() => void) | undefined;
+
+  readonly #party: Party;
+  #deadline: Deadline | undefined;
+  #renewAt: number;
+  #renewing = 0;
+  #lost: LockLossReason | undefined;
+  #confirmed: boolean;
+
+  constructor(settings: LeaseSettings) {
+    this.key = settings.key;
+    this.token = settings.token;
+    this.ttl = settings.ttl;
+    this.#party = settings.party;
+    this.#deadline = settings.deadline;
+    this.#confirmed = settings.confirmed;
+    this.#renewAt = this.#party.clock.monotonic() + settings.ttl / 3;
+  }
+
+  get lost(): LockLossReason | undefined {
+    return this.#lost;
+  }
+
+  get confirmed(): boolean {
+    return this.#confirmed;
+  }
+
+  get remaining(): number {
+    return this.#lost === undefined && this.#deadline !== undefined ? this.#deadline.remaining : 0;
+  }
+
+  get expiresAt(): Date {
+    return this.#deadline?.date ?? new Date(this.#party.clock.wall());
+  }
+
+  /**
+   * Makes the remaining time at least `ttl` and draws fences. Loses the lease when the store names another owner.
+   * @throws LockStoreError when the store failed: the lease stands as it stood.
+   */
+  async renew(ttl: number, sections = 0): Promise<RenewReply> {
+    const ends = Deadline.in(this.#party.clock, ttl);
+    this.#renewing += 1;
+    try {
+      const reply = await this.#party.session.renew({ key: this.key, token: this.token, ttl, sections });
+      if (!reply.held) this.lose('not-owner');
+      else if (this.#deadline?.passed) this.lose('expired');
+      if (this.#lost !== undefined) return { held: false, fence: 0 };
+      this.#deadline = this.#deadline === undefined ? ends : Deadline.later(this.#deadline, ends);
+      this.#confirmed = true;
+      this.#renewAt = this.#party.clock.monotonic() + Math.max(0, this.#deadline.remaining - (this.ttl * 2) / 3);
+      return reply;
+    } catch (error) {
+      this.#party.storeFailed(this.key, error as LockStoreError);
+      this.#renewAt = this.#party.clock.monotonic() + Math.min(Math.max(this.ttl / 20, RETRY.least), RETRY.most);
+      throw error;
+    } finally {
+      this.#renewing -= 1;
+      this.#party.keeper.touch(this);
+    }
+  }
+
+  /** Ends it for its holder. Idempotent. */
+  lose(reason: LockLossReason): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = reason;
+    this.onLost?.(reason);
+  }
+
+  /** Renew at the next occasion: the store came back. */
+  hasten(): void {
+    this.#renewAt = this.#party.clock.monotonic();
+    this.#party.keeper.touch(this);
+  }
+
+  dueAt(): number {
+    if (this.#lost !== undefined || this.#deadline === undefined) return Infinity;
+    const end = this.#party.clock.monotonic() + this.#deadline.remaining;
+    const renewal = this.autoRenew && this.#renewing === 0 ? this.#renewAt : Infinity;
+    return Math.min(end, renewal, this.alarmAt);
+  }
+
+  due(): void {
+    if (this.#lost !== undefined || this.#deadline === undefined) return;
+    if (this.#deadline.passed) return this.lose('expired');
+    const now = this.#party.clock.monotonic();
+    if (now >= this.alarmAt) this.onAlarm?.();
+    // A failure was reported, and has set the time to try again.
+    if (this.autoRenew && this.#renewing === 0 && now >= this.#renewAt) this.renew(this.ttl).catch(() => undefined);
+  }
+}

@@ -1,0 +1,112 @@
+/** What callers hold: one or several sections behind the face of a Lock. */
+import { LockNotHeldError, type LockLostError, LockOptionsError, LockStoreError } from '../errors/index.js';
+import { DURATION_HINT, type Duration, parseDuration } from './duration.js';
+import type { Lock } from './lock.js';
+import type { Section } from './section.js';
+
+/** A lock as the service sees it. */
+export interface HeldLock extends Lock {
+  /** Set when it was lost while held, as far as is known by now; final once `release()` has resolved. */
+  readonly lost: LockLostError | undefined;
+  /** Has its release begun? */
+  readonly released: boolean;
+}
+
+export class LockHandle implements HeldLock {
+  readonly keys: readonly string[];
+  readonly #sections: readonly Section[];
+  readonly #counterOf: (key: string) => string;
+  #abort: AbortController | undefined;
+  #fences: ReadonlyMap<string, number> | undefined;
+  #released: Promise<boolean> | undefined;
+
+  /** @param counterOf names the counter that a key's fences come from. */
+  constructor(sections: readonly Section[], counterOf: (key: string) => string) {
+    this.#sections = sections;
+    this.#counterOf = counterOf;
+    this.keys = sections.map((section) => section.key);
+    for (const section of sections) section.onLost = (error) => this.#abort?.abort(error);
+  }
+
+  get token(): string {
+    return this.#sections.map((section) => section.token).join(' ');
+  }
+
+  /** One fence serves all keys of one counter: the highest, which was drawn when all of them were held. */
+  get fences(): ReadonlyMap<string, number> {
+    if (this.#fences === undefined) {
+      const highest = new Map<string, number>();
+      for (const { key, fence } of this.#sections) {
+        const counter = this.#counterOf(key);
+        highest.set(counter, Math.max(fence, highest.get(counter) ?? 0));
+      }
+      this.#fences = new Map(this.keys.map((key) => [key, highest.get(this.#counterOf(key)) ?? 0]));
+    }
+    return this.#fences;
+  }
+
+  get fence(): number {
+    const [fence, ...others] = new Set(this.fences.values());
+    if (fence === undefined || others.length > 0) {
+      throw new LockStoreError(
+        `The keys ${this.keys.map((key) => `"${key}"`).join(', ')} lie in several slots of the Cluster, whose fences ` +
+          'cannot be compared with each other. Use "fences", by key, or give the keys a common {hash tag}.',
+      );
+    }
+    return fence;
+  }
+
+  get held(): boolean {
+    return this.remaining > 0;
+  }
+
+  get remaining(): number {
+    return this.#sections.reduce((least, section) => Math.min(least, section.remaining), Infinity);
+  }
+
+  get expiresAt(): Date {
+    return this.#sections.map((section) => section.expiresAt).reduce((a, b) => (a < b ? a : b));
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.lost !== undefined) this.#abort.abort(this.lost);
+    }
+    return this.#abort.signal;
+  }
+
+  get lost(): LockLostError | undefined {
+    return this.#sections.find((section) => section.lost !== undefined)?.lost;
+  }
+
+  get released(): boolean {
+    return this.#released !== undefined;
+  }
+
+  assertHeld(): void {
+    for (const section of this.#sections) section.settleOverdue();
+    if (this.lost !== undefined) throw this.lost;
+    if (this.released) throw new LockNotHeldError(this.keys[0]);
+  }
+
+  async extend(ttl?: Duration): Promise<void> {
+    const ms = ttl === undefined ? undefined : parseDuration(ttl);
+    if (ttl !== undefined && (ms === undefined || ms <= 0)) {
+      throw new LockOptionsError('ttl', ttl, `extend(ttl) takes a duration above 0: ${DURATION_HINT}.`);
+    }
+    this.assertHeld();
+    await Promise.all(this.#sections.map((section) => section.extend(ms ?? section.options.ttl)));
+  }
+
+  release(): Promise<boolean> {
+    this.#released ??= Promise.all(this.#sections.map((section) => section.release())).then((outcomes) =>
+      outcomes.every((outcome) => outcome === 'released'),
+    );
+    return this.#released;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
+  }
+}

@@ -1,0 +1,34 @@
+/** When to ask the store again, in ms. All with jitter, so that many processes do not ask in step. */
+import type { Holder, Queued } from './store.contract.js';
+import { partyOf } from './token.js';
+
+/** The longest time between two looks. The store keeps a queue for at least three of them without one. */
+export const LONGEST_LOOK = 10_000;
+
+/** Nobody tells us when a foreign client gives a key back: the first in the queue looks this often. */
+const FOREIGN_LOOK = 50;
+
+/**
+ * After a `queued` reply. A hand-off is announced; a look is for what nobody announces: the holder died (its lease's
+ * rest), or the message got lost (about one look a second and key, however many processes wait).
+ */
+export function lookDelay(reply: Queued): number {
+  const foreign = reply.holder !== '' && partyOf(reply.holder) === undefined;
+  if (foreign && reply.first) return jittered(Math.min(FOREIGN_LOOK, reply.remaining + 1));
+  return jittered(Math.min(reply.remaining + 1, 1000 * reply.length, LONGEST_LOOK));
+}
+
+/** After the n-th `busy` reply in a row, where the store does not queue: 20 ms growing to 250, or the lease's rest. */
+export function pollDelay(reply: Holder, attempt: number): number {
+  return jittered(Math.min(20 * 1.5 ** Math.min(attempt, 8), 250, reply.remaining + 1));
+}
+
+/** After the n-th failure in a row: 50 ms growing to 1 s. */
+export function retryDelay(attempt: number): number {
+  return jittered(Math.min(50 * 2 ** Math.min(attempt, 5), 1000));
+}
+
+/** Upwards only: a look must not come before the end that it waits for. */
+function jittered(ms: number): number {
+  return Math.max(1, ms) * (1 + Math.random() * 0.2);
+}

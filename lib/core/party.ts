@@ -1,0 +1,149 @@
+/** What the gates, tenures and handles of one party share. */
+import type { LockLossReason, LockStoreError } from '../errors/index.js';
+import type { Clock, Timer } from './clock.js';
+import { observed, publish } from './diagnostics.js';
+import type { LockEvent, LockEventName, LockEventSink } from './events.js';
+import { Keeper } from './keeper.js';
+import type { GiveUp, LockStoreSession, TurnReply, TurnRequest } from './store.contract.js';
+import type { TokenMint } from './token.js';
+
+/** `lost`: it was not ours any more; `unknown`: the store did not answer while the lease was still valid. */
+export type ReleaseOutcome = 'released' | 'lost' | 'unknown';
+
+/** A caller's turn under a lease, as far as shutting down needs it. */
+export interface RunningSection {
+  lose(reason: LockLossReason): void;
+  release(): Promise<ReleaseOutcome>;
+}
+
+export interface PartySettings {
+  readonly session: LockStoreSession;
+  readonly mint: TokenMint;
+  readonly clock: Clock;
+  readonly longHold: number;
+  readonly sink: LockEventSink;
+}
+
+/** Events that are worth a log line, and so are built although no channel is observed. */
+const LOGGED: ReadonlySet<LockEventName> = new Set(['lost', 'store-error', 'long-hold']);
+
+export class Party {
+  readonly session: LockStoreSession;
+  readonly mint: TokenMint;
+  readonly clock: Clock;
+  readonly longHold: number;
+  readonly keeper: Keeper;
+  readonly #sections = new Set<RunningSection>();
+  #onIdle: (() => void) | undefined;
+  readonly #sink: LockEventSink;
+  /** Commands on their way that nobody waits for; `close` does. */
+  readonly #errands = new Set<Promise<unknown>>();
+  readonly #timers = new Set<Timer>();
+  #closed = false;
+
+  constructor(settings: PartySettings) {
+    this.session = settings.session;
+    this.mint = settings.mint;
+    this.clock = settings.clock;
+    this.longHold = settings.longHold;
+    this.#sink = settings.sink;
+    this.keeper = new Keeper(settings.clock);
+  }
+
+  sectionStarted(section: RunningSection): void {
+    this.#sections.add(section);
+  }
+
+  /** It was released or lost. Idempotent. */
+  sectionEnded(section: RunningSection): void {
+    if (this.#sections.delete(section) && this.#sections.size === 0) this.#onIdle?.();
+  }
+
+  /** The sections that run, oldest first. */
+  get sections(): ReadonlySet<RunningSection> {
+    return this.#sections;
+  }
+
+  /** Resolves when no section runs, or after `ms`. */
+  async idle(ms: number): Promise<void> {
+    if (this.#sections.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.clock.schedule(resolve, ms);
+      this.#onIdle = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#onIdle = undefined;
+  }
+
+  /** `session.turn`, with its failure reported. */
+  async turn(request: TurnRequest): Promise<TurnReply> {
+    try {
+      return await this.session.turn(request);
+    } catch (error) {
+      this.storeFailed(request.key, error as LockStoreError);
+      throw error;
+    }
+  }
+
+  /** How to give a lease up: at once, or after `keepFor` ms, when the queue is to be served by us as well. */
+  givingUp(key: string, token: string, keepFor: number): GiveUp {
+    if (keepFor <= 0) return { token };
+    this.#later(keepFor, () => this.giveUp(key, token));
+    return { token, keepFor };
+  }
+
+  /** Gives a lease up and tells whether it was still ours. Never rejects. */
+  release(key: string, giveUp: GiveUp): Promise<ReleaseOutcome> {
+    return this.turn({ key, giveUp }).then(
+      (reply) => (reply.released ? 'released' : 'lost'),
+      () => 'unknown',
+    );
+  }
+
+  /** Gives a token up without anybody waiting for it; the session sees to it if that fails. */
+  giveUp(key: string, token: string): void {
+    if (!this.#closed) this.errand(this.turn({ key, giveUp: { token } }));
+  }
+
+  /** Calls back after `ms`, unless the party is closed by then. */
+  #later(ms: number, callback: () => void): void {
+    const timer = this.clock.schedule(() => {
+      this.#timers.delete(timer);
+      callback();
+    }, ms);
+    this.#timers.add(timer);
+  }
+
+  /** Lets errands end, then nothing is sent any more. */
+  async close(): Promise<void> {
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+    while (this.#errands.size > 0) await Promise.all(this.#errands);
+    this.#closed = true;
+  }
+
+  /** Runs on its own; a failure has been reported where it happened. */
+  errand(work: Promise<unknown>): void {
+    const done = work.then(
+      () => void this.#errands.delete(done),
+      () => void this.#errands.delete(done),
+    );
+    this.#errands.add(done);
+  }
+
+  storeFailed(key: string, error: LockStoreError): void {
+    this.emit('store-error', () => ({ name: 'store-error', key, error }));
+  }
+
+  /** `build` is called only if somebody will see the event. */
+  emit(name: LockEventName, build: () => LockEvent): void {
+    const heard = observed(name);
+    const logged = LOGGED.has(name);
+    if (!heard && !logged) return;
+    const event = build();
+    if (heard) publish(event);
+    if (logged) this.#sink(event);
+  }
+}

@@ -1,0 +1,44 @@
+/** The one ask that a gate has in the store. */
+import type { Timer } from './clock.js';
+import type { Deadline } from './deadline.js';
+import type { Ask } from './store.contract.js';
+
+/**
+ * - `sent`: a command with it is on its way and it was not answered yet.
+ * - `queued`: it stands in the store's queue.
+ * - `resting`: the store does not know it, or must not; a timer asks again, with a new token.
+ * - `taken`: it became a lease. `left`: nobody wants it any more. Both are final.
+ */
+export type AskState = 'sent' | 'queued' | 'resting' | 'taken' | 'left';
+
+export class PendingAsk {
+  state: AskState = 'sent';
+  /** Is a look on its way? */
+  looking = false;
+  /**
+   * No offer made for it ends earlier than this: a grant cannot precede the latest command that was answered "queued"
+   * (or the first one), so an offer lasts at least its length from when that was sent.
+   */
+  offerEnds!: Deadline;
+  #timer: Timer | undefined;
+
+  constructor(
+    readonly token: string,
+    readonly mode: Ask['mode'],
+  ) {}
+
+  get live(): boolean {
+    return this.state !== 'taken' && this.state !== 'left';
+  }
+
+  /** Sets the timer of its next command in place of the one before. */
+  rest(timer: Timer | undefined): void {
+    this.#timer?.cancel();
+    this.#timer = timer;
+  }
+
+  end(state: 'taken' | 'left'): void {
+    this.rest(undefined);
+    this.state = state;
+  }
+}

@@ -1,0 +1,180 @@
+/** Serves the callers of this process that stood in line when a lease came, one after the other, from memory. */
+import type { LockLossReason } from '../errors/index.js';
+import type { FenceSupply } from './fence-supply.js';
+import type { Lease } from './lease.js';
+import type { Party, ReleaseOutcome } from './party.js';
+import { Section } from './section.js';
+import type { Waiter } from './waiter.js';
+
+/** The most sections of one tenure: other processes wait for no more than these. */
+export const MOST_SECTIONS = 64;
+
+/** No section but the first starts later than this into a tenure, in ms. */
+export const LONGEST_TENURE = 50;
+
+/** Where the callers come from. */
+export interface Line {
+  readonly first: Waiter | undefined;
+  /** Takes the first one off. */
+  shift(): Waiter | undefined;
+}
+
+export interface TenureSettings {
+  readonly party: Party;
+  readonly lease: Lease;
+  readonly line: Line;
+  /** How many callers it may serve: those who stood in line when the lease came. */
+  readonly callers: number;
+  readonly fences: FenceSupply;
+  /** Called once, at the end: gives the lease up, after `keepFor` ms where that is above 0. */
+  readonly over: (keepFor: number) => Promise<ReleaseOutcome>;
+}
+
+/**
+ * States: a section runs → the next one, at once or after the lease was renewed → … → over. Invariants: while the lease
+ * is held, at most one section of it runs; none starts without its share of the ttl; after `over` none starts.
+ */
+export class Tenure {
+  readonly lease: Lease;
+  readonly #party: Party;
+  readonly #line: Line;
+  readonly #fences: FenceSupply;
+  readonly #finish: (keepFor: number) => Promise<ReleaseOutcome>;
+  readonly #until: number;
+  #callers: number;
+  #current: Section | undefined;
+  #confirming: Promise<void> | undefined;
+  #over: Promise<ReleaseOutcome> | undefined;
+
+  constructor(settings: TenureSettings) {
+    this.lease = settings.lease;
+    this.#party = settings.party;
+    this.#line = settings.line;
+    this.#callers = settings.callers;
+    this.#fences = settings.fences;
+    this.#finish = settings.over;
+    this.#until = this.#party.clock.monotonic() + LONGEST_TENURE;
+    this.lease.onLost = (reason) => this.#onLost(reason);
+    this.lease.onAlarm = () => this.#onAlarm();
+    this.#party.keeper.add(this.lease);
+  }
+
+  /** Can a newcomer be told "busy" without asking the store? */
+  get surelyHeld(): boolean {
+    return this.#over === undefined && this.#current !== undefined && this.lease.confirmed && this.lease.remaining > 0;
+  }
+
+  /** The lease was granted by a reply. */
+  begin(): void {
+    const first = this.#line.first;
+    if (first === undefined) void this.#end(0);
+    else if (this.lease.remaining < (first.options.ttl * 2) / 3) this.#topUp(first);
+    else this.#start();
+  }
+
+  /**
+   * The lease is an offer: it is confirmed at once, and the confirmation is on its way before any section starts. Where
+   * the offer is young, the first section does not wait for the answer.
+   */
+  beginOffer(young: boolean): void {
+    this.#confirming = this.#confirm(this.#callers - 1).finally(() => (this.#confirming = undefined));
+    if (young && this.#line.first !== undefined) this.#start();
+    else this.#resumeAfter(this.#confirming);
+    this.#confirming.catch(() => undefined);
+  }
+
+  async #confirm(fences: number): Promise<void> {
+    const reply = await this.lease.renew(this.lease.ttl, fences);
+    if (reply.held) this.#fences.add(reply.fence, fences);
+    this.lease.autoRenew = this.#current?.options.renew ?? true;
+  }
+
+  #next(): void {
+    if (this.#over !== undefined || this.#current !== undefined) return;
+    const next = this.#line.first;
+    const outOfTime = this.#party.clock.monotonic() >= this.#until;
+    if (next === undefined || this.#callers <= 0 || outOfTime) return void this.#end(0);
+    if (this.#confirming !== undefined) return this.#resumeAfter(this.#confirming);
+    if (this.#fences.left === 0) return void this.#end(0);
+    const { ttl, renew } = next.options;
+    if (this.lease.remaining < (renew ? (ttl * 2) / 3 : ttl)) this.#topUp(next);
+    else this.#start();
+  }
+
+  /** Renews first: a section must not start on the rest of a lease. */
+  #topUp(next: Waiter): void {
+    this.lease.renew(Math.max(this.lease.ttl, next.options.ttl)).then(
+      () => {
+        if (this.#over !== undefined) return;
+        if (this.#line.first === undefined || this.lease.remaining === 0) void this.#end(0);
+        else this.#start();
+      },
+      () => void this.#end(0),
+    );
+  }
+
+  #resumeAfter(work: Promise<void>): void {
+    work.then(
+      () => this.#next(),
+      () => void this.#end(0),
+    );
+  }
+
+  #start(): void {
+    const waiter = this.#line.shift();
+    if (waiter === undefined) return void this.#end(0);
+    this.#callers -= 1;
+    const section = new Section({
+      party: this.#party,
+      lease: this.lease,
+      fence: this.#fences.take(),
+      options: waiter.options,
+      waited: waiter.waited,
+      end: (ended) => this.#sectionEnded(ended),
+    });
+    this.#current = section;
+    this.lease.autoRenew = waiter.options.renew || !this.lease.confirmed;
+    this.lease.alarmAt = Math.min(section.limitAt, section.startedAt + this.#party.longHold);
+    this.#party.keeper.touch(this.lease);
+    waiter.grant(section);
+  }
+
+  #sectionEnded(section: Section): Promise<ReleaseOutcome> {
+    if (this.#current !== section) return Promise.resolve('released');
+    this.#current = undefined;
+    this.lease.alarmAt = Infinity;
+    const keepFor = section.options.minHold - section.age;
+    if (keepFor > 0) return this.#end(keepFor);
+    this.#next();
+    return this.#over ?? Promise.resolve('released');
+  }
+
+  #onLost(reason: LockLossReason): void {
+    this.#current?.lose(reason);
+    this.#current = undefined;
+    void this.#end(0);
+  }
+
+  #onAlarm(): void {
+    const section = this.#current;
+    this.lease.alarmAt = Infinity;
+    if (section === undefined) return;
+    const now = this.#party.clock.monotonic();
+    if (now >= section.limitAt) {
+      section.lose(section.age >= section.options.maxHold ? 'max-hold' : 'expired');
+      void this.#sectionEnded(section);
+      return;
+    }
+    if (now >= section.startedAt + this.#party.longHold) section.reportLong();
+    this.lease.alarmAt = section.limitAt;
+  }
+
+  #end(keepFor: number): Promise<ReleaseOutcome> {
+    if (this.#over === undefined) {
+      this.#party.keeper.remove(this.lease);
+      this.lease.onLost = undefined;
+      this.#over = this.#finish(keepFor);
+    }
+    return this.#over;
+  }
+}

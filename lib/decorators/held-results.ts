@@ -1,0 +1,146 @@
+/** Results that go on after the method has returned: what of them the lock waits for. */
+import { AsyncResource } from 'node:async_hooks';
+import { finished, type Readable } from 'node:stream';
+import type { ExecutionContext } from '@nestjs/common';
+import { Observable, Subject, takeUntil } from 'rxjs';
+import { LockWiringError } from '../errors/index.js';
+import type { HandlerScope } from '../interceptors/handler-scope.js';
+import { httpExchange, onResponseOver } from './http-exchange.js';
+
+/** A result as it is handed out, and the moment until which the lock is kept for it. */
+export interface HeldResult {
+  readonly result: unknown;
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Wraps the Observable that a handler's promise resolved to. To be called in the work: the producer runs in its async
+ * context, with the lock as the current one. `ended` settles with the source: its end, its error, its unsubscription.
+ * @param settled the whole call, release included: the subscriber hears of the end after it, and of a lost lock by it.
+ */
+export function holdObservable(
+  source: Observable<unknown>,
+  scope: HandlerScope,
+  label: string,
+  settled: () => Promise<unknown>,
+): HeldResult {
+  const resource = new AsyncResource('nestjs-locked.stream');
+  const { promise: ended, resolve: end, reject: fail } = withResolvers();
+  let subscribed = false;
+  // An interceptor may have put something else in its place: then nobody will ever end it.
+  scope.onEnd(() => {
+    if (!subscribed) end();
+  });
+  const result = new Observable<unknown>((subscriber) => {
+    if (subscribed) throw twice(label);
+    subscribed = true;
+    const stopped = new Subject<void>();
+    resource.runInAsyncScope(() =>
+      source
+        .pipe(takeUntil(stopped))
+        .subscribe({ next: (value) => subscriber.next(value), error: fail, complete: end }),
+    );
+    settled().then(
+      () => subscriber.complete(),
+      (error: unknown) => subscriber.error(error),
+    );
+    return () => stopped.next();
+  });
+  return { result, ended };
+}
+
+/** Wraps an async generator that a handler returned, likewise. `over` ends it as well: nobody may read it at all. */
+export function holdGenerator(source: AsyncGenerator, over: Promise<void>): HeldResult {
+  const { promise: ended, resolve: end } = withResolvers();
+  void over.then(end);
+  const bound = bindGenerator(source);
+  const step = async (next: Promise<IteratorResult<unknown>>): Promise<IteratorResult<unknown>> => {
+    try {
+      const result = await next;
+      if (result.done === true) end();
+      return result;
+    } catch (error) {
+      end();
+      throw error;
+    }
+  };
+  const result: AsyncGenerator = {
+    next: (value) => step(bound.next(value)),
+    return: (value) => step(bound.return(value)),
+    throw: (error) => step(bound.throw(error)),
+    [Symbol.asyncIterator]: () => result,
+    [Symbol.asyncDispose]: async () => void (await result.return(undefined)),
+  };
+  return { result, ended };
+}
+
+/** The generator, run in the async context of here whoever reads it. */
+export function bindGenerator(source: AsyncGenerator): AsyncGenerator {
+  const resource = new AsyncResource('nestjs-locked.stream');
+  const bound: AsyncGenerator = {
+    next: (value) => resource.runInAsyncScope(() => source.next(value)),
+    return: (value) => resource.runInAsyncScope(() => source.return(value)),
+    throw: (error) => resource.runInAsyncScope(() => source.throw(error)),
+    [Symbol.asyncIterator]: () => bound,
+    [Symbol.asyncDispose]: async () => void (await bound.return(undefined)),
+  };
+  return bound;
+}
+
+/**
+ * For what Nest sends while it is being produced (a StreamableFile, a stream, an async iterable, a web Response):
+ * resolves once a Node stream has been read to its end, or the response is over. Undefined for everything else.
+ */
+export function streamedEnd(result: unknown, context: ExecutionContext): Promise<void> | undefined {
+  if (typeof result !== 'object' || result === null) return undefined;
+  const stream = nodeStreamOf(result);
+  if (stream === undefined && !isStreamed(result)) return undefined;
+  const exchange = httpExchange(context);
+  if (exchange === undefined) return undefined;
+  return new Promise((resolve) => {
+    const stop = onResponseOver(exchange, resolve);
+    if (stream === undefined) return;
+    // Read to its end, it needs the lock no more, however slow the client is.
+    finished(stream, { writable: false }, () => {
+      stop();
+      resolve();
+    });
+  });
+}
+
+/** An async generator in progress, as opposed to a stream that is handed on. */
+export function isAsyncGenerator(value: unknown): value is AsyncGenerator {
+  return Object.prototype.toString.call(value) === '[object AsyncGenerator]';
+}
+
+/** A StreamableFile's stream, or a Node stream itself. By structure: Nest may be installed twice. */
+function nodeStreamOf(result: object): Readable | undefined {
+  const { getStream, getHeaders } = result as { getStream?: unknown; getHeaders?: unknown };
+  const isFile = typeof getStream === 'function' && typeof getHeaders === 'function';
+  const stream: unknown = isFile ? Reflect.apply(getStream, result, []) : result;
+  const { pipe, on } = (stream ?? {}) as Partial<Readable>;
+  return typeof pipe === 'function' && typeof on === 'function' ? (stream as Readable) : undefined;
+}
+
+function isStreamed(result: object): boolean {
+  return Symbol.asyncIterator in result || Object.prototype.toString.call(result) === '[object Response]';
+}
+
+function twice(label: string): LockWiringError {
+  return new LockWiringError(
+    `The Observable of ${label} was subscribed to twice, and its lock ends with the first subscription. ` +
+      'Retry the handler (next.handle()), or share the Observable.',
+  );
+}
+
+/** Promise.withResolvers, which Node 20 lacks. */
+export function withResolvers(): {
+  promise: Promise<void>;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+} {
+  let resolve!: () => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<void>((yes, no) => ([resolve, reject] = [yes, no]));
+  return { promise, resolve, reject };
+}

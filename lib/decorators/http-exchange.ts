@@ -1,0 +1,81 @@
+/** The HTTP request and response behind a handler's call, on Express and Fastify alike: is the client still there? */
+import type { EventEmitter } from 'node:events';
+import type { ExecutionContext } from '@nestjs/common';
+
+export interface HttpExchange {
+  readonly response: Closable;
+  /** Watched as well: a pipelined response that still waits for its turn never learns that its client has gone. */
+  readonly socket: Closable | undefined;
+}
+
+interface Closable extends EventEmitter {
+  readonly destroyed?: boolean;
+  readonly closed?: boolean;
+  readonly writableFinished?: boolean;
+}
+
+/** Undefined for other transports. GraphQL has its own in the context, where the application put them. */
+export function httpExchange(context: ExecutionContext): HttpExchange | undefined {
+  const type = context.getType<string>();
+  if (type === 'http') return exchange(context.getArgByIndex(0), context.getArgByIndex(1));
+  if (type !== 'graphql') return undefined;
+  const own: { req?: unknown; res?: unknown } | undefined = context.getArgByIndex(2);
+  return exchange(own?.req, own?.res);
+}
+
+/**
+ * Calls back once the response is over, sent or not, or the connection is closed; at once if it is.
+ * @returns stops watching.
+ */
+export function onResponseOver({ response, socket }: HttpExchange, callback: () => void): () => void {
+  if (isOver(response) || socket?.destroyed === true) {
+    callback();
+    return () => {};
+  }
+  const stops = [onceClosed(response, callback)];
+  if (socket !== undefined) stops.push(onceClosed(socket, callback));
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+function exchange(request: unknown, response: unknown): HttpExchange | undefined {
+  const rawResponse = rawOf(response);
+  if (!isClosable(rawResponse)) return undefined;
+  const socket = (rawOf(request) as { socket?: unknown } | undefined)?.socket;
+  return { response: rawResponse, socket: isClosable(socket) ? socket : undefined };
+}
+
+/** Fastify wraps Node's own objects. */
+function rawOf(value: unknown): unknown {
+  return (value as { raw?: unknown } | undefined)?.raw ?? value;
+}
+
+function isClosable(value: unknown): value is Closable {
+  return typeof (value as Partial<Closable> | undefined)?.once === 'function';
+}
+
+function isOver(response: Closable): boolean {
+  return response.destroyed === true || response.closed === true || response.writableFinished === true;
+}
+
+/** One listener a source, however many requests a client pipelines on its connection. */
+const watched = new WeakMap<Closable, Set<() => void>>();
+
+function onceClosed(source: Closable, callback: () => void): () => void {
+  // Its own function each time: one callback may watch several times.
+  const entry = (): void => callback();
+  let callbacks = watched.get(source);
+  if (callbacks === undefined) {
+    const fresh = new Set<() => void>();
+    callbacks = fresh;
+    watched.set(source, fresh);
+    source.once('close', () => {
+      watched.delete(source);
+      for (const call of fresh) call();
+    });
+  }
+  callbacks.add(entry);
+  const own = callbacks;
+  return () => own.delete(entry);
+}

@@ -1,0 +1,61 @@
+/** The key of `@Locked`, compiled at decoration to a function of the call. */
+import { fillTemplate, follow, type KeyTemplate, parseTemplate } from '../core/keys/key-template.js';
+import { normaliseKeys } from '../core/keys/normalise-keys.js';
+import { LockKeyError } from '../errors/index.js';
+import { isFromContext } from './from-context.js';
+import type { LockedCall } from './locked-call.js';
+import type { LockedKey } from './locked.types.js';
+import { requestValue } from './request-value.js';
+
+export type KeySource = (call: LockedCall) => string | readonly string[];
+
+/** @throws LockKeyError for a template that cannot be meant, and for anything that is no key. */
+export function compileKey(key: LockedKey): KeySource {
+  if (typeof key === 'function') {
+    const keyOf = key as (...args: readonly unknown[]) => unknown;
+    return (call) => checked(Reflect.apply(keyOf, call.self, call.args), `The key function of ${call.label}`);
+  }
+  if (isFromContext(key)) {
+    return (call) => {
+      if (call.scope !== undefined) {
+        return checked(key.keyOf(call.scope.context), `The fromContext function of ${call.label}`);
+      }
+      throw new LockKeyError(
+        'fromContext',
+        `The lock key of ${call.label} comes from a request's context, and Nest did not call the method as a handler ` +
+          'here. Use a function of the arguments.',
+      );
+    };
+  }
+  if (Array.isArray(key)) {
+    const templates = key.map((each) => parseTemplate(each as string));
+    if (templates.length === 0)
+      throw new LockKeyError('[]', '@Locked needs at least one key, and the list is empty.');
+    return (call) => templates.map((template) => fill(template, call));
+  }
+  const template = parseTemplate(key as string);
+  return (call) => fill(template, call);
+}
+
+function fill(template: KeyTemplate, call: LockedCall): string {
+  return fillTemplate(template, (placeholder) =>
+    typeof placeholder.root === 'number'
+      ? follow(call.args[placeholder.root], placeholder.path)
+      : requestValue(call, placeholder.root, placeholder, template.source),
+  );
+}
+
+function checked(key: unknown, origin: string): string[] {
+  if (typeof (key as { then?: unknown } | undefined)?.then === 'function') {
+    throw new LockKeyError(
+      'a promise',
+      `${origin} returned a promise. Make the key from the arguments alone, synchronously.`,
+    );
+  }
+  try {
+    return normaliseKeys(key as string | readonly string[]);
+  } catch (error) {
+    if (error instanceof LockKeyError) throw new LockKeyError(error.key, `${origin}: ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,141 @@
+/** What `@Locked` puts in a method's place: by the kind of its result, a promise, an Observable or an async generator. */
+import { from, isObservable, Observable, of, Subject, takeUntil } from 'rxjs';
+import { LockWiringError } from '../errors/index.js';
+import { scopeOf } from '../interceptors/handler-scope.js';
+import {
+  bindGenerator,
+  type HeldResult,
+  holdGenerator,
+  holdObservable,
+  isAsyncGenerator,
+  streamedEnd,
+  withResolvers,
+} from './held-results.js';
+import { type LockedCall, type LockedMethod, type Outcome, runLocked } from './locked-call.js';
+
+export type MethodKind = 'promise' | 'observable' | 'generator';
+
+/**
+ * The kind must be known before the method is run, which must not be before the lock is had. An Observable is told by
+ * the declared type that the compiler emits; without it the method fails closed outside of handlers.
+ */
+export function kindOf(body: (...args: never[]) => unknown, returnType: unknown): MethodKind {
+  if (Object.prototype.toString.call(body) === '[object AsyncGeneratorFunction]') return 'generator';
+  const prototype = (returnType as { prototype?: { subscribe?: unknown } } | undefined)?.prototype;
+  return typeof prototype?.subscribe === 'function' ? 'observable' : 'promise';
+}
+
+export function lockedMethod(
+  locked: LockedMethod,
+  kind: MethodKind,
+  site: object,
+): (this: unknown, ...args: unknown[]) => unknown {
+  return function (this: unknown, ...args: unknown[]): unknown {
+    const call: LockedCall = {
+      method: locked.method,
+      label: locked.label,
+      self: this,
+      args,
+      scope: scopeOf(site),
+    };
+    if (kind === 'observable') return lockedObservable(locked, call);
+    // In a handler the lock is had first, so that a busy one can still be answered with a status.
+    if (kind === 'generator' && call.scope === undefined) return lockedGenerator(locked, call);
+    return lockedPromise(locked, call);
+  };
+}
+
+/** The body, once. A handler's lock is kept on until what it streams has ended. */
+function lockedPromise(locked: LockedMethod, call: LockedCall): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const whole: Promise<Outcome<unknown>> = runLocked(locked, call, async () => {
+      const result = await invoke(locked, call);
+      const held = holdResult(result, locked, call, () => whole);
+      if (held === undefined) return result;
+      // What comes after is told to whoever reads the result.
+      resolve(held.result);
+      await held.ended;
+      return undefined;
+    });
+    whole.then(({ result }) => resolve(result), reject);
+  });
+}
+
+function holdResult(
+  result: unknown,
+  locked: LockedMethod,
+  { scope }: LockedCall,
+  whole: () => Promise<unknown>,
+): HeldResult | undefined {
+  if (scope === undefined) {
+    if (isObservable(result) || isAsyncGenerator(result)) throw unseenStream(locked.label);
+    return undefined;
+  }
+  if (isObservable(result)) return holdObservable(result, scope, locked.label, whole);
+  const ended = streamedEnd(result, scope.context);
+  if (ended === undefined) return undefined;
+  return isAsyncGenerator(result) ? holdGenerator(result, ended) : { result, ended };
+}
+
+/** Each subscription takes the lock, runs the body, and keeps the lock until it ends. */
+function lockedObservable(locked: LockedMethod, call: LockedCall): Observable<unknown> {
+  return new Observable((subscriber) => {
+    const withdrawn = new AbortController();
+    const stopped = new Subject<void>();
+    const work = (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        if (withdrawn.signal.aborted) return resolve();
+        const source = invoke(locked, call);
+        (isObservable(source) ? source : from(Promise.resolve(source)))
+          .pipe(takeUntil(stopped))
+          .subscribe({ next: (value) => subscriber.next(value), error: reject, complete: resolve });
+      });
+    runLocked(locked, call, work, withdrawn.signal).then(
+      ({ busy, result }) => {
+        if (!busy || result === undefined) return subscriber.complete();
+        (isObservable(result) ? result : of(result)).subscribe(subscriber);
+      },
+      (error: unknown) => subscriber.error(error),
+    );
+    return () => {
+      withdrawn.abort(new Error('The Observable was unsubscribed.'));
+      stopped.next();
+    };
+  });
+}
+
+/** The first `next()` takes the lock; the generator's end gives it back. */
+async function* lockedGenerator(locked: LockedMethod, call: LockedCall): AsyncGenerator {
+  const { promise: ended, resolve: end, reject: fail } = withResolvers();
+  let started!: (generator: AsyncGenerator) => void;
+  const body = new Promise<AsyncGenerator>((resolve) => (started = resolve));
+  const whole = runLocked(locked, call, () => {
+    started(bindGenerator(invoke(locked, call) as AsyncGenerator));
+    return ended;
+  });
+  const first = await Promise.race([body, whole]);
+  // Settled before the body has begun: the lock is busy, and this is what onBusy made of it.
+  if ('busy' in first) return isAsyncGenerator(first.result) ? yield* first.result : first.result;
+  try {
+    return yield* first;
+  } catch (error) {
+    fail(error);
+    throw error;
+  } finally {
+    end();
+    // Throws the generator's own error again, or that the lock was lost.
+    await whole;
+  }
+}
+
+function invoke(locked: LockedMethod, call: LockedCall): unknown {
+  return Reflect.apply(locked.body, call.self, call.args);
+}
+
+function unseenStream(label: string): LockWiringError {
+  return new LockWiringError(
+    `${label} is @Locked and resolved to an Observable or an async generator, whose run its lock would not cover. ` +
+      'Declare the method ": Observable<…>" (with emitDecoratorMetadata) or "async *", without a promise around it; ' +
+      'in a handler, which Nest subscribes to, each of them will do.',
+  );
+}

@@ -1,0 +1,45 @@
+/** The options of `@Locked`, checked at decoration, and split into what the service takes and what the decorator does. */
+import type { UsingOptions } from '../core/acquire.options.js';
+import { badOption, checkNames, checkObject } from '../core/option-checks.js';
+import { resolvePolicy, resolveUsing, USING } from '../core/resolve-options.js';
+import type { LockBusyError } from '../errors/index.js';
+import type { LockedOptions, OnBusy } from './locked.types.js';
+
+export interface ResolvedLockedOptions {
+  /** For `LockService.using`. */
+  readonly using: UsingOptions;
+  readonly onBusy: 'throw' | 'skip' | ((error: LockBusyError, ...args: unknown[]) => unknown);
+  readonly service: string | undefined;
+  readonly busyStatus: number | undefined;
+}
+
+const KNOWN = new Set([...USING, 'onBusy', 'service', 'busyStatus']);
+
+/** @throws LockOptionsError */
+export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): ResolvedLockedOptions {
+  checkObject('options', options);
+  checkNames('', options, KNOWN);
+  const { onBusy = 'throw', service, busyStatus, ...using } = options;
+  if (onBusy !== 'throw' && onBusy !== 'skip' && typeof onBusy !== 'function') {
+    throw badOption(
+      'onBusy',
+      onBusy,
+      `'throw', 'skip' or a function of the error and the method's arguments`,
+    );
+  }
+  if (service !== undefined && (typeof service !== 'string' || service === '')) {
+    throw badOption('service', service, 'the name of a LockModule; leave it out for the unnamed one');
+  }
+  if (busyStatus !== undefined && !(Number.isInteger(busyStatus) && busyStatus >= 400 && busyStatus <= 599)) {
+    throw badOption('busyStatus', busyStatus, 'an HTTP error status, 400 to 599');
+  }
+  resolveUsing(using, resolvePolicy());
+  if (onBusy !== 'throw' && using.wait === undefined) using.wait = 0;
+  return {
+    using: Object.freeze(using),
+    // Called with the error and the method's own arguments, which its type was checked against.
+    onBusy: onBusy as ResolvedLockedOptions['onBusy'],
+    service,
+    busyStatus,
+  };
+}

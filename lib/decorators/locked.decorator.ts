@@ -1,0 +1,86 @@
+/** The decorator. */
+import { UseInterceptors } from '@nestjs/common';
+import { LockWiringError } from '../errors/index.js';
+import { LockedInterceptor } from '../interceptors/locked.interceptor.js';
+import { copyMethod } from './copy-method.js';
+import { compileKey } from './key-source.js';
+import type { LockedMethod } from './locked-call.js';
+import { kindOf, lockedMethod } from './locked-method.js';
+import { resolveLockedOptions } from './locked-options.js';
+import type { LockedDecorator, LockedKey, LockedOptions, OnBusy } from './locked.types.js';
+import { declareService } from './service-property.js';
+
+/**
+ * Runs a method under a lock: each call of it, whether Nest or other code made it. Works on handlers and on the
+ * methods of every class that Nest makes, in any order with other decorators.
+ *
+ * ```ts
+ * @Post(':id/pay')
+ * @Locked('order:{params.id}')
+ * async pay(@Param('id', ParseIntPipe) id: number) {}
+ *
+ * @Locked((sku: string) => lockKey`stock:${sku}`, { wait: '2s' })
+ * async take(sku: string, n: number) {}
+ * ```
+ *
+ * A handler's lock is taken after its guards, interceptors and pipes. A result that goes on after the return keeps it:
+ * an Observable (in handlers; elsewhere declared as one, then each subscription takes the lock), an async generator,
+ * and, in handlers, what Nest streams to the client. A handler that still waits for its lock is withdrawn when its
+ * client disconnects or its Observable is unsubscribed.
+ *
+ * @param key a static string; a template of arguments (`{0.sku}`) and request parts (`{params.id}`, `{query.x}`,
+ * `{body.x}`, `{headers.x}`, `{user.id}`, `{data.x}`, `{gql.x}`), which stand for the argument bound to them, after
+ * pipes, or for the raw request where no parameter binds them; an array of these; a function of the method's
+ * arguments; `fromContext(ctx => key)`.
+ * @throws LockKeyError and LockOptionsError at decoration, for a key or an option that cannot be meant. A call rejects
+ * with the method's own error, untouched, or with a LockError of the acquisition, or with a LockLostError once the
+ * method has settled; with a LockWiringError where there is no LockService: it never runs unlocked.
+ */
+export function Locked<const K extends LockedKey, B extends OnBusy = OnBusy>(
+  key: K,
+  options?: LockedOptions<B>,
+): LockedDecorator<K, B> {
+  const resolved = resolveLockedOptions(options);
+  const keyOf = compileKey(key);
+  return (target, name, descriptor) => {
+    const original = checkTarget(target, name, descriptor);
+    const locked: LockedMethod = {
+      method: name,
+      label: `${target.constructor.name}.${String(name)}`,
+      body: original,
+      keyOf,
+      options: resolved,
+      service: declareService(target, resolved.service),
+    };
+    const site = {};
+    const kind = kindOf(original, Reflect.getMetadata('design:returntype', target, name));
+    const wrapper = copyMethod(original, lockedMethod(locked, kind, site));
+    const replaced = descriptor as PropertyDescriptor;
+    replaced.value = wrapper;
+    UseInterceptors(new LockedInterceptor(site))(target, name, replaced);
+  };
+}
+
+type AnyMethod = (this: unknown, ...args: unknown[]) => unknown;
+
+/** @throws LockWiringError where there is nothing that could be locked. */
+function checkTarget(target: unknown, name: unknown, descriptor: PropertyDescriptor | undefined): AnyMethod {
+  if (typeof name === 'object') {
+    throw new LockWiringError(
+      '@Locked needs "experimentalDecorators" in tsconfig.json, as Nest itself does.',
+    );
+  }
+  const label = String(name);
+  if (typeof target === 'function') {
+    throw new LockWiringError(
+      `@Locked cannot lock the static method ${label}: Nest injects into instances only.`,
+    );
+  }
+  const method: unknown = descriptor?.value;
+  if (typeof method !== 'function') {
+    throw new LockWiringError(
+      `@Locked is for methods, and ${label} is none. Write it as a method, not as a property or an accessor.`,
+    );
+  }
+  return method as AnyMethod;
+}

@@ -1,0 +1,47 @@
+/** What a client is told of each lock error: a status, a code, a neutral sentence. Never a key, a token, a holder. */
+import type { LockBusyError, LockError, LockErrorCode } from '../errors/index.js';
+import { busyStatusOf } from './busy-status.js';
+
+export interface ErrorReply {
+  readonly status: number;
+  readonly code: LockErrorCode;
+  readonly message: string;
+  /** In whole seconds, at least 1; undefined where trying again is no cure. */
+  readonly retryAfter: number | undefined;
+  /** A mistake of the application's, not a state of its locks: nobody would read of it otherwise. */
+  readonly mistake: boolean;
+}
+
+const BUSY = 'The resource is in use. Try again in a moment.';
+const UNAVAILABLE = 'The service is unavailable for now. Try again in a moment.';
+const FAILED = 'The request could not be completed.';
+const LOST =
+  'The request lost its claim to the resource while it ran. Check its outcome before you repeat it.';
+
+/** @param busyStatus the module's, where the error does not bring its decorator's. */
+export function replyTo(error: LockError, busyStatus: number): ErrorReply {
+  const { code } = error;
+  switch (code) {
+    case 'LOCK_BUSY': {
+      const status = busyStatusOf(error) ?? busyStatus;
+      const { remaining } = error as LockBusyError;
+      return { status, code, message: BUSY, retryAfter: seconds(remaining), mistake: false };
+    }
+    case 'LOCK_QUEUE_FULL':
+    case 'LOCK_ABORTED':
+    case 'LOCK_STORE':
+    case 'LOCK_SHUTDOWN':
+      return { status: 503, code, message: UNAVAILABLE, retryAfter: 1, mistake: false };
+    case 'LOCK_LOST':
+      return { status: 500, code, message: LOST, retryAfter: undefined, mistake: false };
+    default:
+      return { status: 500, code, message: FAILED, retryAfter: undefined, mistake: true };
+  }
+}
+
+/** A holder without an expiry, or one unknown, may be done at any time. */
+function seconds(remaining: number | undefined): number {
+  return remaining === undefined || !Number.isFinite(remaining)
+    ? 1
+    : Math.max(1, Math.ceil(remaining / 1000));
+}

@@ -1,0 +1,83 @@
+/** The error that each of Nest's transports passes on to its client, built from a reply. */
+import { type ExecutionContext, HttpException } from '@nestjs/common';
+import type { ErrorReply } from './error-reply.js';
+
+/** What of Nest's RpcException and WsException is used: their filters know them by `instanceof`. */
+type TransportException = new (error: object) => Error;
+
+/**
+ * The error to throw in a context, or the given one where the transport is not known. Its `cause` is the given one,
+ * for the application's filters and logs.
+ */
+export async function transportError(
+  context: ExecutionContext,
+  reply: ErrorReply,
+  cause: Error,
+): Promise<Error> {
+  switch (context.getType<string>()) {
+    case 'http':
+      return httpError(context, reply, cause);
+    case 'rpc':
+      return messageError('@nestjs/microservices', 'RpcException', reply, cause);
+    case 'ws':
+      return messageError('@nestjs/websockets', 'WsException', reply, cause);
+    case 'graphql':
+      return graphqlError(reply, cause);
+    default:
+      return cause;
+  }
+}
+
+interface HeaderSink {
+  headersSent?: boolean;
+  sent?: boolean;
+  /** Express and Fastify alike. */
+  header?(name: string, value: string): unknown;
+}
+
+function httpError(context: ExecutionContext, reply: ErrorReply, cause: Error): HttpException {
+  const { status, code, message, retryAfter } = reply;
+  const response = context.switchToHttp().getResponse<HeaderSink | undefined>();
+  if (retryAfter !== undefined && response?.headersSent !== true && response?.sent !== true) {
+    response?.header?.('Retry-After', String(retryAfter));
+  }
+  // Filters that catch everything know HttpException: every other error becomes their 500.
+  return new HttpException({ statusCode: status, code, message }, status, { cause });
+}
+
+async function messageError(module: string, name: string, reply: ErrorReply, cause: Error): Promise<Error> {
+  const { code, message, retryAfter } = reply;
+  const payload = { status: 'error', code, message, ...(retryAfter !== undefined && { retryAfter }) };
+  const Exception = await loadException(module, name);
+  const error = Exception === undefined ? new Error(message) : new Exception(payload);
+  // Without the class, which cannot be missing where its transport runs, filters still find what it would give.
+  return Object.assign(
+    hidden(error, { cause }),
+    Exception === undefined && { ...payload, getError: () => payload },
+  );
+}
+
+/** Loaded where it is needed: an application without that transport has not installed it. */
+async function loadException(module: string, name: string): Promise<TransportException | undefined> {
+  try {
+    const loaded = (await import(module)) as Record<string, unknown> & { default?: Record<string, unknown> };
+    const exception = loaded[name] ?? loaded.default?.[name];
+    return typeof exception === 'function' ? (exception as TransportException) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** graphql-js copies `extensions` of what a resolver throws; servers put `stack` there in development. */
+function graphqlError({ code, message, status }: ErrorReply, cause: Error): Error {
+  const error = Object.assign(new Error(message), { extensions: { code, http: { status } } });
+  return hidden(error, { cause, stack: `${code}: ${message}` });
+}
+
+/** Not enumerable: no serializer shows it to the client. */
+function hidden<E extends Error>(error: E, properties: Record<string, unknown>): E {
+  for (const [name, value] of Object.entries(properties)) {
+    Object.defineProperty(error, name, { value, configurable: true, writable: true });
+  }
+  return error;
+}

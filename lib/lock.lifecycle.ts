@@ -1,0 +1,56 @@
+/** When a LockModule connects, refuses, drains and closes. */
+import type {
+  Logger,
+  OnApplicationBootstrap,
+  OnApplicationShutdown,
+  OnModuleDestroy,
+  OnModuleInit,
+} from '@nestjs/common';
+import type { Locker } from './core/locker.js';
+import { SHUTDOWN_GRACE } from './lock.constants.js';
+import type { ResolvedModuleOptions } from './lock.module-options.js';
+import type { OpenedStore } from './lock.opened-store.js';
+import type { LockSiblings } from './lock.siblings.js';
+
+export interface LockLifecycleParts {
+  readonly locker: Locker;
+  readonly opened: OpenedStore;
+  readonly options: ResolvedModuleOptions;
+  readonly siblings: LockSiblings;
+  readonly logger: Pick<Logger, 'error'>;
+}
+
+/**
+ * Nest calls `onModuleDestroy` first, then lets the servers finish their requests, then `onApplicationShutdown`: so
+ * handlers keep the locks they hold, and get no new ones.
+ */
+export class LockLifecycle
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
+{
+  constructor(private readonly parts: LockLifecycleParts) {}
+
+  onModuleInit(): void {
+    this.parts.siblings.checkMapping(this.parts.options);
+  }
+
+  /** Not earlier: an application that fails to start leaves no connection behind. */
+  onApplicationBootstrap(): void {
+    this.parts.opened.connect();
+  }
+
+  onModuleDestroy(): void {
+    this.parts.locker.refuse();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    const { locker, opened, logger } = this.parts;
+    try {
+      await locker.drain(SHUTDOWN_GRACE);
+      await locker.close();
+    } catch (error) {
+      logger.error('Locks could not be given back at shutdown; they end with their leases.', error);
+    } finally {
+      await opened.close();
+    }
+  }
+}

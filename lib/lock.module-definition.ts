@@ -1,0 +1,20 @@
+/** The definition that Nest's builder makes: `forRoot`, `forRootAsync`, and the two extras. */
+import { ConfigurableModuleBuilder } from '@nestjs/common';
+import type { LockModuleExtras, LockModuleOptions } from './interfaces/lock-module-options.interface.js';
+import { getLockServiceToken, getLockStoreToken } from './lock.constants.js';
+import { RAW_OPTIONS, lockProviders } from './lock.providers.js';
+
+const EXTRAS: LockModuleExtras = { name: undefined, isGlobal: true };
+
+export const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<LockModuleOptions>({
+  optionsInjectionToken: RAW_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createLockOptions')
+  .setExtras(EXTRAS, (definition, { name, isGlobal }) => ({
+    ...definition,
+    global: isGlobal ?? true,
+    providers: [...(definition.providers ?? []), ...lockProviders(name)],
+    exports: [getLockServiceToken(name), getLockStoreToken(name)],
+  }))
+  .build();

@@ -1,0 +1,84 @@
+/** What a LockModule provides: its options, checked; its store; the engine; the service; the mapping of errors. */
+import { Logger, type NestInterceptor, type Provider } from '@nestjs/common';
+import { APP_INTERCEPTOR, ModulesContainer } from '@nestjs/core';
+import { Locker } from './core/locker.js';
+import type { LockStore } from './core/store.contract.js';
+import { LockErrorInterceptor } from './interceptors/lock-error.interceptor.js';
+import type { LockModuleOptions } from './interfaces/lock-module-options.interface.js';
+import { getLockServiceToken, getLockStoreToken } from './lock.constants.js';
+import { logEvents } from './lock.events.js';
+import { LockLifecycle } from './lock.lifecycle.js';
+import { type ResolvedModuleOptions, resolveModuleOptions } from './lock.module-options.js';
+import { OpenedStore } from './lock.opened-store.js';
+import { LockService } from './lock.service.js';
+import { LOCK_MODULE_NAME, LockSiblings, type ModuleName, RESOLVED_OPTIONS } from './lock.siblings.js';
+
+/** The options as given. The builder provides them. */
+export const RAW_OPTIONS = Symbol('nestjs-locked: the options as given');
+const LOGGER = Symbol('nestjs-locked: the logger');
+
+export function lockProviders(name: string | undefined): Provider[] {
+  const storeToken = getLockStoreToken(name);
+  return [
+    { provide: LOCK_MODULE_NAME, useValue: (name ?? null) satisfies ModuleName },
+    { provide: LOGGER, useValue: new Logger(name === undefined ? 'LockModule' : `LockModule(${name})`) },
+    {
+      provide: LockSiblings,
+      inject: [ModulesContainer, LOCK_MODULE_NAME],
+      useFactory: (container: ModulesContainer, own: ModuleName) => new LockSiblings(container, own),
+    },
+    {
+      provide: RESOLVED_OPTIONS,
+      // The siblings are not used, but come first: of two modules of a name none opens anything.
+      inject: [RAW_OPTIONS, LockSiblings],
+      useFactory: (options: LockModuleOptions) => resolveModuleOptions(options),
+    },
+    { provide: OpenedStore, useFactory: () => new OpenedStore() },
+    {
+      provide: storeToken,
+      inject: [RESOLVED_OPTIONS, OpenedStore, LOGGER],
+      useFactory: ({ target }: ResolvedModuleOptions, opened: OpenedStore, logger: Logger) =>
+        opened.open(target, connectionName(name), logger),
+    },
+    {
+      provide: Locker,
+      inject: [storeToken, RESOLVED_OPTIONS, OpenedStore, LOGGER],
+      useFactory: (store: LockStore, options: ResolvedModuleOptions, opened: OpenedStore, logger: Logger) => {
+        const { owner, maxWaiters, longHold } = options;
+        return new Locker({ store, owner, maxWaiters, longHold, emit: logEvents(logger, () => opened.down) });
+      },
+    },
+    {
+      provide: getLockServiceToken(name),
+      inject: [Locker, RESOLVED_OPTIONS],
+      useFactory: (locker: Locker, { policy }: ResolvedModuleOptions) => new LockService(locker, policy),
+    },
+    {
+      provide: LockLifecycle,
+      inject: [Locker, OpenedStore, RESOLVED_OPTIONS, LockSiblings, LOGGER],
+      useFactory: (
+        locker: Locker,
+        opened: OpenedStore,
+        options: ResolvedModuleOptions,
+        siblings: LockSiblings,
+        logger: Logger,
+      ) => new LockLifecycle({ locker, opened, options, siblings, logger }),
+    },
+    {
+      provide: APP_INTERCEPTOR,
+      inject: [RESOLVED_OPTIONS, LockSiblings],
+      useFactory: (
+        { mapErrors, busyStatus }: ResolvedModuleOptions,
+        { mapsErrors }: LockSiblings,
+      ): NestInterceptor => (mapErrors && mapsErrors ? new LockErrorInterceptor({ busyStatus }) : PASS),
+    },
+  ];
+}
+
+/** Nest wants an interceptor, and whether to map is known only now. */
+const PASS: NestInterceptor = { intercept: (_context, next) => next.handle() };
+
+/** Redis takes no spaces in it. */
+function connectionName(name: string | undefined): string {
+  return name === undefined ? 'nestjs-locked' : `nestjs-locked:${name.replace(/[^\w.:-]/g, '_')}`;
+}

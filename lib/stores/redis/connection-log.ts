@@ -1,0 +1,80 @@
+/** Says once that Redis went away, and once that it is back. */
+import type { RedisLike } from './redis-client.interface.js';
+import { redactError } from './redact.js';
+
+export interface ConnectionLog {
+  warn(message: string): void;
+  log(message: string): void;
+}
+
+export interface ConnectionWatch {
+  /** Has it been said that Redis is away? */
+  readonly down: boolean;
+  end(): void;
+}
+
+/**
+ * @param owned with one that we opened, its `error` events are taken too, which would otherwise be printed one by
+ * one. Those of the application's own are the application's: listening there would silence ioredis for it.
+ */
+export function watchConnection(
+  client: RedisLike,
+  log: ConnectionLog,
+  { owned }: { owned: boolean },
+): ConnectionWatch {
+  let down = false;
+  let ended = false;
+  const failed = (why: string) => {
+    if (down || ended) return;
+    down = true;
+    log.warn(
+      `Redis at ${addressOf(client)} ${why}. Locks fail until it answers; the connection is tried again.`,
+    );
+  };
+  const onError = (error: unknown) => failed(`failed: ${messageOf(redactError(error))}`);
+  const onClose = () => {
+    // Closed on purpose: ioredis is past "close" by the time that it says so.
+    if (client.status !== 'end' && client.status !== 'disconnecting') failed('closed the connection');
+  };
+  const onReady = () => {
+    if (down && !ended) log.log(`Redis at ${addressOf(client)} answers again.`);
+    down = false;
+  };
+  if (owned) client.on('error', onError);
+  client.on('close', onClose);
+  client.on('ready', onReady);
+  return {
+    get down() {
+      return down;
+    },
+    end() {
+      ended = true;
+      // The listener for errors stays: closing may still cause some.
+      client.off('close', onClose);
+      client.off('ready', onReady);
+    },
+  };
+}
+
+/** Where a client connects to, for people. */
+export function addressOf(client: RedisLike): string {
+  const options = client.options as {
+    host?: string;
+    port?: number;
+    path?: string;
+    sentinels?: unknown[] | null;
+    name?: string;
+  };
+  if (client.isCluster) return 'the Cluster';
+  if (options.sentinels) return `the sentinels' master "${options.name}"`;
+  if (options.path) return options.path;
+  const host = options.host ?? 'localhost';
+  return `${host.includes(':') ? `[${host}]` : host}:${options.port ?? 6379}`;
+}
+
+/** The message of an error; of its parts where it has none, as when each address of a host refused. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
+  if (error instanceof Error) return error.message === '' ? error.name : error.message;
+  return String(error);
+}

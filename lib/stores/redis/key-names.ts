@@ -1,0 +1,69 @@
+/** What the keys and channels of a lock are called in Redis. */
+import { LockKeyError, LockOptionsError } from '../../errors/index.js';
+import { slotOf, tagOfSlot } from './slots.js';
+
+export interface LockNames {
+  /** The lock itself: `<prefix><key>`, the very name that plain `SET NX` clients use. */
+  readonly lock: string;
+  /** Its queue. */
+  readonly queue: string;
+  /** The counter of fences it draws from. */
+  readonly fences: string;
+}
+
+/** Goes after the prefix in every name that is not a lock. No lock's own key may begin so. */
+const RESERVED = '~nl:';
+
+/**
+ * Standalone, all names are `<prefix>~nl:…`, so that one ACL pattern `<prefix>*` covers them. In a Cluster they carry a
+ * hash tag from a table of one tag a slot: `{<lock>}` would be another slot for locks that have braces of their own.
+ */
+export class KeyNames {
+  readonly #prefix: string;
+  readonly #clientPrefix: string;
+  readonly #cluster: boolean;
+
+  /** @param clientPrefix what the client itself puts before every key (its `keyPrefix`). */
+  constructor(prefix: string, clientPrefix: string, cluster: boolean) {
+    this.#prefix = prefix;
+    this.#clientPrefix = clientPrefix;
+    this.#cluster = cluster;
+    if (cluster && /[{}]/.test(clientPrefix + prefix)) {
+      throw new LockOptionsError(
+        'prefix',
+        clientPrefix + prefix,
+        `prefix (with the client's keyPrefix: "${clientPrefix + prefix}") holds a brace, which a Cluster would take for ` +
+          "a hash tag. Use a prefix without braces; hash tags belong in the locks' own keys.",
+      );
+    }
+  }
+
+  /** Without the client's own prefix, which it adds by itself. */
+  of(key: string): LockNames {
+    if (key.startsWith(RESERVED)) {
+      throw new LockKeyError(key, `The key "${key}" begins with "${RESERVED}", which is reserved. Use another name.`);
+    }
+    const lock = this.#prefix + key;
+    const tag = this.#cluster ? `{${this.counterOf(key)}}` : '';
+    return {
+      lock,
+      queue: `${this.#prefix}${RESERVED}q${tag}:${key}`,
+      fences: `${this.#prefix}${RESERVED}f${tag}`,
+    };
+  }
+
+  /** Standalone there is one counter, in a Cluster one a slot. */
+  counterOf(key: string): string {
+    return this.#cluster ? tagOfSlot(slotOf(this.#clientPrefix + this.#prefix + key)) : '';
+  }
+
+  /** The lock's key, from the name that Redis knows it by. */
+  keyOf(fullName: string): string {
+    return fullName.slice(this.#clientPrefix.length + this.#prefix.length);
+  }
+
+  /** A party's channel is this and its name. Channels get no prefix from the client. */
+  get channelPrefix(): string {
+    return `${this.#clientPrefix}${this.#prefix}${RESERVED}w:`;
+  }
+}

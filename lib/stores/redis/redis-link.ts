@@ -1,0 +1,172 @@
+/** The connection that a store's commands go over: their time-outs, whether it is down, and the server's clock. */
+import type { LockStoreError } from '../../errors/index.js';
+import { SocketCork } from './socket-cork.js';
+import type { RedisLike } from './redis-client.interface.js';
+import { type Script, runScript } from './scripts/script.js';
+import { ServerClock } from './server-clock.js';
+import { downError, silentError, storeError } from './store-errors.js';
+
+/** The server's clock is read again after this long, in ms: two quartz clocks part by some ms a minute. */
+const CLOCK_AGE = 30_000;
+
+export interface RedisLinkSettings {
+  readonly client: RedisLike;
+  /** In ms. */
+  readonly commandTimeout: number;
+  /** Did we open the client? */
+  readonly owned: boolean;
+  /** The connection is ready again after it was not. */
+  readonly onRecovered: () => void;
+}
+
+/** Until when a verb may take, on the monotonic clock. */
+export type Until = number;
+
+export class RedisLink {
+  readonly client: RedisLike;
+  readonly cluster: boolean;
+  readonly clock = new ServerClock();
+  readonly #settings: RedisLinkSettings;
+  readonly #cork: SocketCork | undefined;
+  readonly #autoPipelining: boolean;
+  readonly #unsent = new Set<(error: LockStoreError) => void>();
+  #down: boolean;
+  #lastError: unknown;
+  #reading: Promise<void> | undefined;
+
+  constructor(settings: RedisLinkSettings) {
+    const { client, owned } = settings;
+    this.#settings = settings;
+    this.client = client;
+    this.cluster = client.isCluster === true;
+    this.#down = ['close', 'reconnecting', 'end'].includes(client.status);
+    this.#autoPipelining = (client.options as { enableAutoPipelining?: boolean }).enableAutoPipelining === true;
+    // On the application's own client, how commands are written is the application's choice.
+    this.#cork = owned && !this.cluster && !this.#autoPipelining ? new SocketCork(client) : undefined;
+    client.on('ready', this.#onReady);
+    client.on('close', this.#onClose);
+    client.on('end', this.#onClose);
+    // To listen on the application's client would keep ioredis from reporting errors that nobody handles.
+    if (owned) client.on('error', this.#onError);
+  }
+
+  /** A verb's bound, from now. */
+  until(): Until {
+    return performance.now() + this.#settings.commandTimeout;
+  }
+
+  /** The server's time in µs that the end of the bound surely comes after. */
+  serverTimeAt(until: Until): number {
+    return this.clock.in(until - performance.now());
+  }
+
+  /** Knows the server's clock when it resolves. */
+  async synchronised(until: Until, doing: string): Promise<void> {
+    if (!this.clock.known) await this.#readClock(until, doing);
+    else if (this.clock.age > CLOCK_AGE && this.#reading === undefined) {
+      this.#readClock(this.until(), doing).catch(() => undefined); // the old reckoning serves until then
+    }
+  }
+
+  /** The server's time in µs. @throws LockStoreError */
+  async serverTime(until: Until, doing: string): Promise<number> {
+    const [seconds, micros] = (await this.#bounded(until, doing, () => this.client.call('TIME'))) as unknown[];
+    return Number(seconds) * 1_000_000 + Number(micros);
+  }
+
+  /**
+   * Runs a script.
+   * @param urgent it must be written before anything else happens.
+   * @throws LockStoreError at `until` at the latest; at once while the connection is known to be down.
+   */
+  run(
+    until: Until,
+    doing: string,
+    script: Script,
+    keys: readonly string[],
+    args: readonly string[],
+    urgent = false,
+  ): Promise<unknown> {
+    return this.#bounded(until, doing, () => {
+      if (urgent && this.#autoPipelining) return runScript(unpipelined(this.client), script, keys, args);
+      if (!urgent) this.#cork?.cork();
+      const reply = runScript(this.client, script, keys, args);
+      if (urgent) this.#cork?.uncork();
+      return reply;
+    });
+  }
+
+  /** Stops listening. The client is not closed. */
+  end(): void {
+    this.client.off('ready', this.#onReady);
+    this.client.off('close', this.#onClose);
+    this.client.off('end', this.#onClose);
+  }
+
+  #bounded(until: Until, doing: string, send: () => Promise<unknown>): Promise<unknown> {
+    if (this.#down) return Promise.reject(downError(doing, this.#lastError));
+    return new Promise((resolve, reject) => {
+      const fail = (error: LockStoreError): void => {
+        settled();
+        reject(error);
+      };
+      const timer = setTimeout(
+        () => fail(silentError(doing, this.#settings.commandTimeout)),
+        Math.max(0, until - performance.now()),
+      );
+      timer.unref();
+      const waits = this.client.status !== 'ready';
+      if (waits) this.#unsent.add(fail);
+      const settled = (): void => {
+        clearTimeout(timer);
+        if (waits) this.#unsent.delete(fail);
+      };
+      send().then(
+        (reply) => {
+          settled();
+          resolve(reply);
+        },
+        (error: unknown) => fail(storeError(doing, error)),
+      );
+    });
+  }
+
+  #readClock(until: Until, doing: string): Promise<void> {
+    this.#reading ??= this.serverTime(until, doing)
+      .then((time) => this.clock.set(time))
+      .finally(() => (this.#reading = undefined));
+    return this.#reading;
+  }
+
+  readonly #onReady = (): void => {
+    const recovered = this.#down;
+    this.#down = false;
+    this.#lastError = undefined;
+    // It may be another server now.
+    this.clock.forget();
+    if (recovered) this.#settings.onRecovered();
+  };
+
+  readonly #onClose = (): void => {
+    this.#down = true;
+    // What was sent may be sent again once the connection is back, and has its time-out; what waited for a connection
+    // that did not come fails now.
+    for (const fail of [...this.#unsent]) fail(downError('waiting for the connection', this.#lastError));
+  };
+
+  readonly #onError = (error: unknown): void => {
+    this.#lastError = error;
+  };
+}
+
+/** Auto-pipelining holds a command back until the replies of the former batch are in; an explicit pipeline does not. */
+function unpipelined(client: RedisLike): Pick<RedisLike, 'call'> {
+  return {
+    async call(command, ...args) {
+      const results = await client.pipeline([['call', command, ...args]]).exec();
+      const [error, reply] = results?.[0] ?? [new Error('The pipeline was discarded.'), undefined];
+      if (error) throw error;
+      return reply;
+    },
+  };
+}

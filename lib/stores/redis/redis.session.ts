@@ -1,0 +1,140 @@
+/** One party's session with one Redis: sends the scripts, and sees to outcomes that are unknown. */
+import {
+  type LockStoreListener,
+  type LockStoreSession,
+  type RenewReply,
+  type RenewRequest,
+  type TurnReply,
+  type TurnRequest,
+} from '../../core/store.contract.js';
+import type { KeyNames } from './key-names.js';
+import type { RedisLink } from './redis-link.js';
+import { RENEW } from './scripts/renew.script.js';
+import { TURN } from './scripts/turn.script.js';
+import { parseOffer, parseTurn } from './turn-reply.js';
+import { WakeChannel } from './wake-channel.js';
+import { Withdrawals } from './withdrawals.js';
+
+export interface RedisSessionSettings {
+  readonly link: RedisLink;
+  readonly names: KeyNames;
+  readonly party: string;
+  readonly listener: LockStoreListener;
+  /** Says, once, that the server refuses PUBLISH. */
+  readonly onPublishRefused: (why: string) => void;
+  readonly onClose: (session: RedisSession) => void;
+}
+
+export class RedisSession implements LockStoreSession {
+  readonly queues: boolean;
+  readonly #settings: RedisSessionSettings;
+  readonly #link: RedisLink;
+  readonly #names: KeyNames;
+  readonly #wake: WakeChannel;
+  readonly #withdrawals: Withdrawals;
+  #closed = false;
+
+  constructor(settings: RedisSessionSettings) {
+    const { link, names, party, listener } = settings;
+    this.#settings = settings;
+    this.#link = link;
+    this.#names = names;
+    // A script's PUBLISH counts the subscribers of its own node only.
+    this.queues = !link.cluster;
+    this.#wake = new WakeChannel({
+      client: link.client,
+      channel: names.channelPrefix + party,
+      onMessage: (message) => {
+        const offer = parseOffer(message);
+        if (offer !== undefined) listener.offered(names.keyOf(offer.lock), offer.token, offer.fence);
+      },
+      onAwake: () => listener.awake(),
+    });
+    this.#withdrawals = new Withdrawals({ link, giveUp: (key, token) => this.#giveUp(key, token) });
+  }
+
+  get awake(): boolean {
+    return this.#wake.awake;
+  }
+
+  counterOf(key: string): string {
+    return this.#names.counterOf(key);
+  }
+
+  listen(): Promise<void> {
+    return this.#wake.listen();
+  }
+
+  async turn(request: TurnRequest): Promise<TurnReply> {
+    const { key, giveUp, ask } = request;
+    if (ask !== undefined && ask.mode !== 'once') this.#wake.want();
+    const doing = ask === undefined ? `giving up the lock "${key}"` : `asking for the lock "${key}"`;
+    const until = this.#link.until();
+    let notAfter = 0;
+    let sent = false;
+    try {
+      const { lock, queue, fences } = this.#names.of(key);
+      if (ask !== undefined) await this.#link.synchronised(until, doing);
+      for (;;) {
+        if (ask !== undefined) notAfter = this.#link.serverTimeAt(until);
+        const args = turnArguments(request, notAfter, this.#names.channelPrefix);
+        sent = true;
+        const outcome = parseTurn(await this.#link.run(until, doing, TURN, [lock, queue, fences], args), ask);
+        if (outcome.refusedPublish !== undefined) this.#settings.onPublishRefused(outcome.refusedPublish);
+        if (outcome.serverTime === undefined) return outcome.reply;
+        // Nothing was done, as the server's clock is ahead of what we reckoned.
+        this.#link.clock.set(outcome.serverTime);
+      }
+    } catch (error) {
+      if (sent && ask !== undefined) this.#withdrawals.add(key, ask.token, notAfter);
+      if (giveUp !== undefined) this.#withdrawals.add(key, giveUp.token, 0);
+      throw error;
+    }
+  }
+
+  async renew({ key, token, ttl, sections }: RenewRequest): Promise<RenewReply> {
+    const { lock, fences } = this.#names.of(key);
+    const doing = `renewing the lock "${key}"`;
+    const args = [token, String(Math.ceil(ttl)), String(sections)];
+    // Urgent: a section may start on the strength of its being on its way.
+    const first = Number(await this.#link.run(this.#link.until(), doing, RENEW, [lock, fences], args, true));
+    return { held: first >= 0, fence: Math.max(0, first) };
+  }
+
+  /** The connection is back. */
+  recovered(): void {
+    this.#withdrawals.hasten();
+    this.#settings.listener.recovered();
+  }
+
+  async #giveUp(key: string, token: string): Promise<void> {
+    const doing = `giving up the lock "${key}"`;
+    const { lock, queue, fences } = this.#names.of(key);
+    const args = turnArguments({ key, giveUp: { token } }, 0, this.#names.channelPrefix);
+    await this.#link.run(this.#link.until(), doing, TURN, [lock, queue, fences], args);
+  }
+
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#wake.end();
+      this.#withdrawals.end();
+      this.#settings.onClose(this);
+    }
+    return Promise.resolve();
+  }
+}
+
+function turnArguments({ giveUp, ask }: TurnRequest, notAfter: number, channelPrefix: string): string[] {
+  return [
+    giveUp?.token ?? '',
+    String(Math.ceil(giveUp?.keepFor ?? 0)),
+    ask?.token ?? '',
+    String(Math.ceil(ask?.ttl ?? 0)),
+    String(ask?.sections ?? 0),
+    ask?.mode ?? '',
+    ask?.place === undefined ? '' : String(ask.place),
+    String(notAfter),
+    channelPrefix,
+  ];
+}

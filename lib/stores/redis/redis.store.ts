@@ -1,0 +1,69 @@
+/** Locks on Redis: standalone, behind Sentinel, or a Cluster. */
+import type { LockStore, LockStoreListener, LockStoreSession } from '../../core/store.contract.js';
+import { KeyNames } from './key-names.js';
+import { keyPrefixOf } from './key-prefix.js';
+import type { RedisLike } from './redis-client.interface.js';
+import { RedisLink } from './redis-link.js';
+import { RedisSession } from './redis.session.js';
+
+export interface RedisStoreSettings {
+  readonly client: RedisLike;
+  /** Goes before every key. */
+  readonly prefix: string;
+  /** How long to wait for each reply, in ms. */
+  readonly commandTimeout: number;
+  /** Did we open the client? Then `close` closes it. */
+  readonly owned: boolean;
+  /** Told of what a person should know and no caller is told. */
+  readonly warn: (message: string) => void;
+}
+
+export class RedisLockStore implements LockStore {
+  readonly #settings: RedisStoreSettings;
+  readonly #names: KeyNames;
+  readonly #link: RedisLink;
+  readonly #sessions = new Set<RedisSession>();
+  #warnedOfPublish = false;
+  #closed = false;
+
+  constructor(settings: RedisStoreSettings) {
+    const { client, prefix, commandTimeout, owned } = settings;
+    this.#settings = settings;
+    this.#names = new KeyNames(prefix, keyPrefixOf(client), client.isCluster === true);
+    this.#link = new RedisLink({ client, commandTimeout, owned, onRecovered: () => this.#onRecovered() });
+  }
+
+  open(party: string, listener: LockStoreListener): LockStoreSession {
+    const session = new RedisSession({
+      link: this.#link,
+      names: this.#names,
+      party,
+      listener,
+      onPublishRefused: (why) => this.#onPublishRefused(why),
+      onClose: (closed) => this.#sessions.delete(closed),
+    });
+    this.#sessions.add(session);
+    return session;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.all([...this.#sessions].map((session) => session.close()));
+    this.#link.end();
+    if (this.#settings.owned) this.#settings.client.disconnect();
+  }
+
+  #onRecovered(): void {
+    for (const session of this.#sessions) session.recovered();
+  }
+
+  #onPublishRefused(why: string): void {
+    if (this.#warnedOfPublish) return;
+    this.#warnedOfPublish = true;
+    this.#settings.warn(
+      `Redis refuses PUBLISH (${why}): waiting callers learn of a free lock late, by asking again. ` +
+        `Give the Redis user the channels "${this.#names.channelPrefix}*".`,
+    );
+  }
+}

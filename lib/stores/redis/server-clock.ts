@@ -1,0 +1,37 @@
+/** What the server's clock surely shows at least, reckoned from its replies. */
+
+/**
+ * Asks carry a server time after which they must not run. It is reckoned from the latest TIME as if that had been read
+ * at the moment its reply came: too early by the reply's trip, never too late while the clocks run alike. An error costs
+ * an ask that is refused and sent again, never a lock.
+ */
+export class ServerClock {
+  /** The server's µs minus ours. */
+  #offset: number | undefined;
+  #readAt = -Infinity;
+
+  /** What a reply that came just now said, in µs. */
+  set(serverMicros: number): void {
+    this.#offset = serverMicros - performance.now() * 1000;
+    this.#readAt = performance.now();
+  }
+
+  /** The connection may lead to another server now. */
+  forget(): void {
+    this.#offset = undefined;
+  }
+
+  get known(): boolean {
+    return this.#offset !== undefined;
+  }
+
+  /** How long ago it was read, in ms. */
+  get age(): number {
+    return performance.now() - this.#readAt;
+  }
+
+  /** The server's µs, `ms` from now. */
+  in(ms: number): number {
+    return Math.floor((this.#offset ?? 0) + (performance.now() + ms) * 1000);
+  }
+}

@@ -1,0 +1,51 @@
+/** What Redis or ioredis says, as a LockStoreError that names the cause and what to do. */
+import { LockStoreError } from '../../errors/index.js';
+import { redactError } from './redact.js';
+
+/** By the first word of a Redis error. */
+const CURES: Record<string, string> = {
+  WRONGTYPE:
+    'Something that is not a lock stands at its key in Redis. Choose another key or "prefix", or remove it.',
+  NOPERM:
+    'The Redis user lacks a right: it needs EVAL, EVALSHA, GET, SET, DEL, EXISTS, PTTL, PEXPIRE, TIME, the sorted-set ' +
+    'commands and PUBLISH, SUBSCRIBE, PING, for the keys and channels "<prefix>*".',
+  NOAUTH: 'Redis asks for a password: give "username" and "password" in the "redis" option.',
+  WRONGPASS: 'The "username" or "password" in the "redis" option is wrong.',
+  READONLY: 'This Redis is a replica: point the "redis" option at the master.',
+  OOM: 'Redis is out of memory ("maxmemory"): free some, or raise it.',
+  LOADING: 'Redis is still loading its data: try again soon.',
+  MASTERDOWN: 'The replica lost its master: point the "redis" option at the master.',
+  CLUSTERDOWN: 'The Redis Cluster is down: see CLUSTER INFO.',
+  NOREPLICAS: 'Redis has fewer replicas than "min-replicas-to-write" asks for.',
+  MISCONF: 'Redis cannot save to its disk and refuses writes: see its log.',
+  BUSY: 'Redis is busy with a script that does not end: see SCRIPT KILL.',
+};
+
+/** @param doing what was under way, such as `asking for the lock "a"`. */
+export function storeError(doing: string, cause: unknown): LockStoreError {
+  if (cause instanceof LockStoreError) return cause;
+  const said = cause instanceof Error ? cause.message : String(cause);
+  const word = /^(?:-?ERR )?([A-Z]+)\b/.exec(said)?.[1] ?? '';
+  const cure = CURES[word] ?? 'Whether the lock is free is not known.';
+  return new LockStoreError(`Redis failed ${doing}: ${said} ${cure}`, redactError(cause));
+}
+
+export function silentError(doing: string, ms: number): LockStoreError {
+  return new LockStoreError(
+    `Redis did not answer within ${ms} ms ${doing}. Whether the lock is free is not known. Check the connection, or ` +
+      'raise "commandTimeout".',
+  );
+}
+
+export function downError(doing: string, cause: unknown): LockStoreError {
+  const why = cause instanceof Error && cause.message !== '' ? `: ${cause.message}` : '';
+  return new LockStoreError(
+    `Redis is not connected${why} (${doing}). It is tried again in the background.`,
+    redactError(cause),
+  );
+}
+
+/** Will trying again not help before somebody changes the server's or the module's set-up? */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Error && /^(?:-?ERR )?(NOPERM|NOAUTH|WRONGPASS)\b/.test(error.message);
+}

@@ -1,0 +1,39 @@
+/** What the `turn` script replies, as the contract says it. */
+import type { Ask, TurnReply } from '../../core/store.contract.js';
+
+export interface TurnOutcome {
+  readonly reply: TurnReply;
+  /** The ask came too late by the server's clock, which showed this many µs; nothing was done. */
+  readonly serverTime: number | undefined;
+  /** The server's error, when it refused a PUBLISH. */
+  readonly refusedPublish: string | undefined;
+}
+
+export function parseTurn(raw: unknown, ask: Ask | undefined): TurnOutcome {
+  const parts: unknown[] = Array.isArray(raw) ? raw : [raw];
+  const released = Number(parts[0]) === 1;
+  if (ask === undefined) return outcome({ released }, parts[1]);
+  const code = Number(parts[1]);
+  if (code > 0) {
+    return outcome({ released, answer: { state: 'granted', fence: code, drawn: ask.sections } }, parts[2]);
+  }
+  if (code === -1) return outcome({ released, answer: { state: 'gone' } }, parts[2]);
+  if (code === -2) return { ...outcome({ released }, undefined), serverTime: Number(parts[2]) };
+  const left = Number(parts[3]);
+  const holder = { holder: String(parts[2]), remaining: left < 0 ? Infinity : left };
+  if (ask.mode === 'once') return outcome({ released, answer: { state: 'busy', ...holder } }, parts[4]);
+  const [place, length, rank] = [Number(parts[4]), Number(parts[5]), Number(parts[6])];
+  return outcome({ released, answer: { state: 'queued', ...holder, place, length, first: rank === 0 } }, parts[7]);
+}
+
+function outcome(reply: TurnReply, refused: unknown): TurnOutcome {
+  return { reply, serverTime: undefined, refusedPublish: typeof refused === 'string' ? refused : undefined };
+}
+
+/** What a hand-over publishes: the fence, the token (which has no space) and the lock's full name. */
+export function parseOffer(message: string): { fence: number; token: string; lock: string } | undefined {
+  const match = /^(\d+) (\S+) (.*)$/s.exec(message);
+  if (match === null) return undefined;
+  const [, fence = '', token = '', lock = ''] = match;
+  return { fence: Number(fence), token, lock };
+}

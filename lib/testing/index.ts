@@ -1,0 +1,2 @@
+/** `nestjs-locked/testing`: what tests of applications and of stores use. */
+export { memoryLocks, provideLocks } from './provide-locks.js';

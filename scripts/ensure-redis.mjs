@@ -1,0 +1,98 @@
+// Sees to it that the tests find a server: LOCK_TEST_SERVER, or redis-server or valkey-server on PATH. Otherwise
+// installs one with apt-get (as root, or with a sudo that asks nothing under CI) or Homebrew, or says how to.
+// Depends on nothing.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+const SERVERS = ['redis-server', 'valkey-server'];
+
+function executable(file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const onPath = (name) =>
+  (process.env.PATH ?? '').split(delimiter).some((dir) => dir !== '' && executable(join(dir, name)));
+
+const found = () => SERVERS.some(onPath);
+
+/** Runs a command; its output is shown only if it fails. */
+function run(command, args) {
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  });
+  if (status === 0) return true;
+  console.error(`${command} ${args.join(' ')}:\n${stdout ?? ''}${stderr ?? ''}`);
+  return false;
+}
+
+/** What goes before a command to run it as root; undefined where that takes a password or is nobody's wish. */
+function asRoot() {
+  if (process.getuid?.() === 0) return [];
+  if (!process.env.CI || !onPath('sudo')) return undefined;
+  return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n'] : undefined;
+}
+
+function installWithApt() {
+  const prefix = onPath('apt-get') ? asRoot() : undefined;
+  if (prefix === undefined) return;
+  console.log('No redis-server on PATH: installing it with apt-get ...');
+  const root = (...words) => {
+    const [command, ...args] = [...prefix, ...words];
+    return run(command, args);
+  };
+  // The package starts a server of its own, which nobody asked for, unless this file forbids it.
+  const policy = '/usr/sbin/policy-rc.d';
+  const forbid = prefix.length === 0 && !existsSync(policy);
+  const options = ['-y', '-q', '-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=120'];
+  try {
+    if (forbid) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+    root('apt-get', 'update', ...options.slice(1));
+    for (const server of SERVERS) {
+      if (!root('apt-get', 'install', ...options, '--no-install-recommends', server)) continue;
+      // Neither now nor at the next start of the machine.
+      if (existsSync('/run/systemd/system')) root('systemctl', 'disable', '--now', server);
+      return;
+    }
+  } finally {
+    if (forbid) rmSync(policy, { force: true });
+  }
+}
+
+function installWithHomebrew() {
+  if (!onPath('brew')) return;
+  console.log('No redis-server on PATH: installing it with Homebrew ...');
+  run('brew', ['install', 'redis']);
+}
+
+/** A container cannot stand in for one server, which the tests pause and kill as a process; it can run all of them. */
+function inDocker() {
+  if (!onPath('docker') || spawnSync('docker', ['info'], { stdio: 'ignore' }).status !== 0) return '';
+  const copy = 'mkdir /work && tar -C /src --exclude ./node_modules -c . | tar -C /work -x && cd /work';
+  return `, or run the tests in Docker: docker run --rm -v "$PWD:/src:ro" node:22 sh -c '${copy} && npm test'`;
+}
+
+const given = process.env.LOCK_TEST_SERVER;
+if (given) {
+  if (!executable(given)) {
+    console.error(`LOCK_TEST_SERVER names "${given}", which is no program: give the path of a redis-server.`);
+    process.exit(1);
+  }
+} else if (!found()) {
+  installWithApt();
+  if (!found()) installWithHomebrew();
+  if (!found()) {
+    console.error(
+      'The tests need a redis-server or valkey-server: install one with your package manager ' +
+        `("apt-get install redis-server" as root, "brew install redis"), or set LOCK_TEST_SERVER to its path${inDocker()}.`,
+    );
+    process.exit(1);
+  }
+}

@@ -1,0 +1,673 @@
+/** `@Locked` on the methods of classes that Nest makes: wiring, scopes, inheritance, other decorators, onBusy. */
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import {
+  type DynamicModule,
+  Global,
+  Inject,
+  Injectable,
+  Logger,
+  Module,
+  type ModuleMetadata,
+  Scope,
+  SetMetadata,
+} from '@nestjs/common';
+import { Cron, ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
+import { Test, type TestingModule } from '@nestjs/testing';
+import {
+  getLockServiceToken,
+  isLockError,
+  type Lock,
+  LockBusyError,
+  type LockedKey,
+  Locked,
+  lockKey,
+  LockKeyError,
+  LockModule,
+  LockOptionsError,
+  LockService,
+  LockWiringError,
+  memoryStore,
+} from 'nestjs-locked';
+import { memoryLocks, provideLocks } from 'nestjs-locked/testing';
+import { type Deferred, deferred } from '../support/deferred.js';
+import { eventually } from '../support/eventually.js';
+
+const locksInMemory = (): DynamicModule => LockModule.forRoot({ store: memoryStore() });
+
+const open: TestingModule[] = [];
+const taken: Lock[] = [];
+
+async function start({ imports = [], ...metadata }: ModuleMetadata): Promise<TestingModule> {
+  const app = await Test.createTestingModule({
+    imports: [locksInMemory(), ...imports],
+    ...metadata,
+  }).compile();
+  open.push(app);
+  await app.init();
+  return app;
+}
+
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await Promise.all(taken.splice(0).map((lock) => lock.release()));
+  await Promise.all(open.splice(0).map((app) => app.close()));
+});
+
+/** Two calls at once, of which the second may only begin when the first has ended. */
+async function expectExclusion(first: () => Promise<unknown>, second: () => Promise<unknown>): Promise<void> {
+  running = 0;
+  most = 0;
+  await Promise.all([first(), second()]);
+  expect(most).toBe(1);
+}
+let running = 0;
+let most = 0;
+async function work(): Promise<void> {
+  running += 1;
+  most = Math.max(most, running);
+  await new Promise((resolve) => setImmediate(resolve));
+  running -= 1;
+}
+
+@Injectable()
+class Stock {
+  readonly locks = 'my own';
+  constructor(@Inject(LockService) private readonly service: LockService) {}
+
+  @Locked((sku: string) => lockKey`stock:${sku}`)
+  async take(_sku: string): Promise<Lock> {
+    await work();
+    return this.service.current();
+  }
+
+  @Locked('stock:{0.sku}:{1}')
+  async move(_item: { sku: string }, _to: number): Promise<readonly string[]> {
+    return this.service.current().keys;
+  }
+
+  @Locked(['b:{0}', 'a', 'b:{0}'])
+  async several(_id: number): Promise<readonly string[]> {
+    return this.service.current().keys;
+  }
+
+  @Locked((from: string, to: string) => [lockKey`account:${from}`, lockKey`account:${to}`])
+  async transfer(_from: string, _to: string): Promise<readonly string[]> {
+    return this.service.current().keys;
+  }
+}
+
+describe('a locked method', () => {
+  it('excludes itself on its key, and runs under the lock as the current one', async () => {
+    const stock = (await start({ providers: [Stock] })).get(Stock);
+    await expectExclusion(
+      () => stock.take('a'),
+      () => stock.take('a'),
+    );
+    const lock = await stock.take('a:b');
+    expect(lock.keys).toEqual(['stock:a%3Ab']);
+    expect(lock.held).toBe(false);
+  });
+
+  it('takes templates of arguments, and several keys sorted and each once', async () => {
+    const stock = (await start({ providers: [Stock] })).get(Stock);
+    expect(await stock.move({ sku: 'x' }, 7)).toEqual(['stock:x:7']);
+    expect(await stock.several(1)).toEqual(['a', 'b:1']);
+    expect(await stock.transfer('z', 'y')).toEqual(['account:y', 'account:z']);
+    expect(await stock.transfer('y', 'y')).toEqual(['account:y']);
+  });
+
+  it('peers: undefined in a key is a LockKeyError, and nothing is run', async () => {
+    const stock = (await start({ providers: [Stock] })).get(Stock);
+    const take = stock.take(undefined as unknown as string);
+    await expect(take).rejects.toThrow(LockKeyError);
+    await expect(stock.move({} as { sku: string }, 7)).rejects.toThrow(
+      /"stock:\{0\.sku\}:\{1\}".*\{0\.sku\} is undefined/,
+    );
+  });
+
+  it('peers: the service is injected as a hidden symbol, and no property of the class is overwritten', async () => {
+    const app = await start({ providers: [Stock] });
+    const stock = app.get(Stock);
+    expect(stock.locks).toBe('my own');
+    expect(Object.keys(stock).sort()).toEqual(['locks', 'service']);
+    const symbols = Object.getOwnPropertySymbols(stock);
+    expect(symbols).toHaveLength(1);
+    expect(Object.prototype.propertyIsEnumerable.call(stock, symbols[0])).toBe(false);
+    expect(stock).toEqual(new Stock(app.get(LockService)));
+  });
+
+  it('locks once a call, whoever makes it', async () => {
+    @Injectable()
+    class Caller {
+      constructor(@Inject(Stock) readonly stock: Stock) {}
+      call(): Promise<unknown> {
+        return this.stock.take('a');
+      }
+    }
+    const app = await start({ providers: [Stock, Caller] });
+    const using = jest.spyOn(app.get(LockService), 'using');
+    await app.get(Stock).take('a');
+    expect(using).toHaveBeenCalledTimes(1);
+    await app.get(Caller).call();
+    expect(using).toHaveBeenCalledTimes(2);
+    const { take } = Stock.prototype;
+    await take.call(app.get(Stock), 'a');
+    expect(using).toHaveBeenCalledTimes(3);
+  });
+
+  it('calls of the same class lock as any other', async () => {
+    @Injectable()
+    class Outer {
+      constructor(@Inject(LockService) private readonly service: LockService) {}
+      @Locked('outer')
+      async outer(): Promise<readonly string[]> {
+        return this.inner();
+      }
+      @Locked('inner')
+      async inner(): Promise<readonly string[]> {
+        return [...this.service.current().keys, ...this.service.current('outer').keys];
+      }
+      @Locked('outer')
+      async again(): Promise<unknown> {
+        return this.outer();
+      }
+    }
+    const outer = (await start({ providers: [Outer] })).get(Outer);
+    expect(await outer.outer()).toEqual(['inner', 'outer']);
+    await expect(outer.again()).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
+  });
+
+  it('peers: the own error of a method passes through untouched', async () => {
+    const own = new TypeError('no such sku');
+    class Failing {
+      @Locked('a')
+      async fail(): Promise<void> {
+        throw own;
+      }
+      @Locked('a')
+      fails(): Promise<void> {
+        throw own;
+      }
+    }
+    const failing = (await start({ providers: [Failing] })).get(Failing);
+    await expect(failing.fail()).rejects.toBe(own);
+    await expect(failing.fails()).rejects.toBe(own);
+  });
+});
+
+describe('scopes and inheritance', () => {
+  it.each([
+    ['request', Scope.REQUEST],
+    ['transient', Scope.TRANSIENT],
+  ])('a %s-scoped class: its instances exclude each other', async (_, scope) => {
+    @Injectable({ scope })
+    class Scoped {
+      @Locked('a')
+      async take(): Promise<void> {
+        await work();
+      }
+    }
+    const app = await start({ providers: [Scoped] });
+    const [one, two] = await Promise.all([app.resolve(Scoped), app.resolve(Scoped)]);
+    expect(one).not.toBe(two);
+    await expectExclusion(
+      () => one.take(),
+      () => two.take(),
+    );
+  });
+
+  abstract class Base {
+    readonly called: string[] = [];
+    protected abstract readonly prefix: string;
+    @Locked((id: string) => lockKey`base:${id}`)
+    async take(id: string): Promise<string> {
+      await work();
+      return this.prefix + id;
+    }
+  }
+
+  it('a method of an abstract base, with properties injected into both', async () => {
+    @Injectable()
+    class Derived extends Base {
+      protected readonly prefix = 'd';
+      @Inject('LABEL') readonly label!: string;
+    }
+    @Injectable()
+    class Locking extends Base {
+      protected readonly prefix = 'l';
+      @Locked('own')
+      async own(): Promise<string> {
+        return this.take('own');
+      }
+    }
+    const app = await start({ providers: [Derived, Locking, { provide: 'LABEL', useValue: 'label' }] });
+    expect(await app.get(Derived).take('x')).toBe('dx');
+    expect(app.get(Derived).label).toBe('label');
+    expect(await app.get(Locking).own()).toBe('lown');
+    await expectExclusion(
+      () => app.get(Derived).take('x'),
+      () => app.get(Locking).take('x'),
+    );
+  });
+
+  it('an overriding method locks by its own decorator, and calls the locked one of its parent', async () => {
+    @Injectable()
+    class Overriding extends Base {
+      protected readonly prefix = 'o';
+      @Locked((id: string) => lockKey`overriding:${id}`)
+      override async take(id: string): Promise<string> {
+        return `(${await super.take(id)})`;
+      }
+    }
+    @Injectable()
+    class Plain extends Base {
+      protected readonly prefix = 'p';
+      override async take(id: string): Promise<string> {
+        return this.prefix + id;
+      }
+    }
+    const app = await start({ providers: [Overriding, Plain] });
+    const using = jest.spyOn(app.get(LockService), 'using');
+    expect(await app.get(Overriding).take('x')).toBe('(ox)');
+    expect(using.mock.calls.map(([key]) => key)).toEqual([['overriding:x'], ['base:x']]);
+    expect(await app.get(Plain).take('x')).toBe('px');
+    expect(using).toHaveBeenCalledTimes(2);
+  });
+
+  it('peers: two applications in one process have each their own locks', async () => {
+    const [one, two] = [await start({ providers: [Stock] }), await start({ providers: [Stock] })];
+    const held = await one.get(LockService).acquire('stock:a');
+    await expect(two.get(Stock).take('a')).resolves.toBeDefined();
+    const waiting = one.get(Stock).take('a');
+    await held.release();
+    await waiting;
+    await two.close();
+    await expect(one.get(Stock).take('a')).resolves.toBeDefined();
+  });
+
+  it('a named module serves the methods that name it', async () => {
+    @Injectable()
+    class Billing {
+      @Locked('a')
+      async plain(): Promise<void> {}
+      @Locked('a', { service: 'billing' })
+      async bill(): Promise<void> {}
+    }
+    const app = await start({
+      imports: [LockModule.forRoot({ name: 'billing', store: memoryStore() })],
+      providers: [Billing],
+    });
+    const [plain, billing] = [app.get(LockService), app.get<LockService>(getLockServiceToken('billing'))].map(
+      (service) => jest.spyOn(service, 'using'),
+    );
+    await app.get(Billing).bill();
+    expect([plain, billing].map((spy) => spy.mock.calls.length)).toEqual([0, 1]);
+    await app.get(Billing).plain();
+    expect([plain, billing].map((spy) => spy.mock.calls.length)).toEqual([1, 1]);
+  });
+});
+
+describe('wiring', () => {
+  it('without a LockModule the application does not start, and Nest quotes the remedy', async () => {
+    Logger.overrideLogger(false);
+    const missing = Test.createTestingModule({ providers: [{ provide: LockService, useValue: null }] });
+    await missing.compile();
+    class Service {
+      @Locked('a')
+      async take(): Promise<void> {}
+    }
+    await expect(Test.createTestingModule({ providers: [Service] }).compile()).rejects.toThrow(
+      /Symbol\(the LockService of @Locked: import LockModule\.forRoot\(\) in the root module\)/,
+    );
+    class Billing {
+      @Locked('a', { service: 'billing' })
+      async take(): Promise<void> {}
+    }
+    await expect(
+      Test.createTestingModule({ imports: [locksInMemory()], providers: [Billing] }).compile(),
+    ).rejects.toThrow(/import LockModule\.forRoot\(\{ name: 'billing' \}\) in the root module/);
+  });
+
+  it('an instance made by hand fails closed, and says how to cure it', async () => {
+    const body = jest.fn(async () => {});
+    class Service {
+      @Locked('a')
+      async take(): Promise<void> {
+        await body();
+      }
+    }
+    const service = new Service();
+    const call = service.take();
+    await expect(call).rejects.toThrow(LockWiringError);
+    await expect(call).rejects.toThrow(
+      /Service\.take is @Locked.*provideLocks\(instance\) from 'nestjs-locked\/testing'/,
+    );
+    const { take } = service;
+    await expect(take()).rejects.toThrow(/without its instance/);
+    expect(body).not.toHaveBeenCalled();
+    expect(provideLocks(service)).toBe(service);
+    await service.take();
+    expect(body).toHaveBeenCalledTimes(1);
+  });
+
+  it('provideLocks: each instance its own locks, or the same given ones; named ones too', async () => {
+    const gate = deferred();
+    class Service {
+      @Locked('a', { wait: 0, service: 'billing' })
+      async take(): Promise<void> {
+        await gate.promise;
+      }
+    }
+    const [one, two] = [provideLocks(new Service()), provideLocks(new Service())];
+    const shared = memoryLocks();
+    const [three, four] = [provideLocks(new Service(), shared), provideLocks(new Service(), shared)];
+    const running = [one.take(), two.take(), three.take()];
+    await expect(four.take()).rejects.toThrow(LockBusyError);
+    gate.resolve();
+    await Promise.all(running);
+    expect(() => provideLocks({})).toThrow(LockWiringError);
+  });
+
+  it('peers: before Nest has injected, a method fails and does not run without its lock', async () => {
+    let early: Promise<unknown> | undefined;
+    @Injectable()
+    class Early {
+      readonly ran = jest.fn();
+      constructor() {
+        early = this.take();
+        early.catch(() => {});
+      }
+      @Locked('a')
+      async take(): Promise<void> {
+        this.ran();
+      }
+      async onModuleInit(): Promise<void> {
+        await this.take();
+      }
+    }
+    const app = await start({ providers: [Early] });
+    await expect(early).rejects.toThrow(LockWiringError);
+    expect(app.get(Early).ran).toHaveBeenCalledTimes(1);
+  });
+
+  it.each<[string, unknown]>([
+    ['returns undefined', jest.fn()],
+    ['resolves to undefined', jest.fn(async () => {})],
+    ['resolves to something', jest.fn(async () => 'mocked')],
+  ])('an auto-mock that swallows the body is caught: one that %s', async (_, using) => {
+    @Injectable()
+    class Service {
+      @Locked('a')
+      async take(): Promise<string> {
+        return 'real';
+      }
+    }
+    const app = await Test.createTestingModule({ providers: [Service] })
+      .useMocker((token) => (token === LockService ? { using } : undefined))
+      .compile();
+    const call = app.get(Service).take();
+    await expect(call).rejects.toThrow(LockWiringError);
+    await expect(call).rejects.toThrow(/a mock that swallows it.*provideLocks\(instance\)/);
+  });
+
+  it('a mock without using fails closed as well; one that calls the work is welcome', async () => {
+    class Service {
+      @Locked('a')
+      async take(): Promise<string> {
+        return 'real';
+      }
+    }
+    const service = new Service();
+    provideLocks(service, {} as LockService);
+    await expect(service.take()).rejects.toThrow(LockWiringError);
+    provideLocks(service, {
+      using: (_key: string, _options: object, run: () => unknown) => run(),
+    } as unknown as LockService);
+    await expect(service.take()).resolves.toBe('real');
+  });
+});
+
+describe('other decorators', () => {
+  const Tag = (tag: string): MethodDecorator => SetMetadata('tag', tag);
+  /** Replaces the method, as a logging or caching decorator does. */
+  const Wrap = (_target: object, _name: string | symbol, descriptor: PropertyDescriptor): void => {
+    const original = descriptor.value as () => unknown;
+    const wrapper = function (this: unknown, ...args: unknown[]): unknown {
+      return Reflect.apply(original, this, args);
+    };
+    for (const key of Reflect.getMetadataKeys(original)) {
+      Reflect.defineMetadata(key, Reflect.getMetadata(key, original), wrapper);
+    }
+    descriptor.value = wrapper;
+  };
+
+  it('name, length, metadata and properties of the method are kept, in both orders', () => {
+    const Mark: MethodDecorator = (_target, _name, descriptor) => {
+      Object.assign(descriptor.value as object, { mark: true });
+    };
+    class Service {
+      @Tag('above') @Locked('a') async above(_a: number, _b: number): Promise<void> {}
+      @Locked('a') @Tag('below') @Mark async below(_a: number, _b: number, _c = 1): Promise<void> {}
+    }
+    const { above, below } = Service.prototype;
+    expect([above.name, above.length, below.name, below.length]).toEqual(['above', 2, 'below', 2]);
+    expect([above, below].map((method) => Reflect.getMetadata('tag', method) as unknown)).toEqual([
+      'above',
+      'below',
+    ]);
+    expect(below).toHaveProperty('mark', true);
+    expect(Reflect.getMetadata('design:paramtypes', Service.prototype, 'below')).toEqual([
+      Number,
+      Number,
+      Object,
+    ]);
+  });
+
+  it('two locks on one method, and decorators that wrap it above and below', async () => {
+    class Service {
+      constructor(@Inject(LockService) private readonly service: LockService) {}
+      @Locked('outer') @Locked('inner') async both(): Promise<unknown> {
+        return [this.service.current().keys, this.service.current('outer').keys];
+      }
+      @Wrap @Locked('a') async wrapped(): Promise<unknown> {
+        return this.service.current().keys;
+      }
+      @Locked('a') @Wrap async wrapping(): Promise<unknown> {
+        return this.service.current().keys;
+      }
+    }
+    const service = (await start({ providers: [Service] })).get(Service);
+    expect(await service.both()).toEqual([['inner'], ['outer']]);
+    expect(await service.wrapped()).toEqual(['a']);
+    expect(await service.wrapping()).toEqual(['a']);
+  });
+
+  it('@Cron above and below: the job that Nest captured at its start locks', async () => {
+    const ran: string[] = [];
+    @Injectable()
+    class Jobs {
+      constructor(@Inject(LockService) private readonly service: LockService) {}
+      @Cron('0 0 1 1 *', { name: 'above' })
+      @Locked('job')
+      async above(): Promise<void> {
+        ran.push(`above under ${this.service.current().keys.join()}`);
+      }
+      @Locked('job', { onBusy: 'skip' })
+      @Cron('0 0 1 1 *', { name: 'below' })
+      async below(): Promise<void> {
+        ran.push(`below under ${this.service.current().keys.join()}`);
+      }
+    }
+    const app = await start({ imports: [ScheduleModule.forRoot()], providers: [Jobs] });
+    const jobs = app.get(SchedulerRegistry);
+    const using = jest.spyOn(app.get(LockService), 'using');
+    // A job does not wait for its callback.
+    await jobs.getCronJob('above').fireOnTick();
+    await eventually(() => expect(ran).toEqual(['above under job']));
+    await Promise.all(using.mock.results.map(({ value }) => value));
+    await jobs.getCronJob('below').fireOnTick();
+    await eventually(() => expect(ran).toEqual(['above under job', 'below under job']));
+    await Promise.all(using.mock.results.map(({ value }) => value));
+    const held = await app.get(LockService).acquire('job');
+    taken.push(held);
+    await jobs.getCronJob('below').fireOnTick();
+    await eventually(() => expect(using.mock.results).toHaveLength(3));
+    await expect(using.mock.results[2].value).rejects.toThrow(LockBusyError);
+    await held.release();
+    expect(ran).toHaveLength(2);
+  });
+});
+
+describe('onBusy', () => {
+  class Service {
+    gate: Deferred = deferred();
+    constructor(@Inject(LockService) readonly service: LockService) {}
+
+    @Locked('a', { wait: 0 })
+    async throws(): Promise<string> {
+      return 'ran';
+    }
+    @Locked('a', { onBusy: 'skip' })
+    async skips(): Promise<string | undefined> {
+      return 'ran';
+    }
+    @Locked('a', { onBusy: 'skip', wait: '5s' })
+    async waits(): Promise<string | undefined> {
+      return 'ran';
+    }
+    @Locked((id: number) => lockKey`a${id}`, {
+      onBusy: (error: LockBusyError, id: number, name: string) =>
+        `${error.key} ${id} ${name} ${error.waited}`,
+    })
+    async answers(_id: number, _name: string): Promise<string> {
+      return 'ran';
+    }
+    @Locked('a', { onBusy: 'skip' })
+    async nested(): Promise<string | undefined> {
+      await this.service.using('b', { wait: 0 }, () => 'inner');
+      return 'ran';
+    }
+    @Locked('a', { onBusy: 'skip' })
+    async nestedMethod(): Promise<string | undefined> {
+      return this.inner();
+    }
+    @Locked('b', { wait: 0 })
+    async inner(): Promise<string> {
+      return 'inner';
+    }
+  }
+
+  async function holding(key: string): Promise<{ service: Service; held: Lock }> {
+    const service = (await start({ providers: [Service] })).get(Service);
+    const held = await service.service.acquire(key);
+    taken.push(held);
+    return { service, held };
+  }
+
+  it(`'throw' throws the LockBusyError of the acquisition`, async () => {
+    const { service, held } = await holding('a');
+    const error: unknown = await service.throws().catch((thrown: unknown) => thrown);
+    expect(isLockError(error, 'LOCK_BUSY')).toBe(true);
+    await held.release();
+    await expect(service.throws()).resolves.toBe('ran');
+  });
+
+  it(`'skip' returns undefined at once, unless it is told to wait`, async () => {
+    const { service, held } = await holding('a');
+    await expect(service.skips()).resolves.toBeUndefined();
+    const waiting = service.waits();
+    await held.release();
+    await expect(waiting).resolves.toBe('ran');
+    await expect(service.skips()).resolves.toBe('ran');
+  });
+
+  it('a function is given the error and the arguments, and its result is returned', async () => {
+    const { service } = await holding('a1');
+    await expect(service.answers(1, 'x')).resolves.toMatch(/^a1 1 x \d/);
+    await expect(service.answers(2, 'x')).resolves.toBe('ran');
+  });
+
+  it(`peers: a nested lock's failure inside the method is not taken for the outer one's`, async () => {
+    const { service } = await holding('b');
+    await expect(service.nested()).rejects.toMatchObject({ code: 'LOCK_BUSY', key: 'b' });
+    await expect(service.nestedMethod()).rejects.toMatchObject({ code: 'LOCK_BUSY', key: 'b' });
+  });
+
+  it('a failing store is never skipped', async () => {
+    const service = new Service(memoryLocks());
+    const failing = new Error('Redis is down');
+    provideLocks(service, { using: () => Promise.reject(failing) } as unknown as LockService);
+    await expect(service.skips()).rejects.toBe(failing);
+    await expect(service.answers(1, 'x')).rejects.toBe(failing);
+  });
+});
+
+describe('what cannot be meant is refused at decoration', () => {
+  const decorate =
+    (key: unknown, options?: object): unknown =>
+    () =>
+      Locked(key as LockedKey, options as never);
+
+  it.each<[string, unknown, RegExp]>([
+    ['an option', { waits: 1 }, /no lock option "waits".*Did you mean "wait"/],
+    ['an option of the decorator', { onbusy: 'skip' }, /no lock option "onbusy".*Did you mean "onBusy"/],
+    ['a ttl', { ttl: '30' }, /"ttl" is '30'/],
+    ['an onBusy', { onBusy: 'ignore' }, /"onBusy" is 'ignore'; it must be 'throw', 'skip' or a function/],
+    ['a service', { service: '' }, /"service" is ''/],
+    ['a busyStatus', { busyStatus: 200 }, /"busyStatus" is 200; it must be an HTTP error status/],
+    ['options', 'skip', /an object of options/],
+  ])('%s', (_, options, message) => {
+    expect(decorate('a', options as object)).toThrow(LockOptionsError);
+    expect(decorate('a', options as object)).toThrow(message);
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['an empty string', '', /empty string/],
+    ['an empty list', [], /the list is empty/],
+    ['a list with an empty string', ['a', ''], /empty string/],
+    ['nothing', undefined, /must be a string/],
+    ['${…} in plain quotes', 'order:${id}', /in plain quotes/],
+  ])('a key: %s', (_, key, message) => {
+    expect(decorate(key)).toThrow(LockKeyError);
+    expect(decorate(key)).toThrow(message);
+  });
+
+  it('a key function that makes no key is named', async () => {
+    class Service {
+      @Locked(((id: number) => Promise.resolve(`a:${id}`)) as unknown as (id: number) => string)
+      async promised(_id: number): Promise<void> {}
+      @Locked((() => undefined) as unknown as () => string)
+      async nothing(): Promise<void> {}
+    }
+    const service = provideLocks(new Service());
+    await expect(service.promised(1)).rejects.toThrow(
+      /The key function of Service\.promised returned a promise/,
+    );
+    await expect(service.nothing()).rejects.toThrow(/The key function of Service\.nothing: .*undefined/);
+  });
+
+  it('a static method, a property, and decorators that are not those of Nest', () => {
+    const decorator = Locked('a') as unknown as (
+      target: unknown,
+      name: unknown,
+      descriptor?: PropertyDescriptor,
+    ) => void;
+    class Service {}
+    expect(() => decorator(Service, 'take', { value: () => {} })).toThrow(/static method take/);
+    expect(() => decorator(Service.prototype, 'take')).toThrow(/@Locked is for methods, and take is none/);
+    expect(() => decorator(() => {}, { kind: 'method', name: 'take' })).toThrow(/experimentalDecorators/);
+  });
+});
+
+describe('a global mock of the module', () => {
+  it('overriding the service by its token reaches locked methods', async () => {
+    @Global()
+    @Module({
+      providers: [{ provide: LockService, useFactory: () => memoryLocks() }],
+      exports: [LockService],
+    })
+    class FakeLocks {}
+    const app = await Test.createTestingModule({ imports: [FakeLocks], providers: [Stock] }).compile();
+    expect((await app.get(Stock).take('a')).keys).toEqual(['stock:a']);
+  });
+});

@@ -1,0 +1,5 @@
+module.exports = {
+  testEnvironment: 'node',
+  rootDir: 'src',
+  transform: { '^.+\\.ts$': 'ts-jest' },
+};

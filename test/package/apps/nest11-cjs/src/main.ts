@@ -1,0 +1,12 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { ShopModule } from './shop';
+
+async function bootstrap(): Promise<void> {
+  const app = await NestFactory.create(ShopModule, { logger: ['error', 'warn'] });
+  app.enableShutdownHooks();
+  await app.listen(0, '127.0.0.1');
+  console.log(`listening on ${await app.getUrl()}`);
+}
+
+void bootstrap();

@@ -1,0 +1,42 @@
+import 'reflect-metadata';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { INestApplication } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { LockService, getLockServiceToken, getLockStoreToken, memoryStore } from 'nestjs-locked';
+import { memoryLocks, provideLocks } from 'nestjs-locked/testing';
+import { ShopModule, Stock } from './shop.js';
+
+describe('Stock, made by hand', () => {
+  it('runs its locked method', async () => {
+    const locks = memoryLocks();
+    const stock = provideLocks(new Stock(locks, locks), locks);
+    const sold = await Promise.all([1, 2, 3].map(() => stock.take('a', 1)));
+    expect(sold.map(({ left }) => left)).toEqual([9, 8, 7]);
+    expect(sold.every(({ held }) => held)).toBe(true);
+  });
+});
+
+describe('the application, without Redis', () => {
+  let app: INestApplication;
+  beforeAll(async () => {
+    const module = await Test.createTestingModule({ imports: [ShopModule] })
+      .overrideProvider(getLockStoreToken())
+      .useValue(memoryStore())
+      .overrideProvider(getLockStoreToken('own'))
+      .useValue(memoryStore())
+      .compile();
+    app = module.createNestApplication();
+    await app.init();
+  });
+  afterAll(() => app.close());
+
+  it('has one class of the service at both entry points', () => {
+    expect(app.get(LockService)).toBeInstanceOf(LockService);
+    expect(memoryLocks()).toBeInstanceOf(LockService);
+    expect(app.get(getLockServiceToken('own'))).toBeInstanceOf(LockService);
+  });
+
+  it('locks', async () => {
+    expect(await app.get(Stock).check()).toEqual({ busy: true, code: 'LOCK_BUSY', several: 2, own: true });
+  });
+});

@@ -1,0 +1,18 @@
+/** The worker of the spec of child processes: imports the library's TypeScript, answers, and starts a server. */
+import { LockBusyError } from '../../../lib/errors/index.js';
+import { serve } from '../child-worker.js';
+import { startRedis } from '../redis-server.js';
+
+export type EchoHandlers = typeof handlers;
+
+const handlers = serve({
+  echo: <T>(value: T): T => value,
+  fail(): never {
+    throw new LockBusyError('k', 0);
+  },
+  async redis(): Promise<{ port: number; dir: string }> {
+    const server = await startRedis();
+    return { port: server.port, dir: server.dir! };
+  },
+  exit: (code: number): never => process.exit(code),
+});

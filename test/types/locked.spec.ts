@@ -1,0 +1,198 @@
+/** What `@Locked` refuses at compile time, and that the compiler says why; and what it must not refuse. */
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { type Complaint, compile } from './compile.js';
+
+const IMPORTS = `
+import { Controller, Get, Param, Body, Sse, StreamableFile, type ExecutionContext } from '@nestjs/common';
+import { Observable } from 'rxjs';
+import { Locked, fromContext, lockKey, LockBusyError } from 'nestjs-locked';
+declare const seats: { id: string };
+`;
+
+/** By title: a class's members, the marked line, what the message says. */
+const REFUSED: Record<string, { code: string; at: string; says: string }> = {
+  'a synchronous method': {
+    code: `@Locked('a') take(): number { return 1; }`,
+    at: `@Locked('a') take`,
+    says: 'a locked method must be asynchronous',
+  },
+  'a void method': {
+    code: `@Locked('a') take(): void {}`,
+    at: `@Locked('a') take`,
+    says: 'a locked method must be asynchronous',
+  },
+  'a key function with another parameter': {
+    code: `@Locked((sku: number) => lockKey\`stock:\${sku}\`) async take(sku: string) {}`,
+    at: '@Locked((sku: number)',
+    says: 'do not accept the arguments of the method',
+  },
+  'a key function with more parameters': {
+    code: `@Locked((sku: string, n: number) => lockKey\`stock:\${sku}:\${n}\`) async take(sku: string) {}`,
+    at: '@Locked((sku: string, n: number)',
+    says: 'do not accept the arguments of the method',
+  },
+  'a key function of a required parameter on an optional one': {
+    code: `@Locked((sku: string) => lockKey\`stock:\${sku}\`) async take(sku?: string) {}`,
+    at: '@Locked((sku: string)',
+    says: 'do not accept the arguments of the method',
+  },
+  'a parameter without annotation': {
+    code: `@Locked((sku) => lockKey\`stock:\${sku}\`) async take(sku: string) {}`,
+    at: '@Locked((sku)',
+    says: 'annotate the parameters of the key function',
+  },
+  'a second parameter without annotation': {
+    code: `@Locked((sku: string, n) => lockKey\`stock:\${sku}:\${n}\`) async take(sku: string, n: number) {}`,
+    at: '@Locked((sku: string, n)',
+    says: 'annotate the parameters of the key function',
+  },
+  'a key function that returns a promise': {
+    code: `@Locked(async (sku: string) => sku) async take(sku: string) {}`,
+    at: '@Locked(async',
+    says: `is not assignable to`,
+  },
+  'undefined in lockKey': {
+    code: `@Locked((sku?: string) => lockKey\`stock:\${sku}\`) async take(sku?: string) {}`,
+    at: '@Locked((sku?: string)',
+    says: `'undefined' is not assignable to type 'LockKeyValue'`,
+  },
+  'an argument that is not there': {
+    code: `@Locked('a:{5}') async take(sku: string, n: number) {}`,
+    at: `@Locked('a:{5}')`,
+    says: 'the key names {5}, and the method has no argument 5',
+  },
+  'a path of an argument that is not there': {
+    code: `@Locked('a:{0}:{2.sku}') async take(sku: string, n: number) {}`,
+    at: `@Locked('a:{0}:{2.sku}')`,
+    says: 'the key names {2}, and the method has no argument 2',
+  },
+  'an argument that is not there, in a list': {
+    code: `@Locked(['a:{0}', 'b:{3}']) async take(sku: string) {}`,
+    at: `@Locked(['a:{0}', 'b:{3}'])`,
+    says: 'the key names {3}, and the method has no argument 3',
+  },
+  'an unknown root': {
+    code: `@Locked('order:{id}') async pay(id: number) {}`,
+    at: `@Locked('order:{id}')`,
+    says: `the key names {id}, which is neither an argument's index nor params`,
+  },
+  '${…} in plain quotes': {
+    code: `@Locked('order:\${id}') async pay(id: number) {}`,
+    at: `@Locked('order:\${id}')`,
+    says: '${…} in plain quotes is never filled in',
+  },
+  'skip on a method whose result excludes undefined': {
+    code: `@Locked('a', { onBusy: 'skip' }) async take(): Promise<number> { return 1; }`,
+    at: `@Locked('a', { onBusy: 'skip' })`,
+    says: `onBusy: 'skip' returns undefined, which the result of the method excludes`,
+  },
+  'skip on an Observable': {
+    code: `@Locked('a', { onBusy: 'skip' }) take(): Observable<number> { return new Observable(); }`,
+    at: `@Locked('a', { onBusy: 'skip' })`,
+    says: `onBusy: 'skip' returns undefined, which the result of the method excludes`,
+  },
+  'an onBusy function with another result': {
+    code: `@Locked('a', { onBusy: () => 'no' }) async take(): Promise<number> { return 1; }`,
+    at: `@Locked('a', { onBusy: () => 'no' })`,
+    says: 'onBusy returns something else than the method does',
+  },
+  'an onBusy function with other parameters': {
+    code: `@Locked('a', { onBusy: (error, n: number) => 0 }) async take(sku: string): Promise<number> { return 1; }`,
+    at: `@Locked('a', { onBusy: (error, n: number)`,
+    says: 'the parameters of onBusy do not accept (error, …arguments of the method)',
+  },
+  'an onBusy parameter without annotation': {
+    code: `@Locked('a', { onBusy: (error, sku) => 0 }) async take(sku: string): Promise<number> { return 1; }`,
+    at: `@Locked('a', { onBusy: (error, sku)`,
+    says: 'annotate the parameters of onBusy',
+  },
+  'a misspelt option': {
+    code: `@Locked('a', { ttL: '30s' }) async take() {}`,
+    at: `@Locked('a', { ttL: '30s' })`,
+    says: `'ttL' does not exist in type`,
+  },
+  'a misspelt option beside onBusy': {
+    code: `@Locked('a', { onBusy: 'skip', waits: 1 }) async take() {}`,
+    at: `@Locked('a', { onBusy: 'skip', waits: 1 })`,
+    says: `'waits' does not exist in type`,
+  },
+  'an unknown onBusy': {
+    code: `@Locked('a', { onBusy: 'ignore' }) async take() {}`,
+    at: `@Locked('a', { onBusy: 'ignore' })`,
+    says: `"ignore"' is not assignable to type`,
+  },
+  'a duration without a unit': {
+    code: `@Locked('a', { ttl: '30' }) async take() {}`,
+    at: `@Locked('a', { ttl: '30' })`,
+    says: `'"30"' is not assignable to type`,
+  },
+  'a property': {
+    code: `@Locked('a') take = async () => {};`,
+    at: `@Locked('a') take`,
+    says: 'decorator',
+  },
+  'no key': {
+    code: `@Locked() async take() {}`,
+    at: '@Locked()',
+    says: 'Expected 1-2 arguments, but got 0',
+  },
+};
+
+const ACCEPTED: Record<string, string> = {
+  'a static key': `@Locked('a') async take() {}`,
+  'a method of everything': `@Locked('a') async take(...all: unknown[]): Promise<any> {}`,
+  'a template of arguments': `@Locked('a:{0}:{1.sku}') async take(id: number, dto: { sku: string }) {}`,
+  'a template of an optional argument': `@Locked('a:{1}') async take(id: number, n?: number) {}`,
+  'a template of rest arguments': `@Locked('a:{7}') async take(...ids: number[]) {}`,
+  'a template of the request': `@Get(':id') @Locked('a:{params.id}:{query.x}:{body.y.z}:{headers.x-id}:{user.id}:{data}:{gql.x}')
+    async pay(@Param('id') id: string, @Body() body: { y: { z: string } }) {}`,
+  'doubled braces': `@Locked('a:{{id}}:{0}') async take(sku: string) {}`,
+  'a key that is no literal': `@Locked(seats.id) async take() {}`,
+  'several keys': `@Locked(['a:{0}', 'b']) async take(id: number) {}`,
+  'several keys from elsewhere': `@Locked([seats.id, 'b']) async take(id: number) {}`,
+  'a key function of fewer parameters': `@Locked((sku: string) => lockKey\`stock:\${sku}\`) async take(sku: string, n: number) {}`,
+  'a key function of all parameters': `@Locked((sku: string, n: number) => lockKey\`stock:\${sku}:\${n}\`) async take(sku: string, n: number) {}`,
+  'a key function of none': `@Locked(() => 'a') async take(sku: string) {}`,
+  'a key function of wider parameters': `@Locked((sku: string | number) => lockKey\`stock:\${sku}\`) async take(sku: string) {}`,
+  'a key function of several keys': `@Locked((from: string, to: string) => [lockKey\`a:\${from}\`, lockKey\`a:\${to}\`]) async move(from: string, to: string) {}`,
+  fromContext: `@Locked(fromContext((ctx: ExecutionContext) => ctx.getType())) async take() {}`,
+  'all options': `@Locked('a', { ttl: '30s', wait: 100, renew: false, maxHold: '1m', minHold: '5s', onLost: 'warn', service: 'billing', busyStatus: 409 }) async take() {}`,
+  'an Observable': `@Locked('a') take(): Observable<number> { return new Observable(); }`,
+  'a promise of an Observable': `@Sse() @Locked('a') async take(): Promise<Observable<{ data: string }>> { return new Observable(); }`,
+  'an async generator': `@Locked('a') async *take() { yield 1; }`,
+  'a file': `@Get() @Locked('a') async take(): Promise<StreamableFile> { return new StreamableFile(new Uint8Array()); }`,
+  'skip on void': `@Locked('a', { onBusy: 'skip', minHold: '30s' }) async report(): Promise<void> {}`,
+  'skip on an optional result': `@Locked('a', { onBusy: 'skip' }) async take(): Promise<number | undefined> { return 1; }`,
+  'an onBusy function of the error': `@Locked('a', { onBusy: (error) => error.waited }) async take(): Promise<number> { return 1; }`,
+  'an onBusy function of the arguments': `@Locked('a', { onBusy: (error: LockBusyError, sku: string) => sku.length }) async take(sku: string): Promise<number> { return 1; }`,
+  'an onBusy function that is async': `@Locked('a', { onBusy: async () => 0 }) async take(): Promise<number> { return 1; }`,
+  'an onBusy function that throws': `@Locked('a', { onBusy: (): never => { throw new Error(); } }) async take(): Promise<number> { return 1; }`,
+  'an onBusy function for an Observable': `@Locked('a', { onBusy: () => new Observable<number>() }) take(): Observable<number> { return new Observable(); }`,
+  'a class with type parameters': `@Locked((id: number) => lockKey\`a:\${id}\`) async take<T>(id: number, of: T): Promise<T> { return of; }`,
+};
+
+let complaints: Record<string, Complaint[]>;
+
+beforeAll(() => {
+  const codes = [...Object.values(REFUSED).map(({ code }) => code), ...Object.values(ACCEPTED)];
+  complaints = compile(
+    Object.fromEntries(
+      codes.map((code, at) => [String(at), `${IMPORTS}\nexport class Stock {\n  ${code}\n}\n`]),
+    ),
+  );
+}, 120_000);
+
+describe('@Locked refuses, in words', () => {
+  it.each(Object.keys(REFUSED).map((title, at) => [title, at] as const))('%s', (title, at) => {
+    const { at: line, says } = REFUSED[title];
+    const found = complaints[at];
+    expect(found.map(({ message }) => message).join('\n')).toContain(says);
+    expect(found[0].line).toContain(line);
+  });
+});
+
+describe('@Locked accepts', () => {
+  it.each(Object.keys(ACCEPTED).map((title, at) => [title, at] as const))('%s', (_, at) => {
+    expect(complaints[Object.keys(REFUSED).length + at]).toEqual([]);
+  });
+});

@@ -1,0 +1,87 @@
+/** Key templates, and lists of keys. */
+import { describe, expect, it } from '@jest/globals';
+import { fillTemplate, follow, parseTemplate } from '../../lib/core/keys/key-template.js';
+import { normaliseKeys } from '../../lib/core/keys/normalise-keys.js';
+import { LockKeyError } from '../../lib/errors/index.js';
+
+const fill = (source: string, values: Record<string, unknown> = {}): string =>
+  fillTemplate(parseTemplate(source), (placeholder) => values[placeholder.source]);
+
+describe('a key template', () => {
+  it.each<[string, Record<string, unknown>, string]>([
+    ['hourly-report', {}, 'hourly-report'],
+    ['order:{params.id}', { '{params.id}': 7 }, 'order:7'],
+    ['{0}', { '{0}': 'a:b' }, 'a%3Ab'],
+    ['{0.sku}:{body.items.0.sku}', { '{0.sku}': 'x', '{body.items.0.sku}': 'y' }, 'x:y'],
+    ['{headers.x-request-id}', { '{headers.x-request-id}': 'r' }, 'r'],
+    ['a{{b}}:{0}', { '{0}': 1 }, 'a{b}:1'],
+    ['{{{0}}}', { '{0}': 1 }, '{1}'],
+    ['a:$5', {}, 'a:$5'],
+    ['${{x}}', {}, '${x}'],
+  ])('%s', (source, values, key) => {
+    expect(fill(source, values)).toBe(key);
+  });
+
+  it('knows roots and paths', () => {
+    expect(parseTemplate('{12.a.b}').parts).toEqual([{ source: '{12.a.b}', root: 12, path: ['a', 'b'] }]);
+    expect(parseTemplate('{gql.a}').parts).toEqual([{ source: '{gql.a}', root: 'gql', path: ['a'] }]);
+  });
+
+  it.each([
+    ['order:${id}', /\$\{…\} in plain quotes.*lockKey`order:\$\{id\}`.*\{params\.id\} or \{0\}/],
+    ['order:${0}', /in plain quotes/],
+    ['order:{params.id', /a "\{" that nothing closes/],
+    ['order:params.id}', /a "\}" that nothing opens/],
+    ['order:{}', /empty braces/],
+    ['order:{ params.id }', /a space or a brace in "\{ params\.id \}"/],
+    ['order:{a{0}', /a space or a brace/],
+    ['order:{params..id}', /an empty name/],
+    ['order:{params.}', /an empty name/],
+    ['order:{.id}', /names "" in "\{\.id\}"/],
+    ['order:{id}', /names "id".*neither an argument's index nor one of params, query/],
+    ['order:{-1}', /names "-1"/],
+    ['', /is an empty string/],
+  ])('%s is refused when it is parsed', (source, message) => {
+    expect(() => parseTemplate(source)).toThrow(LockKeyError);
+    expect(() => parseTemplate(source)).toThrow(message);
+  });
+
+  it('follows a path until it breaks off', () => {
+    expect(follow({ a: [{ b: 1 }] }, ['a', '0', 'b'])).toBe(1);
+    expect(follow({ a: null }, ['a', 'b'])).toBeUndefined();
+    expect(follow('x', [])).toBe('x');
+  });
+
+  it('peers: a path that breaks off makes no key named "undefined"', () => {
+    const template = parseTemplate('order:{0.id}');
+    expect(() => fillTemplate(template, ({ path }) => follow({}, path))).toThrow(/\{0\.id\} is undefined/);
+  });
+});
+
+describe('a list of keys', () => {
+  it('is sorted, each key once', () => {
+    expect(normaliseKeys('a')).toEqual(['a']);
+    expect(normaliseKeys(['b', 'a', 'b', 'A'])).toEqual(['A', 'a', 'b']);
+  });
+
+  it('leaves the given one alone', () => {
+    const given = Object.freeze(['b', 'a']);
+    normaliseKeys(given);
+    expect(given).toEqual(['b', 'a']);
+  });
+
+  it.each<[unknown, RegExp]>([
+    [[], /the list of keys is empty/],
+    ['', /an empty string/],
+    [['a', ''], /an empty string/],
+    [undefined, /this one is undefined/],
+    [null, /this one is null/],
+    [7, /this one is a number/],
+    [['a', ['b']], /this one is an array/],
+    [{ a: 1 }, /this one is an object/],
+    ['a\udc00', /no well-formed string/],
+  ])('%p is refused', (keys, message) => {
+    expect(() => normaliseKeys(keys as string[])).toThrow(LockKeyError);
+    expect(() => normaliseKeys(keys as string[])).toThrow(message);
+  });
+});

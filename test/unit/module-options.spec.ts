@@ -1,0 +1,332 @@
+/** Options of the module: defaults, checks, messages, passwords kept out of them. */
+import { hostname } from 'node:os';
+import { inspect } from 'node:util';
+import { describe, expect, it } from '@jest/globals';
+import { Cluster, Redis } from 'ioredis';
+import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5';
+import type { LockStore } from '../../lib/core/store.contract.js';
+import { type LockError, isLockError } from '../../lib/errors/index.js';
+import type { LockModuleOptions } from '../../lib/interfaces/lock-module-options.interface.js';
+import { checkAsyncOptions, checkExtras, resolveModuleOptions } from '../../lib/lock.module-options.js';
+import { redactError, redactUrl } from '../../lib/stores/redis/redact.js';
+
+const store: LockStore = {
+  open: () => {
+    throw new Error('Nothing is to be opened here.');
+  },
+  close: () => Promise.resolve(),
+};
+
+function untyped(value: unknown): never {
+  return value as never;
+}
+
+function refusal(run: () => unknown): LockError {
+  try {
+    run();
+  } catch (error) {
+    if (isLockError(error, 'LOCK_OPTIONS')) return error;
+    throw error;
+  }
+  throw new Error('Nothing was refused.');
+}
+
+const refused = (options: unknown) => refusal(() => resolveModuleOptions(untyped(options)));
+
+describe('resolveModuleOptions', () => {
+  it('has the documented defaults', () => {
+    expect(resolveModuleOptions({})).toEqual({
+      target: {
+        kind: 'redis',
+        redis: { kind: 'url', url: 'redis://localhost:6379' },
+        prefix: 'lock:',
+        commandTimeout: 2_000,
+      },
+      owner: `${hostname()}:${process.pid}`,
+      policy: {
+        ttl: 30_000,
+        wait: 10_000,
+        renew: true,
+        maxHold: Infinity,
+        minHold: 0,
+        signal: undefined,
+        onLost: 'throw',
+      },
+      maxWaiters: Infinity,
+      longHold: 60_000,
+      busyStatus: 423,
+      mapErrors: true,
+      mappingGiven: [],
+    });
+  });
+
+  it('takes undefined for "not given", as an unset variable of the environment leaves it', () => {
+    const unset: LockModuleOptions = { redis: undefined, prefix: undefined, store: undefined, http: {} };
+    expect(resolveModuleOptions(unset)).toEqual(resolveModuleOptions({}));
+  });
+
+  it('takes everything at once', () => {
+    const options = resolveModuleOptions({
+      redis: { host: 'redis', port: 6380 },
+      prefix: '',
+      owner: 'worker-1',
+      commandTimeout: '500ms',
+      defaults: { ttl: '5s' },
+      maxWaiters: 10,
+      longHold: '5m',
+      http: { busyStatus: 409 },
+      mapErrors: false,
+    });
+    expect(options).toMatchObject({
+      target: {
+        kind: 'redis',
+        redis: { kind: 'settings', settings: { host: 'redis', port: 6380 } },
+        prefix: '',
+        commandTimeout: 500,
+      },
+      owner: 'worker-1',
+      policy: { ttl: 5_000 },
+      maxWaiters: 10,
+      longHold: 300_000,
+      busyStatus: 409,
+      mapErrors: false,
+    });
+  });
+
+  it('takes a store', () => {
+    expect(resolveModuleOptions({ store }).target).toEqual({ kind: 'store', store });
+  });
+
+  it.each([
+    ['prefix', 5],
+    ['prefix', null],
+    ['owner', ''],
+    ['owner', 'a\nb'],
+    ['owner', 'x'.repeat(129)],
+    ['commandTimeout', 0],
+    ['commandTimeout', 'soon'],
+    ['longHold', 0],
+    ['longHold', Infinity],
+    ['maxWaiters', 0],
+    ['maxWaiters', 1.5],
+    ['maxWaiters', '3'],
+    ['mapErrors', 'no'],
+    ['http', 423],
+    ['http', null],
+    ['defaults', '30s'],
+    ['store', null],
+    ['store', {}],
+    ['redis', 42],
+    ['redis', null],
+    ['redis', true],
+    ['redis', ''],
+    ['redis', [{ host: 'a' }]],
+  ])('refuses %s: %p by its name', (name, value) => {
+    const error = refused({ [name]: value });
+    expect(error).toMatchObject({ option: name, value });
+    expect(error.message).toMatch(new RegExp(`^The lock option "${name}" is .*(must be|either)`));
+  });
+
+  it.each([
+    [{ defaults: { ttl: 10 } }, 'defaults.ttl'],
+    [{ defaults: { tll: 10 } }, 'defaults.tll'],
+    [{ http: { busyStatus: 200 } }, 'http.busyStatus'],
+    [{ http: { busyStatus: '423' } }, 'http.busyStatus'],
+    [{ http: { status: 423 } }, 'http.status'],
+    [{ redis: { port: Number.NaN } }, 'redis.port'],
+    [{ redis: { port: 65_536 } }, 'redis.port'],
+    [{ redis: { host: '' } }, 'redis.host'],
+    [{ redis: { db: -1 } }, 'redis.db'],
+    [{ redis: { sentinels: [{ host: 'a' }] } }, 'redis.name'],
+    [{ redis: { url: 'redis://a' } }, 'redis.url'],
+  ])('refuses %j by the path %s', (options, path) => {
+    const error = refused(options);
+    expect(error).toMatchObject({ option: path });
+    expect(error.message).toContain(`"${path}"`);
+  });
+
+  it('reads well', () => {
+    expect(refused({ redis: 42 }).message).toBe(
+      `The lock option "redis" is 42; it must be a URL such as 'redis://localhost:6379', ioredis options such as ` +
+        `{ host, port }, or a Redis or Cluster of ioredis.`,
+    );
+    expect(refused({ http: { busyStatus: 200 } }).message).toBe(
+      'The lock option "http.busyStatus" is 200; it must be an HTTP status from 400 to 599, such as 423, 409 or 503.',
+    );
+    expect(refused({ reids: 'redis://a' }).message).toBe(
+      `There is no lock option "reids" (given as 'redis://a'). Did you mean "redis"?`,
+    );
+    expect(refused({ store, redis: 'redis://a' }).message).toBe(
+      'The lock option "redis" is for Redis, and "store" takes the place of Redis: give the one or the other.',
+    );
+  });
+
+  it('refuses "store" with anything that is for Redis', () => {
+    expect(refused({ store, prefix: 'x:' })).toMatchObject({ option: 'prefix' });
+    expect(refused({ store, commandTimeout: '1s' })).toMatchObject({ option: 'commandTimeout' });
+  });
+
+  it('sees a store that was not called, and a client in its place', () => {
+    function memoryStore() {
+      return store;
+    }
+    expect(refused({ store: memoryStore }).message).toMatch(/call memoryStore\(\), do not pass it/);
+    const client = new Redis({ lazyConnect: true });
+    expect(refused({ store: client }).message).toMatch(/a client of Redis goes to "redis"/);
+  });
+
+  it.each([undefined, null, 'redis://localhost', 5])('refuses %p from a factory', (value) => {
+    expect(refused(value).message).toMatch(/factory must return it/);
+  });
+
+  it('says that a name comes too late from a factory', () => {
+    expect(refused({ name: 'billing' }).message).toMatch(/give it to LockModule\.forRootAsync\(\) itself/);
+  });
+});
+
+describe('the option "redis"', () => {
+  it.each([
+    'redis://localhost',
+    'redis://localhost:6379',
+    'redis://localhost:6379/3',
+    'redis://:secret@localhost:6379/',
+    'rediss://user:p%40ss@redis.example.com:6380/0?family=6',
+    'redis://[::1]:6379',
+    '/run/redis.sock',
+    '/run/redis.sock?db=2',
+  ])('takes the URL %s', (url) => {
+    expect(resolveModuleOptions({ redis: url }).target).toMatchObject({ redis: { kind: 'url', url } });
+  });
+
+  it('keeps TLS when the scheme is in capitals, which ioredis does not know', () => {
+    expect(resolveModuleOptions({ redis: 'REDISS://h:1' }).target).toMatchObject({
+      redis: { url: 'rediss://h:1' },
+    });
+  });
+
+  it.each([
+    ['localhost:6379', /does not begin with redis:\/\/ or rediss:\/\//],
+    ['http://localhost', /does not begin with/],
+    ['//localhost', /does not begin with/],
+    ['redis://', /names no host|cannot be read/],
+    ['redis://host:port', /cannot be read/],
+    ['redis://host:70000', /cannot be read/],
+    ['redis://host/orders', /number of a database/],
+    ['redis://:100%@host', /as %25/],
+  ])('refuses the URL %s', (url, message) => {
+    expect(refused({ redis: url }).message).toMatch(message);
+  });
+
+  it.each([
+    'redis://user:hunter2@host:port',
+    'redis://:hunter2@host/orders',
+    'redis://user:hun/ter2@host',
+    'redis://user:hunter2@x@host:port',
+    'redis://user:hunter2%@host',
+    'user:hunter2@host:6379',
+    'http://user:hunter2@host',
+    'redis://host:port?password=hunter2&db=1',
+  ])('names %s without its password', (url) => {
+    const error = refused({ redis: url });
+    const everything = inspect(error, { depth: 5, showHidden: true }) + JSON.stringify(error);
+    expect(everything).not.toMatch(/hun|ter2/);
+    expect(error.message).toContain('host');
+  });
+
+  it.each([
+    { redis: [{ host: 'a', password: 'hunter2' }] },
+    { store: { host: 'a', password: 'hunter2' } },
+    { store: new Redis({ lazyConnect: true, password: 'hunter2' }) },
+    { reids: 'redis://user:hunter2@host' },
+    { reids: { host: 'a', password: 'hunter2' } },
+    { password: 'hunter2' },
+    { redis: { port: 0, password: 'hunter2' } },
+    { redis: { uri: 'redis://:hunter2@host' } },
+    { redis: { sendCommand() {}, options: { password: 'hunter2' } } },
+  ])('shows no password of other mistakes, either in the message or in a log (%#)', (options) => {
+    const error = refused(options);
+    expect(inspect(error, { depth: 9 }) + JSON.stringify(error)).not.toContain('hunter2');
+  });
+
+  it('names a password of the wrong type without showing it', () => {
+    const error = refused({ redis: { password: 12_345_678 } });
+    expect(inspect(error, { showHidden: true })).not.toContain('12345678');
+  });
+
+  it.each([
+    ['Redis of ioredis 6', () => new Redis({ lazyConnect: true })],
+    ['Redis of ioredis 5', () => new Redis5({ lazyConnect: true })],
+    ['Cluster of ioredis 6', () => new Cluster([{ port: 1 }], { lazyConnect: true })],
+    ['Cluster of ioredis 5', () => new Cluster5([{ port: 1 }], { lazyConnect: true })],
+  ])('knows a %s by its structure', (_title, make) => {
+    const client = make();
+    expect(resolveModuleOptions({ redis: client }).target).toMatchObject({ redis: { kind: 'client' } });
+  });
+
+  it('refuses the client of another library, and names of other libraries', () => {
+    const nodeRedis = { sendCommand() {}, connect() {}, duplicate() {}, on() {} };
+    expect(refused({ redis: nodeRedis }).message).toMatch(/not of ioredis/);
+    expect(refused({ redis: { socket: { host: 'a' } } }).message).toMatch(/of the package "redis"/);
+    expect(refused({ redis: { nodes: [] } }).message).toMatch(/new Cluster/);
+  });
+
+  it("passes ioredis's own options on, strings of digits included", () => {
+    const settings = { host: 'h', port: untyped('6380'), db: 2, enableAutoPipelining: true, tls: {} };
+    expect(resolveModuleOptions({ redis: settings }).target).toMatchObject({
+      redis: { kind: 'settings', settings },
+    });
+  });
+});
+
+describe('extras and asynchronous options', () => {
+  it.each([[''], [5], [null], [Symbol('x')]])('refuses the name %p', (name) => {
+    expect(refusal(() => checkExtras({ name: untyped(name) }))).toMatchObject({ option: 'name' });
+  });
+
+  it('refuses an isGlobal that is not a boolean', () => {
+    expect(refusal(() => checkExtras({ isGlobal: untyped('false') }))).toMatchObject({ option: 'isGlobal' });
+  });
+
+  it('takes exactly one way to the options', () => {
+    const useFactory = () => ({});
+    class Factory {
+      createLockOptions = () => ({});
+    }
+    checkAsyncOptions({ useFactory, inject: [], imports: [], name: 'a', isGlobal: false });
+    expect(refusal(() => checkAsyncOptions({})).message).toMatch(/exactly one of .*; it got none/);
+    expect(refusal(() => checkAsyncOptions({ useFactory, useClass: Factory })).message).toMatch(
+      /it got useFactory and useClass/,
+    );
+    expect(refusal(() => checkAsyncOptions(untyped({ useFactory: {} })))).toMatchObject({
+      option: 'useFactory',
+    });
+  });
+
+  it('refuses misspelt names, and options that stand beside the factory', () => {
+    expect(refusal(() => checkAsyncOptions(untyped({ usefactory: () => ({}) }))).message).toMatch(
+      /Did you mean "useFactory"\?/,
+    );
+    const useFactory = () => ({});
+    expect(refusal(() => checkAsyncOptions(untyped({ useFactory, prefix: 'x:' }))).message).toMatch(
+      /return it from the factory/,
+    );
+  });
+});
+
+describe('redaction', () => {
+  it('keeps what is no secret', () => {
+    expect(redactUrl('redis://user:secret@host:6379/2')).toBe('redis://***@host:6379/2');
+    expect(redactUrl('redis://host:6379')).toBe('redis://host:6379');
+    expect(redactUrl('redis://host?password=a&db=2')).toBe('redis://host?password=***&db=2');
+  });
+
+  it('drops the password from the error of a failed login', () => {
+    const error = Object.assign(new Error('WRONGPASS'), {
+      command: { name: 'hello', args: [3, 'AUTH', 'u', 'secret'] },
+    });
+    expect(inspect(redactError(error), { depth: 5 })).not.toContain('secret');
+    const other = Object.assign(new Error('x'), { command: { name: 'get', args: ['a'] } });
+    expect(redactError(other).command.args).toEqual(['a']);
+    expect(redactError(undefined)).toBeUndefined();
+  });
+});

@@ -1,0 +1,182 @@
+/** Options of an acquisition: defaults, checks, messages. */
+import { describe, expect, it } from '@jest/globals';
+import { closest } from '../../lib/core/option-checks.js';
+import { resolveAcquire, resolvePolicy, resolveUsing } from '../../lib/core/resolve-options.js';
+import { type LockOptionsError, isLockError } from '../../lib/errors/index.js';
+
+const policy = resolvePolicy();
+
+/** What a user without types may write. */
+function untyped(value: unknown): never {
+  return value as never;
+}
+
+function refusal(run: () => unknown): LockOptionsError {
+  try {
+    run();
+  } catch (error) {
+    if (isLockError(error, 'LOCK_OPTIONS')) return error as LockOptionsError;
+    throw error;
+  }
+  throw new Error('Nothing was refused.');
+}
+
+describe('resolvePolicy', () => {
+  it('has the documented defaults', () => {
+    expect(policy).toEqual({
+      ttl: 30_000,
+      wait: 10_000,
+      renew: true,
+      maxHold: Infinity,
+      minHold: 0,
+      signal: undefined,
+      onLost: 'throw',
+    });
+  });
+
+  it('takes durations as strings and as milliseconds', () => {
+    const own = resolvePolicy({ ttl: '5s', wait: 250, renew: false, maxHold: '2m', onLost: 'warn' });
+    expect(own).toMatchObject({ ttl: 5_000, wait: 250, renew: false, maxHold: 120_000, onLost: 'warn' });
+  });
+
+  it('takes undefined for "not given"', () => {
+    expect(resolvePolicy({ ttl: undefined, wait: undefined, maxHold: undefined })).toEqual(policy);
+  });
+
+  it('cannot be changed afterwards', () => {
+    expect(Object.isFrozen(policy)).toBe(true);
+  });
+
+  it.each([
+    ['ttl', '30', /"defaults\.ttl" is '30'; it must be a duration in milliseconds, or a string such as/],
+    ['ttl', 49, /"defaults\.ttl" is 49; .* of at least 50 ms/],
+    ['wait', -1, /"defaults\.wait" is -1/],
+    ['wait', Infinity, /"defaults\.wait" is Infinity/],
+    ['maxHold', 0, /"defaults\.maxHold" is 0; .* of at least 1 ms/],
+    ['renew', 'yes', /"defaults\.renew" is 'yes'; it must be true or false/],
+    ['onLost', 'ignore', /"defaults\.onLost" is 'ignore'; it must be 'throw' or 'warn'/],
+  ])('refuses %s: %p by its path', (name, value, message) => {
+    const error = refusal(() => resolvePolicy(untyped({ [name]: value })));
+    expect(error).toMatchObject({ option: `defaults.${name}`, value });
+    expect(error.message).toMatch(message);
+  });
+
+  it('refuses what only an acquisition can have, and what is misspelt', () => {
+    expect(refusal(() => resolvePolicy(untyped({ minHold: '1s' }))).option).toBe('defaults.minHold');
+    const error = refusal(() => resolvePolicy(untyped({ tll: '5s' })));
+    expect(error.message).toMatch(
+      /no lock option "defaults\.tll" \(given as '5s'\)\. Did you mean "defaults\.ttl"\?/,
+    );
+  });
+
+  it.each([null, [], 'ttl', 5])('refuses %p in place of an object', (value) => {
+    expect(refusal(() => resolvePolicy(untyped(value))).option).toBe('defaults');
+  });
+});
+
+describe('resolveAcquire', () => {
+  it('returns the policy itself where there is nothing to resolve', () => {
+    expect(resolveAcquire(undefined, policy)).toBe(policy);
+    expect(resolveUsing(undefined, policy)).toBe(policy);
+  });
+
+  it('takes from the policy what the call leaves open', () => {
+    const own = resolvePolicy({ ttl: '5s', maxHold: '1m', renew: false });
+    expect(resolveAcquire({ wait: '1s', minHold: '3s' }, own)).toMatchObject({
+      ttl: 5_000,
+      wait: 1_000,
+      renew: false,
+      maxHold: 60_000,
+      minHold: 3_000,
+    });
+    expect(resolveAcquire({ ttl: undefined }, own).ttl).toBe(5_000);
+  });
+
+  it('lets a call go back to renewal, and bounds a hold that is not renewed', () => {
+    const own = resolvePolicy({ renew: false });
+    expect(resolveAcquire({ renew: true }, own).renew).toBe(true);
+    // extend() may carry it past its ttl, up to maxHold.
+    expect(resolveAcquire({ renew: false, ttl: '1s', maxHold: '5s' }, policy)).toMatchObject({
+      maxHold: 5_000,
+    });
+  });
+
+  it('allows a wait and a minHold of 0, and a ttl of 50 ms', () => {
+    expect(resolveAcquire({ wait: 0, minHold: 0, ttl: 50 }, policy)).toMatchObject({
+      wait: 0,
+      minHold: 0,
+      ttl: 50,
+    });
+  });
+
+  it('keeps the signal', () => {
+    const { signal } = new AbortController();
+    expect(resolveAcquire({ signal }, policy).signal).toBe(signal);
+  });
+
+  it.each([
+    ['ttl', 49],
+    ['ttl', Number.NaN],
+    ['ttl', '1 fortnight'],
+    ['ttl', 2 ** 31],
+    ['wait', '-1s'],
+    ['wait', null],
+    ['maxHold', 0],
+    ['minHold', -5],
+    ['renew', 1],
+    ['signal', {}],
+    ['signal', new AbortController()],
+    ['signal', null],
+  ])('refuses %s: %p', (name, value) => {
+    const error = refusal(() => resolveAcquire(untyped({ [name]: value }), policy));
+    expect(error).toMatchObject({ option: name, value });
+    expect(error.message).toContain(`"${name}"`);
+  });
+
+  it.each([
+    ['timeToLive', 'Known here: ttl, wait, renew, maxHold, minHold, signal.'],
+    ['Ttl', 'Did you mean "ttl"?'],
+    ['maxhold', 'Did you mean "maxHold"?'],
+    ['minHodl', 'Did you mean "minHold"?'],
+    ['waits', 'Did you mean "wait"?'],
+    ['singal', 'Did you mean "signal"?'],
+  ])('refuses the unknown name %s with a cure', (name, cure) => {
+    const error = refusal(() => resolveAcquire(untyped({ [name]: '1s' }), policy));
+    expect(error.option).toBe(name);
+    expect(error.message).toContain(cure);
+  });
+
+  it('says where onLost belongs', () => {
+    expect(refusal(() => resolveAcquire(untyped({ onLost: 'warn' }), policy)).message).toMatch(
+      /for using\(\) and @Locked/,
+    );
+    expect(resolveUsing({ onLost: 'warn' }, policy).onLost).toBe('warn');
+  });
+
+  it.each([null, 'abc', 5, ['a'], () => 0])('refuses %p in place of options', (value) => {
+    expect(refusal(() => resolveAcquire(untyped(value), policy)).option).toBe('options');
+  });
+
+  it('is not taken in by names of Object.prototype', () => {
+    expect(refusal(() => resolveAcquire(untyped({ toString: 1 }), policy)).option).toBe('toString');
+    expect(refusal(() => resolveAcquire(untyped(JSON.parse('{"__proto__": 1}')), policy)).option).toBe(
+      '__proto__',
+    );
+  });
+
+  it('shows a long value in short', () => {
+    const error = refusal(() => resolveAcquire(untyped({ ttl: 'x'.repeat(5_000) }), policy));
+    expect(error.message.length).toBeLessThan(300);
+  });
+});
+
+describe('closest', () => {
+  it('finds a swap, an omission and another case, and nothing in what is far', () => {
+    const known = ['redis', 'prefix', 'maxWaiters'];
+    expect(closest('reids', known)).toBe('redis');
+    expect(closest('Redis', known)).toBe('redis');
+    expect(closest('maxwaiter', known)).toBe('maxWaiters');
+    expect(closest('cluster', known)).toBeUndefined();
+    expect(closest('', known)).toBeUndefined();
+  });
+});
