@@ -15,7 +15,7 @@ const HELP = `node run.mjs [options]
   --only a,b         rows whose name contains one of these; the raw rows that ratios need are added
   --rounds N         rounds of each row (default 9)
   --seconds S        length of a round (default 1)
-  --warmup S         before the first (default 1)
+  --warmup S         before the first (default 2)
   --json FILE        every round's figures too
   LOCK_TEST_SERVER   the server's binary (default: redis-server or valkey-server on PATH)`;
 
@@ -25,7 +25,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     rounds: { type: 'string', default: '9' },
     seconds: { type: 'string', default: '1' },
-    warmup: { type: 'string', default: '1' },
+    warmup: { type: 'string', default: '2' },
     json: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },

@@ -197,9 +197,9 @@ class Orders extends Inherited {
   @Locked('flaky:{params.id}')
   @UseInterceptors(Retrying)
   async flakyInside(@Param('id', ParseIntPipe) id: number): Promise<Keys> {
-    return Reflect.apply(Reflect.get(Orders.prototype, 'failTwice'), this, [id]) as Promise<Keys>;
+    return this.failTwice(id);
   }
-  async failTwice(_id: number): Promise<Keys> {
+  private async failTwice(_id: number): Promise<Keys> {
     this.calls += 1;
     if (this.calls < 3) throw new Error('again');
     return this.under.keys();

@@ -16,6 +16,7 @@ export interface RedisLike {
   on(event: string | symbol, listener: (...args: any[]) => void): unknown;
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   off(event: string | symbol, listener: (...args: any[]) => void): unknown;
+  subscribe(channel: string): Promise<unknown>;
   connect(): Promise<unknown>;
   disconnect(reconnect?: boolean): void;
 }

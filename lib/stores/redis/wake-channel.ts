@@ -94,7 +94,7 @@ export class WakeChannel {
   }
 
   #subscribe(connection: RedisLike): void {
-    connection.call('SUBSCRIBE', this.#settings.channel).then(
+    connection.subscribe(this.#settings.channel).then(
       () => {
         if (this.#ended || connection.status !== 'ready' || this.#awake) return;
         this.#awake = true;
@@ -140,7 +140,7 @@ export class WakeChannel {
       if (!answered && connection === this.#connection && !this.#ended) connection.disconnect(true);
     }, PING_TIMEOUT).unref();
     try {
-      await connection.call('PING');
+      await connection.call('ping');
     } catch {
       // A failed PING comes with the end of the connection, which is acted upon.
     }

@@ -1,0 +1,366 @@
+/** Handlers that go on after their return, and clients that leave: Observables, SSE, files, streams, on both platforms. */
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  type CallHandler,
+  Controller,
+  type ExecutionContext,
+  Get,
+  Inject,
+  type MessageEvent,
+  type NestInterceptor,
+  Param,
+  Sse,
+  StreamableFile,
+  UseInterceptors,
+} from '@nestjs/common';
+import { type Lock, Locked, LockModule, LockService, memoryStore } from 'nestjs-locked';
+import { firstValueFrom, map, Observable, of, Subject, timeout } from 'rxjs';
+import { type Deferred, deferred } from '../support/deferred.js';
+import { eventually } from '../support/eventually.js';
+import { type HttpApp, PLATFORMS, startHttp } from '../support/http-app.js';
+
+/** Answers with something else, and never subscribes to what the handler made. */
+class Replacing implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    // The value is a file, which is not sent.
+    return next.handle().pipe(map(() => 'replaced'));
+  }
+}
+
+/** Gives up on a handler that takes too long. */
+class Impatient implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(timeout({ first: 50, with: () => of('gave up') }));
+  }
+}
+
+@Controller()
+class Streams {
+  subject = new Subject<MessageEvent>();
+  body = new PassThrough();
+  entered = 0;
+  subscribed = 0;
+  unsubscribed = 0;
+  step: Deferred = deferred();
+  /** The keys of the lock that producers saw as the current one. */
+  seen: unknown[] = [];
+
+  constructor(@Inject(LockService) private readonly locks: LockService) {}
+
+  private produce(): Observable<MessageEvent> {
+    this.entered += 1;
+    return new Observable((subscriber) => {
+      this.subscribed += 1;
+      this.seen.push(this.locks.tryCurrent()?.keys);
+      const subscription = this.subject.subscribe(subscriber);
+      return () => {
+        this.unsubscribed += 1;
+        subscription.unsubscribe();
+      };
+    });
+  }
+
+  @Get('observable/:id')
+  @Locked('s:{params.id}')
+  observable(@Param('id') _id: string): Observable<MessageEvent> {
+    return this.produce();
+  }
+  @Get('promised/:id')
+  @Locked('s:{params.id}')
+  async promised(@Param('id') _id: string): Promise<Observable<MessageEvent>> {
+    return this.produce();
+  }
+  @Sse('sse/:id')
+  @Locked('s:{params.id}')
+  sse(@Param('id') _id: string): Observable<MessageEvent> {
+    return this.produce();
+  }
+  @Locked('s:{params.id}')
+  @Sse('sse-promised/:id')
+  async ssePromised(@Param('id') _id: string): Promise<Observable<MessageEvent>> {
+    return this.produce();
+  }
+
+  @Get('file/:id')
+  @Locked('s:{params.id}')
+  async file(@Param('id') _id: string): Promise<StreamableFile> {
+    this.entered += 1;
+    return new StreamableFile(this.body);
+  }
+  @Get('buffer/:id')
+  @Locked('s:{params.id}')
+  async buffer(@Param('id') _id: string): Promise<StreamableFile> {
+    return new StreamableFile(Buffer.from('abc'));
+  }
+  @Get('replaced/:id')
+  @UseInterceptors(Replacing)
+  @Locked('s:{params.id}')
+  async replaced(@Param('id') _id: string): Promise<StreamableFile> {
+    this.entered += 1;
+    return new StreamableFile(this.body);
+  }
+  @Get('generator/:id')
+  @Locked('s:{params.id}')
+  async *generator(@Param('id') _id: string): AsyncGenerator<string> {
+    this.entered += 1;
+    this.seen.push(this.locks.tryCurrent()?.keys);
+    yield 'a';
+    await this.step.promise;
+    this.seen.push(this.locks.tryCurrent()?.keys);
+    yield 'b';
+  }
+  @Get('web/:id')
+  @Locked('s:{params.id}')
+  async web(@Param('id') _id: string): Promise<Response> {
+    this.entered += 1;
+    return new Response(PassThrough.from(this.body) as unknown as ReadableStream);
+  }
+
+  @Get('plain/:id')
+  @Locked('s:{params.id}')
+  async plain(@Param('id') _id: string): Promise<string> {
+    this.entered += 1;
+    return 'ran';
+  }
+  @Get('impatient/:id')
+  @UseInterceptors(Impatient)
+  @Locked('s:{params.id}')
+  async impatient(@Param('id') _id: string): Promise<string> {
+    this.entered += 1;
+    return 'ran';
+  }
+}
+
+describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
+  let http: HttpApp;
+  let locks: LockService;
+  let streams: Streams;
+  let next = 0;
+  let key: string;
+  let path: (route: string) => string;
+  const taken: Lock[] = [];
+
+  beforeAll(async () => {
+    http = await startHttp(adapter, {
+      imports: [LockModule.forRoot({ store: memoryStore() })],
+      controllers: [Streams],
+    });
+    locks = http.module.get(LockService);
+    streams = http.module.get(Streams);
+  });
+  beforeEach(() => {
+    next += 1;
+    key = `s:${next}`;
+    path = (route) => `/${route}/${next}`;
+    Object.assign(streams, { subject: new Subject(), body: new PassThrough(), step: deferred(), seen: [] });
+    Object.assign(streams, { entered: 0, subscribed: 0, unsubscribed: 0 });
+  });
+  afterEach(async () => {
+    streams.subject.complete();
+    streams.body.destroy();
+    streams.step.resolve();
+    await Promise.all(taken.splice(0).map((lock) => lock.release()));
+  });
+  afterAll(() => http.app.close());
+
+  async function isHeld(): Promise<boolean> {
+    const lock = await locks.tryAcquire(key);
+    await lock?.release();
+    return lock === null;
+  }
+  const expectFree = (): Promise<void> => eventually(async () => expect(await isHeld()).toBe(false));
+  async function hold(): Promise<Lock> {
+    const lock = await locks.acquire(key);
+    taken.push(lock);
+    return lock;
+  }
+
+  describe.each(['observable', 'promised'])('peers: a handler returning an Observable (%s)', (route) => {
+    it('keeps the lock until it completes, and produces under it', async () => {
+      const response = http.get(path(route));
+      await eventually(() => expect(streams.subscribed).toBe(1));
+      streams.subject.next({ data: 'a' });
+      expect(await isHeld()).toBe(true);
+      streams.subject.next({ data: 'b' });
+      streams.subject.complete();
+      expect(await (await response).json()).toEqual({ data: 'b' });
+      expect(streams.seen).toEqual([[key]]);
+      expect(await isHeld()).toBe(false);
+    });
+
+    it('gives it back on an error, which passes through', async () => {
+      const response = http.get(path(route));
+      await eventually(() => expect(streams.subscribed).toBe(1));
+      streams.subject.error(Object.assign(new Error('own'), { statusCode: 418, status: 418, expose: true }));
+      expect((await response).status).toBe(418);
+      expect(await isHeld()).toBe(false);
+    });
+
+    it('gives it back when the client leaves', async () => {
+      const client = new AbortController();
+      const response = http.get(path(route), { signal: client.signal });
+      await eventually(() => expect(streams.subscribed).toBe(1));
+      client.abort();
+      await expect(response).rejects.toThrow();
+      await expectFree();
+      expect(streams.unsubscribed).toBe(1);
+    });
+
+    it('is not run for a client that has left while it waited', async () => {
+      const held = await hold();
+      const client = new AbortController();
+      const response = http.get(path(route), { signal: client.signal });
+      await waitingFor(locks, key);
+      client.abort();
+      await expect(response).rejects.toThrow();
+      await eventually(() => expect(waiters(key)).toBe(0));
+      await held.release();
+      await expectFree();
+      expect(streams.entered).toBe(0);
+    });
+  });
+
+  describe.each(['sse', 'sse-promised'])('an SSE handler (%s)', (route) => {
+    it('keeps the lock to the end of its events', async () => {
+      const response = await http.get(path(route));
+      await eventually(() => expect(streams.subscribed).toBe(1));
+      streams.subject.next({ data: 'a' });
+      expect(await isHeld()).toBe(true);
+      streams.subject.complete();
+      expect(await response.text()).toContain('data: a');
+      await expectFree();
+      expect(streams.seen).toEqual([[key]]);
+    });
+
+    it('gives it back when the client leaves', async () => {
+      const client = new AbortController();
+      await http.get(path(route), { signal: client.signal });
+      await eventually(() => expect(streams.subscribed).toBe(1));
+      client.abort();
+      await expectFree();
+      expect(streams.unsubscribed).toBe(1);
+    });
+
+    it('is not run for a client that has left while it waited', async () => {
+      const held = await hold();
+      const client = new AbortController();
+      await http.get(path(route), { signal: client.signal });
+      await waitingFor(locks, key);
+      client.abort();
+      await eventually(() => expect(waiters(key)).toBe(0));
+      await held.release();
+      await expectFree();
+      expect(streams.entered).toBe(0);
+    });
+  });
+
+  describe('a streamed body', () => {
+    it.each(['file', 'web'])('keeps the lock until it has been read to its end (%s)', async (route) => {
+      const pending = http.get(path(route));
+      streams.body.write('a');
+      const response = await pending;
+      const reader = response.body?.getReader();
+      await reader?.read();
+      expect(await isHeld()).toBe(true);
+      streams.body.end('b');
+      while ((await reader?.read())?.done === false);
+      await expectFree();
+    });
+
+    it.each(['file', 'web'])('gives it back when the client leaves (%s)', async (route) => {
+      const client = new AbortController();
+      const pending = http.get(path(route), { signal: client.signal });
+      streams.body.write('a');
+      await pending;
+      expect(await isHeld()).toBe(true);
+      client.abort();
+      await expectFree();
+    });
+
+    it('gives it back when it fails', async () => {
+      const pending = http.get(path('file'));
+      streams.body.write('a');
+      const response = await pending;
+      streams.body.destroy(new Error('disk'));
+      await expect(response.text()).rejects.toThrow();
+      await expectFree();
+    });
+
+    it('gives it back when it is not read: a HEAD request, a body that an interceptor replaces', async () => {
+      await http.get(path('file'), { method: 'HEAD' });
+      await expectFree();
+      expect(streams.entered).toBe(1);
+      streams.body = new PassThrough();
+      expect(await (await http.get(path('replaced'))).text()).toBe('replaced');
+      await expectFree();
+      expect(streams.entered).toBe(2);
+    });
+
+    it('of bytes at hand is sent whole', async () => {
+      expect(await (await http.get(path('buffer'))).text()).toBe('abc');
+      await expectFree();
+    });
+
+    it('an async generator runs under the lock to its end', async () => {
+      const response = await http.get(path('generator'));
+      expect(await isHeld()).toBe(true);
+      streams.step.resolve();
+      expect(await response.text()).toBe('ab');
+      await expectFree();
+      expect(streams.seen).toEqual([[key], [key]]);
+    });
+
+    it('an async generator gives it back when the client leaves', async () => {
+      const client = new AbortController();
+      await http.get(path('generator'), { signal: client.signal });
+      expect(await isHeld()).toBe(true);
+      client.abort();
+      await expectFree();
+    });
+  });
+
+  describe('a handler that waits', () => {
+    it('is withdrawn when its client leaves: it never runs', async () => {
+      const held = await hold();
+      const clients = Array.from({ length: 10 }, () => new AbortController());
+      const responses = clients.map(({ signal }) => http.get(path('plain'), { signal }));
+      await eventually(() => expect(waiters(key)).toBe(10));
+      for (const client of clients) client.abort();
+      await Promise.allSettled(responses);
+      await eventually(() => expect(waiters(key)).toBe(0));
+      await held.release();
+      expect(await (await http.get(path('plain'))).text()).toBe('ran');
+      expect(streams.entered).toBe(1);
+    });
+
+    it('is withdrawn when an interceptor unsubscribes', async () => {
+      const held = await hold();
+      expect(await (await http.get(path('impatient'))).text()).toBe('gave up');
+      await eventually(() => expect(waiters(key)).toBe(0));
+      await held.release();
+      await expectFree();
+      expect(streams.entered).toBe(0);
+    });
+
+    it('leaves no listener on a connection that is kept alive', async () => {
+      const server = http.app.getHttpServer() as import('node:http').Server;
+      const connected = once(server, 'request');
+      await http.get(path('plain'));
+      const [{ socket }] = (await connected) as [{ socket: import('node:net').Socket }];
+      const before = socket.listenerCount('close');
+      for (let i = 0; i < 20; i += 1) await (await http.get(path('plain'))).text();
+      expect(socket.listenerCount('close')).toBeLessThanOrEqual(before + 1);
+    });
+  });
+
+  it('an Observable that completes without a value is an empty answer', async () => {
+    const response = http.get(path('observable'));
+    await eventually(() => expect(streams.subscribed).toBe(1));
+    streams.subject.complete();
+    expect((await response).ok || (await response).status === 500).toBe(true);
+    await expectFree();
+    await expect(firstValueFrom(of(1))).resolves.toBe(1);
+  });
+});
