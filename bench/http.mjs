@@ -9,6 +9,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Pool } from 'undici';
 import { describeMachine, loadNow } from './support/machine.mjs';
+import { placement } from './support/placement.mjs';
 import { startServer } from './support/server.mjs';
 import { median, percentile, sorted, spread } from './support/stats.mjs';
 import { count, markdownTable } from './support/table.mjs';
@@ -17,6 +18,7 @@ const HELP = `node http.mjs [options]        (after npm run build in the reposit
   --rounds N       rounds of each handler and concurrency (default 15)
   --seconds S      length of a round (default 0.5)
   --own-client     the module opens its own client instead of taking the application's
+  --unpinned       leave it to the scheduler which cores things run on
   --json FILE
   LOCK_TEST_SERVER   the server's binary`;
 
@@ -29,6 +31,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '0.5' },
     'own-client': { type: 'boolean', default: false },
     json: { type: 'string' },
+    unpinned: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h' },
   },
 });
@@ -39,15 +42,21 @@ if (values.help) {
 const rounds = positive('rounds');
 const lasting = positive('seconds') * 1000;
 
+const place = placement(!values.unpinned);
 const server = await startServer();
 let app;
 try {
+  // The application alone on its cores; whoever loads it, here, beside Redis.
+  place.pin(server.pid, 'server');
+  place.pin(process.pid, 'server');
   app = await startApp({ port: server.port, ownClient: values['own-client'] });
   const machine = await describeMachine(server);
   console.log(
     `${machine.date}: ${machine.cpu}, ${machine.cores} cores, ${machine.system}, Node ${machine.node}, ${machine.server}`,
   );
-  console.log(`${rounds} rounds of ${lasting / 1000} s, in turn; medians; load average ${machine.load}`);
+  console.log(
+    `${rounds} rounds of ${lasting / 1000} s, in turn; medians; ${place.text}; load average ${machine.load}`,
+  );
   const report = { machine, rounds, seconds: lasting / 1000, results: [] };
   let id = 0;
   for (const concurrency of CONCURRENCIES) {
@@ -163,6 +172,7 @@ async function startApp(what) {
       });
     });
   const { url } = await next();
+  place.pin(child.pid, 'caller');
   return {
     url,
     async cpu(how = 'cpu') {

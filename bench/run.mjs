@@ -5,6 +5,7 @@ import { adapters } from './adapters/index.mjs';
 import { versionOf } from './adapters/clients.mjs';
 import { scenarioNamed, scenarios } from './scenarios/index.mjs';
 import { describeMachine, loadNow } from './support/machine.mjs';
+import { placement } from './support/placement.mjs';
 import { startServer } from './support/server.mjs';
 import { median, percentile, sorted, spread, sum } from './support/stats.mjs';
 import { count, markdownTable, ms } from './support/table.mjs';
@@ -17,6 +18,7 @@ const HELP = `node run.mjs [options]
   --seconds S        length of a round (default 1)
   --warmup S         before the first (default 2)
   --json FILE        every round's figures too
+  --unpinned         leave it to the scheduler which cores the server and the callers run on
   LOCK_TEST_SERVER   the server's binary (default: redis-server or valkey-server on PATH)`;
 
 const { values } = parseArgs({
@@ -27,6 +29,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '1' },
     warmup: { type: 'string', default: '2' },
     json: { type: 'string' },
+    unpinned: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h' },
   },
 });
@@ -43,11 +46,20 @@ const rows = selectRows(values.only);
 /** In ms. Nobody comes near either: the ttl is long against a section, the patience long against a round. */
 const SETTINGS = { ttl: 30_000, patience: 120_000 };
 
+const place = placement(!values.unpinned);
 const server = await startServer();
 let report;
 try {
+  place.pin(server.pid, 'server');
   const machine = await describeMachine(server);
-  report = { machine, versions: versions(), rounds, seconds: lasting / 1000, scenarios: {} };
+  report = {
+    machine,
+    versions: versions(),
+    rounds,
+    seconds: lasting / 1000,
+    placement: place.text,
+    scenarios: {},
+  };
   console.log(header(report));
   for (const scenario of chosen) {
     const results = await measure(scenario);
@@ -73,7 +85,7 @@ async function measure(scenario) {
   const teams = [];
   try {
     for (const adapter of rows) {
-      const workers = await startWorkers(adapter, scenario, { port: server.port, ...SETTINGS });
+      const workers = await startWorkers(adapter, scenario, { port: server.port, ...SETTINGS }, place);
       teams.push({ adapter, workers, rounds: [] });
     }
     for (const team of teams) await team.workers.round(warmup);
@@ -194,7 +206,7 @@ function header({ machine, versions: installed }) {
   return [
     `${machine.date}: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}`,
     `Node ${machine.node}, ${machine.server}, ${libraries.join(', ')}`,
-    `${rounds} rounds of ${lasting / 1000} s, in turn; medians; load average ${machine.load}`,
+    `${rounds} rounds of ${lasting / 1000} s, in turn; medians; ${place.text}; load average ${machine.load}`,
   ].join('\n');
 }
 

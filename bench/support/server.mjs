@@ -49,6 +49,7 @@ export async function startServer() {
   }
   return {
     port,
+    pid: child.pid,
     control,
     async info(section) {
       const lines = (await control.info(section)).split('\r\n').filter((line) => line.includes(':'));

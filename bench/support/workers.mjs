@@ -3,10 +3,10 @@ import { fork } from 'node:child_process';
 
 const WORKER = new URL('../worker.mjs', import.meta.url);
 
-export async function startWorkers(adapter, scenario, settings) {
+export async function startWorkers(adapter, scenario, settings, place) {
   const workers = await Promise.all(
     Array.from({ length: scenario.processes }, (_, index) =>
-      startWorker({ adapter: adapter.name, scenario: scenario.name, process: index, ...settings }),
+      startWorker({ adapter: adapter.name, scenario: scenario.name, process: index, ...settings }, place),
     ),
   );
   return {
@@ -15,7 +15,7 @@ export async function startWorkers(adapter, scenario, settings) {
   };
 }
 
-async function startWorker(what) {
+async function startWorker(what, place) {
   const child = fork(WORKER, [JSON.stringify(what)], {
     execArgv: ['--expose-gc'],
     serialization: 'advanced',
@@ -32,6 +32,7 @@ async function startWorker(what) {
       });
     });
   await next();
+  place.pin(child.pid, 'caller');
   return {
     ask(message) {
       const reply = next();

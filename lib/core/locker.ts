@@ -1,6 +1,7 @@
 /** The engine of a module: takes keys, one or several; counts what is held; shuts down. */
 import { LockAbortedError, LockBusyError, LockShutdownError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
+import { CallSites } from './call-sites.js';
 import { type Clock, systemClock } from './clock.js';
 import type { LockEventSink } from './events.js';
 import { Gate } from './gate.js';
@@ -29,6 +30,7 @@ export class Locker {
   readonly #gates = new Map<string, Gate>();
   readonly #maxWaiters: number;
   readonly #counterOf = (key: string): string => this.#party.session.counterOf(key);
+  readonly #sites: CallSites;
   #refusing = false;
 
   constructor(settings: LockerSettings) {
@@ -39,6 +41,7 @@ export class Locker {
       recovered: () => this.#recovered(),
     });
     this.#maxWaiters = settings.maxWaiters;
+    this.#sites = new CallSites(settings.clock ?? systemClock);
     this.#party = new Party({
       session,
       mint: new TokenMint(party, settings.owner),
@@ -53,7 +56,7 @@ export class Locker {
    * @param keys sorted, distinct, checked: that they are sorted is what keeps two callers from waiting for each other.
    */
   async acquire(keys: readonly string[], options: ResolvedAcquire): Promise<HeldLock> {
-    const site = callSite();
+    const site = this.#sites.capture();
     const [key] = keys;
     const sections =
       keys.length === 1 && key !== undefined
@@ -86,6 +89,11 @@ export class Locker {
     this.refuse();
     await this.#party.close();
     await this.#party.session.close();
+  }
+
+  /** How many keys are waited for or held here. @internal */
+  get gateCount(): number {
+    return this.#gates.size;
   }
 
   async #take(key: string, options: ResolvedAcquire, wait: number): Promise<Section> {
@@ -157,11 +165,4 @@ export class Locker {
     for (const lease of this.#party.keeper) lease.hasten();
     this.#nudge();
   }
-}
-
-/** Where a lock was taken, for the report of a long hold. Formatting the stack is left to whoever reads it. */
-function callSite(): { stack?: string } {
-  const site: { stack?: string } = {};
-  Error.captureStackTrace(site, callSite);
-  return site;
 }

@@ -1,6 +1,7 @@
 /** One caller's turn under a lease. */
 import { LockLostError, type LockLossReason } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
+import type { CallSite } from './call-sites.js';
 import type { Lease } from './lease.js';
 import type { Party, ReleaseOutcome, RunningSection } from './party.js';
 
@@ -23,8 +24,8 @@ export class Section implements RunningSection {
   /** When it ends by itself (`maxHold`, or the ttl under `renew: false`), on the monotonic clock. */
   limitAt: number;
   onLost: ((error: LockLostError) => void) | undefined;
-  /** Where it was taken. */
-  site: { stack?: string } | undefined;
+  /** Where it was taken, if that was recorded. */
+  site: CallSite | undefined;
 
   readonly #party: Party;
   readonly #lease: Lease;

@@ -78,33 +78,21 @@ export function requestValue(
       `there is no ${placeholder.source} in a context of type "${transport}" (what can be read: ${known}).`,
     );
   }
-  return source.kind === undefined
-    ? follow(source.raw(context), placeholder.path)
-    : boundValue(call, context, source, placeholder, complain);
-}
-
-function boundValue(
-  call: LockedCall,
-  context: ExecutionContext,
-  source: Source,
-  { path, source: written }: Placeholder,
-  complain: (problem: string) => LockKeyError,
-): unknown {
   const fold = (name: string): string => (source.ignoreCase === true ? name.toLowerCase() : name);
-  const names = path.map((name, at) => (at === 0 ? fold(name) : name));
+  const [first, ...rest] = placeholder.path;
+  const path = first === undefined ? [] : [fold(first), ...rest];
   const all = parameterBindings(context.getClass(), call.method) ?? undecorated(source);
   const bindings = all.filter(({ kind }) => kind === source.kind);
-  const [first, ...rest] = names;
-  const ofProperty = bindings.filter(({ property }) => property !== undefined && fold(property) === first);
+  const ofProperty = bindings.filter(({ property }) => property !== undefined && fold(property) === path[0]);
   const ofWhole = bindings.filter(({ property }) => property === undefined);
-  const [chosen, tail] = ofProperty.length > 0 ? [ofProperty, rest] : [ofWhole, names];
-  if (chosen.length === 0) return follow(source.raw(context), names);
+  const [chosen, tail] = ofProperty.length > 0 ? [ofProperty, rest] : [ofWhole, path];
+  if (chosen.length === 0) return follow(source.raw(context), path);
   const values = new Set(chosen.map(({ index }) => follow(call.args[index], tail)));
   if (values.size > 1) {
     // Of two readings of one value, one can be written in several ways: it would not exclude what it should.
     throw complain(
-      `${written} is bound by the arguments ${chosen.map(({ index }) => index).join(' and ')}, with different values. ` +
-        `Name one of them, such as {${chosen[0].index}}.`,
+      `${placeholder.source} is bound by the arguments ${chosen.map(({ index }) => index).join(' and ')}, with ` +
+        `different values. Name one of them, such as {${chosen[0].index}}.`,
     );
   }
   return [...values][0];

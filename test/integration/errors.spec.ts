@@ -1,0 +1,263 @@
+/** Lock errors as HTTP clients see them, wherever they surface, on Express and Fastify. */
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import {
+  type ArgumentsHost,
+  type CanActivate,
+  Catch,
+  Controller,
+  type ExceptionFilter,
+  Get,
+  HttpException,
+  type INestApplication,
+  Inject,
+  Injectable,
+  Logger,
+  NotFoundException,
+  Param,
+  UseGuards,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import {
+  type Lock,
+  LockAbortedError,
+  LockBusyError,
+  Locked,
+  LockError,
+  lockKey,
+  LockKeyError,
+  LockLostError,
+  LockModule,
+  type LockModuleOptions,
+  LockQueueFullError,
+  LockReentryError,
+  LockService,
+  LockShutdownError,
+  LockStoreError,
+  memoryStore,
+} from 'nestjs-locked';
+import { LockErrorInterceptor } from '../../lib/interceptors/lock-error.interceptor.js';
+import { type HttpApp, PLATFORMS, startHttp } from '../support/http-app.js';
+
+const SECRET = 'secret-key';
+
+@Injectable()
+class Stock {
+  constructor(@Inject(LockService) readonly locks: LockService) {}
+  @Locked((sku: string) => lockKey`stock:${sku}`, { wait: 0, busyStatus: 429 })
+  async take(_sku: string): Promise<void> {}
+}
+
+class Guarded implements CanActivate {
+  canActivate(): boolean {
+    throw new LockBusyError(SECRET, 0);
+  }
+}
+
+@Controller()
+class Routes {
+  next: Error = new Error();
+  constructor(
+    @Inject(LockService) readonly locks: LockService,
+    @Inject(Stock) readonly stock: Stock,
+  ) {}
+
+  @Get('decorated/:id')
+  @Locked('a:{params.id}', { wait: 0 })
+  async decorated(@Param('id') _id: string): Promise<void> {}
+
+  @Get('status/:id')
+  @Locked('a:{params.id}', { wait: 0, busyStatus: 409 })
+  async status(@Param('id') _id: string): Promise<void> {}
+
+  @Get('undecorated/:id')
+  async undecorated(@Param('id') id: string): Promise<void> {
+    await this.locks.acquire(`a:${id}`, { wait: 0 });
+  }
+  @Get('service/:sku')
+  async service(@Param('sku') sku: string): Promise<void> {
+    await this.stock.take(sku);
+  }
+  @Get('throws')
+  throws(): never {
+    throw this.next;
+  }
+  @Get('guarded')
+  @UseGuards(Guarded)
+  guarded(): void {}
+}
+
+/** As many applications have one: what is no HttpException is a 500. */
+@Catch()
+class CatchAll implements ExceptionFilter {
+  static caught: unknown[] = [];
+  constructor(private readonly host: HttpAdapterHost) {}
+  catch(exception: unknown, host: ArgumentsHost): void {
+    CatchAll.caught.push(exception);
+    const status = exception instanceof HttpException ? exception.getStatus() : 500;
+    const body = exception instanceof HttpException ? exception.getResponse() : { message: 'oops' };
+    this.host.httpAdapter.reply(
+      host.switchToHttp().getResponse(),
+      { filtered: true, ...Object(body) },
+      status,
+    );
+  }
+}
+
+const taken: Lock[] = [];
+let http: HttpApp;
+
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await Promise.all(taken.splice(0).map((lock) => lock.release()));
+  await http.app.close();
+});
+
+describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
+  async function start(
+    options: LockModuleOptions = {},
+    configure?: (app: INestApplication) => void,
+  ): Promise<void> {
+    http = await startHttp(
+      adapter,
+      {
+        imports: [LockModule.forRoot({ store: memoryStore(), ...options })],
+        controllers: [Routes],
+        providers: [Stock],
+      },
+      configure,
+    );
+  }
+  async function hold(key: string, ttl = 30_000): Promise<void> {
+    taken.push(await http.module.get(LockService).acquire(key, { ttl, renew: false }));
+  }
+  /** What a client gets for an error that a handler throws. */
+  async function thrown(error: Error): Promise<{ status: number; retryAfter: string | null; body: string }> {
+    http.module.get(Routes).next = error;
+    const response = await http.get('/throws');
+    return {
+      status: response.status,
+      retryAfter: response.headers.get('retry-after'),
+      body: await response.text(),
+    };
+  }
+
+  describe('a busy lock', () => {
+    it.each(['decorated', 'undecorated'])(
+      'is 423 with Retry-After from the rest of the lease (%s handler)',
+      async (route) => {
+        await start();
+        await hold(`a:${SECRET}`, 4_500);
+        const response = await http.get(`/${route}/${SECRET}`);
+        expect(response.status).toBe(423);
+        expect(response.headers.get('retry-after')).toMatch(/^[45]$/);
+        const body = await response.text();
+        expect(JSON.parse(body)).toEqual({
+          statusCode: 423,
+          code: 'LOCK_BUSY',
+          message: 'The resource is in use. Try again in a moment.',
+        });
+        expect(body).not.toContain(SECRET);
+      },
+    );
+
+    it(`has the module's busyStatus, or the decorator's, in whatever it surfaces`, async () => {
+      await start({ http: { busyStatus: 503 } });
+      await hold('a:1');
+      await hold('stock:1');
+      expect((await http.get('/decorated/1')).status).toBe(503);
+      expect((await http.get('/undecorated/1')).status).toBe(503);
+      expect((await http.get('/status/1')).status).toBe(409);
+      expect((await http.get('/service/1')).status).toBe(429);
+    });
+
+    it.each([
+      [undefined, '1'],
+      [0, '1'],
+      [1, '1'],
+      [1_001, '2'],
+      [Infinity, '1'],
+    ])('with %p ms left says to retry after %s s', async (remaining, seconds) => {
+      await start();
+      expect(await thrown(new LockBusyError('a', 0, 'host:1', remaining))).toMatchObject({
+        status: 423,
+        retryAfter: seconds,
+      });
+    });
+  });
+
+  it.each<[string, LockError, number, boolean]>([
+    ['a failing store', new LockStoreError('ECONNREFUSED redis://secret-key', new Error(SECRET)), 503, true],
+    ['a shutdown', new LockShutdownError(SECRET), 503, true],
+    ['a full queue', new LockQueueFullError(SECRET, 10), 503, true],
+    ['an aborted wait', new LockAbortedError(SECRET, 1, new Error(SECRET)), 503, true],
+    ['a lost lock', new LockLostError(SECRET, 'expired', 1_000), 500, false],
+    ['a bad key', new LockKeyError(SECRET, SECRET), 500, false],
+    ['a re-entry', new LockReentryError(SECRET), 500, false],
+  ])('%s: a status, the code, and nothing to read between the lines', async (_, error, status, retry) => {
+    await start();
+    const reply = await thrown(error);
+    expect(reply.status).toBe(status);
+    expect(reply.retryAfter).toBe(retry ? '1' : null);
+    expect(JSON.parse(reply.body)).toEqual({
+      statusCode: status,
+      code: error.code,
+      message: expect.any(String),
+    });
+    expect(reply.body).not.toContain(SECRET);
+  });
+
+  it('peers: errors of the application are not touched', async () => {
+    await start();
+    expect(await thrown(new NotFoundException('no such order'))).toMatchObject({
+      status: 404,
+      retryAfter: null,
+    });
+    expect(await thrown(new Error('own'))).toMatchObject({ status: 500 });
+    const mapped = new HttpException({ code: 'LOCK_BUSY' }, 409, { cause: new LockBusyError('a', 0) });
+    expect(await thrown(mapped)).toMatchObject({ status: 409, retryAfter: null });
+  });
+
+  it('survives a filter that catches everything, which finds the LockError as the cause', async () => {
+    CatchAll.caught = [];
+    await start({}, (app) => app.useGlobalFilters(new CatchAll(app.get(HttpAdapterHost))));
+    await hold('a:1');
+    const response = await http.get('/decorated/1');
+    expect(response.status).toBe(423);
+    expect(response.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect(await response.json()).toMatchObject({ filtered: true, code: 'LOCK_BUSY' });
+    expect(CatchAll.caught).toMatchObject([{ cause: { code: 'LOCK_BUSY', key: 'a:1' } }]);
+  });
+
+  it('mapping twice does nothing more', async () => {
+    await start({}, (app) => app.useGlobalInterceptors(new LockErrorInterceptor({ busyStatus: 418 })));
+    await hold('a:1');
+    // The inner one maps, the outer one passes it on.
+    const statuses = [(await http.get('/decorated/1')).status, (await http.get('/undecorated/1')).status];
+    expect(new Set(statuses).size).toBe(1);
+    expect([418, 423]).toContain(statuses[0]);
+  });
+
+  it('logs what is a mistake of the application, which the client is told nothing of', async () => {
+    await start();
+    const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
+    const error = new LockKeyError('order:{0}', 'The lock key "order:{0}" cannot be made');
+    await thrown(error);
+    expect(log).toHaveBeenCalledWith(error.message, error.stack);
+    log.mockClear();
+    await thrown(new LockBusyError('a', 0));
+    expect(log).not.toHaveBeenCalled();
+  });
+
+  it('guards run before the mapping: what they throw is not mapped', async () => {
+    await start();
+    expect((await http.get('/guarded')).status).toBe(500);
+  });
+
+  it('mapErrors: false leaves them to the application', async () => {
+    await start({ mapErrors: false });
+    await hold('a:1');
+    const response = await http.get('/decorated/1');
+    expect(response.status).toBe(500);
+    expect(await response.json()).toEqual({ statusCode: 500, message: 'Internal server error' });
+  });
+});

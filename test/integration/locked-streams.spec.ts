@@ -1,0 +1,246 @@
+/** Methods of services that return Observables or async generators: the lock covers their whole run. */
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { type Lock, Locked, LockLostError, type LockService, LockWiringError } from 'nestjs-locked';
+import { memoryLocks, provideLocks } from 'nestjs-locked/testing';
+import { firstValueFrom, lastValueFrom, Observable, of, Subject, take, toArray } from 'rxjs';
+import { type Deferred, deferred } from '../support/deferred.js';
+import { eventually } from '../support/eventually.js';
+
+class Feed {
+  subject = new Subject<number>();
+  entered = 0;
+  unsubscribed = 0;
+  step: Deferred = deferred();
+  seen: unknown[] = [];
+  onEntry: (lock: Lock) => void = () => {};
+
+  constructor(private readonly locks: LockService) {}
+
+  private produce(): Observable<number> {
+    this.entered += 1;
+    this.onEntry(this.locks.current());
+    return new Observable((subscriber) => {
+      this.seen.push(this.locks.tryCurrent()?.keys);
+      const subscription = this.subject.subscribe(subscriber);
+      return () => {
+        this.unsubscribed += 1;
+        subscription.unsubscribe();
+      };
+    });
+  }
+
+  @Locked('feed')
+  watch(): Observable<number> {
+    return this.produce();
+  }
+  @Locked('feed')
+  fails(): Observable<number> {
+    throw new TypeError('own');
+  }
+  @Locked('feed')
+  endless(): Observable<number> {
+    return new Observable((subscriber) => {
+      for (let n = 0; !subscriber.closed; n += 1) subscriber.next(n);
+    });
+  }
+  @Locked('feed', { maxHold: 20 })
+  short(): Observable<number> {
+    return this.produce();
+  }
+  @Locked('feed', { onBusy: () => of(-1) })
+  answers(): Observable<number> {
+    return this.produce();
+  }
+  @Locked('feed', { wait: 0 })
+  refuses(): Observable<number> {
+    return this.produce();
+  }
+  @Locked('feed')
+  async promised(): Promise<Observable<number>> {
+    return this.produce();
+  }
+  @Locked('feed')
+  async promisedGenerator(): Promise<AsyncGenerator<number>> {
+    return (async function* () {
+      yield 1;
+    })();
+  }
+
+  @Locked('feed')
+  async *read(from: number): AsyncGenerator<number, string, number | undefined> {
+    this.entered += 1;
+    try {
+      this.seen.push(this.locks.tryCurrent()?.keys);
+      const sent = yield from;
+      await this.step.promise;
+      this.seen.push(this.locks.tryCurrent()?.keys);
+      yield (sent ?? 0) + 1;
+      return 'end';
+    } finally {
+      this.unsubscribed += 1;
+    }
+  }
+  @Locked('feed')
+  async *breaks(): AsyncGenerator<number> {
+    yield 1;
+    throw new TypeError('own');
+  }
+  @Locked('feed', { maxHold: 20 })
+  async *shortRead(): AsyncGenerator<number> {
+    this.onEntry(this.locks.current());
+    yield 1;
+    await this.step.promise;
+  }
+  @Locked('feed', { wait: 0 })
+  async *refusesRead(): AsyncGenerator<number> {
+    this.entered += 1;
+    yield 1;
+  }
+}
+
+let locks: LockService;
+let feed: Feed;
+
+beforeEach(() => {
+  locks = memoryLocks();
+  feed = provideLocks(new Feed(locks), locks);
+});
+
+async function isHeld(): Promise<boolean> {
+  const lock = await locks.tryAcquire('feed');
+  await lock?.release();
+  return lock === null;
+}
+
+describe('peers: a method returning an Observable is not unlocked before it runs', () => {
+  it('returns one, and each subscription locks: from before its run to its end', async () => {
+    const watched = feed.watch();
+    expect(watched).toBeInstanceOf(Observable);
+    expect(await isHeld()).toBe(false);
+    for (const round of [1, 2]) {
+      feed.subject = new Subject();
+      const values = lastValueFrom(watched.pipe(toArray()));
+      await eventually(() => expect(feed.seen).toHaveLength(round));
+      feed.subject.next(1);
+      expect(await isHeld()).toBe(true);
+      feed.subject.next(2);
+      feed.subject.complete();
+      expect(await values).toEqual([1, 2]);
+      expect(await isHeld()).toBe(false);
+    }
+    expect(feed.seen).toEqual([['feed'], ['feed']]);
+  });
+
+  it('its errors pass through untouched, those at its making too', async () => {
+    const values = lastValueFrom(feed.watch());
+    await eventually(() => expect(feed.seen).toHaveLength(1));
+    const own = new Error('own');
+    feed.subject.error(own);
+    await expect(values).rejects.toBe(own);
+    await expect(lastValueFrom(feed.fails())).rejects.toThrow(TypeError);
+    expect(await isHeld()).toBe(false);
+  });
+
+  it('is given back on unsubscription, of an endless synchronous one too', async () => {
+    const subscription = feed.watch().subscribe();
+    await eventually(() => expect(feed.seen).toHaveLength(1));
+    subscription.unsubscribe();
+    expect(feed.unsubscribed).toBe(1);
+    await eventually(async () => expect(await isHeld()).toBe(false));
+    expect(await lastValueFrom(feed.endless().pipe(take(3), toArray()))).toEqual([0, 1, 2]);
+    await eventually(async () => expect(await isHeld()).toBe(false));
+  });
+
+  it('does not run when it was unsubscribed while it waited', async () => {
+    const held = await locks.acquire('feed');
+    const one = feed.watch().subscribe();
+    const two = firstValueFrom(feed.watch());
+    one.unsubscribe();
+    await held.release();
+    await eventually(() => expect(feed.entered).toBe(1));
+    feed.subject.next(7);
+    expect(await two).toBe(7);
+    await eventually(async () => expect(await isHeld()).toBe(false));
+    expect(feed.entered).toBe(1);
+  });
+
+  it('onBusy: its error, or the Observable of a function', async () => {
+    const held = await locks.acquire('feed');
+    await expect(lastValueFrom(feed.refuses())).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    expect(await lastValueFrom(feed.answers())).toBe(-1);
+    expect(feed.entered).toBe(0);
+    await held.release();
+  });
+
+  it('a lock that was lost meanwhile is told at its end', async () => {
+    const lost = deferred();
+    feed.onEntry = ({ signal }) => signal.addEventListener('abort', () => lost.resolve());
+    const values = lastValueFrom(feed.short());
+    await lost.promise;
+    feed.subject.next(1);
+    feed.subject.complete();
+    await expect(values).rejects.toThrow(LockLostError);
+  });
+
+  it('fails closed behind a promise, where the lock would not cover its run', async () => {
+    await expect(feed.promised()).rejects.toThrow(LockWiringError);
+    await expect(feed.promised()).rejects.toThrow(/Feed\.promised .*Declare the method ": Observable<…>"/);
+    await expect(feed.promisedGenerator()).rejects.toThrow(LockWiringError);
+    expect(await isHeld()).toBe(false);
+  });
+
+  it('fails closed without its instance', async () => {
+    const { watch, read } = feed;
+    await expect(lastValueFrom(watch.call(undefined as unknown as Feed))).rejects.toThrow(LockWiringError);
+    await expect(read.call(undefined as unknown as Feed, 1).next()).rejects.toThrow(LockWiringError);
+  });
+});
+
+describe('an async generator', () => {
+  it('locks at its first step, to its end, and is driven as without a lock', async () => {
+    const generator = feed.read(1);
+    expect(await isHeld()).toBe(false);
+    expect(await generator.next()).toEqual({ done: false, value: 1 });
+    expect(await isHeld()).toBe(true);
+    feed.step.resolve();
+    expect(await generator.next(41)).toEqual({ done: false, value: 42 });
+    expect(await isHeld()).toBe(true);
+    expect(await generator.next()).toEqual({ done: true, value: 'end' });
+    expect(await isHeld()).toBe(false);
+    expect(feed.seen).toEqual([['feed'], ['feed']]);
+  });
+
+  it('gives the lock back when its reader breaks off', async () => {
+    for await (const value of feed.read(5)) {
+      expect(value).toBe(5);
+      break;
+    }
+    expect(feed.unsubscribed).toBe(1);
+    expect(await isHeld()).toBe(false);
+  });
+
+  it('its own error passes through untouched', async () => {
+    const generator = feed.breaks();
+    await generator.next();
+    await expect(generator.next()).rejects.toThrow(TypeError);
+    expect(await isHeld()).toBe(false);
+    const thrown = feed.read(1);
+    await thrown.next();
+    const own = new Error('thrown in');
+    await expect(thrown.throw(own)).rejects.toBe(own);
+    expect(await isHeld()).toBe(false);
+  });
+
+  it('a busy lock and a lost one are told to its reader', async () => {
+    const held = await locks.acquire('feed');
+    await expect(feed.refusesRead().next()).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    await held.release();
+    const lost = deferred();
+    feed.onEntry = ({ signal }) => signal.addEventListener('abort', () => lost.resolve());
+    const generator = feed.shortRead();
+    await generator.next();
+    await lost.promise;
+    feed.step.resolve();
+    await expect(generator.next()).rejects.toThrow(LockLostError);
+  });
+});

@@ -1,0 +1,41 @@
+/** The engine on a memory store and a clock that the test advances. */
+import { Locker } from '../../lib/core/locker.js';
+import type { LockEvent } from '../../lib/core/events.js';
+import type { ResolvedAcquire } from '../../lib/core/acquire.options.js';
+import type { LockStore } from '../../lib/core/store.contract.js';
+import { memoryStore } from '../../lib/stores/memory/memory.store.js';
+import { FakeClock } from './fake-clock.js';
+
+export interface CoreSettings {
+  clock?: FakeClock;
+  store?: LockStore;
+  maxWaiters?: number;
+  longHold?: number;
+}
+
+export interface Core {
+  readonly clock: FakeClock;
+  readonly store: LockStore;
+  readonly locker: Locker;
+  readonly events: LockEvent[];
+}
+
+export function core(settings: CoreSettings = {}): Core {
+  const clock = settings.clock ?? new FakeClock();
+  const store = settings.store ?? memoryStore({ clock });
+  const events: LockEvent[] = [];
+  const locker = new Locker({
+    store,
+    owner: 'test',
+    maxWaiters: settings.maxWaiters ?? Infinity,
+    longHold: settings.longHold ?? 60_000,
+    emit: (event) => void events.push(event),
+    clock,
+  });
+  return { clock, store, locker, events };
+}
+
+/** Acquire options, resolved, with the module's defaults. */
+export function acquiring(options: Partial<ResolvedAcquire> = {}): ResolvedAcquire {
+  return { ttl: 30_000, wait: 10_000, renew: true, maxHold: Infinity, minHold: 0, signal: undefined, ...options };
+}

@@ -1,0 +1,519 @@
+/** The engine: order, leases, bounds and shutdown, on a memory store and an injected clock. */
+import { describe, expect, it } from '@jest/globals';
+import type { HeldLock } from '../../lib/core/lock.handle.js';
+import type { LockStore, TurnRequest } from '../../lib/core/store.contract.js';
+import { memoryStore } from '../../lib/stores/memory/memory.store.js';
+import { acquiring, core } from '../support/core.js';
+import { FakeClock, settle } from '../support/fake-clock.js';
+
+/** Notes when a promise has settled, without waiting for it. */
+function watch<T>(promise: Promise<T>): { value?: T; error?: unknown; settled: boolean } {
+  const state: { value?: T; error?: unknown; settled: boolean } = { settled: false };
+  promise.then(
+    (value) => Object.assign(state, { value, settled: true }),
+    (error: unknown) => Object.assign(state, { error, settled: true }),
+  );
+  return state;
+}
+
+/** Counts what goes to the store. */
+function counting(store: LockStore): LockStore & { turns: TurnRequest[]; renewals: number } {
+  const counted = {
+    turns: [] as TurnRequest[],
+    renewals: 0,
+    open(party: string, listener: Parameters<LockStore['open']>[1]) {
+      const session = store.open(party, listener);
+      return {
+        get queues() {
+          return session.queues;
+        },
+        get awake() {
+          return session.awake;
+        },
+        counterOf: (key: string) => session.counterOf(key),
+        listen: () => session.listen(),
+        close: () => session.close(),
+        turn: (request: TurnRequest) => {
+          counted.turns.push(request);
+          return session.turn(request);
+        },
+        renew: (request: Parameters<typeof session.renew>[0]) => {
+          counted.renewals += 1;
+          return session.renew(request);
+        },
+      };
+    },
+    close: () => store.close(),
+  };
+  return counted;
+}
+
+describe('waiting in one process', () => {
+  it('serves callers in the order of asking, each with a fence above the former', async () => {
+    const { locker } = core();
+    const order: number[] = [];
+    let fence = 0;
+    await Promise.all(
+      Array.from({ length: 300 }, async (_, i) => {
+        const lock = await locker.acquire(['k'], acquiring());
+        order.push(i);
+        expect(lock.fence).toBeGreaterThan(fence);
+        fence = lock.fence;
+        expect(await lock.release()).toBe(true);
+      }),
+    );
+    expect(order).toEqual(Array.from({ length: 300 }, (_, i) => i));
+  });
+
+  it('asks the store once for a batch of callers, however many they are', async () => {
+    const clock = new FakeClock();
+    const store = counting(memoryStore({ clock }));
+    const { locker } = core({ clock, store });
+    await Promise.all(
+      Array.from({ length: 640 }, async () => (await locker.acquire(['k'], acquiring())).release()),
+    );
+    // The first goes alone, then batches of 64, then the last give-up.
+    expect(store.turns.length).toBeLessThanOrEqual(1 + Math.ceil(639 / 64) + 1);
+  });
+
+  it('lets another process in after at most a batch', async () => {
+    const clock = new FakeClock();
+    const store = memoryStore({ clock });
+    const [a, b] = [core({ clock, store }), core({ clock, store })];
+    const order: string[] = [];
+    const use = async (name: string, { locker }: typeof a) => {
+      const lock = await locker.acquire(['k'], acquiring());
+      order.push(name);
+      await lock.release();
+    };
+    const first = await a.locker.acquire(['k'], acquiring());
+    const all = [...Array.from({ length: 200 }, () => use('a', a)), use('b', b)];
+    await settle();
+    await first.release();
+    await Promise.all(all);
+    expect(order.indexOf('b')).toBeLessThanOrEqual(64);
+    expect(order).toHaveLength(201);
+  });
+
+  it('starts no section later than 50 ms into a tenure while another process waits', async () => {
+    const clock = new FakeClock();
+    const store = memoryStore({ clock });
+    const [a, b] = [core({ clock, store }), core({ clock, store })];
+    const first = await a.locker.acquire(['k'], acquiring());
+    const second = watch(a.locker.acquire(['k'], acquiring()));
+    const other = watch(b.locker.acquire(['k'], acquiring()));
+    const third = watch(a.locker.acquire(['k'], acquiring()));
+    await settle();
+    await first.release();
+    await settle();
+    // `b` queued before `a` asked for its second and third, which stand behind it.
+    expect([other.settled, second.settled]).toEqual([true, false]);
+    await other.value?.release();
+    await settle();
+    expect([second.settled, third.settled]).toEqual([true, false]);
+    const waiting = watch(b.locker.acquire(['k'], acquiring()));
+    await clock.advance(60);
+    await second.value?.release();
+    await settle();
+    expect([third.settled, waiting.settled]).toEqual([false, true]);
+    await waiting.value?.release();
+    await settle();
+    await third.value?.release();
+  });
+
+  it('ends at the deadline with LockBusyError, that names the key, the holder and the time waited', async () => {
+    const { clock, locker } = core();
+    const held = await locker.acquire(['k'], acquiring());
+    const waiting = watch(locker.acquire(['k'], acquiring({ wait: 1_000 })));
+    await clock.advance(999);
+    expect(waiting.settled).toBe(false);
+    await clock.advance(2);
+    expect(waiting.error).toMatchObject({ code: 'LOCK_BUSY', key: 'k', waited: 1_000, holder: 'test' });
+    await held.release();
+  });
+
+  it('ends at once when the signal aborts, and disturbs nobody', async () => {
+    const { locker } = core();
+    const held = await locker.acquire(['k'], acquiring());
+    const abort = new AbortController();
+    const leaver = watch(locker.acquire(['k'], acquiring({ signal: abort.signal })));
+    const stayer = watch(locker.acquire(['k'], acquiring()));
+    await settle();
+    abort.abort(new Error('enough'));
+    await settle();
+    expect(leaver.error).toMatchObject({ code: 'LOCK_ABORTED', cause: new Error('enough') });
+    await held.release();
+    await settle();
+    expect(stayer.value?.held).toBe(true);
+    await stayer.value?.release();
+  });
+
+  it('does not ask at all when the signal was aborted before', async () => {
+    const clock = new FakeClock();
+    const store = counting(memoryStore({ clock }));
+    const { locker } = core({ clock, store });
+    await expect(locker.acquire(['k'], acquiring({ signal: AbortSignal.abort() }))).rejects.toMatchObject({
+      code: 'LOCK_ABORTED',
+    });
+    expect(store.turns).toHaveLength(0);
+  });
+
+  it('peers: leaves the queue of the store with its last caller, so that nobody waits for it', async () => {
+    const clock = new FakeClock();
+    const store = memoryStore({ clock });
+    const [a, b, c] = [core({ clock, store }), core({ clock, store }), core({ clock, store })];
+    const held = await a.locker.acquire(['k'], acquiring());
+    const leaver = watch(b.locker.acquire(['k'], acquiring({ wait: 500 })));
+    await settle();
+    const stayer = watch(c.locker.acquire(['k'], acquiring()));
+    await clock.advance(600);
+    expect(leaver.error).toMatchObject({ code: 'LOCK_BUSY' });
+    await held.release();
+    await settle();
+    expect(stayer.value?.held).toBe(true);
+    await stayer.value?.release();
+  });
+
+  it('refuses more than maxWaiters', async () => {
+    const { locker } = core({ maxWaiters: 2 });
+    const held = await locker.acquire(['k'], acquiring());
+    const waiting = [1, 2].map(() => watch(locker.acquire(['k'], acquiring())));
+    await expect(locker.acquire(['k'], acquiring())).rejects.toMatchObject({
+      code: 'LOCK_QUEUE_FULL',
+      key: 'k',
+      maxWaiters: 2,
+    });
+    await locker.acquire(['other'], acquiring());
+    await held.release();
+    await settle();
+    await waiting[0]?.value?.release();
+    await settle();
+    await waiting[1]?.value?.release();
+  });
+
+  it('answers wait: 0 without the store while this process surely holds the key', async () => {
+    const clock = new FakeClock();
+    const store = counting(memoryStore({ clock }));
+    const { locker } = core({ clock, store });
+    const held = await locker.acquire(['k'], acquiring());
+    const before = store.turns.length;
+    await expect(locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_BUSY', waited: 0 });
+    expect(store.turns).toHaveLength(before);
+    await held.release();
+    await (await locker.acquire(['k'], acquiring({ wait: 0 }))).release();
+  });
+
+  it('peers: goes on waiting when the lease of the holder ends early', async () => {
+    const clock = new FakeClock();
+    const store = memoryStore({ clock });
+    const [a, b] = [core({ clock, store }), core({ clock, store })];
+    const doomed = await a.locker.acquire(['k'], acquiring({ ttl: 1_000, renew: false }));
+    const waiting = watch(b.locker.acquire(['k'], acquiring()));
+    await clock.advance(990);
+    expect(waiting.settled).toBe(false);
+    await clock.advance(400);
+    expect(waiting.value?.held).toBe(true);
+    expect(doomed.held).toBe(false);
+    await waiting.value?.release();
+  });
+});
+
+describe('a lease', () => {
+  it('is renewed at a third of its ttl, and not faster for a short one', async () => {
+    const clock = new FakeClock();
+    const store = counting(memoryStore({ clock }));
+    const { locker } = core({ clock, store });
+    const lock = await locker.acquire(['k'], acquiring({ ttl: 1_000 }));
+    await clock.advance(10_000);
+    expect(lock.held).toBe(true);
+    expect(store.renewals).toBeGreaterThanOrEqual(28);
+    expect(store.renewals).toBeLessThanOrEqual(31);
+    await lock.release();
+  });
+
+  it('leaves no timer behind', async () => {
+    const { clock, locker } = core();
+    const lock = await locker.acquire(['k'], acquiring({ minHold: 0, maxHold: 5_000 }));
+    expect(clock.timers).toBeGreaterThan(0);
+    await lock.release();
+    expect(clock.timers).toBe(0);
+  });
+
+  it('ends at its ttl under renew: false', async () => {
+    const clock = new FakeClock();
+    const store = counting(memoryStore({ clock }));
+    const { locker, events } = core({ clock, store });
+    const lock = await locker.acquire(['k'], acquiring({ ttl: 1_000, renew: false }));
+    await clock.advance(900);
+    expect(lock.held).toBe(true);
+    await clock.advance(101);
+    expect(lock.held).toBe(false);
+    expect(store.renewals).toBe(0);
+    await clock.advance(10);
+    expect(lock.signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'expired' });
+    expect(() => lock.assertHeld()).toThrow(/was lost/);
+    expect(await lock.release()).toBe(false);
+    expect(events.map((event) => event.name)).toEqual(['lost']);
+  });
+
+  it('under renew: false gives each caller its whole ttl, also from the same batch', async () => {
+    const { clock, locker } = core();
+    const options = acquiring({ ttl: 1_000, renew: false });
+    const first = await locker.acquire(['k'], options);
+    const next = [1, 2].map(() => watch(locker.acquire(['k'], options)));
+    await first.release();
+    await settle();
+    await clock.advance(30);
+    await next[0]?.value?.release();
+    await settle();
+    expect(next[1]?.value?.remaining).toBeGreaterThan(990);
+    await next[1]?.value?.release();
+  });
+
+  it('is topped up before a section whose ttl it would not cover for two thirds', async () => {
+    const { clock, locker } = core();
+    const first = await locker.acquire(['k'], acquiring({ ttl: 1_000 }));
+    const second = watch(locker.acquire(['k'], acquiring({ ttl: 1_000 })));
+    const third = watch(locker.acquire(['k'], acquiring({ ttl: 60_000 })));
+    await settle();
+    await first.release();
+    await settle();
+    expect(second.value?.held).toBe(true);
+    await clock.advance(10);
+    await second.value?.release();
+    await settle();
+    expect(third.value?.remaining).toBeGreaterThan(40_000);
+    await third.value?.release();
+  });
+
+  it('is lost when the wall clock says so although the monotonic one stood still', async () => {
+    const { clock, locker } = core();
+    const lock = await locker.acquire(['k'], acquiring());
+    clock.jumpWall(29_000);
+    expect(lock.held).toBe(true);
+    clock.jumpWall(1_001);
+    expect(lock.held).toBe(false);
+    expect(() => lock.assertHeld()).toThrow(/was lost/);
+    expect(await lock.release()).toBe(false);
+  });
+
+  it('can be extended, never shortened', async () => {
+    const { clock, locker } = core();
+    const lock = await locker.acquire(['k'], acquiring({ ttl: 1_000, renew: false }));
+    await lock.extend('10s');
+    expect(lock.remaining).toBe(10_000);
+    await lock.extend(1);
+    expect(lock.remaining).toBe(10_000);
+    await clock.advance(5_000);
+    expect(lock.held).toBe(true);
+    await lock.release();
+    await expect(lock.extend()).rejects.toMatchObject({ code: 'LOCK_NOT_HELD' });
+    await expect(lock.extend(-1)).rejects.toMatchObject({ code: 'LOCK_OPTIONS', option: 'ttl' });
+  });
+
+  it('is reported once when it is held for long, with its site', async () => {
+    const { clock, locker, events } = core({ longHold: 5_000 });
+    const lock = await locker.acquire(['k'], acquiring());
+    await clock.advance(20_000);
+    expect(events).toHaveLength(1);
+    expect(events[0]).toMatchObject({ name: 'long-hold', key: 'k', fence: lock.fence });
+    expect(events[0]?.held).toBeGreaterThanOrEqual(5_000);
+    expect(events[0]?.site).toContain('locker.spec');
+    await lock.release();
+  });
+});
+
+describe('bounds of a hold', () => {
+  it('maxHold ends it as lost, although it is renewed, and lets the next one in', async () => {
+    const { clock, locker } = core();
+    const lock = await locker.acquire(['k'], acquiring({ ttl: 1_000, maxHold: 2_500 }));
+    const next = watch(locker.acquire(['k'], acquiring()));
+    await clock.advance(2_400);
+    expect(lock.held).toBe(true);
+    await clock.advance(120);
+    expect(lock.held).toBe(false);
+    expect(lock.signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'max-hold' });
+    expect(next.value?.held).toBe(true);
+    expect(await lock.release()).toBe(false);
+    expect(next.value?.held).toBe(true);
+    await next.value?.release();
+  });
+
+  it('minHold keeps others out after the release, in this process and in others, and never delays the caller', async () => {
+    const clock = new FakeClock();
+    const store = memoryStore({ clock });
+    const [a, b] = [core({ clock, store }), core({ clock, store })];
+    const lock = await a.locker.acquire(['k'], acquiring({ ttl: 1_000, minHold: 5_000 }));
+    const waiting = [watch(a.locker.acquire(['k'], acquiring())), watch(b.locker.acquire(['k'], acquiring()))];
+    await settle();
+    expect(await lock.release()).toBe(true);
+    await expect(b.locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    await expect(a.locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    await clock.advance(4_980);
+    expect(waiting.map((each) => each.settled)).toEqual([false, false]);
+    await clock.advance(100);
+    expect(waiting.filter((each) => each.settled)).toHaveLength(1);
+    for (const each of waiting) await each.value?.release();
+    await settle();
+    for (const each of waiting) await each.value?.release();
+  });
+
+  it('minHold that has passed changes nothing', async () => {
+    const { clock, locker } = core();
+    const lock = await locker.acquire(['k'], acquiring({ minHold: 1_000 }));
+    await clock.advance(1_000);
+    await lock.release();
+    await (await locker.acquire(['k'], acquiring({ wait: 0 }))).release();
+  });
+});
+
+describe('several keys', () => {
+  it('are taken all or none', async () => {
+    const { clock, locker } = core();
+    const b = await locker.acquire(['b'], acquiring());
+    const both = watch(locker.acquire(['a', 'b'], acquiring({ wait: 1_000 })));
+    await clock.advance(1_001);
+    expect(both.error).toMatchObject({ code: 'LOCK_BUSY', key: 'b' });
+    await (await locker.acquire(['a'], acquiring({ wait: 0 }))).release();
+    await b.release();
+  });
+
+  it('have one fence, above that of every earlier holder of any of them', async () => {
+    const { locker } = core();
+    const fences: number[] = [];
+    for (const keys of [['a'], ['a', 'b'], ['b'], ['a', 'b', 'c'], ['c']]) {
+      const lock = await locker.acquire(keys, acquiring());
+      expect([...lock.fences]).toEqual(keys.map((key) => [key, lock.fence]));
+      expect(lock.fence).toBeGreaterThan(fences.at(-1) ?? 0);
+      fences.push(lock.fence);
+      expect(lock.token.split(' ')).toHaveLength(keys.length);
+      await lock.release();
+    }
+  });
+
+  it('share one deadline', async () => {
+    const { clock, locker } = core();
+    const [a, b] = [await locker.acquire(['a'], acquiring()), await locker.acquire(['b'], acquiring())];
+    const both = watch(locker.acquire(['a', 'b'], acquiring({ wait: 1_000 })));
+    await clock.advance(700);
+    await a.release();
+    await clock.advance(299);
+    expect(both.settled).toBe(false);
+    await clock.advance(2);
+    expect(both.error).toMatchObject({ code: 'LOCK_BUSY', key: 'b' });
+    await b.release();
+  });
+
+  it('are all given back and taken again when one is lost while another is waited for', async () => {
+    const clock = new FakeClock();
+    const { locker } = core({ clock });
+    const b = await locker.acquire(['b'], acquiring());
+    const both = watch(locker.acquire(['a', 'b'], acquiring({ ttl: 1_000, renew: false, wait: 5_000 })));
+    await clock.advance(1_500);
+    await b.release();
+    await clock.advance(50);
+    expect(both.value?.held).toBe(true);
+    expect(both.value?.remaining).toBeGreaterThan(900);
+    await both.value?.release();
+  });
+
+  it('are lost as soon as one is', async () => {
+    const { clock, locker } = core();
+    const lock = await locker.acquire(['a', 'b'], acquiring({ maxHold: 1_000 }));
+    const { signal } = lock;
+    await clock.advance(1_010);
+    expect(signal.aborted).toBe(true);
+    expect(lock.held).toBe(false);
+    expect(await lock.release()).toBe(false);
+  });
+});
+
+describe('shutdown', () => {
+  it('refuses newcomers and those who wait, lets holders finish, then resolves', async () => {
+    const { clock, locker } = core();
+    const lock = await locker.acquire(['k'], acquiring());
+    const waiting = watch(locker.acquire(['k'], acquiring()));
+    locker.refuse();
+    await settle();
+    expect(waiting.error).toMatchObject({ code: 'LOCK_SHUTDOWN', key: 'k' });
+    await expect(locker.acquire(['other'], acquiring())).rejects.toMatchObject({ code: 'LOCK_SHUTDOWN' });
+    await expect(locker.acquire(['other'], acquiring({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_SHUTDOWN' });
+    const drained = watch(locker.drain(10_000));
+    await clock.advance(5_000);
+    expect(drained.settled).toBe(false);
+    expect(lock.held).toBe(true);
+    expect(await lock.release()).toBe(true);
+    await settle();
+    expect(drained.settled).toBe(true);
+    await locker.close();
+    await locker.close();
+    expect(clock.timers).toBe(0);
+  });
+
+  it('gives up what is still held when the grace is over: its holder sees it lost, others get it', async () => {
+    const clock = new FakeClock();
+    const store = memoryStore({ clock });
+    const [a, b] = [core({ clock, store }), core({ clock, store })];
+    const stuck = await a.locker.acquire(['k'], acquiring());
+    const next = watch(b.locker.acquire(['k'], acquiring({ wait: 20_000 })));
+    const drained = watch(a.locker.drain(1_000));
+    await clock.advance(1_001);
+    expect(drained.settled).toBe(true);
+    expect(stuck.signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'shutdown' });
+    expect(next.value?.held).toBe(true);
+    await next.value?.release();
+    await a.locker.close();
+  });
+
+  it('keeps a minimum hold', async () => {
+    const clock = new FakeClock();
+    const store = memoryStore({ clock });
+    const [a, b] = [core({ clock, store }), core({ clock, store })];
+    const lock = await a.locker.acquire(['k'], acquiring({ minHold: 5_000 }));
+    await lock.release();
+    await a.locker.drain(1_000);
+    await a.locker.close();
+    await expect(b.locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    const next = watch(b.locker.acquire(['k'], acquiring()));
+    await clock.advance(5_600);
+    expect(next.value?.held).toBe(true);
+    await next.value?.release();
+  });
+});
+
+describe('a handle', () => {
+  it('keeps its token out of what is printed', async () => {
+    const { locker } = core();
+    const lock = await locker.acquire(['k'], acquiring());
+    expect(Object.keys(lock)).not.toContain('token');
+    expect(JSON.stringify(lock)).not.toContain(lock.token);
+    expect((await import('node:util')).inspect(lock, { depth: 9 })).not.toContain(lock.token);
+    await lock.release();
+  });
+
+  it('is released once, however often it is asked to', async () => {
+    const clock = new FakeClock();
+    const store = counting(memoryStore({ clock }));
+    const { locker } = core({ clock, store });
+    const lock = await locker.acquire(['k'], acquiring());
+    expect(await Promise.all([lock.release(), lock.release()])).toEqual([true, true]);
+    expect(await lock.release()).toBe(true);
+    await lock[Symbol.asyncDispose]();
+    expect(store.turns.filter((turn) => turn.giveUp !== undefined)).toHaveLength(1);
+    expect(lock.held).toBe(false);
+    expect(lock.signal.aborted).toBe(false);
+    expect(() => lock.assertHeld()).toThrow(/is not held here/);
+  });
+
+  it('forgets a key that nobody uses: a hundred thousand names leave nothing', async () => {
+    const { clock, locker } = core();
+    for (let i = 0; i < 1_000; i += 1) {
+      const locks: HeldLock[] = await Promise.all(
+        Array.from({ length: 100 }, (_, n) => locker.acquire([`${i}:${n}`], acquiring())),
+      );
+      await Promise.all(locks.map((lock) => lock.release()));
+    }
+    expect(clock.timers).toBe(0);
+    expect(locker.gateCount).toBe(0);
+  });
+});
