@@ -45,7 +45,7 @@ export async function runLocked<T>(
   call: LockedCall,
   work: () => T | PromiseLike<T>,
   withdrawn?: AbortSignal,
-): Promise<Outcome<T | unknown>> {
+): Promise<Outcome<unknown>> {
   const service = serviceOf(call.self, locked.service, locked.label);
   const keys = locked.keyOf(call);
   const wait = new Wait(call, locked.options.using.signal, withdrawn);

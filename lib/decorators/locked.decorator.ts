@@ -70,7 +70,7 @@ function checkTarget(target: unknown, name: unknown, descriptor: PropertyDescrip
       '@Locked needs "experimentalDecorators" in tsconfig.json, as Nest itself does.',
     );
   }
-  const label = String(name);
+  const label = String(name as string | symbol);
   if (typeof target === 'function') {
     throw new LockWiringError(
       `@Locked cannot lock the static method ${label}: Nest injects into instances only.`,

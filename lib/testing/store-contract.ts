@@ -117,7 +117,7 @@ export function storeContract(
 
       test('goes to one of many that ask at once', async (world) => {
         const guests = [world.guest(), world.guest()];
-        const asks = Array.from({ length: 40 }, (_, i) => ask(guests[i % 2] as Guest, 'k'));
+        const asks = Array.from({ length: 40 }, (_, i) => ask(guests[i % 2], 'k'));
         const states = (await Promise.all(asks)).map((reply) => reply.answer?.state);
         assert.equal(states.filter((state) => state === 'granted').length, 1);
         assert.equal(states.filter((state) => state === 'busy').length, 39);
@@ -164,7 +164,7 @@ export function storeContract(
         const guests = [world.guest(), world.guest()];
         let last = 0;
         for (let i = 0; i < 50; i += 1) {
-          const guest = guests[i % 2] as Guest;
+          const guest = guests[i % 2];
           const sections = (i % 3) + 1;
           const token = guest.token();
           const { fence } = grantedOf(await ask(guest, '{k}' + (i % 5), { sections, token }));
@@ -409,7 +409,7 @@ class World {
       assert.ok(waited < 900, 'no offer came');
       await this.elapse(5);
     }
-    return guest.offers[0] as Offer;
+    return guest.offers[0];
   }
 
   async end(): Promise<void> {

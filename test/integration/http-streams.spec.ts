@@ -1,5 +1,7 @@
 /** Handlers that go on after their return, and clients that leave: Observables, SSE, files, streams, on both platforms. */
 import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import {
@@ -115,7 +117,7 @@ class Streams {
   @Locked('s:{params.id}')
   async web(@Param('id') _id: string): Promise<Response> {
     this.entered += 1;
-    return new Response(PassThrough.from(this.body) as unknown as ReadableStream);
+    return new Response(PassThrough.from(this.body));
   }
 
   @Get('plain/:id')
@@ -357,10 +359,10 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     });
 
     it('leaves no listener on a connection that is kept alive', async () => {
-      const server = http.app.getHttpServer() as import('node:http').Server;
+      const server = http.app.getHttpServer() as Server;
       const connected = once(server, 'request');
       await http.get(path('plain'));
-      const [{ socket }] = (await connected) as [{ socket: import('node:net').Socket }];
+      const [{ socket }] = (await connected) as [{ socket: Socket }];
       const before = socket.listenerCount('close');
       for (let i = 0; i < 20; i += 1) await (await http.get(path('plain'))).text();
       expect(socket.listenerCount('close')).toBeLessThanOrEqual(before + 1);

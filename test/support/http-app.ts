@@ -1,6 +1,6 @@
 /** Nest applications over real HTTP, on each platform. */
 import { Logger, type ModuleMetadata } from '@nestjs/common';
-import { type AbstractHttpAdapter } from '@nestjs/core';
+import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test, type TestingModule } from '@nestjs/testing';

@@ -43,8 +43,11 @@ function textOf(value: unknown, origin: ValueOrigin): string {
       return String(value);
     case 'object':
       return value === null ? refused(origin, 'is null') : textOfObject(value, origin);
-    default:
-      return refused(origin, value === undefined ? 'is undefined' : `is a ${typeof value}`);
+    case 'undefined':
+      return refused(origin, 'is undefined');
+    case 'symbol':
+    case 'function':
+      return refused(origin, `is a ${typeof value}`);
   }
 }
 
