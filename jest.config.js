@@ -1,3 +1,4 @@
+// Native ES modules: run it by `npm test`, which gives node the flag for them.
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
@@ -9,6 +10,10 @@ export default {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: 'tsconfig.json' }] },
+  // Each worker runs servers of its own beside it.
+  maxWorkers: 2,
+  // Against hanging only: what a test waits for has bounds of its own.
+  testTimeout: 20_000,
   collectCoverageFrom: ['lib/**/*.ts'],
   coverageReporters: ['text-summary'],
 };

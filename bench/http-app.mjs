@@ -1,6 +1,7 @@
-// The application that http.mjs measures, in a process of its own: one Nest application on Fastify, four handlers that
-// differ only in how they take a lock around nothing. Decorators are applied by hand, so that no build is needed.
+// The application that http.mjs measures, a process for each handler: a Nest application on Fastify, with four handlers
+// that differ only in how they take a lock around nothing. Decorators are applied by hand, so that no build is needed.
 import 'reflect-metadata';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash, randomUUID } from 'node:crypto';
 import { Controller, Inject, Module, Param, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -9,8 +10,10 @@ import { connect } from './adapters/clients.mjs';
 import { COMPARE_AND_DELETE } from './adapters/raw.mjs';
 import { LockModule, LockService, Locked } from '../dist/esm/index.js';
 
-const { port, ownClient } = JSON.parse(process.argv[2]);
+const { port, ownClient, storage } = JSON.parse(process.argv[2]);
 const TTL = 30_000;
+
+if (storage) new AsyncLocalStorage().run({}, () => undefined);
 
 const byHand = await connect(port);
 await byHand.script('LOAD', COMPARE_AND_DELETE);

@@ -1,8 +1,10 @@
 // What `@Locked` adds to one HTTP request on Fastify beyond its two round trips to Redis. Handlers, in turn:
-//   bare     answers
-//   trips    SET NX PX, answers, compare-and-delete: two round trips by hand, on a client of its own
-//   using    LockService.using by hand
-//   locked   @Locked('order:{params.id}')
+//   bare           answers
+//   trips          SET NX PX, answers, compare-and-delete: two round trips by hand
+//   trips + ALS    the same in a process whose AsyncLocalStorage is in use, as in most applications that trace or log
+//   using          LockService.using by hand
+//   locked         @Locked('order:{params.id}')
+// Each in a process of its own: before Node 24, AsyncLocalStorage once used makes every promise of a process dearer.
 // Each request has an id of its own, so nobody waits for anybody. The figure asked for is `locked` − `trips`.
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -15,19 +17,28 @@ import { median, percentile, sorted, spread } from './support/stats.mjs';
 import { count, markdownTable } from './support/table.mjs';
 
 const HELP = `node http.mjs [options]        (after npm run build in the repository)
-  --rounds N       rounds of each handler and concurrency (default 15)
+  --rounds N       rounds of each row and concurrency (default 11)
   --seconds S      length of a round (default 0.5)
   --own-client     the module opens its own client instead of taking the application's
   --unpinned       leave it to the scheduler which cores things run on
   --json FILE
   LOCK_TEST_SERVER   the server's binary`;
 
-const HANDLERS = ['bare', 'trips', 'using', 'locked'];
+const ROWS = [
+  { name: 'bare', handler: 'bare' },
+  { name: 'trips', handler: 'trips' },
+  { name: 'trips + ALS', handler: 'trips', storage: true },
+  { name: 'using', handler: 'using' },
+  { name: 'locked', handler: 'locked' },
+];
 const CONCURRENCIES = [1, 16];
+
+/** Requests to each row before it is measured: the compiler goes on optimising for some thousands. */
+const WARM_UP = 20_000;
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '15' },
+    rounds: { type: 'string', default: '11' },
     seconds: { type: 'string', default: '0.5' },
     'own-client': { type: 'boolean', default: false },
     json: { type: 'string' },
@@ -44,12 +55,15 @@ const lasting = positive('seconds') * 1000;
 
 const place = placement(!values.unpinned);
 const server = await startServer();
-let app;
+const apps = new Map();
+let id = 0;
 try {
   // The application alone on its cores; whoever loads it, here, beside Redis.
   place.pin(server.pid, 'server');
   place.pin(process.pid, 'server');
-  app = await startApp({ port: server.port, ownClient: values['own-client'] });
+  for (const { name, storage } of ROWS) {
+    apps.set(name, await startApp({ port: server.port, ownClient: values['own-client'], storage }));
+  }
   const machine = await describeMachine(server);
   console.log(
     `${machine.date}: ${machine.cpu}, ${machine.cores} cores, ${machine.system}, Node ${machine.node}, ${machine.server}`,
@@ -57,20 +71,17 @@ try {
   console.log(
     `${rounds} rounds of ${lasting / 1000} s, in turn; medians; ${place.text}; load average ${machine.load}`,
   );
-  const report = { machine, rounds, seconds: lasting / 1000, results: [] };
-  let id = 0;
+  const report = { machine, rounds, seconds: lasting / 1000, placement: place.text, results: [] };
+  for (const row of ROWS) await warmUp(row);
   for (const concurrency of CONCURRENCIES) {
-    const pool = new Pool(app.url, { connections: concurrency, pipelining: 1 });
-    const seen = new Map(HANDLERS.map((name) => [name, []]));
-    for (const name of HANDLERS) await oneRound(pool, name, concurrency, () => ++id);
+    const seen = new Map(ROWS.map(({ name }) => [name, []]));
     for (let round = 0; round < rounds; round += 1) {
-      for (let i = 0; i < HANDLERS.length; i += 1) {
-        const name = HANDLERS[(i + round) % HANDLERS.length];
-        seen.get(name).push(await oneRound(pool, name, concurrency, () => ++id));
+      for (let i = 0; i < ROWS.length; i += 1) {
+        const row = ROWS[(i + round) % ROWS.length];
+        seen.get(row.name).push(await oneRound(row, concurrency));
       }
     }
-    await pool.close();
-    const results = HANDLERS.map((name) => summary(name, seen));
+    const results = ROWS.map(({ name }) => summary(name, seen));
     report.results.push({ concurrency, results });
     console.log(`\n### ${concurrency} at a time, keep-alive\n\n${toTable(results)}`);
   }
@@ -78,33 +89,46 @@ try {
   console.log(`\nLoad average before ${machine.load}, after ${report.loadAfter}.`);
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
 } finally {
-  await app?.stop();
+  await Promise.all([...apps.values()].map((app) => app.stop()));
   await server.stop();
 }
 
-async function oneRound(pool, name, concurrency, nextId) {
+async function warmUp(row) {
+  const most = 16;
+  let left = WARM_UP;
+  await load(row, most, () => (left -= 1) >= 0);
+}
+
+async function oneRound(row, concurrency) {
+  const app = apps.get(row.name);
   const cpu = await app.cpu('collect');
-  const latencies = [];
   const started = performance.now();
-  const end = started + lasting;
+  const latencies = await load(row, concurrency, () => performance.now() - started < lasting);
+  const elapsed = (performance.now() - started) * 1000;
+  const ascending = sorted(latencies);
+  return {
+    perRequest: elapsed / latencies.length,
+    p50: percentile(ascending, 50),
+    p99: percentile(ascending, 99),
+    cpu: ((await app.cpu()) - cpu) / latencies.length,
+  };
+}
+
+/** Requests by so many clients, each on a connection of its own, while `more()`. @returns each one's time in µs */
+async function load({ name, handler }, concurrency, more) {
+  const { pool } = apps.get(name);
+  const latencies = [];
   const client = async () => {
-    for (;;) {
+    while (more()) {
       const asked = performance.now();
-      if (asked >= end) return;
-      const { statusCode, body } = await pool.request({ path: `/${name}/${nextId()}`, method: 'POST' });
+      const { statusCode, body } = await pool.request({ path: `/${handler}/${++id}`, method: 'POST' });
       const text = await body.text();
       if (statusCode !== 201) throw new Error(`${name} answered ${statusCode}: ${text}`);
       latencies.push((performance.now() - asked) * 1000);
     }
   };
   await Promise.all(Array.from({ length: concurrency }, client));
-  const elapsed = (performance.now() - started) * 1000;
-  return {
-    perRequest: elapsed / latencies.length,
-    p50: percentile(sorted(latencies), 50),
-    p99: percentile(sorted(latencies), 99),
-    cpu: ((await app.cpu()) - cpu) / latencies.length,
-  };
+  return latencies;
 }
 
 function summary(name, seen) {
@@ -173,8 +197,9 @@ async function startApp(what) {
     });
   const { url } = await next();
   place.pin(child.pid, 'caller');
+  const pool = new Pool(url, { connections: Math.max(...CONCURRENCIES), pipelining: 1 });
   return {
-    url,
+    pool,
     async cpu(how = 'cpu') {
       const reply = next();
       child.send(how);
@@ -184,6 +209,7 @@ async function startApp(what) {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const gone = new Promise((resolve) => child.once('exit', resolve));
       const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      await pool.close();
       if (child.connected) child.send('stop');
       await gone;
       clearTimeout(timer);

@@ -7,6 +7,9 @@ import { LockWiringError } from '../errors/index.js';
 import type { HandlerScope } from '../interceptors/handler-scope.js';
 import { httpExchange, onResponseOver } from './http-exchange.js';
 
+/** The library's defaults are `any`. */
+export type AnyGenerator = AsyncGenerator<unknown, unknown, unknown>;
+
 /** A result as it is handed out, and the moment until which the lock is kept for it. */
 export interface HeldResult {
   readonly result: unknown;
@@ -50,7 +53,7 @@ export function holdObservable(
 }
 
 /** Wraps an async generator that a handler returned, likewise. `over` ends it as well: nobody may read it at all. */
-export function holdGenerator(source: AsyncGenerator, over: Promise<void>): HeldResult {
+export function holdGenerator(source: AnyGenerator, over: Promise<void>): HeldResult {
   const { promise: ended, resolve: end } = withResolvers();
   void over.then(end);
   const bound = bindGenerator(source);
@@ -64,7 +67,7 @@ export function holdGenerator(source: AsyncGenerator, over: Promise<void>): Held
       throw error;
     }
   };
-  const result: AsyncGenerator = {
+  const result: AnyGenerator = {
     next: (value) => step(bound.next(value)),
     return: (value) => step(bound.return(value)),
     throw: (error) => step(bound.throw(error)),
@@ -75,9 +78,9 @@ export function holdGenerator(source: AsyncGenerator, over: Promise<void>): Held
 }
 
 /** The generator, run in the async context of here whoever reads it. */
-export function bindGenerator(source: AsyncGenerator): AsyncGenerator {
+export function bindGenerator(source: AnyGenerator): AnyGenerator {
   const resource = new AsyncResource('nestjs-locked.stream');
-  const bound: AsyncGenerator = {
+  const bound: AnyGenerator = {
     next: (value) => resource.runInAsyncScope(() => source.next(value)),
     return: (value) => resource.runInAsyncScope(() => source.return(value)),
     throw: (error) => resource.runInAsyncScope(() => source.throw(error)),
@@ -109,7 +112,7 @@ export function streamedEnd(result: unknown, context: ExecutionContext): Promise
 }
 
 /** An async generator in progress, as opposed to a stream that is handed on. */
-export function isAsyncGenerator(value: unknown): value is AsyncGenerator {
+export function isAsyncGenerator(value: unknown): value is AnyGenerator {
   return Object.prototype.toString.call(value) === '[object AsyncGenerator]';
 }
 

@@ -3,6 +3,7 @@ import { from, isObservable, Observable, of, Subject, takeUntil } from 'rxjs';
 import { LockWiringError } from '../errors/index.js';
 import { scopeOf } from '../interceptors/handler-scope.js';
 import {
+  type AnyGenerator,
   bindGenerator,
   type HeldResult,
   holdGenerator,
@@ -105,12 +106,12 @@ function lockedObservable(locked: LockedMethod, call: LockedCall): Observable<un
 }
 
 /** The first `next()` takes the lock; the generator's end gives it back. */
-async function* lockedGenerator(locked: LockedMethod, call: LockedCall): AsyncGenerator {
+async function* lockedGenerator(locked: LockedMethod, call: LockedCall): AnyGenerator {
   const { promise: ended, resolve: end, reject: fail } = withResolvers();
-  let started!: (generator: AsyncGenerator) => void;
-  const body = new Promise<AsyncGenerator>((resolve) => (started = resolve));
+  let started!: (generator: AnyGenerator) => void;
+  const body = new Promise<AnyGenerator>((resolve) => (started = resolve));
   const whole = runLocked(locked, call, () => {
-    started(bindGenerator(invoke(locked, call) as AsyncGenerator));
+    started(bindGenerator(invoke(locked, call) as AnyGenerator));
     return ended;
   });
   const first = await Promise.race([body, whole]);

@@ -64,13 +64,17 @@ export function Locked<const K extends LockedKey, B extends OnBusy = OnBusy>(
 type AnyMethod = (this: unknown, ...args: unknown[]) => unknown;
 
 /** @throws LockWiringError where there is nothing that could be locked. */
-function checkTarget(target: unknown, name: unknown, descriptor: PropertyDescriptor | undefined): AnyMethod {
+function checkTarget(
+  target: unknown,
+  name: string | symbol | object,
+  descriptor: PropertyDescriptor | undefined,
+): AnyMethod {
   if (typeof name === 'object') {
     throw new LockWiringError(
       '@Locked needs "experimentalDecorators" in tsconfig.json, as Nest itself does.',
     );
   }
-  const label = String(name as string | symbol);
+  const label = String(name);
   if (typeof target === 'function') {
     throw new LockWiringError(
       `@Locked cannot lock the static method ${label}: Nest injects into instances only.`,

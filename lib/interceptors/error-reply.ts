@@ -34,12 +34,12 @@ export function replyTo(error: LockError, busyStatus: number): ErrorReply {
       return { status: 503, code, message: UNAVAILABLE, retryAfter: 1, mistake: false };
     case 'LOCK_LOST':
       return { status: 500, code, message: LOST, retryAfter: undefined, mistake: false };
+    // And any code of another version of this package.
     case 'LOCK_KEY':
     case 'LOCK_REENTRY':
     case 'LOCK_NOT_HELD':
     case 'LOCK_OPTIONS':
     case 'LOCK_WIRING':
-    // Also a code of another version of this package.
     default:
       return { status: 500, code, message: FAILED, retryAfter: undefined, mistake: true };
   }

@@ -125,7 +125,22 @@ export function storeContract(
 
       test('has any name, and is apart from every other', async (world) => {
         const a = world.guest();
-        const names = ['k', 'K', 'k ', ' ', '{k}', '}{', 'k}x', '{}x', 'ключ', '🔒', 'a:b:c', '*', 'a\nb', '%00'];
+        const names = [
+          'k',
+          'K',
+          'k ',
+          ' ',
+          '{k}',
+          '}{',
+          'k}x',
+          '{}x',
+          'ключ',
+          '🔒',
+          'a:b:c',
+          '*',
+          'a\nb',
+          '%00',
+        ];
         for (const name of names) grantedOf(await ask(a, name));
         for (const name of names) assert.equal((await ask(a, name)).answer?.state, 'busy', name);
       });

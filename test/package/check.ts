@@ -205,6 +205,7 @@ async function use(base: string, name: string, redis: RedisServer): Promise<void
   );
 
   same(await get('/check'), { busy: true, code: 'LOCK_BUSY', several: 2, own: true });
+  same(await get('/dispose'), { held: false, after: true });
 }
 
 function same(found: unknown, expected: unknown): void {

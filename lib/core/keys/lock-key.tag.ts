@@ -12,9 +12,10 @@ import { keyPart, type LockKeyValue } from './key-value.js';
  * @throws LockKeyError for a value that cannot stand in a key (`undefined`, an empty string, `NaN`, a plain object …).
  */
 export function lockKey(strings: TemplateStringsArray, ...values: LockKeyValue[]): string {
-  if (!Array.isArray(strings) || !Array.isArray(strings.raw)) {
+  // As a plain call has it: lockKey(`order:${id}`).
+  if (typeof strings === 'string') {
     throw new LockKeyError(
-      String(strings),
+      strings,
       'lockKey is a tag: write lockKey`order:${id}`, with backquotes and without parentheses.',
     );
   }

@@ -1,7 +1,7 @@
 /** What a user writes: a controller, a service and a module. The same text in both applications. */
 import { Controller, Get, Inject, Injectable, Module, Param, ParseIntPipe, Post } from '@nestjs/common';
 import { Redis } from 'ioredis';
-import { InjectLockService, LockModule, LockService, Locked, isLockError, lockKey } from 'nestjs-locked';
+import { InjectLockService, type Lock, LockModule, LockService, Locked, isLockError, lockKey } from 'nestjs-locked';
 
 export const RELEASE = Symbol('release');
 
@@ -43,16 +43,28 @@ export class Stock {
 
   /** Everything that is asked of the service by hand. */
   async check(): Promise<{ busy: boolean; code: string; several: number; own: boolean }> {
-    await using lock = await this.locks.acquire('by-hand');
+    const lock = await this.locks.acquire('by-hand');
     const busy = (await this.locks.tryAcquire('by-hand')) === null;
     const code = await this.locks.acquire('by-hand', { wait: 0 }).then(
       () => 'none',
       (error: unknown) => (isLockError(error, 'LOCK_BUSY') ? error.code : String(error)),
     );
     lock.assertHeld();
+    await lock.release();
     const several = await this.locks.using(['a', 'b'], { ttl: '5s' }, (both) => both.keys.length);
     const own = await this.own.using('a', (only) => only.held);
     return { busy, code, several, own };
+  }
+
+  /** Not for jest 29 on Node 20, whose globals lack the symbol. */
+  async dispose(): Promise<{ held: boolean; after: boolean }> {
+    let lock: Lock;
+    {
+      await using scoped = await this.locks.acquire('disposed');
+      lock = scoped;
+      scoped.assertHeld();
+    }
+    return { held: lock.held, after: (await this.locks.tryAcquire('disposed', { ttl: '50ms' })) !== null };
   }
 }
 
@@ -88,6 +100,11 @@ export class ShopController {
   @Get('check')
   check() {
     return this.stock.check();
+  }
+
+  @Get('dispose')
+  dispose() {
+    return this.stock.dispose();
   }
 }
 

@@ -1,0 +1,96 @@
+/**
+ * The article that the project grew from: its own two functions, sent by a client of their own, exclude us and are
+ * excluded by us. So must whatever keeps a plain string with an expiry at the key.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { eventually } from '../support/eventually.js';
+import { type Locks, locksOn } from '../support/locks.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+
+let server: RedisServer;
+let client: Redis;
+let locks: Locks;
+
+beforeAll(async () => {
+  server = await startRedis();
+  client = server.client();
+  locks = locksOn(server);
+});
+afterAll(async () => {
+  await locks.close();
+  await server.stop();
+});
+beforeEach(() => client.flushall());
+
+/** `redis.set(f"lock:{lock_name}", 1, ex=expire_time, nx=True)` */
+async function acquireLock(lockName: string, expireTime = 30): Promise<boolean> {
+  return (await client.set(`lock:${lockName}`, '1', 'EX', expireTime, 'NX')) === 'OK';
+}
+
+/** `redis.delete(f"lock:{lock_name}")` */
+async function releaseLock(lockName: string): Promise<void> {
+  await client.del(`lock:${lockName}`);
+}
+
+describe("the article's own code on the same Redis", () => {
+  it('is excluded by us, and gets in after our release', async () => {
+    const lock = await locks.service.acquire('order:1');
+    expect(await acquireLock('order:1')).toBe(false);
+    expect(await lock.release()).toBe(true);
+    expect(await acquireLock('order:1')).toBe(true);
+  });
+
+  it('excludes us, and we get in after its release', async () => {
+    expect(await acquireLock('order:1')).toBe(true);
+    expect(await locks.service.tryAcquire('order:1')).toBeNull();
+    await expect(locks.service.acquire('order:1', { wait: 100 })).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+
+    const waiting = locks.service.acquire('order:1');
+    await eventually(async () => expect(await client.exists('lock:~nl:q:order:1')).toBe(1));
+    await releaseLock('order:1');
+    const lock = await waiting;
+    expect(lock.held).toBe(true);
+    expect(await acquireLock('order:1')).toBe(false);
+    await lock.release();
+  });
+
+  it('lets us in when its lock expires, and a key without expiry keeps us out', async () => {
+    await client.set('lock:order:1', '1', 'PX', 150, 'NX');
+    const lock = await locks.service.acquire('order:1');
+    expect(lock.held).toBe(true);
+    await lock.release();
+    await client.set('lock:order:1', '1', 'NX');
+    await expect(locks.service.acquire('order:1', { wait: 150 })).rejects.toMatchObject({
+      code: 'LOCK_BUSY',
+      remaining: Infinity,
+    });
+  });
+
+  it('peers: its release deletes what somebody else holds by now; ours does not', async () => {
+    const lock = await locks.service.acquire('order:1', { ttl: 100, renew: false });
+    await eventually(async () => expect(await client.exists('lock:order:1')).toBe(0));
+    expect(await acquireLock('order:1')).toBe(true);
+    expect(await lock.release()).toBe(false);
+    expect(await client.get('lock:order:1')).toBe('1');
+  });
+
+  it('deletes our key while we hold it: we learn of the loss at the next renewal', async () => {
+    const lock = await locks.service.acquire('order:1', { ttl: 600 });
+    const { signal } = lock;
+    await releaseLock('order:1');
+    expect(await acquireLock('order:1')).toBe(true);
+    await eventually(() => expect(signal.aborted).toBe(true), { within: 600 });
+    expect(signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'not-owner', key: 'order:1' });
+    expect(lock.held).toBe(false);
+    expect(await lock.release()).toBe(false);
+    expect(await client.get('lock:order:1')).toBe('1');
+  });
+
+  it('is told apart from a failing Redis: its lock has no owner that we could name', async () => {
+    await acquireLock('order:1');
+    const error = await locks.service.acquire('order:1', { wait: 0 }).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'LOCK_BUSY', holder: undefined });
+    expect((error as { remaining: number }).remaining).toBeGreaterThan(29_000);
+  });
+});

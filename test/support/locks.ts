@@ -1,0 +1,74 @@
+/** A LockService on a Redis, without Nest: what a module would make, with all that tests want to reach. */
+import { Redis, type RedisOptions } from 'ioredis';
+import type { LockDefaults } from '../../lib/core/acquire.options.js';
+import type { LockEvent } from '../../lib/core/events.js';
+import { Locker } from '../../lib/core/locker.js';
+import { resolvePolicy } from '../../lib/core/resolve-options.js';
+import { LockService } from '../../lib/lock.service.js';
+import { RedisLockStore } from '../../lib/stores/redis/redis.store.js';
+
+export interface LocksOptions {
+  readonly prefix?: string;
+  /** In ms. */
+  readonly commandTimeout?: number;
+  readonly defaults?: LockDefaults;
+  readonly maxWaiters?: number;
+  /** In ms. */
+  readonly longHold?: number;
+  readonly owner?: string;
+  /** Options of the client. */
+  readonly redis?: RedisOptions;
+}
+
+export interface Locks {
+  readonly service: LockService;
+  readonly locker: Locker;
+  readonly store: RedisLockStore;
+  /** The client that the store uses. */
+  readonly client: Redis;
+  /** What was worth a log line. */
+  readonly events: LockEvent[];
+  readonly warnings: string[];
+  /** Ends it all, held locks included. */
+  close(): Promise<void>;
+}
+
+/** @param target a server or a proxy in front of one. */
+export function locksOn(target: { readonly url: string }, options: LocksOptions = {}): Locks {
+  const client = new Redis(target.url, {
+    maxRetriesPerRequest: null,
+    retryStrategy: (attempt) => Math.min(20 * attempt, 200),
+    ...options.redis,
+  });
+  client.on('error', () => undefined);
+  const warnings: string[] = [];
+  const events: LockEvent[] = [];
+  const store = new RedisLockStore({
+    client,
+    prefix: options.prefix ?? 'lock:',
+    commandTimeout: options.commandTimeout ?? 2_000,
+    owned: true,
+    warn: (message) => void warnings.push(message),
+  });
+  const locker = new Locker({
+    store,
+    owner: options.owner ?? 'test',
+    maxWaiters: options.maxWaiters ?? Infinity,
+    longHold: options.longHold ?? 60_000,
+    emit: (event) => void events.push(event),
+  });
+  const service = new LockService(locker, resolvePolicy(options.defaults));
+  return {
+    service,
+    locker,
+    store,
+    client,
+    events,
+    warnings,
+    async close() {
+      await locker.drain(0);
+      await locker.close();
+      await store.close();
+    },
+  };
+}

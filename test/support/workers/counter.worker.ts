@@ -1,0 +1,32 @@
+/** A process of several callers that each read, wait and write one counter under one lock. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { serve } from '../child-worker.js';
+import { locksOn } from '../locks.js';
+
+export type CounterHandlers = typeof handlers;
+
+const handlers = serve({
+  async count(url: string, callers: number, turns: number): Promise<{ overlaps: string[] }> {
+    const locks = locksOn({ url });
+    const client = new Redis(url);
+    const overlaps: string[] = [];
+    await Promise.all(
+      Array.from({ length: callers }, async () => {
+        for (let turn = 0; turn < turns; turn += 1) {
+          await locks.service.using('counter', { wait: '30s' }, async (lock) => {
+            if ((await client.incr('inside')) !== 1) overlaps.push(lock.token);
+            const value = Number((await client.get('counter')) ?? 0);
+            if (turn % 5 === 0) await pause(1);
+            await client.rpush('log', lock.fence);
+            await client.set('counter', value + 1);
+            await client.decr('inside');
+          });
+        }
+      }),
+    );
+    await locks.close();
+    client.disconnect();
+    return { overlaps };
+  },
+});
