@@ -2,7 +2,15 @@
 import { type Channel, channel } from 'node:diagnostics_channel';
 import type { LockEvent, LockEventName } from './events.js';
 
-const NAMES: readonly LockEventName[] = ['wait', 'acquire', 'release', 'lost', 'busy', 'store-error', 'long-hold'];
+const NAMES: readonly LockEventName[] = [
+  'wait',
+  'acquire',
+  'release',
+  'lost',
+  'busy',
+  'store-error',
+  'long-hold',
+];
 
 const channels = Object.fromEntries(NAMES.map((name) => [name, channel(`nestjs-locked:${name}`)])) as Record<
   LockEventName,

@@ -1,7 +1,8 @@
 /** Durations as users write them: milliseconds, or a string such as `'30s'`. */
 import ms from 'ms';
 
-type Unit = 'ms' | 's' | 'sec' | 'second' | 'seconds' | 'm' | 'min' | 'minute' | 'minutes' | 'h' | 'hour' | 'hours';
+type Unit =
+  'ms' | 's' | 'sec' | 'second' | 'seconds' | 'm' | 'min' | 'minute' | 'minutes' | 'h' | 'hour' | 'hours';
 
 /** Milliseconds, or a number with a unit: `'250ms'`, `'30s'`, `'5 minutes'`, `'1h'`. */
 export type Duration = number | `${number}${Unit}` | `${number} ${Unit}`;

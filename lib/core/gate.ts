@@ -1,19 +1,19 @@
 /** One key's waiting callers in this process: however many they are, the store sees one ask. */
-import { LockBusyError, LockQueueFullError, LockStoreError } from '../errors/index.js';
+import { LockBusyError, LockStoreError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import { Deadline } from './deadline.js';
 import { observed } from './diagnostics.js';
 import { FenceSupply } from './fence-supply.js';
 import { Lease } from './lease.js';
+import { CallerLine } from './line.js';
 import { lookDelay, pollDelay, retryDelay } from './pace.js';
 import type { Party, ReleaseOutcome } from './party.js';
 import { PendingAsk } from './pending-ask.js';
 import type { Section } from './section.js';
 import { type Answer, type Ask, type GiveUp, type Holder, OFFER_MS } from './store.contract.js';
-import { MOST_SECTIONS, Tenure } from './tenure.js';
+import { Tenure } from './tenure.js';
 import { ownerOf } from './token.js';
-import { WaitList } from './wait-list.js';
-import { Waiter } from './waiter.js';
+import type { Waiter } from './waiter.js';
 
 /** The first answer of the store is given at least this long, in ms, even where `wait` is shorter. */
 const REPLY_GRACE = 250;
@@ -36,14 +36,10 @@ export interface GateSettings {
 export class Gate {
   readonly key: string;
   readonly #party: Party;
-  readonly #maxWaiters: number;
   readonly #onIdle: (gate: Gate) => void;
-  readonly #line = new WaitList<Waiter>();
+  readonly #line: CallerLine;
   #ask: PendingAsk | undefined;
   #tenure: Tenure | undefined;
-  /** Callers are numbered; those up to `#answered` know from the store that the key is busy. */
-  #arrivals = 0;
-  #answered = 0;
   /** The latest failure, while no answer came since. */
   #trouble: LockStoreError | undefined;
   /** How often in a row the store was busy, or failed. */
@@ -55,8 +51,14 @@ export class Gate {
   constructor(settings: GateSettings) {
     this.key = settings.key;
     this.#party = settings.party;
-    this.#maxWaiters = settings.maxWaiters;
     this.#onIdle = settings.onIdle;
+    this.#line = new CallerLine({
+      key: settings.key,
+      clock: settings.party.clock,
+      maxWaiters: settings.maxWaiters,
+      onDeadline: (waiter) => this.#onDeadline(waiter),
+      onEmpty: () => this.#onEmpty(),
+    });
   }
 
   /** Can a caller that does not wait be told "busy" without asking the store? */
@@ -66,19 +68,8 @@ export class Gate {
 
   /** Waits for a section, in order of arrival. */
   join(options: ResolvedAcquire, wait: number): Promise<Section> {
-    if (this.#line.size >= this.#maxWaiters) throw new LockQueueFullError(this.key, this.#maxWaiters);
     if (this.#trouble !== undefined) throw this.#trouble;
-    this.#arrivals += 1;
-    const waiter = new Waiter({
-      key: this.key,
-      clock: this.#party.clock,
-      number: this.#arrivals,
-      options,
-      wait,
-      onDeadline: (late) => this.#onDeadline(late),
-      onLeave: (gone) => this.#onLeave(gone),
-    });
-    waiter.place = this.#line.push(waiter);
+    const waiter = this.#line.join(options, wait);
     if (this.#tenure !== undefined) this.#reportWait();
     else if (this.#ask === undefined) void this.#send();
     return waiter.promise;
@@ -94,7 +85,7 @@ export class Gate {
     }
     this.#endAsk('taken');
     const young = ask.offerEnds.remaining >= OFFER_MS / 2;
-    const { ttl, callers } = this.#batch();
+    const { ttl, callers } = this.#line.batch();
     const deadline = young ? ask.offerEnds : undefined;
     const lease = new Lease({ party: this.#party, key: this.key, token, ttl, deadline, confirmed: false });
     this.#enter(lease, callers, new FenceSupply().add(fence, 1)).beginOffer(young);
@@ -108,7 +99,7 @@ export class Gate {
 
   /** Ends all waits. */
   refuseAll(error: Error): void {
-    for (const waiter of this.#line) waiter.refuse(error);
+    this.#line.refuseAll(error);
   }
 
   // ---- asking
@@ -131,7 +122,7 @@ export class Gate {
   }
 
   async #command(ask: PendingAsk, mode: Ask['mode'], giveUp?: GiveUp): Promise<ReleaseOutcome> {
-    const { ttl, callers } = this.#batch();
+    const { ttl, callers } = this.#line.batch();
     const sent = Deadline.in(this.#party.clock, 0);
     ask.offerEnds ??= sent.plus(OFFER_MS);
     const place = mode === 'queue' ? this.#place : undefined;
@@ -161,7 +152,14 @@ export class Gate {
     if (answer.state === 'granted') {
       this.#endAsk('taken');
       const { token } = ask;
-      const lease = new Lease({ party: this.#party, key: this.key, token, ttl, deadline: sent.plus(ttl), confirmed: true });
+      const lease = new Lease({
+        party: this.#party,
+        key: this.key,
+        token,
+        ttl,
+        deadline: sent.plus(ttl),
+        confirmed: true,
+      });
       const fences = new FenceSupply().add(answer.fence, answer.drawn);
       this.#enter(lease, Math.min(this.#line.size, answer.drawn), fences).begin();
       return;
@@ -192,7 +190,7 @@ export class Gate {
     if (!ask.live) return;
     this.#trouble = error;
     this.#rest(ask, retryDelay((this.#attempt += 1)));
-    for (const waiter of this.#line) if (waiter.number > this.#answered) waiter.refuse(error);
+    this.#line.refuseUninformed(error);
   }
 
   /** The ask's token is dead: another one follows after `delay`. */
@@ -232,7 +230,7 @@ export class Gate {
   /** The tenure is over: gives its lease up, and asks for those who stand in line by now. */
   #leave(lease: Lease, keepFor: number): Promise<ReleaseOutcome> {
     this.#tenure = undefined;
-    this.#answered = this.#arrivals;
+    this.#line.inform();
     this.#holder = undefined;
     const giveUp = this.#party.givingUp(this.key, lease.token, keepFor);
     const outcome = this.#line.size > 0 ? this.#send(giveUp) : this.#party.release(this.key, giveUp);
@@ -240,23 +238,12 @@ export class Gate {
     return outcome;
   }
 
-  // ---- the line
-
-  /** What one ask asks for: as many sections as may be served from it, and the longest ttl among them. */
-  #batch(): { ttl: number; callers: number } {
-    let ttl = 0;
-    let callers = 0;
-    for (const waiter of this.#line) {
-      ttl = Math.max(ttl, waiter.options.ttl);
-      callers += 1;
-      if (callers === MOST_SECTIONS) break;
-    }
-    return { ttl, callers: Math.max(1, callers) };
-  }
+  // ---- leaving
 
   #onDeadline(waiter: Waiter): void {
     if (this.#trouble !== undefined) return waiter.refuse(this.#trouble);
-    if (waiter.number <= this.#answered || this.#tenure !== undefined) return waiter.refuse(this.busy(waiter.waited));
+    if (this.#line.informed(waiter) || this.#tenure !== undefined)
+      return waiter.refuse(this.busy(waiter.waited));
     const grace = REPLY_GRACE - waiter.waited;
     if (grace > 0) return waiter.postpone(grace);
     waiter.refuse(
@@ -274,9 +261,8 @@ export class Gate {
     return new LockBusyError(this.key, waited, holder === '' ? undefined : ownerOf(holder), remaining);
   }
 
-  #onLeave(waiter: Waiter): void {
-    if (waiter.place !== undefined) this.#line.remove(waiter.place);
-    if (this.#line.size > 0) return;
+  /** With the last caller the ask goes too. */
+  #onEmpty(): void {
     const ask = this.#ask;
     if (ask !== undefined) {
       const known = ask.state === 'sent' || ask.state === 'queued';
@@ -295,13 +281,8 @@ export class Gate {
     if (this.#line.size === 0 && this.#ask === undefined && this.#tenure === undefined) this.#onIdle(this);
   }
 
-  /** All who stand in line know by now that they wait. */
   #reportWait(): void {
-    if (observed('wait')) {
-      for (const waiter of this.#line) {
-        if (waiter.number > this.#answered) this.#party.emit('wait', () => ({ name: 'wait', key: this.key }));
-      }
-    }
-    this.#answered = this.#arrivals;
+    const wait = { name: 'wait', key: this.key } as const;
+    this.#line.inform(observed('wait') ? () => this.#party.emit('wait', () => wait) : undefined);
   }
 }

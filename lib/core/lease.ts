@@ -86,11 +86,13 @@ export class Lease implements Kept {
       if (this.#lost !== undefined) return { held: false, fence: 0 };
       this.#deadline = this.#deadline === undefined ? ends : Deadline.later(this.#deadline, ends);
       this.#confirmed = true;
-      this.#renewAt = this.#party.clock.monotonic() + Math.max(0, this.#deadline.remaining - (this.ttl * 2) / 3);
+      this.#renewAt =
+        this.#party.clock.monotonic() + Math.max(0, this.#deadline.remaining - (this.ttl * 2) / 3);
       return reply;
     } catch (error) {
       this.#party.storeFailed(this.key, error as LockStoreError);
-      this.#renewAt = this.#party.clock.monotonic() + Math.min(Math.max(this.ttl / 20, RETRY.least), RETRY.most);
+      this.#renewAt =
+        this.#party.clock.monotonic() + Math.min(Math.max(this.ttl / 20, RETRY.least), RETRY.most);
       throw error;
     } finally {
       this.#renewing -= 1;
@@ -124,6 +126,7 @@ export class Lease implements Kept {
     const now = this.#party.clock.monotonic();
     if (now >= this.alarmAt) this.onAlarm?.();
     // A failure was reported, and has set the time to try again.
-    if (this.autoRenew && this.#renewing === 0 && now >= this.#renewAt) this.renew(this.ttl).catch(() => undefined);
+    if (this.autoRenew && this.#renewing === 0 && now >= this.#renewAt)
+      this.renew(this.ttl).catch(() => undefined);
   }
 }

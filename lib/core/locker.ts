@@ -105,7 +105,8 @@ export class Locker {
       this.#party.emit('acquire', () => ({ name: 'acquire', key, waited, fence }));
       return section;
     } catch (error) {
-      if (error instanceof LockBusyError) this.#party.emit('busy', () => ({ name: 'busy', key, waited: error.waited }));
+      if (error instanceof LockBusyError)
+        this.#party.emit('busy', () => ({ name: 'busy', key, waited: error.waited }));
       throw error;
     }
   }

@@ -111,7 +111,10 @@ export class Section implements RunningSection {
     if (this.#lost !== undefined) throw this.#lost;
     if (!this.options.renew) {
       const { maxHold } = this.options;
-      this.limitAt = Math.min(this.startedAt + maxHold, Math.max(this.limitAt, this.#party.clock.monotonic() + ttl));
+      this.limitAt = Math.min(
+        this.startedAt + maxHold,
+        Math.max(this.limitAt, this.#party.clock.monotonic() + ttl),
+      );
     }
   }
 

@@ -61,7 +61,12 @@ export class Tenure {
 
   /** Can a newcomer be told "busy" without asking the store? */
   get surelyHeld(): boolean {
-    return this.#over === undefined && this.#current !== undefined && this.lease.confirmed && this.lease.remaining > 0;
+    return (
+      this.#over === undefined &&
+      this.#current !== undefined &&
+      this.lease.confirmed &&
+      this.lease.remaining > 0
+    );
   }
 
   /** The lease was granted by a reply. */

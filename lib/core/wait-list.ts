@@ -52,7 +52,7 @@ export class WaitList<T> {
   }
 
   *[Symbol.iterator](): Iterator<T> {
-    for (let node = this.#first; node !== undefined; ) {
+    for (let node = this.#first; node !== undefined;) {
       const next = node.next;
       yield node.value;
       node = next;

@@ -3,7 +3,7 @@ import { fillTemplate, follow, type KeyTemplate, parseTemplate } from '../core/k
 import { normaliseKeys } from '../core/keys/normalise-keys.js';
 import { LockKeyError } from '../errors/index.js';
 import { isFromContext } from './from-context.js';
-import type { LockedCall } from './locked-call.js';
+import type { LockedCall } from './locked-call.interface.js';
 import type { LockedKey } from './locked.types.js';
 import { requestValue } from './request-value.js';
 

@@ -1,10 +1,11 @@
 /** One call of a locked method: take the lock, run the body once, give it back. */
 import { isLockError, type LockBusyError, LockWiringError } from '../errors/index.js';
 import { markBusyStatus } from '../interceptors/busy-status.js';
-import { type HandlerScope, runOutOfScope } from '../interceptors/handler-scope.js';
+import { runOutOfScope } from '../interceptors/handler-scope.js';
 import { httpExchange, onResponseOver } from './http-exchange.js';
 import type { KeySource } from './key-source.js';
 import type { ResolvedLockedOptions } from './locked-options.js';
+import type { LockedCall } from './locked-call.interface.js';
 import { serviceOf } from './service-property.js';
 
 /** What is known of a locked method at its decoration. */
@@ -17,16 +18,6 @@ export interface LockedMethod {
   readonly options: ResolvedLockedOptions;
   /** The property its service is injected as. */
   readonly service: symbol;
-}
-
-/** What is known of one call of it. */
-export interface LockedCall {
-  readonly method: string | symbol;
-  readonly label: string;
-  readonly self: unknown;
-  readonly args: unknown[];
-  /** Set exactly where Nest called it as a handler. */
-  readonly scope: HandlerScope | undefined;
 }
 
 /** How a call ended: with what the work made, or, the lock being busy, with what `onBusy` made. */

@@ -12,7 +12,8 @@ import {
   streamedEnd,
   withResolvers,
 } from './held-results.js';
-import { type LockedCall, type LockedMethod, type Outcome, runLocked } from './locked-call.js';
+import type { LockedCall } from './locked-call.interface.js';
+import { type LockedMethod, type Outcome, runLocked } from './locked-call.js';
 
 export type MethodKind = 'promise' | 'observable' | 'generator';
 

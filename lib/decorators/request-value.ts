@@ -2,7 +2,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { follow, type Placeholder, type RequestRoot } from '../core/keys/key-template.js';
 import { LockKeyError } from '../errors/index.js';
-import type { LockedCall } from './locked-call.js';
+import type { LockedCall } from './locked-call.interface.js';
 import { type ParameterBinding, parameterBindings, ParameterKind } from './parameter-bindings.js';
 
 /** One root of one transport. */

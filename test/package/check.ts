@@ -154,7 +154,7 @@ async function serve(app: string, name: string, redis: RedisServer): Promise<voi
         throw new Error(`It does not end:\n${output}`);
     });
   } catch (error) {
-    throw new Error(`${(error as Error).message}\nThe application wrote:\n${output}`);
+    throw new Error(`${(error as Error).message}\nThe application wrote:\n${output}`, { cause: error });
   } finally {
     child.kill('SIGKILL');
     await exited;

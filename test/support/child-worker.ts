@@ -25,7 +25,7 @@ export function serve<H extends Handlers>(handlers: H): H {
 
   async function answer({ id, method, args }: ToChild): Promise<void> {
     try {
-      send({ id, result: await handlers[method]!(...args) });
+      send({ id, result: await handlers[method](...args) });
     } catch (error) {
       const { name, message, code } = error as Error & { code?: unknown };
       send({ id, error: { name, message, code } });

@@ -137,7 +137,7 @@ async function formCluster(nodes: readonly RedisServer[]): Promise<void> {
       await client.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to));
     }),
   );
-  for (const node of nodes.slice(1)) await clients[0]!.call('CLUSTER', 'MEET', HOST, String(node.port));
+  for (const node of nodes.slice(1)) await clients[0].call('CLUSTER', 'MEET', HOST, String(node.port));
   await Promise.all(
     clients.map((client) =>
       eventually(

@@ -6,7 +6,7 @@ import { locksOn } from '../locks.js';
 
 export type CounterHandlers = typeof handlers;
 
-const handlers = serve({
+export const handlers = serve({
   async count(url: string, callers: number, turns: number): Promise<{ overlaps: string[] }> {
     const locks = locksOn({ url });
     const client = new Redis(url);

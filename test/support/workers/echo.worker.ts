@@ -5,7 +5,7 @@ import { startRedis } from '../redis-server.js';
 
 export type EchoHandlers = typeof handlers;
 
-const handlers = serve({
+export const handlers = serve({
   echo: <T>(value: T): T => value,
   fail(): never {
     throw new LockBusyError('k', 0);

@@ -1,7 +1,15 @@
 /** What a user writes: a controller, a service and a module. The same text in both applications. */
 import { Controller, Get, Inject, Injectable, Module, Param, ParseIntPipe, Post } from '@nestjs/common';
 import { Redis } from 'ioredis';
-import { InjectLockService, type Lock, LockModule, LockService, Locked, isLockError, lockKey } from 'nestjs-locked';
+import {
+  InjectLockService,
+  type Lock,
+  LockModule,
+  LockService,
+  Locked,
+  isLockError,
+  lockKey,
+} from 'nestjs-locked';
 
 export const RELEASE = Symbol('release');
 
