@@ -3,6 +3,8 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
+  // Applications of their own, with their own jest: test/package/check.ts runs them.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/package/apps/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nestjs-locked$': '<rootDir>/lib/index.ts',

@@ -16,7 +16,9 @@ export interface LockErrorSettings {
  * LockError as `cause`, which survive filters that catch everything; over RPC, WebSocket and GraphQL code and message.
  *
  * The module registers it globally, so that it stands outside all other interceptors: an error that one of them makes
- * of a LockError is not touched. Guards run before it: what they throw is not mapped. Mapping twice does nothing.
+ * of a LockError is not touched. Guards run before it, and the field
+ * resolvers of GraphQL without it (unless `fieldResolverEnhancers` has `'interceptors'`): what they throw is not mapped.
+ * Mapping twice does nothing.
  */
 export class LockErrorInterceptor implements NestInterceptor {
   readonly #logger = new Logger('LockModule');

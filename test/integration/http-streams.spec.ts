@@ -126,9 +126,17 @@ class Streams {
     this.entered += 1;
     return 'ran';
   }
-  @Get('impatient/:id')
-  @UseInterceptors(Impatient)
+  @Get('late/:id')
   @Locked('s:{params.id}')
+  @UseInterceptors(Impatient)
+  async late(@Param('id') _id: string): Promise<Observable<MessageEvent>> {
+    this.entered += 1;
+    await this.step.promise;
+    return this.produce();
+  }
+  @Get('impatient/:id')
+  @Locked('s:{params.id}')
+  @UseInterceptors(Impatient)
   async impatient(@Param('id') _id: string): Promise<string> {
     this.entered += 1;
     return 'ran';
@@ -356,6 +364,14 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       await held.release();
       await expectFree();
       expect(streams.entered).toBe(0);
+    });
+
+    it('and makes its Observable too late, when nobody subscribes to it, gives the lock back', async () => {
+      expect(await (await http.get(path('late'))).text()).toBe('gave up');
+      expect(await isHeld()).toBe(true);
+      streams.step.resolve();
+      await expectFree();
+      expect(streams.subscribed).toBe(0);
     });
 
     it('leaves no listener on a connection that is kept alive', async () => {

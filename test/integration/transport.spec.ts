@@ -12,6 +12,7 @@ import {
 import { memoryLocks, provideLocks } from 'nestjs-locked/testing';
 import { defer, lastValueFrom, throwError } from 'rxjs';
 import { parameterBindings, ROUTE_ARGS_METADATA } from '../../lib/decorators/parameter-bindings.js';
+import { eventually } from '../support/eventually.js';
 import { LockErrorInterceptor } from '../../lib/interceptors/lock-error.interceptor.js';
 import type { LockedInterceptor } from '../../lib/interceptors/locked.interceptor.js';
 
@@ -125,6 +126,31 @@ describe('a key from a message', () => {
     await expect(result).rejects.toThrow(
       /no \{params\.id\} in a context of type "rpc" \(what can be read: data, user\)/,
     );
+  });
+});
+
+describe('a message handler that waits', () => {
+  it('is withdrawn when what Nest subscribed to is unsubscribed: it never runs', async () => {
+    const held = await locks.acquire('m:7');
+    const settled = jest.fn();
+    const using = locks.using.bind(locks) as (...args: unknown[]) => Promise<unknown>;
+    jest.spyOn(locks, 'using').mockImplementation((...args: unknown[]) => {
+      const result = using(...args);
+      result.catch(settled);
+      return result;
+    });
+    const handler = messages.whole as (...args: unknown[]) => Promise<unknown>;
+    const context = new ExecutionContextHost([{ id: 7 }, {}], Messages, handler);
+    context.setType('rpc');
+    const [interceptor] = Reflect.getMetadata('__interceptors__', handler) as LockedInterceptor[];
+    const call = { handle: () => defer(() => handler.apply(messages, [{ id: 7 }])) };
+    const subscription = interceptor.intercept(context, call).subscribe();
+    expect(locks.using).toHaveBeenCalledTimes(1);
+    expect(settled).not.toHaveBeenCalled();
+    subscription.unsubscribe();
+    await eventually(() => expect(settled).toHaveBeenCalledTimes(1));
+    expect(settled.mock.calls[0]).toMatchObject([{ code: 'LOCK_ABORTED' }]);
+    await held.release();
   });
 });
 

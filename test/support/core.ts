@@ -37,5 +37,13 @@ export function core(settings: CoreSettings = {}): Core {
 
 /** Acquire options, resolved, with the module's defaults. */
 export function acquiring(options: Partial<ResolvedAcquire> = {}): ResolvedAcquire {
-  return { ttl: 30_000, wait: 10_000, renew: true, maxHold: Infinity, minHold: 0, signal: undefined, ...options };
+  return {
+    ttl: 30_000,
+    wait: 10_000,
+    renew: true,
+    maxHold: Infinity,
+    minHold: 0,
+    signal: undefined,
+    ...options,
+  };
 }

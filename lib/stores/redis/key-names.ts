@@ -41,7 +41,10 @@ export class KeyNames {
   /** Without the client's own prefix, which it adds by itself. */
   of(key: string): LockNames {
     if (key.startsWith(RESERVED)) {
-      throw new LockKeyError(key, `The key "${key}" begins with "${RESERVED}", which is reserved. Use another name.`);
+      throw new LockKeyError(
+        key,
+        `The key "${key}" begins with "${RESERVED}", which is reserved. Use another name.`,
+      );
     }
     const lock = this.#prefix + key;
     const tag = this.#cluster ? `{${this.counterOf(key)}}` : '';
@@ -62,7 +65,7 @@ export class KeyNames {
     return fullName.slice(this.#clientPrefix.length + this.#prefix.length);
   }
 
-  /** A party's channel is this and its name. Channels get no prefix from the client. */
+  /** A party's channel is this and its name. Channels get no prefix from the client. `turn` makes it from the counter's. */
   get channelPrefix(): string {
     return `${this.#clientPrefix}${this.#prefix}${RESERVED}w:`;
   }

@@ -1,10 +1,10 @@
 /** The connection that a store's commands go over: their time-outs, whether it is down, and the server's clock. */
-import type { LockStoreError } from '../../errors/index.js';
+import { CommandWatch } from './command-watch.js';
 import { SocketCork } from './socket-cork.js';
 import type { RedisLike } from './redis-client.interface.js';
-import { type Script, runScript } from './scripts/script.js';
+import { type Script, isUnknownScript } from './scripts/script.js';
 import { ServerClock } from './server-clock.js';
-import { downError, silentError, storeError } from './store-errors.js';
+import { describe, downError, storeError } from './store-errors.js';
 
 /** The server's clock is read again after this long, in ms: two quartz clocks part by some ms a minute. */
 const CLOCK_AGE = 30_000;
@@ -29,7 +29,7 @@ export class RedisLink {
   readonly #settings: RedisLinkSettings;
   readonly #cork: SocketCork | undefined;
   readonly #autoPipelining: boolean;
-  readonly #unsent = new Set<(error: LockStoreError) => void>();
+  readonly #watch: CommandWatch;
   #down: boolean;
   #lastError: unknown;
   #reading: Promise<void> | undefined;
@@ -38,9 +38,11 @@ export class RedisLink {
     const { client, owned } = settings;
     this.#settings = settings;
     this.client = client;
+    this.#watch = new CommandWatch(settings.commandTimeout);
     this.cluster = client.isCluster === true;
     this.#down = ['close', 'reconnecting', 'end'].includes(client.status);
-    this.#autoPipelining = (client.options as { enableAutoPipelining?: boolean }).enableAutoPipelining === true;
+    this.#autoPipelining =
+      (client.options as { enableAutoPipelining?: boolean }).enableAutoPipelining === true;
     // On the application's own client, how commands are written is the application's choice.
     this.#cork = owned && !this.cluster && !this.#autoPipelining ? new SocketCork(client) : undefined;
     client.on('ready', this.#onReady);
@@ -60,40 +62,50 @@ export class RedisLink {
     return this.clock.in(until - performance.now());
   }
 
-  /** Knows the server's clock when it resolves. */
-  async synchronised(until: Until, doing: string): Promise<void> {
-    if (!this.clock.known) await this.#readClock(until, doing);
-    else if (this.clock.age > CLOCK_AGE && this.#reading === undefined) {
-      this.#readClock(this.until(), doing).catch(() => undefined); // the old reckoning serves until then
+  /** Is the server's clock known? Reads it again in the background when the reading is old. */
+  get synchronised(): boolean {
+    if (!this.clock.known) return false;
+    if (this.clock.age > CLOCK_AGE && this.#reading === undefined) {
+      this.synchronise(this.until()).catch(() => undefined); // the old reckoning serves until then
     }
+    return true;
+  }
+
+  /** Knows the server's clock when it resolves. @throws LockStoreError */
+  synchronise(until: Until): Promise<void> {
+    this.#reading ??= this.serverTime(until)
+      .then((time) => this.clock.set(time))
+      .finally(() => (this.#reading = undefined));
+    return this.#reading;
   }
 
   /** The server's time in µs. @throws LockStoreError */
-  async serverTime(until: Until, doing: string): Promise<number> {
-    const [seconds, micros] = (await this.#bounded(until, doing, () => this.client.call('TIME'))) as unknown[];
+  async serverTime(until: Until): Promise<number> {
+    const time = () => this.client.call('TIME');
+    const [seconds, micros] = (await this.#bounded(
+      until,
+      "reading the server's clock",
+      undefined,
+      time,
+    )) as unknown[];
     return Number(seconds) * 1_000_000 + Number(micros);
   }
 
   /**
    * Runs a script.
+   * @param doing a verb, and the key it is about: for messages.
    * @param urgent it must be written before anything else happens.
    * @throws LockStoreError at `until` at the latest; at once while the connection is known to be down.
    */
   run(
     until: Until,
     doing: string,
+    key: string,
     script: Script,
-    keys: readonly string[],
-    args: readonly string[],
+    parameters: readonly string[],
     urgent = false,
   ): Promise<unknown> {
-    return this.#bounded(until, doing, () => {
-      if (urgent && this.#autoPipelining) return runScript(unpipelined(this.client), script, keys, args);
-      if (!urgent) this.#cork?.cork();
-      const reply = runScript(this.client, script, keys, args);
-      if (urgent) this.#cork?.uncork();
-      return reply;
-    });
+    return this.#bounded(until, doing, key, () => this.#evaluate(script, parameters, urgent));
   }
 
   /** Stops listening. The client is not closed. */
@@ -101,41 +113,41 @@ export class RedisLink {
     this.client.off('ready', this.#onReady);
     this.client.off('close', this.#onClose);
     this.client.off('end', this.#onClose);
+    this.#watch.end();
   }
 
-  #bounded(until: Until, doing: string, send: () => Promise<unknown>): Promise<unknown> {
-    if (this.#down) return Promise.reject(downError(doing, this.#lastError));
+  #evaluate(script: Script, parameters: readonly string[], urgent: boolean): Promise<unknown> {
+    const client = urgent && this.#autoPipelining ? unpipelined(this.client) : this.client;
+    if (!urgent) this.#cork?.cork();
+    const reply = client.call('EVALSHA', script.sha, ...parameters).catch((error: unknown) => {
+      if (isUnknownScript(error)) return client.call('EVAL', script.source, ...parameters);
+      throw error;
+    });
+    if (urgent) this.#cork?.uncork();
+    return reply;
+  }
+
+  #bounded(
+    until: Until,
+    doing: string,
+    key: string | undefined,
+    send: () => Promise<unknown>,
+  ): Promise<unknown> {
+    if (this.#down) return Promise.reject(downError(describe(doing, key), this.#lastError));
     return new Promise((resolve, reject) => {
-      const fail = (error: LockStoreError): void => {
-        settled();
-        reject(error);
-      };
-      const timer = setTimeout(
-        () => fail(silentError(doing, this.#settings.commandTimeout)),
-        Math.max(0, until - performance.now()),
-      );
-      timer.unref();
-      const waits = this.client.status !== 'ready';
-      if (waits) this.#unsent.add(fail);
-      const settled = (): void => {
-        clearTimeout(timer);
-        if (waits) this.#unsent.delete(fail);
-      };
+      const command = { until, doing, key, unsent: this.client.status !== 'ready', reject };
+      this.#watch.add(command);
       send().then(
         (reply) => {
-          settled();
+          this.#watch.delete(command);
           resolve(reply);
         },
-        (error: unknown) => fail(storeError(doing, error)),
+        (error: unknown) => {
+          this.#watch.delete(command);
+          reject(storeError(describe(doing, key), error));
+        },
       );
     });
-  }
-
-  #readClock(until: Until, doing: string): Promise<void> {
-    this.#reading ??= this.serverTime(until, doing)
-      .then((time) => this.clock.set(time))
-      .finally(() => (this.#reading = undefined));
-    return this.#reading;
   }
 
   readonly #onReady = (): void => {
@@ -151,7 +163,7 @@ export class RedisLink {
     this.#down = true;
     // What was sent may be sent again once the connection is back, and has its time-out; what waited for a connection
     // that did not come fails now.
-    for (const fail of [...this.#unsent]) fail(downError('waiting for the connection', this.#lastError));
+    this.#watch.rejectUnsent((doing) => downError(doing, this.#lastError));
   };
 
   readonly #onError = (error: unknown): void => {

@@ -7,13 +7,17 @@ import {
   type TurnReply,
   type TurnRequest,
 } from '../../core/store.contract.js';
-import type { KeyNames } from './key-names.js';
+import type { KeyNames, LockNames } from './key-names.js';
 import type { RedisLink } from './redis-link.js';
 import { RENEW } from './scripts/renew.script.js';
 import { TURN } from './scripts/turn.script.js';
 import { parseOffer, parseTurn } from './turn-reply.js';
 import { WakeChannel } from './wake-channel.js';
 import { Withdrawals } from './withdrawals.js';
+
+const ASKING = 'asking for';
+const GIVING_UP = 'giving up';
+const RENEWING = 'renewing';
 
 export interface RedisSessionSettings {
   readonly link: RedisLink;
@@ -68,18 +72,17 @@ export class RedisSession implements LockStoreSession {
   async turn(request: TurnRequest): Promise<TurnReply> {
     const { key, giveUp, ask } = request;
     if (ask !== undefined && ask.mode !== 'once') this.#wake.want();
-    const doing = ask === undefined ? `giving up the lock "${key}"` : `asking for the lock "${key}"`;
+    const doing = ask === undefined ? GIVING_UP : ASKING;
     const until = this.#link.until();
     let notAfter = 0;
     let sent = false;
     try {
-      const { lock, queue, fences } = this.#names.of(key);
-      if (ask !== undefined) await this.#link.synchronised(until, doing);
+      if (ask !== undefined && !this.#link.synchronised) await this.#link.synchronise(until);
       for (;;) {
         if (ask !== undefined) notAfter = this.#link.serverTimeAt(until);
-        const args = turnArguments(request, notAfter, this.#names.channelPrefix);
+        const parameters = turnParameters(this.#names.of(key), request, notAfter);
         sent = true;
-        const outcome = parseTurn(await this.#link.run(until, doing, TURN, [lock, queue, fences], args), ask);
+        const outcome = parseTurn(await this.#link.run(until, doing, key, TURN, parameters), request);
         if (outcome.refusedPublish !== undefined) this.#settings.onPublishRefused(outcome.refusedPublish);
         if (outcome.serverTime === undefined) return outcome.reply;
         // Nothing was done, as the server's clock is ahead of what we reckoned.
@@ -94,10 +97,9 @@ export class RedisSession implements LockStoreSession {
 
   async renew({ key, token, ttl, sections }: RenewRequest): Promise<RenewReply> {
     const { lock, fences } = this.#names.of(key);
-    const doing = `renewing the lock "${key}"`;
-    const args = [token, String(Math.ceil(ttl)), String(sections)];
+    const parameters = ['2', lock, fences, token, String(Math.ceil(ttl)), String(sections)];
     // Urgent: a section may start on the strength of its being on its way.
-    const first = Number(await this.#link.run(this.#link.until(), doing, RENEW, [lock, fences], args, true));
+    const first = Number(await this.#link.run(this.#link.until(), RENEWING, key, RENEW, parameters, true));
     return { held: first >= 0, fence: Math.max(0, first) };
   }
 
@@ -108,10 +110,8 @@ export class RedisSession implements LockStoreSession {
   }
 
   async #giveUp(key: string, token: string): Promise<void> {
-    const doing = `giving up the lock "${key}"`;
-    const { lock, queue, fences } = this.#names.of(key);
-    const args = turnArguments({ key, giveUp: { token } }, 0, this.#names.channelPrefix);
-    await this.#link.run(this.#link.until(), doing, TURN, [lock, queue, fences], args);
+    const parameters = turnParameters(this.#names.of(key), { key, giveUp: { token } }, 0);
+    await this.#link.run(this.#link.until(), GIVING_UP, key, TURN, parameters);
   }
 
   close(): Promise<void> {
@@ -125,16 +125,19 @@ export class RedisSession implements LockStoreSession {
   }
 }
 
-function turnArguments({ giveUp, ask }: TurnRequest, notAfter: number, channelPrefix: string): string[] {
-  return [
-    giveUp?.token ?? '',
-    String(Math.ceil(giveUp?.keepFor ?? 0)),
-    ask?.token ?? '',
-    String(Math.ceil(ask?.ttl ?? 0)),
-    String(ask?.sections ?? 0),
-    ask?.mode ?? '',
-    ask?.place === undefined ? '' : String(ask.place),
-    String(notAfter),
-    channelPrefix,
-  ];
+/** The keys and arguments of the script, without the trailing ones that are at their defaults: each costs time. */
+function turnParameters(
+  { lock, queue, fences }: LockNames,
+  { giveUp, ask }: TurnRequest,
+  notAfter: number,
+): string[] {
+  const parameters = ['3', lock, queue, fences, giveUp?.token ?? ''];
+  const keepFor = giveUp?.keepFor ?? 0;
+  if (ask !== undefined) parameters.push(ask.token, String(Math.ceil(ask.ttl)), String(notAfter), ask.mode);
+  else if (keepFor > 0) parameters.push('', '', '', '');
+  if (ask !== undefined && (ask.sections !== 1 || ask.place !== undefined || keepFor > 0)) {
+    parameters.push(String(ask.sections), ask.place === undefined ? '' : String(ask.place));
+  } else if (keepFor > 0) parameters.push('', '');
+  if (keepFor > 0) parameters.push(String(Math.ceil(keepFor)));
+  return parameters;
 }

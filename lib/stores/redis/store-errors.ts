@@ -30,6 +30,11 @@ export function storeError(doing: string, cause: unknown): LockStoreError {
   return new LockStoreError(`Redis failed ${doing}: ${said} ${cure}`, redactError(cause));
 }
 
+/** What was under way: a verb, and the key it was about, where it was about one. */
+export function describe(doing: string, key: string | undefined): string {
+  return key === undefined ? doing : `${doing} the lock "${key}"`;
+}
+
 export function silentError(doing: string, ms: number): LockStoreError {
   return new LockStoreError(
     `Redis did not answer within ${ms} ms ${doing}. Whether the lock is free is not known. Check the connection, or ` +

@@ -1,5 +1,5 @@
 /** What the `turn` script replies, as the contract says it. */
-import type { Ask, TurnReply } from '../../core/store.contract.js';
+import type { TurnReply, TurnRequest } from '../../core/store.contract.js';
 
 export interface TurnOutcome {
   readonly reply: TurnReply;
@@ -9,9 +9,18 @@ export interface TurnOutcome {
   readonly refusedPublish: string | undefined;
 }
 
-export function parseTurn(raw: unknown, ask: Ask | undefined): TurnOutcome {
-  const parts: unknown[] = Array.isArray(raw) ? raw : [raw];
-  const released = Number(parts[0]) === 1;
+export function parseTurn(raw: unknown, { ask, giveUp }: TurnRequest): TurnOutcome {
+  // The commonest replies are a single number: whether it was released, or the fence.
+  if (!Array.isArray(raw)) {
+    const number = Number(raw);
+    if (ask === undefined) return outcome({ released: number === 1 }, undefined);
+    return outcome(
+      { released: false, answer: { state: 'granted', fence: number, drawn: ask.sections } },
+      undefined,
+    );
+  }
+  const parts: readonly unknown[] = raw;
+  const released = giveUp !== undefined && Number(parts[0]) === 1;
   if (ask === undefined) return outcome({ released }, parts[1]);
   const code = Number(parts[1]);
   if (code > 0) {
@@ -23,7 +32,10 @@ export function parseTurn(raw: unknown, ask: Ask | undefined): TurnOutcome {
   const holder = { holder: String(parts[2]), remaining: left < 0 ? Infinity : left };
   if (ask.mode === 'once') return outcome({ released, answer: { state: 'busy', ...holder } }, parts[4]);
   const [place, length, rank] = [Number(parts[4]), Number(parts[5]), Number(parts[6])];
-  return outcome({ released, answer: { state: 'queued', ...holder, place, length, first: rank === 0 } }, parts[7]);
+  return outcome(
+    { released, answer: { state: 'queued', ...holder, place, length, first: rank === 0 } },
+    parts[7],
+  );
 }
 
 function outcome(reply: TurnReply, refused: unknown): TurnOutcome {

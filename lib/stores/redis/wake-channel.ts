@@ -26,7 +26,8 @@ export class WakeChannel {
   #ended = false;
   #wantedUntil = -Infinity;
   #pinger: NodeJS.Timeout | undefined;
-  #pending: { promise: Promise<void>; resolve: () => void; reject: (error: LockStoreError) => void } | undefined;
+  #pending:
+    { promise: Promise<void>; resolve: () => void; reject: (error: LockStoreError) => void } | undefined;
 
   constructor(settings: WakeChannelSettings) {
     this.#settings = settings;

@@ -58,7 +58,7 @@ export class Withdrawals {
     withdrawal.timer = undefined;
     try {
       // The time is read before giving up: a reading after it would not show that nothing ran in between.
-      const now = notAfter === 0 ? 1 : await link.serverTime(link.until(), `giving up the lock "${key}"`);
+      const now = notAfter === 0 ? 1 : await link.serverTime(link.until());
       await giveUp(key, token);
       if (now > notAfter) this.#done(withdrawal);
       else this.#schedule(withdrawal, (notAfter - now) / 1000 + 1);

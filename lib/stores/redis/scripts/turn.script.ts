@@ -6,14 +6,16 @@
  *       2 Q, its queue: a sorted set of the waiting tokens, by place
  *       3 F, the counter of fences
  * ARGV  1 the token to give up, or ''
- *       2 ms to keep K busy for instead of freeing it, or '0'
- *       3 the token to ask with, or ''
- *       4 its ttl in ms          5 how many fences to draw      6 'once' | 'queue' | 'look'
- *       7 the place to take back, or ''
- *       8 the server's time in µs after which nothing must happen, or '0'
- *       9 what a party's name is appended to for its channel
+ *       2 the token to ask with, or ''
+ *       3 its ttl in ms
+ *       4 the server's time in µs after which nothing must happen
+ *       5 'once' | 'queue' | 'look'
+ *       6 how many fences to draw (1)
+ *       7 the place to take back, or '' ('')
+ *       8 ms to keep K busy for instead of freeing it (none)
+ *       Trailing ones that are '' or at their default, in brackets, may be left out.
  *
- * Reply, to giving up alone: 1 if the token owned K, else 0. To an ask:
+ * Reply, to giving up alone: 1 if the token owned K, else 0. To asking alone, when granted: the first fence. Else
  *       { released, fence }                                       granted
  *       { released, 0, K's token, ms left (-1: no expiry) }       busy
  *       { released, 0, the same two, place, length, rank }        queued
@@ -34,13 +36,36 @@ const QUEUE_MS = 60_000;
 const MOST_SKIPPED = 100;
 
 export const TURN = defineScript(`
+local call = redis.call
 local K, Q, F = KEYS[1], KEYS[2], KEYS[3]
-local old, new = ARGV[1], ARGV[3]
+local old, new = ARGV[1], ARGV[2]
+
+-- The two common cases, before anything is prepared for the others.
+if old == '' then
+  if ARGV[5] ~= 'look' and call('EXISTS', Q) == 0 then
+    local time = call('TIME')
+    local first = time[1] * 1000000 + time[2]
+    if first <= tonumber(ARGV[4]) then
+      local last = tonumber(call('GET', F) or '0') or 0
+      if call('SET', K, new, 'NX', 'PX', ARGV[3]) then
+        if last >= first then first = last + 1 end
+        call('SET', F, string.format('%.0f', first + (ARGV[6] or 1) - 1))
+        return first
+      end
+    end
+  end
+elseif not new and call('GET', K) == old and call('EXISTS', Q) == 0 then
+  call('DEL', K)
+  return 1
+end
+
+new = new or ''
 local released, now, owner, failure = 0, nil, nil, nil
+local count = tonumber(ARGV[6]) or 1
 
 local function clock()
   if not now then
-    local time = redis.call('TIME')
+    local time = call('TIME')
     now = time[1] * 1000000 + time[2]
   end
   return now
@@ -48,36 +73,37 @@ end
 
 local function draw(last, count)
   local first = math.max(last + 1, clock())
-  redis.call('SET', F, string.format('%.0f', first + count - 1))
+  call('SET', F, string.format('%.0f', first + count - 1))
   return first
 end
 
 local function lastFence()
-  return tonumber(redis.call('GET', F) or '0') or 0
+  return tonumber(call('GET', F) or '0') or 0
 end
 
 -- K is free: hand it to the first in the queue that can be reached. The asking token gets it without a message.
 local function promote(ttl)
   local last = nil
+  local channels = string.gsub(F, '~nl:f$', '~nl:w:')
   for _ = 1, ${MOST_SKIPPED} do
-    local head = redis.call('ZRANGE', Q, 0, 0)[1]
+    local head = call('ZRANGE', Q, 0, 0)[1]
     if not head then return end
     last = last or lastFence()
-    redis.call('ZREM', Q, head)
+    call('ZREM', Q, head)
     if head == new then
       owner = new
-      redis.call('SET', K, new, 'PX', ttl)
+      call('SET', K, new, 'PX', ttl)
       return
     end
     local party = string.match(head, '^nl1:([^:]+):')
     if party then
       local fence = math.max(last + 1, clock())
-      local reached = redis.pcall('PUBLISH', ARGV[9] .. party, string.format('%.0f', fence) .. ' ' .. head .. ' ' .. K)
+      local reached = redis.pcall('PUBLISH', channels .. party, string.format('%.0f', fence) .. ' ' .. head .. ' ' .. K)
       if type(reached) == 'table' then
         failure = reached['err']
       elseif reached > 0 then
         owner = head
-        redis.call('SET', K, head, 'PX', ${OFFER_MS})
+        call('SET', K, head, 'PX', ${OFFER_MS})
         draw(last, 1)
         return
       end
@@ -85,22 +111,22 @@ local function promote(ttl)
   end
 end
 
-if new ~= '' and ARGV[8] ~= '0' and clock() > tonumber(ARGV[8]) then
+if new ~= '' and clock() > tonumber(ARGV[4]) then
   return { 0, -2, string.format('%.0f', now) }
 end
 
 if old ~= '' then
-  owner = redis.call('GET', K)
+  owner = call('GET', K)
   if owner == old then
     released = 1
-    if ARGV[2] ~= '0' then
-      redis.call('PEXPIRE', K, ARGV[2])
+    if ARGV[8] then
+      call('PEXPIRE', K, ARGV[8])
     else
-      redis.call('DEL', K)
+      call('DEL', K)
       owner = nil
     end
   else
-    redis.call('ZREM', Q, old)
+    call('ZREM', Q, old)
   end
   if new == '' then
     if not owner then promote() end
@@ -109,25 +135,25 @@ if old ~= '' then
   end
 end
 
-local ttl, mode = ARGV[4], ARGV[6]
+local ttl, mode = ARGV[3], ARGV[5]
 
--- The common case: nobody queues, and the key is free.
-if mode ~= 'look' and redis.call('EXISTS', Q) == 0 then
+-- Nobody queues, and the key may be free by now.
+if mode ~= 'look' and call('EXISTS', Q) == 0 then
   local last = lastFence()
-  if redis.call('SET', K, new, 'NX', 'PX', ttl) then
-    return { released, draw(last, tonumber(ARGV[5])) }
+  if call('SET', K, new, 'NX', 'PX', ttl) then
+    return { released, draw(last, count) }
   end
 end
 
-owner = redis.call('GET', K)
-local place = redis.call('ZSCORE', Q, new)
+owner = call('GET', K)
+local place = call('ZSCORE', Q, new)
 if mode == 'queue' and owner ~= new and not place then
-  place = ARGV[7]
+  place = ARGV[7] or ''
   if place == '' then
-    local tail = redis.call('ZRANGE', Q, -1, -1, 'WITHSCORES')[2]
+    local tail = call('ZRANGE', Q, -1, -1, 'WITHSCORES')[2]
     place = string.format('%.0f', math.max((tonumber(tail) or 0) + 1, clock()))
   end
-  redis.call('ZADD', Q, place, new)
+  call('ZADD', Q, place, new)
 end
 if not owner then promote(ttl) end
 
@@ -135,20 +161,20 @@ local answer
 if owner == new or (not owner and mode == 'once') then
   local last = lastFence()
   if owner ~= new then
-    redis.call('SET', K, new, 'PX', ttl)
-  elseif redis.call('PTTL', K) < tonumber(ttl) then
-    redis.call('PEXPIRE', K, ttl)
+    call('SET', K, new, 'PX', ttl)
+  elseif call('PTTL', K) < tonumber(ttl) then
+    call('PEXPIRE', K, ttl)
   end
-  answer = { released, draw(last, tonumber(ARGV[5])) }
-elseif mode ~= 'once' and not redis.call('ZSCORE', Q, new) then
+  answer = { released, draw(last, count) }
+elseif mode ~= 'once' and not call('ZSCORE', Q, new) then
   answer = { released, -1 }
 else
-  answer = { released, 0, owner or '', owner and redis.call('PTTL', K) or 0 }
+  answer = { released, 0, owner or '', owner and call('PTTL', K) or 0 }
   if mode ~= 'once' then
-    redis.call('PEXPIRE', Q, ${QUEUE_MS})
-    answer[5] = redis.call('ZSCORE', Q, new)
-    answer[6] = redis.call('ZCARD', Q)
-    answer[7] = redis.call('ZRANK', Q, new)
+    call('PEXPIRE', Q, ${QUEUE_MS})
+    answer[5] = call('ZSCORE', Q, new)
+    answer[6] = call('ZCARD', Q)
+    answer[7] = call('ZRANK', Q, new)
   end
 end
 if failure then answer[#answer + 1] = failure end

@@ -72,7 +72,9 @@ export class Stock {
       lock = scoped;
       scoped.assertHeld();
     }
-    return { held: lock.held, after: (await this.locks.tryAcquire('disposed', { ttl: '50ms' })) !== null };
+    const next = await this.locks.tryAcquire('disposed');
+    await next?.release();
+    return { held: lock.held, after: next !== null };
   }
 }
 
