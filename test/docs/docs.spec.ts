@@ -1,0 +1,205 @@
+/** The documentation tells what is there: its code compiles and runs, its tables are the code's, its links lead somewhere. */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, normalize, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { parseDuration } from '../../lib/core/duration.js';
+import { DEFAULT_TTL, DEFAULT_WAIT, LEAST_TTL, resolvePolicy } from '../../lib/core/resolve-options.js';
+import type { LockError, LockErrorCode } from '../../lib/errors/index.js';
+import { replyTo } from '../../lib/interceptors/error-reply.js';
+import {
+  DEFAULT_BUSY_STATUS,
+  DEFAULT_COMMAND_TIMEOUT,
+  DEFAULT_LONG_HOLD,
+  DEFAULT_PREFIX,
+  DEFAULT_REDIS_URL,
+} from '../../lib/lock.constants.js';
+import { locksOn } from '../support/locks.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { anchorsOf, type Block, blocksOf, linksOf, readPages, tablesOf } from './markdown.js';
+import { DocsProgram } from './program.js';
+
+const pages = readPages();
+const blocks = pages.flatMap(blocksOf);
+const tables = pages.flatMap(tablesOf);
+const program = new DocsProgram(blocks);
+const titled = (block: Block): [string, Block] => [`${block.page}:${block.line}`, block];
+
+describe('the code of the documentation', () => {
+  it('is found, all of it', () => {
+    const fences = pages.flatMap(({ text }) => [...text.matchAll(/^\s*```(?:ts|typescript)\b/gm)]);
+    expect(blocks.length).toBe(fences.length);
+    expect(blocks.filter(({ runs }) => runs).length).toBeGreaterThan(10);
+  });
+
+  it.each(blocks.map(titled))('%s compiles', (_title, block) => {
+    expect(program.complaints(block)).toBe('');
+  });
+});
+
+describe('the programs of the documentation', () => {
+  let server: RedisServer;
+  let directory: string;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    // Where the packages are found, and nothing is looked at by git, the linter or jest.
+    const cache = resolve('node_modules/.cache');
+    mkdirSync(cache, { recursive: true });
+    directory = mkdtempSync(join(cache, 'nestjs-locked-docs-'));
+    Logger.overrideLogger(false);
+  });
+  afterAll(async () => {
+    rmSync(directory, { recursive: true, force: true });
+    await server.stop();
+  });
+  afterEach(() => jest.restoreAllMocks());
+
+  it.each(blocks.filter(({ runs }) => runs).map(titled))('%s runs', async (_title, block) => {
+    const printed: string[] = [];
+    jest.spyOn(console, 'log').mockImplementation((...values: unknown[]) => void printed.push(values.join(' ')));
+    const file = join(directory, `${block.page.replaceAll(/\W/g, '-')}-${block.line}.mjs`);
+    writeFileSync(file, program.javascript(block).replaceAll(DEFAULT_REDIS_URL, server.url));
+    await import(pathToFileURL(file).href);
+    if (block.prints !== undefined) expect(printed.join('\n')).toBe(block.prints);
+  });
+
+  it('the rights that docs/redis.md asks for suffice', async () => {
+    const [, command] = /```text\n(ACL SETUSER .*)\n```/.exec(textOf('docs/redis.md')) ?? [];
+    const admin = server.client();
+    await admin.call(...(command.split(' ') as [string]));
+    const { log } = { log: jest.spyOn(console, 'warn') };
+    const redis = { username: 'locks', password: 'a-long-secret', connectionName: 'orders' };
+    const [a, b] = [locksOn(server, { redis }), locksOn(server, { redis })];
+    try {
+      const held = await a.service.acquire('k');
+      const waiting = b.service.acquire('k');
+      await eventuallyQueued(admin, 'lock:~nl:q:k');
+      expect(await held.release()).toBe(true);
+      const next = await waiting;
+      await next.extend('40s');
+      expect(await next.release()).toBe(true);
+      expect(await admin.call('ACL', 'LOG')).toEqual([]);
+      expect(log).not.toHaveBeenCalled();
+    } finally {
+      await a.close();
+      await b.close();
+    }
+  });
+});
+
+describe('the tables of options', () => {
+  const OPTIONS: Record<string, () => string[]> = {
+    LockModuleOptions: () => names('LockModuleRootOptions'),
+    AcquireOptions: () => names('AcquireOptions'),
+    UsingOptions: () => names('UsingOptions').filter((name) => !names('AcquireOptions').includes(name)),
+    LockedOptions: () => names('LockedOptions').filter((name) => !names('UsingOptions').includes(name)),
+    LockDefaults: () => names('LockDefaults'),
+  };
+
+  it.each(['LockModuleOptions', 'AcquireOptions', 'UsingOptions', 'LockedOptions'])('%s: names all', (type) => {
+    const rows = rowsOf(`options of ${type}`).map(([name]) => code(name).split('.')[0]);
+    expect(rows.sort()).toEqual(OPTIONS[type]().sort());
+  });
+
+  it.each(['LockModuleOptions', 'AcquireOptions', 'UsingOptions', 'LockedOptions'])(
+    '%s: the defaults are those of the TSDoc',
+    (type) => {
+      for (const [name, byDefault] of rowsOf(`options of ${type}`)) {
+        const [first, ...inner] = code(name).split('.').reverse();
+        const path = [type === 'LockModuleOptions' ? 'LockModuleRootOptions' : type, ...inner].join('.');
+        const option = program.optionsOf(path).find((each) => each.name === first);
+        expect(`${first}: ${code(byDefault)}`).toBe(`${first}: ${option?.byDefault ?? ''}`);
+      }
+    },
+  );
+
+  it('and the defaults of the TSDoc are those that are used', () => {
+    const policy = resolvePolicy();
+    const given = (type: string, name: string): string =>
+      program
+        .optionsOf(type)
+        .find((each) => each.name === name)
+        ?.byDefault?.replaceAll("'", '') ?? '';
+    expect(parseDuration(given('AcquireOptions', 'ttl'))).toBe(DEFAULT_TTL);
+    expect(parseDuration(given('AcquireOptions', 'wait'))).toBe(DEFAULT_WAIT);
+    expect(given('AcquireOptions', 'renew')).toBe(String(policy.renew));
+    expect(given('AcquireOptions', 'minHold')).toBe(String(policy.minHold));
+    expect([given('AcquireOptions', 'maxHold'), policy.maxHold]).toEqual(['none', Infinity]);
+    expect(given('UsingOptions', 'onLost')).toBe(policy.onLost);
+    expect(given('LockModuleOptions', 'redis')).toBe(DEFAULT_REDIS_URL);
+    expect(given('LockModuleOptions', 'prefix')).toBe(DEFAULT_PREFIX);
+    expect(parseDuration(given('LockModuleOptions', 'commandTimeout'))).toBe(DEFAULT_COMMAND_TIMEOUT);
+    expect(parseDuration(given('LockModuleOptions', 'longHold'))).toBe(DEFAULT_LONG_HOLD);
+    expect(given('LockModuleOptions.http', 'busyStatus')).toBe(String(DEFAULT_BUSY_STATUS));
+    expect(textOf('README.md')).toContain(`least ${LEAST_TTL} ms`);
+  });
+
+  it('the module takes as defaults what the text says', () => {
+    const [, , text] = rowsOf('options of LockModuleOptions').find(([name]) => code(name) === 'defaults') ?? [];
+    for (const name of OPTIONS.LockDefaults()) expect(text).toContain(`\`${name}\``);
+  });
+});
+
+describe('the table of errors', () => {
+  const rows = () => rowsOf('errors').map((row) => row.map(code));
+
+  it('has every class with its code', () => {
+    expect(Object.fromEntries(rows().map(([name, value]) => [name, value]))).toEqual(program.errors());
+    expect(Object.values(program.errors()).sort()).toEqual(program.membersOf('LockErrorCode').sort());
+  });
+
+  it('says what an HTTP client sees', () => {
+    for (const [name, value, , http] of rows()) {
+      const { status, retryAfter } = replyTo({ code: value as LockErrorCode } as LockError, DEFAULT_BUSY_STATUS);
+      const seen = retryAfter === undefined ? `${status}` : `${status}, Retry-After`;
+      expect(`${name}: ${http.replaceAll('`', '')}`).toBe(`${name}: ${seen}`);
+    }
+  });
+});
+
+describe('the rest', () => {
+  it('every link leads somewhere', () => {
+    const broken = pages.flatMap((page) =>
+      linksOf(page).filter((link) => {
+        const [file, anchor] = link.split('#');
+        const path = file === '' ? page.path : normalize(join(dirname(page.path), file));
+        if (!existsSync(path)) return true;
+        const target = pages.find((each) => each.path === path);
+        return anchor !== undefined && (target === undefined || !anchorsOf(target).has(anchor));
+      }),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it('every page of docs is linked from the README', () => {
+    const linked = linksOf(pages[0]).map((link) => link.split('#')[0]);
+    for (const { path } of pages.slice(1)) expect(linked).toContain(path);
+  });
+
+  it('every npm script that is named exists', () => {
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+    const named = pages.flatMap(({ text }) => [...text.matchAll(/npm (?:run ([\w:]+)|(start|test)\b)/g)]);
+    for (const [, script, lifecycle] of named) expect(Object.keys(scripts)).toContain(script ?? lifecycle);
+  });
+});
+
+function rowsOf(name: string): readonly (readonly string[])[] {
+  const found = tables.filter((table) => table.name === name);
+  expect(found.length).toBe(1);
+  return found[0].rows;
+}
+
+function names(type: string): string[] {
+  return program.optionsOf(type).map(({ name }) => name);
+}
+
+/** A cell without the marks of code. */
+function code(cell: string): string {
+  return cell.replace(/^`(.*)`$/, '$1');
+}
+
+function textOf(path: string): string {
+  return pages.find((page) => page.path === path)?.text ?? '';
+}
