@@ -66,7 +66,11 @@ export class LockService {
    * @throws LockLostError after the work has settled, when the lock was lost meanwhile (`cause`: the work's error).
    */
   using<T>(key: string | readonly string[], work: LockedWork<T>): Promise<T>;
-  using<T>(key: string | readonly string[], options: UsingOptions | undefined, work: LockedWork<T>): Promise<T>;
+  using<T>(
+    key: string | readonly string[],
+    options: UsingOptions | undefined,
+    work: LockedWork<T>,
+  ): Promise<T>;
   async using<T>(
     key: string | readonly string[],
     optionsOrWork: UsingOptions | undefined | LockedWork<T>,
@@ -74,12 +78,15 @@ export class LockService {
   ): Promise<T> {
     const [options, work] =
       typeof optionsOrWork === 'function' ? [undefined, optionsOrWork] : [optionsOrWork, maybeWork];
-    if (typeof work !== 'function') throw new TypeError('LockService.using(key, options?, work): work must be a function.');
+    if (typeof work !== 'function')
+      throw new TypeError('LockService.using(key, options?, work): work must be a function.');
     const resolved = resolveUsing(options, this.#policy);
     const lock = await this.#acquire(key, resolved);
     let outcome: { result: T } | { error: unknown };
     try {
-      outcome = { result: await this.#scopes.run({ lock, outer: this.#scopes.getStore() }, () => work(lock)) };
+      outcome = {
+        result: await this.#scopes.run({ lock, outer: this.#scopes.getStore() }, () => work(lock)),
+      };
     } catch (error) {
       outcome = { error };
     }
@@ -110,7 +117,10 @@ export class LockService {
     return undefined;
   }
 
-  async #acquire(key: string | readonly string[], options: ReturnType<typeof resolveAcquire>): Promise<HeldLock> {
+  async #acquire(
+    key: string | readonly string[],
+    options: ReturnType<typeof resolveAcquire>,
+  ): Promise<HeldLock> {
     const keys = normaliseKeys(key);
     for (const each of keys) {
       if (this.tryCurrent(each) !== undefined) throw new LockReentryError(each);

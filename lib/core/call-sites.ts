@@ -18,12 +18,12 @@ export class CallSites {
     this.#clock = clock;
   }
 
-  capture(): CallSite | undefined {
+  readonly capture = (): CallSite | undefined => {
     const now = this.#clock.monotonic();
     if (now < this.#nextAt) return undefined;
     this.#nextAt = now + 1;
     const site: { stack?: string } = {};
     Error.captureStackTrace(site, this.capture);
     return site;
-  }
+  };
 }

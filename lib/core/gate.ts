@@ -121,23 +121,22 @@ export class Gate {
     void this.#command(ask, 'look');
   }
 
-  async #command(ask: PendingAsk, mode: Ask['mode'], giveUp?: GiveUp): Promise<ReleaseOutcome> {
+  #command(ask: PendingAsk, mode: Ask['mode'], giveUp?: GiveUp): Promise<ReleaseOutcome> {
     const { ttl, callers } = this.#line.batch();
     const sent = Deadline.in(this.#party.clock, 0);
     ask.offerEnds ??= sent.plus(OFFER_MS);
     const place = mode === 'queue' ? this.#place : undefined;
-    try {
-      const reply = await this.#party.turn({
-        key: this.key,
-        giveUp,
-        ask: { token: ask.token, ttl, sections: callers, mode, place },
-      });
-      if (reply.answer !== undefined) this.#onAnswer(ask, reply.answer, sent, ttl);
-      return reply.released ? 'released' : 'lost';
-    } catch (error) {
-      this.#onFailure(ask, error as LockStoreError);
-      return 'unknown';
-    }
+    const request = { key: this.key, giveUp, ask: { token: ask.token, ttl, sections: callers, mode, place } };
+    return this.#party.turn(request).then(
+      ({ released, answer }) => {
+        if (answer !== undefined) this.#onAnswer(ask, answer, sent, ttl);
+        return released ? 'released' : 'lost';
+      },
+      (error: LockStoreError) => {
+        this.#onFailure(ask, error);
+        return 'unknown';
+      },
+    );
   }
 
   #onAnswer(ask: PendingAsk, answer: Answer, sent: Deadline, ttl: number): void {

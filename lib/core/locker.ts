@@ -3,6 +3,7 @@ import { LockAbortedError, LockBusyError, LockShutdownError } from '../errors/in
 import type { ResolvedAcquire } from './acquire.options.js';
 import { CallSites } from './call-sites.js';
 import { type Clock, systemClock } from './clock.js';
+import { observed, publish } from './diagnostics.js';
 import type { LockEventSink } from './events.js';
 import { Gate } from './gate.js';
 import { type HeldLock, LockHandle } from './lock.handle.js';
@@ -58,12 +59,23 @@ export class Locker {
   async acquire(keys: readonly string[], options: ResolvedAcquire): Promise<HeldLock> {
     const site = this.#sites.capture();
     const [key] = keys;
-    const sections =
-      keys.length === 1 && key !== undefined
-        ? [await this.#take(key, options, options.wait)]
-        : await this.#takeAll(keys, options);
-    for (const section of sections) section.site = site;
-    return new LockHandle(sections, this.#counterOf);
+    try {
+      const sections =
+        keys.length === 1 && key !== undefined
+          ? [await this.#take(key, options, options.wait)]
+          : await this.#takeAll(keys, options);
+      for (const section of sections) {
+        section.site = site;
+        const { key: name, waited, fence } = section;
+        if (observed('acquire')) publish({ name: 'acquire', key: name, waited, fence });
+      }
+      return new LockHandle(sections, this.#counterOf);
+    } catch (error) {
+      if (error instanceof LockBusyError && observed('busy')) {
+        publish({ name: 'busy', key: error.key, waited: error.waited });
+      }
+      throw error;
+    }
   }
 
   /** Refuses new acquisitions and ends those that wait, with a LockShutdownError. Idempotent. */
@@ -96,19 +108,10 @@ export class Locker {
     return this.#gates.size;
   }
 
-  async #take(key: string, options: ResolvedAcquire, wait: number): Promise<Section> {
+  #take(key: string, options: ResolvedAcquire, wait: number): Promise<Section> {
     if (this.#refusing) throw new LockShutdownError(key);
     if (options.signal?.aborted) throw new LockAbortedError(key, 0, options.signal.reason);
-    try {
-      const section = await (wait > 0 ? this.#gate(key).join(options, wait) : this.#takeOnce(key, options));
-      const { waited, fence } = section;
-      this.#party.emit('acquire', () => ({ name: 'acquire', key, waited, fence }));
-      return section;
-    } catch (error) {
-      if (error instanceof LockBusyError)
-        this.#party.emit('busy', () => ({ name: 'busy', key, waited: error.waited }));
-      throw error;
-    }
+    return wait > 0 ? this.#gate(key).join(options, wait) : this.#takeOnce(key, options);
   }
 
   #takeOnce(key: string, options: ResolvedAcquire): Promise<Section> {

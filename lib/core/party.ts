@@ -78,13 +78,11 @@ export class Party {
   }
 
   /** `session.turn`, with its failure reported. */
-  async turn(request: TurnRequest): Promise<TurnReply> {
-    try {
-      return await this.session.turn(request);
-    } catch (error) {
-      this.storeFailed(request.key, error as LockStoreError);
+  turn(request: TurnRequest): Promise<TurnReply> {
+    return this.session.turn(request).catch((error: LockStoreError) => {
+      this.storeFailed(request.key, error);
       throw error;
-    }
+    });
   }
 
   /** How to give a lease up: at once, or after `keepFor` ms, when the queue is to be served by us as well. */

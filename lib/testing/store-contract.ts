@@ -12,8 +12,8 @@ import { TokenMint, newParty } from '../core/token.js';
 
 /** What the suite needs of the test runner: jest's, vitest's and node:test's own will do. */
 export interface ContractRunner {
-  describe(name: string, body: () => void): void;
-  it(name: string, body: () => Promise<void>): void;
+  readonly describe: (name: string, body: () => void) => void;
+  readonly it: (name: string, body: () => Promise<void>) => void;
 }
 
 /** A store to test, made anew for each test. */

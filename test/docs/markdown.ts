@@ -122,7 +122,9 @@ export function tablesOf({ text }: Page): Table[] {
 /** The targets of links to other files of the repository and to headings. */
 export function linksOf({ text }: Page): string[] {
   const prose = text.replace(/^```.*?^```/gms, '');
-  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target).filter((target) => !/^\w+:/.test(target));
+  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target]) => target)
+    .filter((target) => !/^\w+:/.test(target));
 }
 
 /** The anchors of a page's headings, as GitHub makes them. */

@@ -14,7 +14,9 @@ const INDEX = resolve(ROOT, 'lib/index.ts');
 
 function configured(): ts.CompilerOptions {
   const path = resolve(ROOT, 'tsconfig.json');
-  const { config } = ts.readConfigFile(path, (file) => ts.sys.readFile(file)) as { config: { compilerOptions: object } };
+  const { config } = ts.readConfigFile(path, (file) => ts.sys.readFile(file)) as {
+    config: { compilerOptions: object };
+  };
   const { options, errors } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ROOT, path);
   if (errors.length > 0) throw new Error(ts.formatDiagnostics(errors, FORMAT));
   return { ...options, noEmit: false, noUnusedLocals: false, noUnusedParameters: false };
@@ -50,7 +52,10 @@ export class DocsProgram {
   /** What the compiler says of a block, by the page's line numbers; empty for nothing. */
   complaints(block: Block): string {
     const file = this.#fileOf(block);
-    const found = [...this.#program.getSyntacticDiagnostics(file), ...this.#program.getSemanticDiagnostics(file)];
+    const found = [
+      ...this.#program.getSyntacticDiagnostics(file),
+      ...this.#program.getSemanticDiagnostics(file),
+    ];
     return found
       .map(({ start, messageText }) => {
         const { line } = file.getLineAndCharacterOfPosition(start ?? 0);
@@ -78,14 +83,19 @@ export class DocsProgram {
     }
     return type.getProperties().map((property) => {
       const tag = property.getJsDocTags(this.#checker).find((each) => each.name === 'default');
-      return { name: property.name, byDefault: tag === undefined ? undefined : ts.displayPartsToString(tag.text) };
+      return {
+        name: property.name,
+        byDefault: tag === undefined ? undefined : ts.displayPartsToString(tag.text),
+      };
     });
   }
 
   /** The concrete error classes that the package exports, with the type of their `code`. */
   errors(): Record<string, string> {
     const module = this.#checker.getSymbolAtLocation(this.#file(INDEX));
-    const classes = this.#checker.getExportsOfModule(module as ts.Symbol).filter(({ name }) => /Error$/.test(name));
+    const classes = this.#checker
+      .getExportsOfModule(module as ts.Symbol)
+      .filter(({ name }) => /Error$/.test(name));
     return Object.fromEntries(
       classes.flatMap(({ name }) => {
         const code = this.#checker.getDeclaredTypeOfSymbol(this.#exported(name)).getProperty('code');
@@ -98,7 +108,9 @@ export class DocsProgram {
   /** The members of an exported union of strings. */
   membersOf(name: string): string[] {
     const type = this.#checker.getDeclaredTypeOfSymbol(this.#exported(name));
-    return (type.isUnion() ? type.types : [type]).flatMap((each) => (each.isStringLiteral() ? [each.value] : []));
+    return (type.isUnion() ? type.types : [type]).flatMap((each) =>
+      each.isStringLiteral() ? [each.value] : [],
+    );
   }
 
   #exported(name: string): ts.Symbol {

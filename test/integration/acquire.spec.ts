@@ -147,7 +147,9 @@ describe('using', () => {
     };
     await expect(locks.service.using('a', failing)).rejects.toMatchObject({ code: 'LOCK_LOST', cause: mine });
     await client.del('lock:a');
-    expect(await locks.service.using('a', { onLost: 'warn' }, async () => (await lose(), 'result'))).toBe('result');
+    expect(await locks.service.using('a', { onLost: 'warn' }, async () => (await lose(), 'result'))).toBe(
+      'result',
+    );
   });
 
   it('makes its lock the current one, and refuses to wait for itself', async () => {

@@ -44,7 +44,9 @@ describe("the article's own code on the same Redis", () => {
   it('excludes us, and we get in after its release', async () => {
     expect(await acquireLock('order:1')).toBe(true);
     expect(await locks.service.tryAcquire('order:1')).toBeNull();
-    await expect(locks.service.acquire('order:1', { wait: 100 })).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    await expect(locks.service.acquire('order:1', { wait: 100 })).rejects.toMatchObject({
+      code: 'LOCK_BUSY',
+    });
 
     const waiting = locks.service.acquire('order:1');
     await eventually(async () => expect(await client.exists('lock:~nl:q:order:1')).toBe(1));

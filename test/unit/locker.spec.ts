@@ -197,7 +197,10 @@ describe('waiting in one process', () => {
     const { locker } = core({ clock, store });
     const held = await locker.acquire(['k'], acquiring());
     const before = store.turns.length;
-    await expect(locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_BUSY', waited: 0 });
+    await expect(locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({
+      code: 'LOCK_BUSY',
+      waited: 0,
+    });
     expect(store.turns).toHaveLength(before);
     await held.release();
     await (await locker.acquire(['k'], acquiring({ wait: 0 }))).release();
@@ -344,11 +347,18 @@ describe('bounds of a hold', () => {
     const store = memoryStore({ clock });
     const [a, b] = [core({ clock, store }), core({ clock, store })];
     const lock = await a.locker.acquire(['k'], acquiring({ ttl: 1_000, minHold: 5_000 }));
-    const waiting = [watch(a.locker.acquire(['k'], acquiring())), watch(b.locker.acquire(['k'], acquiring()))];
+    const waiting = [
+      watch(a.locker.acquire(['k'], acquiring())),
+      watch(b.locker.acquire(['k'], acquiring())),
+    ];
     await settle();
     expect(await lock.release()).toBe(true);
-    await expect(b.locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_BUSY' });
-    await expect(a.locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    await expect(b.locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({
+      code: 'LOCK_BUSY',
+    });
+    await expect(a.locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({
+      code: 'LOCK_BUSY',
+    });
     await clock.advance(4_980);
     expect(waiting.map((each) => each.settled)).toEqual([false, false]);
     await clock.advance(100);
@@ -437,7 +447,9 @@ describe('shutdown', () => {
     await settle();
     expect(waiting.error).toMatchObject({ code: 'LOCK_SHUTDOWN', key: 'k' });
     await expect(locker.acquire(['other'], acquiring())).rejects.toMatchObject({ code: 'LOCK_SHUTDOWN' });
-    await expect(locker.acquire(['other'], acquiring({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_SHUTDOWN' });
+    await expect(locker.acquire(['other'], acquiring({ wait: 0 }))).rejects.toMatchObject({
+      code: 'LOCK_SHUTDOWN',
+    });
     const drained = watch(locker.drain(10_000));
     await clock.advance(5_000);
     expect(drained.settled).toBe(false);
@@ -473,7 +485,9 @@ describe('shutdown', () => {
     await lock.release();
     await a.locker.drain(1_000);
     await a.locker.close();
-    await expect(b.locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    await expect(b.locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({
+      code: 'LOCK_BUSY',
+    });
     const next = watch(b.locker.acquire(['k'], acquiring()));
     await clock.advance(5_600);
     expect(next.value?.held).toBe(true);

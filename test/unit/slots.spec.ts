@@ -48,7 +48,9 @@ describe('the names of a lock in a Cluster', () => {
       fc.asyncProperty(prefixes, prefixes, names, async (clientPrefix, prefix, key) => {
         const { lock, queue, fences } = new KeyNames(prefix, clientPrefix, true).of(`k${key}`);
         expect(lock).toBe(`${prefix}k${key}`);
-        const slots = await Promise.all([lock, queue, fences].map((name) => serversSlot(clientPrefix + name)));
+        const slots = await Promise.all(
+          [lock, queue, fences].map((name) => serversSlot(clientPrefix + name)),
+        );
         expect(new Set(slots).size).toBe(1);
       }),
       { numRuns: 1_000 },

@@ -77,10 +77,9 @@ class MemoryLockStore implements LockStore {
   }
 
   #ask(key: string, entry: Entry, ask: Ask): Answer {
-    let queued = entry.queue.some((waiting) => waiting.token === ask.token);
+    const queued = entry.queue.some((waiting) => waiting.token === ask.token);
     if (ask.mode === 'queue' && !queued && entry.owner !== ask.token) {
       enqueue(entry, ask.token, ask.place, this.#microseconds());
-      queued = true;
     }
     if (entry.owner === '') this.#promote(key, entry, ask.token);
     const free = entry.owner === '' && ask.mode === 'once';

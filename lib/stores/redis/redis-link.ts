@@ -174,7 +174,7 @@ export class RedisLink {
 /** Auto-pipelining holds a command back until the replies of the former batch are in; an explicit pipeline does not. */
 function unpipelined(client: RedisLike): Pick<RedisLike, 'call'> {
   return {
-    async call(command, ...args) {
+    async call(command, ...args: unknown[]) {
       const results = await client.pipeline([['call', command, ...args]]).exec();
       const [error, reply] = results?.[0] ?? [new Error('The pipeline was discarded.'), undefined];
       if (error) throw error;

@@ -1,14 +1,15 @@
 /** One party's session with one Redis: sends the scripts, and sees to outcomes that are unknown. */
-import {
-  type LockStoreListener,
-  type LockStoreSession,
-  type RenewReply,
-  type RenewRequest,
-  type TurnReply,
-  type TurnRequest,
+import type {
+  LockStoreListener,
+  LockStoreSession,
+  RenewReply,
+  RenewRequest,
+  TurnReply,
+  TurnRequest,
 } from '../../core/store.contract.js';
+import type { LockKeyError } from '../../errors/index.js';
 import type { KeyNames, LockNames } from './key-names.js';
-import type { RedisLink } from './redis-link.js';
+import type { RedisLink, Until } from './redis-link.js';
 import { RENEW } from './scripts/renew.script.js';
 import { TURN } from './scripts/turn.script.js';
 import { parseOffer, parseTurn } from './turn-reply.js';
@@ -69,30 +70,49 @@ export class RedisSession implements LockStoreSession {
     return this.#wake.listen();
   }
 
-  async turn(request: TurnRequest): Promise<TurnReply> {
-    const { key, giveUp, ask } = request;
+  turn(request: TurnRequest): Promise<TurnReply> {
+    const { key, ask } = request;
     if (ask !== undefined && ask.mode !== 'once') this.#wake.want();
-    const doing = ask === undefined ? GIVING_UP : ASKING;
     const until = this.#link.until();
-    let notAfter = 0;
-    let sent = false;
     try {
-      if (ask !== undefined && !this.#link.synchronised) await this.#link.synchronise(until);
-      for (;;) {
-        if (ask !== undefined) notAfter = this.#link.serverTimeAt(until);
-        const parameters = turnParameters(this.#names.of(key), request, notAfter);
-        sent = true;
-        const outcome = parseTurn(await this.#link.run(until, doing, key, TURN, parameters), request);
-        if (outcome.refusedPublish !== undefined) this.#settings.onPublishRefused(outcome.refusedPublish);
-        if (outcome.serverTime === undefined) return outcome.reply;
-        // Nothing was done, as the server's clock is ahead of what we reckoned.
-        this.#link.clock.set(outcome.serverTime);
-      }
+      const names = this.#names.of(key);
+      if (ask === undefined || this.#link.synchronised) return this.#send(request, names, until);
+      return this.#link.synchronise(until).then(
+        () => this.#send(request, names, until),
+        (error: unknown) => {
+          this.#withdraw({ key, giveUp: request.giveUp }, 0);
+          throw error;
+        },
+      );
     } catch (error) {
-      if (sent && ask !== undefined) this.#withdrawals.add(key, ask.token, notAfter);
-      if (giveUp !== undefined) this.#withdrawals.add(key, giveUp.token, 0);
-      throw error;
+      return Promise.reject(error as LockKeyError);
     }
+  }
+
+  /** Promise by hand, no async functions: two of them a lock are a good part of what a lock costs this process. */
+  #send(request: TurnRequest, names: LockNames, until: Until): Promise<TurnReply> {
+    const { key, ask } = request;
+    const notAfter = ask === undefined ? 0 : this.#link.serverTimeAt(until);
+    const parameters = turnParameters(names, request, notAfter);
+    return this.#link.run(until, ask === undefined ? GIVING_UP : ASKING, key, TURN, parameters).then(
+      (raw) => {
+        const { reply, serverTime, refusedPublish } = parseTurn(raw, request);
+        if (refusedPublish !== undefined) this.#settings.onPublishRefused(refusedPublish);
+        if (serverTime === undefined) return reply;
+        // Nothing was done, as the server's clock is ahead of what we reckoned.
+        this.#link.clock.set(serverTime);
+        return this.#send(request, names, until);
+      },
+      (error: unknown) => {
+        this.#withdraw(request, notAfter);
+        throw error;
+      },
+    );
+  }
+
+  #withdraw({ key, giveUp, ask }: TurnRequest, notAfter: number): void {
+    if (ask !== undefined) this.#withdrawals.add(key, ask.token, notAfter);
+    if (giveUp !== undefined) this.#withdrawals.add(key, giveUp.token, 0);
   }
 
   async renew({ key, token, ttl, sections }: RenewRequest): Promise<RenewReply> {

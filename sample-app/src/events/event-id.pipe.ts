@@ -1,0 +1,12 @@
+/** An event's id: any text, of a length that one would type. Locked keys escape what is special in it. */
+import { BadRequestException, Injectable, type PipeTransform } from '@nestjs/common';
+
+const LONGEST = 100;
+
+@Injectable()
+export class EventIdPipe implements PipeTransform<string, string> {
+  transform(id: string): string {
+    if (id.length <= LONGEST) return id;
+    throw new BadRequestException(`An event's id has at most ${LONGEST} characters.`);
+  }
+}

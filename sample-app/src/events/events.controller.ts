@@ -1,0 +1,47 @@
+/** The HTTP side of the ticket office. */
+import { Body, Controller, Get, Param, Post, Put, Query } from '@nestjs/common';
+import { Locked } from 'nestjs-locked';
+import { BoxOffice, type Ticket } from './box-office.service.js';
+import { EventIdPipe } from './event-id.pipe.js';
+import type { EventRecord } from './events.repository.js';
+import { type LockSwitch, LockSwitchPipe } from './lock-switch.pipe.js';
+import { type NewEvent, NewEventPipe } from './new-event.pipe.js';
+
+export interface EventView {
+  readonly id: string;
+  readonly capacity: number;
+  /** Tickets sold. */
+  readonly sold: number;
+  /** Tickets sold beyond the capacity. */
+  readonly oversold: number;
+}
+
+@Controller('events/:id')
+export class EventsController {
+  constructor(private readonly boxOffice: BoxOffice) {}
+
+  @Get()
+  async find(@Param('id', EventIdPipe) id: string): Promise<EventView> {
+    return view(await this.boxOffice.find(id));
+  }
+
+  /** Under the same lock as a sale: the template and the sale's key function make the same key. */
+  @Put()
+  @Locked('event:{params.id}')
+  async open(@Param('id', EventIdPipe) id: string, @Body(NewEventPipe) event: NewEvent): Promise<EventView> {
+    return view(await this.boxOffice.open(id, event.capacity));
+  }
+
+  /** 201 with a ticket; 409 sold out; 423, by the lock module, when the event stays busy for too long. */
+  @Post('tickets')
+  async sell(
+    @Param('id', EventIdPipe) id: string,
+    @Query('lock', LockSwitchPipe) lock: LockSwitch,
+  ): Promise<Ticket> {
+    return lock === 'off' ? this.boxOffice.sellWithoutLock(id) : this.boxOffice.sell(id);
+  }
+}
+
+function view({ id, capacity, sold }: EventRecord): EventView {
+  return { id, capacity, sold, oversold: Math.max(0, sold - capacity) };
+}

@@ -1,0 +1,28 @@
+/** Starts the ticket office on PORT (3000). */
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { AppModule } from './app.module.js';
+import { describeStorage, openStorage } from './storage/open-storage.js';
+
+const logger = new Logger('TicketOffice');
+
+try {
+  const port = readPort(process.env.PORT);
+  const storage = await openStorage(process.env);
+  logger.log(describeStorage(storage));
+  const app = await NestFactory.create(AppModule.on(storage));
+  // On SIGTERM and Ctrl-C sales under way finish and give their locks back. A private server ends with this process.
+  app.enableShutdownHooks([], { useProcessExit: true });
+  await app.listen(port);
+  logger.log(`The ticket office is open at ${(await app.getUrl()).replace('[::1]', 'localhost')}`);
+} catch (error) {
+  logger.error(`The ticket office could not open: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+}
+
+/** @returns 0 for any free one, as the storm asks for. */
+function readPort(value = '3000'): number {
+  const port = Number(value);
+  if (/^\d+$/.test(value) && port <= 65_535) return port;
+  throw new Error(`PORT is "${value}"; it should be a number from 0 to 65535.`);
+}

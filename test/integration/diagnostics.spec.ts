@@ -1,0 +1,63 @@
+/** The diagnostics channels: what a listener sees of a lock's life. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { LockEvent, LockEventName } from '../../lib/core/events.js';
+import { acquiring, core } from '../support/core.js';
+import { settle } from '../support/fake-clock.js';
+
+const NAMES: LockEventName[] = ['wait', 'acquire', 'release', 'lost', 'busy', 'store-error', 'long-hold'];
+const seen: LockEvent[] = [];
+const listener = (message: unknown): void => void seen.push(message as LockEvent);
+
+function listen(): void {
+  for (const name of NAMES) subscribe(`nestjs-locked:${name}`, listener);
+}
+afterEach(() => {
+  for (const name of NAMES) unsubscribe(`nestjs-locked:${name}`, listener);
+  seen.length = 0;
+});
+
+describe('nestjs-locked:*', () => {
+  it('tell of waiting, acquiring, releasing and being busy', async () => {
+    listen();
+    const { locker, clock } = core();
+    const first = await locker.acquire(['k'], acquiring());
+    const second = locker.acquire(['k'], acquiring());
+    const third = locker.acquire(['k'], acquiring({ wait: 100 })).catch(() => undefined);
+    await clock.advance(150);
+    await third;
+    await first.release();
+    await (await second).release();
+    expect(seen.map(({ name, key }) => `${name} ${key}`)).toEqual([
+      'acquire k',
+      'wait k',
+      'wait k',
+      'busy k',
+      'acquire k',
+      'release k',
+      'release k',
+    ]);
+    expect(seen[3]).toMatchObject({ waited: 100 });
+    expect(seen.filter((event) => event.name === 'acquire').map((event) => event.waited)).toEqual([0, 150]);
+    expect(seen.filter((event) => event.name === 'release').map((event) => event.fence)).toContain(
+      first.fence,
+    );
+  });
+
+  it('tell of losses and long holds', async () => {
+    listen();
+    const { locker, clock } = core({ longHold: 1_000 });
+    const lock = await locker.acquire(['k'], acquiring({ maxHold: 2_000 }));
+    await clock.advance(2_500);
+    await lock.release();
+    await settle();
+    expect(seen.map((event) => event.name)).toEqual(['acquire', 'long-hold', 'lost', 'release']);
+    expect(seen[2]).toMatchObject({ key: 'k', reason: 'max-hold', held: 2_000, fence: lock.fence });
+  });
+
+  it('cost nothing while nobody listens: no event is built', async () => {
+    const { locker } = core();
+    await (await locker.acquire(['k'], acquiring())).release();
+    expect(seen).toEqual([]);
+  });
+});
