@@ -43,6 +43,8 @@ export {
 export { type MemoryStoreOptions, memoryStore } from './stores/memory/memory.store.js';
 export type { RedisLike, RedisSettings } from './stores/redis/redis-client.interface.js';
 export type { Clock, Timer } from './core/clock.js';
+export { OFFER_MS } from './core/store.contract.js';
+export { partyOf } from './core/token.js';
 export type {
   Answer,
   Ask,

@@ -55,7 +55,7 @@ describe('the programs of the documentation', () => {
     rmSync(directory, { recursive: true, force: true });
     await server.stop();
   });
-  afterEach(() => jest.restoreAllMocks());
+  afterEach(() => void jest.restoreAllMocks());
 
   it.each(blocks.filter(({ runs }) => runs).map(titled))('%s runs', async (_title, block) => {
     const printed: string[] = [];

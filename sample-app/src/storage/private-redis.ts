@@ -44,8 +44,13 @@ export async function startPrivateRedis(program: string): Promise<PrivateRedis> 
       if (attempt < ATTEMPTS && portWasTaken(server)) continue;
       throw error;
     }
-    const { pid, stop } = server;
-    return { url: `redis://${HOST}:${port}`, port, pid, program: basename(program), stop };
+    return {
+      url: `redis://${HOST}:${port}`,
+      port,
+      pid: server.pid,
+      program: basename(program),
+      stop: () => server.stop(),
+    };
   }
 }
 

@@ -45,21 +45,23 @@ export function startTied(program: string, args: readonly string[], env = proces
     },
     says(pattern, within) {
       return new Promise((resolve, reject) => {
-        const fail = (why: string) => (
-          end(),
-          reject(new Error(`${program} did not start: ${why}.\n${output}`))
-        );
-        const look = () => {
-          const found = pattern.exec(output);
-          if (found !== null) (end(), resolve(found));
-        };
-        const late = setTimeout(() => fail(`not ready within ${within} ms`), within);
         const end = () => {
           clearTimeout(late);
           child.stdout.off('data', look);
         };
+        const look = () => {
+          const found = pattern.exec(output);
+          if (found === null) return;
+          end();
+          resolve(found);
+        };
+        const fail = (why: string) => {
+          end();
+          reject(new Error(`${program} did not start: ${why}.\n${output}`));
+        };
+        const late = setTimeout(() => fail(`it was not ready within ${within} ms`), within);
         child.stdout.on('data', look);
-        void gone.then((why) => (look(), fail(why)));
+        void gone.then(fail);
         look();
       });
     },

@@ -24,5 +24,5 @@ export async function startInstances(count: number, redisUrl: string): Promise<I
 
 async function open(instance: TiedProcess): Promise<Instance> {
   const [, port] = await instance.says(/is open at http:\/\/\S+:(\d+)/, READY_WITHIN);
-  return { url: `http://127.0.0.1:${port}`, stop: instance.stop };
+  return { url: `http://127.0.0.1:${port}`, stop: () => instance.stop() };
 }

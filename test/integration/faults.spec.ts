@@ -1,0 +1,452 @@
+/** What callers see when Redis fails: which error, how soon, and that nothing is left behind. */
+import { inspect } from 'node:util';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { LockStoreError } from '../../lib/errors/index.js';
+import { eventually, eventuallyTrue } from '../support/eventually.js';
+import { type Locks, type LocksOptions, locksOn } from '../support/locks.js';
+import { type RedisServer, startRedis, startReplica } from '../support/redis-server.js';
+
+const opened: { close?(): Promise<void>; stop?(): Promise<void> }[] = [];
+
+/** Closed after the test. */
+function locksFor(target: { readonly url: string }, options?: LocksOptions): Locks {
+  const locks = locksOn(target, options);
+  opened.unshift(locks);
+  return locks;
+}
+
+/** Stopped after the test, and after its clients. */
+async function serverFor(options?: Parameters<typeof startRedis>[0]): Promise<RedisServer> {
+  const server = await startRedis(options);
+  opened.push(server);
+  return server;
+}
+
+afterEach(async () => {
+  for (const each of opened.splice(0)) {
+    await each.close?.();
+    await each.stop?.();
+  }
+});
+
+/** Every way to ask for a lock fails alike: with a LockStoreError that says why, in time, and without running the work. */
+async function expectFailures(locks: Locks, says: RegExp, { key = 'k', wait = 1_000, within = 1_500 } = {}) {
+  const ran: string[] = [];
+  const since = performance.now();
+  const { service } = locks;
+  const attempts: Record<string, Promise<unknown>> = {
+    acquire: service.acquire(key, { wait }),
+    tryAcquire: service.tryAcquire(key),
+    using: service.using(key, { wait }, () => void ran.push('work')),
+    'acquire without wait': service.acquire(key, { wait: 0 }),
+    'several keys': service.acquire(['a', key, 'z'], { wait }),
+    'tryAcquire of several keys': service.tryAcquire([key, 'z']),
+  };
+  await Promise.all(
+    Object.entries(attempts).map(async ([name, attempt]) => {
+      const error = await attempt.then(
+        (value) => `resolved with ${inspect(value)}`,
+        (reason: unknown) => reason,
+      );
+      expect([name, error]).toEqual([name, expect.any(LockStoreError)]);
+      expect((error as Error).message).toMatch(says);
+      expect(performance.now() - since).toBeLessThan(within);
+    }),
+  );
+  expect(ran).toEqual([]);
+}
+
+/** Nobody holds or queues for anything. */
+async function expectNothingLeft(client: Redis): Promise<void> {
+  const keys = await client.keys('lock:*');
+  expect(keys.filter((key) => key !== 'lock:~nl:f')).toEqual([]);
+}
+
+describe('Redis down', () => {
+  it('at the start: locks fail within the wait, then at once, and recover by themselves', async () => {
+    const server = await serverFor();
+    await server.kill();
+    const locks = locksFor(server);
+    await expectFailures(locks, /not connected.*ECONNREFUSED|ECONNREFUSED/);
+    // Known to be down by now: nothing is waited for.
+    await expectFailures(locks, /not connected: connect ECONNREFUSED .*tried again in the background/, {
+      wait: 60_000,
+      within: 100,
+    });
+    await server.restart();
+    const lock = await eventually(() => locks.service.acquire('k'));
+    expect(lock.held).toBe(true);
+    expect(await lock.release()).toBe(true);
+    await expectNothingLeft(server.client());
+  });
+
+  it('for long: a call that fails leaves no timer and no work behind', async () => {
+    const server = await serverFor();
+    await server.kill();
+    const locks = locksFor(server);
+    await expect(locks.service.tryAcquire('k')).rejects.toThrow(LockStoreError);
+    const attempts = Array.from({ length: 200 }, (_, i) => locks.service.tryAcquire(`k${i}`));
+    expect((await Promise.allSettled(attempts)).every(({ status }) => status === 'rejected')).toBe(true);
+    await server.restart();
+    const client = server.client();
+    await client.config('RESETSTAT');
+    await eventually(async () => (await locks.service.acquire('k')).release());
+    const calls = /cmdstat_evalsha:calls=(\d+)/.exec(await client.info('commandstats'))?.[1];
+    // An acquire and a release, each at most twice; nothing for those that never left this process.
+    expect(Number(calls)).toBeLessThanOrEqual(4);
+  });
+
+  it('while a lock is held: its release resolves, and the key is given back once Redis is there again', async () => {
+    const server = await serverFor();
+    const client = server.client();
+    const locks = locksFor(server, { redis: { retryStrategy: () => 300 } });
+    const lock = await locks.service.acquire('k');
+    locks.client.disconnect(true);
+    await eventuallyTrue(() => locks.client.status === 'reconnecting');
+    expect(await lock.release()).toBe(false);
+    expect(await client.get('lock:k')).toBe(lock.token);
+    await eventually(() => expectNothingLeft(client));
+  });
+});
+
+describe('a login that fails', () => {
+  it.each([
+    ['a wrong password', (port: number) => `redis://:wr0ng-s3cret@127.0.0.1:${port}`, /WRONGPASS/],
+    ['a wrong user', (port: number) => `redis://bob:wr0ng-s3cret@127.0.0.1:${port}`, /WRONGPASS/],
+    ['no password', (port: number) => `redis://127.0.0.1:${port}`, /NOAUTH/],
+  ])('by %s is named, with what to do, and shows no password', async (_name, url, says) => {
+    const server = await serverFor({ config: { requirepass: 'right' } });
+    const locks = locksFor({ url: url(server.port) });
+    await expectFailures(locks, says);
+    await expectFailures(locks, says);
+    const error = await locks.service.acquire('k').catch((reason: unknown) => reason);
+    expect((error as Error).message).toMatch(/in the "redis" option/);
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('wr0ng-s3cret');
+    await expectNothingLeft(server.client());
+  });
+});
+
+describe('a read-only replica', () => {
+  it('is named, and is never reported as busy, though it shows the lock of somebody else', async () => {
+    const master = await serverFor();
+    const replica = await startReplica(master);
+    opened.unshift(replica);
+    const locks = locksFor(replica);
+    await expectFailures(locks, /READONLY.*point the "redis" option at the master/s);
+    await expectNothingLeft(master.client());
+
+    const held = await locksFor(master).service.acquire('k');
+    await eventually(async () => expect(await replica.client().get('lock:k')).toBe(held.token));
+    await expectFailures(locks, /READONLY/);
+    await held.release();
+  });
+});
+
+describe('a Redis user without a right', () => {
+  let server: RedisServer;
+  let admin: Redis;
+  beforeAll(async () => {
+    server = await startRedis();
+    admin = server.client();
+  });
+  afterAll(() => server.stop());
+  beforeEach(() => admin.flushall());
+
+  const user = async (...rules: string[]): Promise<{ url: string }> => {
+    await admin.call('ACL', 'SETUSER', 'bob', 'reset', 'on', '>pw', '~lock:*', '&lock:*', '+@all', ...rules);
+    return { url: `redis://bob:pw@127.0.0.1:${server.port}` };
+  };
+
+  it('works with the keys and channels of the prefix alone', async () => {
+    const locks = locksFor(await user());
+    const other = locksFor(server);
+    const held = await other.service.acquire('k');
+    const waiting = locks.service.acquire('k');
+    await eventually(async () => expect(await admin.zcard('lock:~nl:q:k')).toBe(1));
+    await held.release();
+    await (await waiting).release();
+    expect(locks.warnings).toEqual([]);
+  });
+
+  it.each([
+    ['to EVALSHA', ['-evalsha'], /NOPERM.*evalsha.*lacks a right.*EVALSHA/s],
+    ['to EVAL', ['-eval'], /NOPERM.*eval.*lacks a right.*EVAL/s],
+    ['to a command of the script', ['-set'], /set.*lacks a right.*SET/s],
+    ['to the keys', ['resetkeys', '~other:*'], /NOPERM.*lacks a right.*"<prefix>\*"/s],
+    ['to write the keys', ['resetkeys', '%R~lock:*'], /lacks a right.*"<prefix>\*"/s],
+    ['to write the fences', ['resetkeys', '~lock:k', '~lock:a', '~lock:z', '%R~lock:*'], /lacks a right/],
+    ['to TIME', ['-time'], /NOPERM.*time.*lacks a right.*TIME/s],
+    ['to anything', ['nocommands'], /NOPERM.*lacks a right/s],
+  ])('%s: the error names it', async (_name, rules, says) => {
+    await admin.call('SCRIPT', 'FLUSH');
+    const locks = locksFor(await user(...rules));
+    await expectFailures(locks, says);
+    await eventually(() => expectNothingLeft(admin));
+  });
+
+  it('to SUBSCRIBE: who would have to wait learns it; who need not is served', async () => {
+    const other = locksFor(server);
+    const held = await other.service.acquire('k');
+    for (const rules of [['-subscribe'], ['resetchannels']]) {
+      const locks = locksFor(await user(...rules));
+      await expect(locks.service.acquire('k')).rejects.toMatchObject({
+        code: 'LOCK_STORE',
+        message: expect.stringMatching(/subscribing to the channel "lock:~nl:w:.*NOPERM.*SUBSCRIBE/s),
+      });
+      expect(await locks.service.tryAcquire('k')).toBeNull();
+      const free = await locks.service.acquire('free');
+      expect(await free.release()).toBe(true);
+    }
+    expect(await held.release()).toBe(true);
+    await expectNothingLeft(admin);
+  });
+
+  it('to PUBLISH: it is warned of once, and who waits gets the lock by looking', async () => {
+    const locks = locksFor(await user('-publish'));
+    const other = locksFor(server);
+    for (let i = 0; i < 2; i += 1) {
+      const held = await locks.service.acquire('k');
+      const waiting = other.service.acquire('k');
+      await eventually(async () => expect(await admin.zcard('lock:~nl:q:k')).toBe(1));
+      const released = performance.now();
+      expect(await held.release()).toBe(true);
+      const lock = await waiting;
+      expect(performance.now() - released).toBeLessThan(2_500);
+      await lock.release();
+    }
+    expect(locks.warnings).toEqual([expect.stringMatching(/refuses PUBLISH .*publish.* "lock:~nl:w:\*"/is)]);
+    expect(other.warnings).toEqual([]);
+    await expectNothingLeft(admin);
+  });
+
+  it('that is taken away while it waits and holds: nothing is called busy, and it goes on when it is given back', async () => {
+    const target = await user();
+    const locks = locksFor(target, { commandTimeout: 500 });
+    const other = locksFor(server);
+    const held = await other.service.acquire('k', { ttl: '60s' });
+    const patient = locks.service.acquire('k', { wait: '20s' });
+    const hasty = locks.service.acquire('k', { wait: 2_500 });
+    await eventually(async () => expect(await admin.zcard('lock:~nl:q:k')).toBe(1));
+    await admin.call('ACL', 'SETUSER', 'bob', '-evalsha');
+    await expect(hasty).rejects.toMatchObject({ code: 'LOCK_STORE', message: expect.stringMatching(/NOPERM/) });
+    await admin.call('ACL', 'SETUSER', 'bob', '+evalsha');
+    await held.release();
+    await (await patient).release();
+    await eventually(() => expectNothingLeft(admin));
+  });
+});
+
+describe('Redis out of memory', () => {
+  it('is named; what is held can be renewed, handed over and released', async () => {
+    const server = await serverFor();
+    const client = server.client();
+    const locks = locksFor(server);
+    const other = locksFor(server);
+    const held = await locks.service.acquire('held');
+    const handed = await locks.service.acquire('handed');
+    const waiting = other.service.acquire('handed');
+    await eventually(async () => expect(await client.zcard('lock:~nl:q:handed')).toBe(1));
+    await client.config('SET', 'maxmemory', '1');
+
+    await expectFailures(locks, /OOM.*free some, or raise it/s);
+    await expectFailures(locks, /OOM/, { key: 'held' });
+    await held.extend('60s');
+    expect(await client.pttl('lock:held')).toBeGreaterThan(30_000);
+    expect(await held.release()).toBe(true);
+    expect(await handed.release()).toBe(true);
+    const lock = await waiting;
+    expect(lock.fence).toBeGreaterThan(handed.fence);
+    expect(await lock.release()).toBe(true);
+    await client.config('SET', 'maxmemory', '0');
+    await expectNothingLeft(client);
+    await (await locks.service.acquire('k')).release();
+  });
+});
+
+describe('something else at the key', () => {
+  it.each([
+    ['the lock', 'lock:k', (client: Redis, key: string) => client.rpush(key, 'x')],
+    ['the queue', 'lock:~nl:q:k', (client: Redis, key: string) => client.set(key, 'x')],
+    ['the counter of fences', 'lock:~nl:f', (client: Redis, key: string) => client.rpush(key, 'x')],
+  ])('of %s is named, and left alone', async (_name, key, put) => {
+    const server = await serverFor();
+    const client = server.client();
+    await put(client, key);
+    const before = await client.dump(key);
+    const locks = locksFor(server);
+    await expectFailures(locks, /WRONGTYPE.*not a lock.*prefix/s);
+    expect(await client.dump(key)).toEqual(before);
+    await eventually(async () => expect(await client.keys('*')).toEqual([key]));
+  });
+
+  it('put there while it is held: the holder learns it at the next renewal, and its release resolves', async () => {
+    const server = await serverFor();
+    const client = server.client();
+    const locks = locksFor(server);
+    const lock = await locks.service.acquire('k', { ttl: 1_500 });
+    await client.del('lock:k');
+    await client.rpush('lock:k', 'x');
+    await eventuallyTrue(() => lock.signal.aborted, { within: 1_200 });
+    expect(lock.signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'not-owner' });
+    expect(await lock.release()).toBe(false);
+  });
+});
+
+describe('SCRIPT FLUSH', () => {
+  it('between any two commands goes unnoticed', async () => {
+    const server = await serverFor();
+    const client = server.client();
+    const locks = locksFor(server);
+    const other = locksFor(server);
+    for (let i = 0; i < 3; i += 1) {
+      const lock = await locks.service.acquire('k');
+      await client.script('FLUSH');
+      await lock.extend('40s');
+      const waiting = other.service.acquire('k');
+      await eventually(async () => expect(await client.zcard('lock:~nl:q:k')).toBe(1));
+      await client.script('FLUSH');
+      expect(await lock.release()).toBe(true);
+      const next = await waiting;
+      await client.script('FLUSH');
+      expect(await next.release()).toBe(true);
+    }
+    expect(locks.events).toEqual([]);
+    await expectNothingLeft(client);
+  });
+});
+
+describe('Redis restarted empty', () => {
+  it('ends what was held before it, lets waiters in, and fences still increase', async () => {
+    const server = await serverFor();
+    const locks = locksFor(server);
+    const other = locksFor(server);
+    const lock = await locks.service.acquire('k');
+    const waiting = [other.service.acquire('k'), locks.service.acquire('k')];
+    await eventually(async () => expect(await server.client().zcard('lock:~nl:q:k')).toBe(1));
+    await server.restart();
+    // Long before its ttl of 30 s and its next renewal.
+    await eventuallyTrue(() => lock.signal.aborted, { within: 3_000 });
+    expect(lock.held).toBe(false);
+    expect(lock.signal.reason).toMatchObject({ code: 'LOCK_LOST', key: 'k', reason: 'not-owner' });
+    expect(await lock.release()).toBe(false);
+    const fences = await Promise.all(
+      waiting.map(async (each) => {
+        const next = await each;
+        await next.release();
+        return next.fence;
+      }),
+    );
+    for (const fence of fences) expect(fence).toBeGreaterThan(lock.fence);
+    await eventually(() => expectNothingLeft(server.client()));
+  });
+});
+
+describe('Redis hung', () => {
+  let server: RedisServer;
+  beforeEach(async () => {
+    server = await serverFor();
+  });
+
+  async function paused(locks: Locks): Promise<void> {
+    await (await locks.service.acquire('warm')).release();
+    server.pause();
+  }
+
+  it.each([true, false])(
+    'peers: the limit of the wait bounds the command in flight (connected before: %p)',
+    async (connected) => {
+      const locks = locksFor(server, { commandTimeout: 400 });
+      if (connected) await paused(locks);
+      else server.pause();
+      await expectFailures(locks, /(did not|has not) answer/, { wait: 300, within: 900 });
+      server.resume();
+      const client = server.client();
+      await eventually(() => expectNothingLeft(client));
+      // What it had not answered must not run now.
+      await (await eventually(() => locks.service.acquire('k'))).release();
+      await expectNothingLeft(client);
+    },
+  );
+
+  it('a wait shorter than a reply is bounded too, and is no sign of a busy key', async () => {
+    const locks = locksFor(server, { commandTimeout: 2_000 });
+    await paused(locks);
+    const since = performance.now();
+    await expect(locks.service.acquire('k', { wait: 20 })).rejects.toMatchObject({
+      code: 'LOCK_STORE',
+      message: expect.stringMatching(/has not answered/),
+    });
+    expect(performance.now() - since).toBeLessThan(600);
+    server.resume();
+    await eventually(() => expectNothingLeft(server.client()));
+  });
+
+  it('a signal ends the call at once, with one key and with several, of which one is held', async () => {
+    const locks = locksFor(server, { commandTimeout: 5_000 });
+    const other = locksFor(server);
+    const z = await other.service.acquire('z');
+    await (await locks.service.acquire('warm')).release();
+    const abort = new AbortController();
+    const several = locks.service.acquire(['y', 'z'], { wait: '30s', signal: abort.signal });
+    await eventually(async () => expect(await server.client().exists('lock:y')).toBe(1));
+    await eventually(async () => expect(await server.client().zcard('lock:~nl:q:z')).toBe(1));
+    server.pause();
+    const calls = [
+      several,
+      locks.service.acquire('k', { wait: '30s', signal: abort.signal }),
+      locks.service.acquire('k', { wait: 0, signal: abort.signal }),
+    ].map((call) => call.then(String, (error: unknown) => error));
+    const since = performance.now();
+    abort.abort(new Error('mine'));
+    const outcomes = await Promise.all(calls);
+    expect(performance.now() - since).toBeLessThan(300);
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ code: 'LOCK_ABORTED', cause: new Error('mine') });
+    }
+    server.resume();
+    await z.release();
+    await eventually(() => expectNothingLeft(server.client()));
+  });
+
+  it('who was told "busy" before gets no "busy" for an answer that never came', async () => {
+    const locks = locksFor(server, { commandTimeout: 2_000 });
+    const other = locksFor(server);
+    const held = await other.service.acquire('k');
+    // It looks after one second, and its time is over before that look can time out.
+    const waiting = locks.service.acquire('k', { wait: 2_500 }).catch((error: unknown) => error);
+    await eventually(async () => expect(await server.client().zcard('lock:~nl:q:k')).toBe(1));
+    const since = performance.now();
+    server.pause();
+    expect(await waiting).toMatchObject({ code: 'LOCK_STORE' });
+    expect(performance.now() - since).toBeLessThan(3_000);
+    server.resume();
+    await held.release();
+    await eventually(() => expectNothingLeft(server.client()));
+  });
+
+  it('releases resolve within the time-out of a command, and take effect later', async () => {
+    const locks = locksFor(server, { commandTimeout: 400 });
+    const lock = await locks.service.acquire('k');
+    const pair = await locks.service.acquire(['a', 'b']);
+    server.pause();
+    const since = performance.now();
+    expect(await Promise.all([lock.release(), pair.release()])).toEqual([false, false]);
+    expect(performance.now() - since).toBeLessThan(900);
+    server.resume();
+    await eventually(() => expectNothingLeft(server.client()));
+  });
+
+  it('does not make work pile up: the calls that failed are given up by a few commands at a time', async () => {
+    const locks = locksFor(server, { commandTimeout: 200 });
+    await paused(locks);
+    for (let i = 0; i < 10; i += 1) {
+      await Promise.allSettled(Array.from({ length: 50 }, (_, n) => locks.service.tryAcquire(`${i}:${n}`)));
+    }
+    // 500 calls hang in the socket. What is sent beside them must not grow with their number at each try.
+    const queued = (locks.client as unknown as { commandQueue: { length: number } }).commandQueue.length;
+    expect(queued).toBeLessThan(700);
+    server.resume();
+    await eventually(() => expectNothingLeft(server.client()));
+  });
+});
