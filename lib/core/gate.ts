@@ -107,7 +107,7 @@ export class Gate {
   /** Asks for those who stand in line, giving up a former lease in the same step. */
   #send(giveUp?: GiveUp): Promise<ReleaseOutcome> {
     const { session, mint } = this.#party;
-    const mode: Ask['mode'] = session.queues && session.awake ? 'queue' : 'once';
+    const mode: Ask['mode'] = session.queues && session.isAwake(this.key) ? 'queue' : 'once';
     const ask = new PendingAsk(mint.next(), mode);
     this.#ask?.rest(undefined);
     this.#ask = ask;
@@ -202,8 +202,8 @@ export class Gate {
   #listen(): boolean {
     const { session } = this.#party;
     if (!session.queues) return false;
-    if (session.awake) return true;
-    session.listen().then(
+    if (session.isAwake(this.key)) return true;
+    session.listen(this.key).then(
       () => this.nudge(),
       (error: LockStoreError) => this.refuseAll(error),
     );

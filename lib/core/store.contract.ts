@@ -32,8 +32,8 @@ export interface LockStoreSession {
    */
   readonly queues: boolean;
 
-  /** Can grants reach the party now? Asks of mode `queue` are for then only. */
-  readonly awake: boolean;
+  /** Can grants of the key reach the party now? Asks of mode `queue` are for then only. */
+  isAwake(key: string): boolean;
 
   /** Names the counter that the key's fences come from: fences of one counter can be compared with each other. */
   counterOf(key: string): string;
@@ -56,10 +56,10 @@ export interface LockStoreSession {
   renew(request: RenewRequest): Promise<RenewReply>;
 
   /**
-   * Makes grants reach the party; resolves once they do. Stays pending while the store is down.
+   * Makes grants of the key reach the party; resolves once they do. Stays pending while the store is down.
    * @throws LockStoreError when they never will (no right to subscribe).
    */
-  listen(): Promise<void>;
+  listen(key: string): Promise<void>;
 
   /** Ends the session's own resources. Tokens are not given up. Idempotent; never rejects. */
   close(): Promise<void>;

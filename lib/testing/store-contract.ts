@@ -409,8 +409,8 @@ class World {
   /** Can the guests wait in a queue? Then they are reachable when it resolves. */
   async queues(...guests: Guest[]): Promise<boolean> {
     if (guests.some(({ session }) => !session.queues)) return false;
-    await Promise.all(guests.map(({ session }) => session.listen()));
-    assert.ok(guests.every(({ session }) => session.awake));
+    await Promise.all(guests.map(({ session }) => session.listen('k')));
+    assert.ok(guests.every(({ session }) => session.isAwake('k')));
     return true;
   }
 

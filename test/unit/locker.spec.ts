@@ -27,11 +27,9 @@ function counting(store: LockStore): LockStore & { turns: TurnRequest[]; renewal
         get queues() {
           return session.queues;
         },
-        get awake() {
-          return session.awake;
-        },
+        isAwake: (key: string) => session.isAwake(key),
         counterOf: (key: string) => session.counterOf(key),
-        listen: () => session.listen(),
+        listen: (key: string) => session.listen(key),
         close: () => session.close(),
         turn: (request: TurnRequest) => {
           counted.turns.push(request);

@@ -44,7 +44,7 @@ class MemoryLockStore implements LockStore {
     this.#listeners.set(party, listener);
     return {
       queues: true,
-      awake: true,
+      isAwake: () => true,
       counterOf: () => '',
       turn: (request) => Promise.resolve(this.#turn(request)),
       renew: (request) => Promise.resolve(this.#renew(request)),

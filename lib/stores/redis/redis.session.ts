@@ -58,7 +58,7 @@ export class RedisSession implements LockStoreSession {
     this.#withdrawals = new Withdrawals({ link, giveUp: (key, token) => this.#giveUp(key, token) });
   }
 
-  get awake(): boolean {
+  isAwake(): boolean {
     return this.#wake.awake;
   }
 
