@@ -7,7 +7,6 @@ import type {
   TurnReply,
   TurnRequest,
 } from '../../core/store.contract.js';
-import type { LockKeyError } from '../../errors/index.js';
 import type { KeyNames, LockNames } from './key-names.js';
 import type { RedisLink, Until } from './redis-link.js';
 import { RENEW } from './scripts/renew.script.js';
@@ -85,7 +84,9 @@ export class RedisSession implements LockStoreSession {
         },
       );
     } catch (error) {
-      return Promise.reject(error as LockKeyError);
+      return Promise.resolve().then(() => {
+        throw error;
+      });
     }
   }
 

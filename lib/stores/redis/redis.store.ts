@@ -1,5 +1,6 @@
 /** Locks on Redis: standalone, behind Sentinel, or a Cluster. */
 import type { LockStore, LockStoreListener, LockStoreSession } from '../../core/store.contract.js';
+import { checkEviction } from './eviction-check.js';
 import { KeyNames } from './key-names.js';
 import { keyPrefixOf } from './key-prefix.js';
 import type { RedisLike } from './redis-client.interface.js';
@@ -23,6 +24,7 @@ export class RedisLockStore implements LockStore {
   readonly #names: KeyNames;
   readonly #link: RedisLink;
   readonly #sessions = new Set<RedisSession>();
+  readonly #stopCheck: () => void;
   #warnedOfPublish = false;
   #closed = false;
 
@@ -30,6 +32,7 @@ export class RedisLockStore implements LockStore {
     const { client, prefix, commandTimeout, owned } = settings;
     this.#settings = settings;
     this.#names = new KeyNames(prefix, keyPrefixOf(client), client.isCluster === true);
+    this.#stopCheck = checkEviction(client, settings.warn);
     this.#link = new RedisLink({ client, commandTimeout, owned, onRecovered: () => this.#onRecovered() });
   }
 
@@ -50,6 +53,7 @@ export class RedisLockStore implements LockStore {
     if (this.#closed) return;
     this.#closed = true;
     await Promise.all([...this.#sessions].map((session) => session.close()));
+    this.#stopCheck();
     this.#link.end();
     if (this.#settings.owned) this.#settings.client.disconnect();
   }

@@ -1,0 +1,36 @@
+/** A server that may evict locks is warned of, once, at the first connection. */
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { locksOn } from '../support/locks.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+
+let server: RedisServer;
+beforeAll(async () => void (server = await startRedis()));
+afterAll(() => server.stop());
+
+async function warningsUnder(maxmemory: string, policy: string): Promise<string[]> {
+  const client = server.client();
+  await client.config('SET', 'maxmemory', maxmemory, 'maxmemory-policy', policy);
+  const locks = locksOn(server);
+  // What the store looks up goes over the same connection before this, and is answered before it.
+  await (await locks.service.acquire('k')).release();
+  await locks.close();
+  client.disconnect();
+  return locks.warnings;
+}
+
+describe('maxmemory-policy', () => {
+  it.each(['allkeys-lru', 'volatile-ttl', 'volatile-random'])(
+    '%s under a limit is warned of',
+    async (policy) => {
+      const warnings = await warningsUnder('100mb', policy);
+      expect(warnings).toEqual([expect.stringContaining(`maxmemory-policy ${policy}`)]);
+    },
+  );
+
+  it.each([
+    ['100mb', 'noeviction'],
+    ['0', 'allkeys-lru'],
+  ])('maxmemory %s with %s is not', async (maxmemory, policy) => {
+    expect(await warningsUnder(maxmemory, policy)).toEqual([]);
+  });
+});
