@@ -6,7 +6,7 @@ import { observed } from './diagnostics.js';
 import { FenceSupply } from './fence-supply.js';
 import { Lease } from './lease.js';
 import { CallerLine } from './line.js';
-import { lookDelay, pollDelay, retryDelay } from './pace.js';
+import { lookDelay, pollDelay, retryDelay, turnDelay } from './pace.js';
 import type { Party, ReleaseOutcome } from './party.js';
 import { PendingAsk } from './pending-ask.js';
 import type { Section } from './section.js';
@@ -93,8 +93,11 @@ export class Gate {
 
   /** The store, or the way grants reach us, is back: messages may have been lost. */
   nudge(): void {
-    if (this.#ask?.state === 'queued') this.#look(this.#ask);
-    else if (this.#ask?.state === 'resting') void this.#send();
+    const ask = this.#ask;
+    if (ask?.state === 'queued') this.#look(ask);
+    else if (ask?.state === 'resting') void this.#send();
+    // Its answer may be older than what was missed.
+    else if (ask?.state === 'sent') ask.stale = true;
   }
 
   /** Ends all waits. */
@@ -171,7 +174,9 @@ export class Gate {
       ask.offerEnds = sent.plus(OFFER_MS);
       this.#place = answer.place;
       this.#attempt = 0;
-      ask.rest(this.#party.clock.schedule(() => this.#look(ask), lookDelay(answer)));
+      const delay = ask.stale ? 0 : lookDelay(answer);
+      ask.stale = false;
+      ask.rest(this.#party.clock.schedule(() => this.#look(ask), delay));
       return;
     }
     if (ask.mode === 'once' && this.#listen()) void this.#send();
@@ -196,6 +201,11 @@ export class Gate {
   #rest(ask: PendingAsk, delay: number): void {
     ask.state = 'resting';
     ask.rest(this.#party.clock.schedule(() => void this.#send(), delay));
+  }
+
+  #restAnew(delay: number): void {
+    this.#ask = new PendingAsk(this.#party.mint.next(), 'once');
+    this.#rest(this.#ask, delay);
   }
 
   /** Can the store's queue reach us? If it could and does not yet, sees to it. */
@@ -232,8 +242,11 @@ export class Gate {
     this.#line.inform();
     this.#holder = undefined;
     const giveUp = this.#party.givingUp(this.key, lease.token, keepFor);
-    const outcome = this.#line.size > 0 ? this.#send(giveUp) : this.#party.release(this.key, giveUp);
-    this.#forgetIfIdle();
+    if (this.#line.size > 0 && this.#party.session.queues) return this.#send(giveUp);
+    const outcome = this.#party.release(this.key, giveUp);
+    // Without a queue, to ask in the same step would be to win every time: others must have a chance in between.
+    if (this.#line.size > 0) this.#restAnew(turnDelay());
+    else this.#forgetIfIdle();
     return outcome;
   }
 

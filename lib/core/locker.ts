@@ -136,7 +136,10 @@ export class Locker {
         if (taken.every((section) => section.remaining > 0)) return taken;
       } catch (error) {
         await Promise.all(taken.map((section) => section.release()));
-        throw error;
+        if (!(error instanceof LockBusyError)) throw error;
+        // The last key may not have waited itself: the deadline is one for all.
+        const waited = Math.max(error.waited, Math.min(options.wait, this.#party.clock.monotonic() - since));
+        throw new LockBusyError(error.key, waited, error.holder, error.remaining);
       }
       await Promise.all(taken.map((section) => section.release()));
     }

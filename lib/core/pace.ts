@@ -18,12 +18,22 @@ export function lookDelay(reply: Queued): number {
   return jittered(Math.min(reply.remaining + 1, 1000 * reply.length, LONGEST_LOOK));
 }
 
-/** After the n-th `busy` reply in a row, where the store does not queue: 20 ms growing to 250, or the lease's rest. */
+/**
+ * After the n-th `busy` reply in a row (from 1), where the store does not queue: 30 ms growing to 250, or the lease's rest.
+ */
 export function pollDelay(reply: Holder, attempt: number): number {
   return jittered(Math.min(20 * 1.5 ** Math.min(attempt, 8), 250, reply.remaining + 1));
 }
 
-/** After the n-th failure in a row: 50 ms growing to 1 s. */
+/**
+ * After an own tenure, where the store does not queue: long enough for another process, which polls, to come in between
+ * now and then, and spread so that several are not in step.
+ */
+export function turnDelay(): number {
+  return 10 + Math.random() * 30;
+}
+
+/** After the n-th failure in a row (from 1): 100 ms growing to 1 s. */
 export function retryDelay(attempt: number): number {
   return jittered(Math.min(50 * 2 ** Math.min(attempt, 5), 1000));
 }

@@ -13,6 +13,8 @@ export type AskState = 'sent' | 'queued' | 'resting' | 'taken' | 'left';
 
 export class PendingAsk {
   state: AskState = 'sent';
+  /** Should it look again as soon as it is answered? */
+  stale = false;
   /** Is a look on its way? */
   looking = false;
   /**

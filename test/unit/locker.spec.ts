@@ -408,7 +408,7 @@ describe('several keys', () => {
     await clock.advance(299);
     expect(both.settled).toBe(false);
     await clock.advance(2);
-    expect(both.error).toMatchObject({ code: 'LOCK_BUSY', key: 'b' });
+    expect(both.error).toMatchObject({ code: 'LOCK_BUSY', key: 'b', waited: 1_000 });
     await b.release();
   });
 
@@ -527,5 +527,66 @@ describe('a handle', () => {
     }
     expect(clock.timers).toBe(0);
     expect(locker.gateCount).toBe(0);
+  });
+});
+
+describe('a store without a queue', () => {
+  /** A store that excludes, and does not queue. */
+  const unqueued = (clock: FakeClock): LockStore => {
+    const store = memoryStore({ clock });
+    return {
+      open(party, listener) {
+        const session = store.open(party, listener);
+        return {
+          queues: false,
+          isAwake: () => false,
+          counterOf: (key) => session.counterOf(key),
+          listen: () => Promise.reject(new Error('never asked for')),
+          turn: (request) => {
+            const ask = request.ask && { ...request.ask, mode: 'once' as const };
+            return session.turn({ ...request, ask });
+          },
+          renew: (request) => session.renew(request),
+          close: () => session.close(),
+        };
+      },
+      close: () => store.close(),
+    };
+  };
+
+  it('lets another process in between the callers of one that never pauses', async () => {
+    const clock = new FakeClock();
+    const store = unqueued(clock);
+    const [a, b] = [core({ clock, store }), core({ clock, store })];
+    let stop = false;
+    const greedy = [1, 2, 3].map(async () => {
+      while (!stop) {
+        const lock = await a.locker.acquire(['k'], acquiring());
+        await new Promise<void>((resolve) => void clock.schedule(resolve, 5));
+        await lock.release();
+      }
+    });
+    await clock.advance(100);
+    const other = watch(b.locker.acquire(['k'], acquiring({ wait: 5_000 })));
+    for (let i = 0; i < 500 && !other.settled; i += 1) await clock.advance(10);
+    expect(other.error).toBeUndefined();
+    expect(other.value?.held).toBe(true);
+    stop = true;
+    await other.value?.release();
+    await clock.advance(2_000);
+    await Promise.all(greedy);
+  });
+
+  it('wakes its waiters by polling, no later than 300 ms after the release', async () => {
+    const clock = new FakeClock();
+    const store = unqueued(clock);
+    const [a, b] = [core({ clock, store }), core({ clock, store })];
+    const lock = await a.locker.acquire(['k'], acquiring());
+    const waiting = watch(b.locker.acquire(['k'], acquiring()));
+    await clock.advance(3_000);
+    await lock.release();
+    await clock.advance(301);
+    expect(waiting.value?.held).toBe(true);
+    await waiting.value?.release();
   });
 });

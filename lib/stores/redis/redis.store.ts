@@ -67,7 +67,7 @@ export class RedisLockStore implements LockStore {
     this.#warnedOfPublish = true;
     this.#settings.warn(
       `Redis refuses PUBLISH (${why}): waiting callers learn of a free lock late, by asking again. ` +
-        `Give the Redis user the channels "${this.#names.channelPrefix}*".`,
+        `Give the Redis user the command, and the channels "${this.#names.channelPrefix}*".`,
     );
   }
 }
