@@ -7,7 +7,7 @@ import { FenceSupply } from './fence-supply.js';
 import { Lease } from './lease.js';
 import { CallerLine } from './line.js';
 import { lookDelay, pollDelay, retryDelay, turnDelay } from './pace.js';
-import type { Party, ReleaseOutcome } from './party.js';
+import { outcomeOf, type Party, type ReleaseOutcome } from './party.js';
 import { PendingAsk } from './pending-ask.js';
 import type { Section } from './section.js';
 import { type Answer, type Ask, type GiveUp, type Holder, OFFER_MS } from './store.contract.js';
@@ -24,6 +24,16 @@ export interface GateSettings {
   readonly maxWaiters: number;
   /** Nobody waits and nothing is held: the gate can be forgotten. */
   readonly onIdle: (gate: Gate) => void;
+}
+
+/** What a command was sent with. */
+interface Sent {
+  /** When. */
+  readonly sent: Deadline;
+  /** In ms. */
+  readonly ttl: number;
+  /** The number of the last caller that it asked for. */
+  readonly upTo: number;
 }
 
 /**
@@ -70,8 +80,9 @@ export class Gate {
   join(options: ResolvedAcquire, wait: number): Promise<Section> {
     if (this.#trouble !== undefined) throw this.#trouble;
     const waiter = this.#line.join(options, wait);
-    if (this.#tenure !== undefined) this.#reportWait();
-    else if (this.#ask === undefined) void this.#send();
+    // That it is busy is known already: a newcomer must not take the store for silent.
+    if (this.#tenure !== undefined || this.#holder !== undefined) this.#reportWait();
+    if (this.#tenure === undefined && this.#ask === undefined) void this.#send();
     return waiter.promise;
   }
 
@@ -83,12 +94,27 @@ export class Gate {
       this.#party.giveUp(this.key, token);
       return;
     }
+    // Should the command on its way fail, the token is dead: its answer, which must be here soon, decides.
+    if (ask.unansweredSince === undefined) this.#take(ask, fence);
+    else ask.offer = fence;
+  }
+
+  #take(ask: PendingAsk, fence: number): void {
     this.#endAsk('taken');
-    const young = ask.offerEnds.remaining >= OFFER_MS / 2;
-    const { ttl, callers } = this.#line.batch();
+    // An older offer may have ended and come again, with other holders in between. Only the confirmation's fences are
+    // above theirs, and above those of all who began before a caller came that was not there when the offer was asked for.
+    const young = ask.offerEnds.remaining >= OFFER_MS / 2 && this.#isFor(ask.upTo);
+    const { ttl, callers, upTo } = this.#line.batch();
     const deadline = young ? ask.offerEnds : undefined;
+    const { token } = ask;
     const lease = new Lease({ party: this.#party, key: this.key, token, ttl, deadline, confirmed: false });
-    this.#enter(lease, callers, new FenceSupply().add(fence, 1)).beginOffer(young);
+    const fences = new FenceSupply().add(fence, young ? 1 : 0);
+    this.#enter(lease, upTo, fences).beginConfirming(callers - fences.left, young);
+  }
+
+  /** Is what was asked for with this number of the last caller for the first one in line? */
+  #isFor(upTo = 0): boolean {
+    return (this.#line.first?.number ?? 0) <= upTo;
   }
 
   /** The store, or the way grants reach us, is back: messages may have been lost. */
@@ -119,21 +145,26 @@ export class Gate {
 
   #look(ask: PendingAsk): void {
     ask.rest(undefined);
-    if (ask.looking) return;
+    if (ask.looking) {
+      ask.stale = true;
+      return;
+    }
     ask.looking = true;
     void this.#command(ask, 'look');
   }
 
   #command(ask: PendingAsk, mode: Ask['mode'], giveUp?: GiveUp): Promise<ReleaseOutcome> {
-    const { ttl, callers } = this.#line.batch();
+    const { ttl, callers, upTo } = this.#line.batch();
     const sent = Deadline.in(this.#party.clock, 0);
     ask.offerEnds ??= sent.plus(OFFER_MS);
+    ask.upTo ??= upTo;
+    ask.unansweredSince = this.#party.clock.monotonic();
     const place = mode === 'queue' ? this.#place : undefined;
     const request = { key: this.key, giveUp, ask: { token: ask.token, ttl, sections: callers, mode, place } };
     return this.#party.turn(request).then(
       ({ released, answer }) => {
-        if (answer !== undefined) this.#onAnswer(ask, answer, sent, ttl);
-        return released ? 'released' : 'lost';
+        if (answer !== undefined) this.#onAnswer(ask, answer, { sent, ttl, upTo });
+        return outcomeOf(released);
       },
       (error: LockStoreError) => {
         this.#onFailure(ask, error);
@@ -142,8 +173,9 @@ export class Gate {
     );
   }
 
-  #onAnswer(ask: PendingAsk, answer: Answer, sent: Deadline, ttl: number): void {
+  #onAnswer(ask: PendingAsk, answer: Answer, { sent, ttl, upTo }: Sent): void {
     ask.looking = false;
+    ask.unansweredSince = undefined;
     this.#trouble = undefined;
     if (ask.state === 'taken') return;
     if (ask.state === 'left') {
@@ -162,8 +194,13 @@ export class Gate {
         deadline: sent.plus(ttl),
         confirmed: true,
       });
-      const fences = new FenceSupply().add(answer.fence, answer.drawn);
-      this.#enter(lease, Math.min(this.#line.size, answer.drawn), fences).begin();
+      if (this.#isFor(upTo)) {
+        this.#enter(lease, upTo, new FenceSupply().add(answer.fence, answer.drawn)).begin();
+      } else {
+        // Those it was asked for have left, and others have come.
+        const { callers, upTo: last } = this.#line.batch();
+        this.#enter(lease, last, new FenceSupply()).beginConfirming(callers, false);
+      }
       return;
     }
     if (answer.state === 'gone') return this.#onGone(ask);
@@ -174,6 +211,7 @@ export class Gate {
       ask.offerEnds = sent.plus(OFFER_MS);
       this.#place = answer.place;
       this.#attempt = 0;
+      if (ask.offer !== undefined) return this.#take(ask, ask.offer);
       const delay = ask.stale ? 0 : lookDelay(answer);
       ask.stale = false;
       ask.rest(this.#party.clock.schedule(() => this.#look(ask), delay));
@@ -191,6 +229,7 @@ export class Gate {
 
   #onFailure(ask: PendingAsk, error: LockStoreError): void {
     ask.looking = false;
+    ask.unansweredSince = undefined;
     if (!ask.live) return;
     this.#trouble = error;
     this.#rest(ask, retryDelay((this.#attempt += 1)));
@@ -222,14 +261,14 @@ export class Gate {
 
   // ---- serving
 
-  #enter(lease: Lease, callers: number, fences: FenceSupply): Tenure {
+  #enter(lease: Lease, upTo: number, fences: FenceSupply): Tenure {
     this.#place = undefined;
     this.#attempt = 0;
     this.#tenure = new Tenure({
       party: this.#party,
       lease,
       line: this.#line,
-      callers,
+      upTo,
       fences,
       over: (keepFor) => this.#leave(lease, keepFor),
     });
@@ -238,8 +277,9 @@ export class Gate {
 
   /** The tenure is over: gives its lease up, and asks for those who stand in line by now. */
   #leave(lease: Lease, keepFor: number): Promise<ReleaseOutcome> {
+    // A lease that came too late to serve anybody does not show that the key was busy.
+    if (this.#tenure?.served === true) this.#line.inform();
     this.#tenure = undefined;
-    this.#line.inform();
     this.#holder = undefined;
     const giveUp = this.#party.givingUp(this.key, lease.token, keepFor);
     if (this.#line.size > 0 && this.#party.session.queues) return this.#send(giveUp);
@@ -254,13 +294,15 @@ export class Gate {
 
   #onDeadline(waiter: Waiter): void {
     if (this.#trouble !== undefined) return waiter.refuse(this.#trouble);
-    if (this.#line.informed(waiter) || this.#tenure !== undefined)
-      return waiter.refuse(this.busy(waiter.waited));
+    const since = this.#ask?.unansweredSince;
+    const silent = since === undefined ? 0 : this.#party.clock.monotonic() - since;
+    const busy = this.#tenure !== undefined || (this.#line.informed(waiter) && silent < REPLY_GRACE);
+    if (busy) return waiter.refuse(this.busy(waiter.waited));
     const grace = REPLY_GRACE - waiter.waited;
     if (grace > 0) return waiter.postpone(grace);
     waiter.refuse(
       new LockStoreError(
-        `The store has not answered for ${Math.round(waiter.waited)} ms: whether the lock "${this.key}" is free is ` +
+        `The store has not answered for ${Math.round(silent || waiter.waited)} ms: whether the lock "${this.key}" is free is ` +
           'not known. Check the connection to Redis.',
       ),
     );

@@ -59,7 +59,8 @@ export class Keeper {
     const now = this.#clock.monotonic();
     let next = Infinity;
     for (const kept of [...this.#kept]) {
-      if (kept.dueAt() <= now) kept.due();
+      // In this order: what is due by a clock that goes on meanwhile is due "now", and never before it.
+      if (kept.dueAt() <= this.#clock.monotonic()) kept.due();
       if (this.#kept.has(kept)) next = Math.min(next, kept.dueAt());
     }
     if (next !== Infinity) this.#arm(Math.max(next, now + STRIDE));

@@ -23,6 +23,8 @@ export interface Batch {
   readonly callers: number;
   /** The longest ttl among them, in ms. */
   readonly ttl: number;
+  /** The number of the last one. */
+  readonly upTo: number;
 }
 
 export class CallerLine implements Line {
@@ -62,12 +64,14 @@ export class CallerLine implements Line {
   batch(): Batch {
     let ttl = 0;
     let callers = 0;
+    let upTo = 0;
     for (const waiter of this.#waiters) {
       ttl = Math.max(ttl, waiter.options.ttl);
       callers += 1;
+      upTo = waiter.number;
       if (callers === MOST_SECTIONS) break;
     }
-    return { ttl, callers: Math.max(1, callers) };
+    return { ttl, callers: Math.max(1, callers), upTo };
   }
 
   /** All who stand in line know by now that the key is busy; `tell` is called for those who did not. */

@@ -26,6 +26,8 @@ export class LockHandle implements HeldLock {
     this.#counterOf = counterOf;
     this.keys = sections.map((section) => section.key);
     for (const section of sections) section.onLost = (error) => this.#abort?.abort(error);
+    if (sections.length > 1)
+      for (const section of sections) section.usedFence = this.fences.get(section.key) ?? 0;
   }
 
   get token(): string {

@@ -1,5 +1,5 @@
 /** The engine of a module: takes keys, one or several; counts what is held; shuts down. */
-import { LockAbortedError, LockBusyError, LockShutdownError } from '../errors/index.js';
+import { LockAbortedError, LockBusyError, LockShutdownError, LockStoreError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import { CallSites } from './call-sites.js';
 import { type Clock, systemClock } from './clock.js';
@@ -135,13 +135,16 @@ export class Locker {
         }
         if (taken.every((section) => section.remaining > 0)) return taken;
       } catch (error) {
-        await Promise.all(taken.map((section) => section.release()));
+        const given = Promise.all(taken.map((section) => section.abandon()));
+        // To wait for a store that does not answer would go on past the deadline, or the abort.
+        if (error instanceof LockStoreError || error instanceof LockAbortedError) this.#party.errand(given);
+        else await given;
         if (!(error instanceof LockBusyError)) throw error;
         // The last key may not have waited itself: the deadline is one for all.
         const waited = Math.max(error.waited, Math.min(options.wait, this.#party.clock.monotonic() - since));
         throw new LockBusyError(error.key, waited, error.holder, error.remaining);
       }
-      await Promise.all(taken.map((section) => section.release()));
+      await Promise.all(taken.map((section) => section.abandon()));
     }
   }
 

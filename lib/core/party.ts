@@ -16,6 +16,12 @@ export interface RunningSection {
   release(): Promise<ReleaseOutcome>;
 }
 
+/** What a reply says of the token that was given up. */
+export function outcomeOf(released: boolean | undefined): ReleaseOutcome {
+  if (released === undefined) return 'unknown';
+  return released ? 'released' : 'lost';
+}
+
 export interface PartySettings {
   readonly session: LockStoreSession;
   readonly mint: TokenMint;
@@ -95,7 +101,7 @@ export class Party {
   /** Gives a lease up and tells whether it was still ours. Never rejects. */
   release(key: string, giveUp: GiveUp): Promise<ReleaseOutcome> {
     return this.turn({ key, giveUp }).then(
-      (reply) => (reply.released ? 'released' : 'lost'),
+      ({ released }) => outcomeOf(released),
       () => 'unknown',
     );
   }

@@ -15,6 +15,10 @@ export class PendingAsk {
   state: AskState = 'sent';
   /** Should it look again as soon as it is answered? */
   stale = false;
+  /** Since when its latest command has not been answered, on the monotonic clock. */
+  unansweredSince: number | undefined;
+  /** The fence of an offer that came before the answer to a command with its token. */
+  offer: number | undefined;
   /** Is a look on its way? */
   looking = false;
   /**
@@ -22,6 +26,8 @@ export class PendingAsk {
    * (or the first one), so an offer lasts at least its length from when that was sent.
    */
   offerEnds!: Deadline;
+  /** The number of the last caller who stood in line when it was sent first: fences drawn for it are for these. */
+  upTo: number | undefined;
   #timer: Timer | undefined;
 
   constructor(

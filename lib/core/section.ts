@@ -18,6 +18,8 @@ export interface SectionSettings {
 /** Runs from its making until `release` or `lose`, whichever is first; after a loss, `release` still settles it. */
 export class Section implements RunningSection {
   readonly fence: number;
+  /** The fence that its caller uses: a higher one than its own where keys of one counter were taken together. */
+  usedFence: number;
   readonly options: ResolvedAcquire;
   readonly waited: number;
   readonly startedAt: number;
@@ -32,12 +34,14 @@ export class Section implements RunningSection {
   readonly #end: (section: Section) => Promise<ReleaseOutcome>;
   #lost: LockLostError | undefined;
   #release: Promise<ReleaseOutcome> | undefined;
+  #unused = false;
 
   constructor(settings: SectionSettings) {
     this.#party = settings.party;
     this.#lease = settings.lease;
     this.#end = settings.end;
     this.fence = settings.fence;
+    this.usedFence = settings.fence;
     this.options = settings.options;
     this.waited = settings.waited;
     this.startedAt = this.#party.clock.monotonic();
@@ -60,6 +64,11 @@ export class Section implements RunningSection {
 
   get released(): boolean {
     return this.#release !== undefined;
+  }
+
+  /** How long others are to be kept out from its start, in ms. */
+  get minHold(): number {
+    return this.#unused ? 0 : this.options.minHold;
   }
 
   /** How long it has run, in ms. */
@@ -122,6 +131,12 @@ export class Section implements RunningSection {
   release(): Promise<ReleaseOutcome> {
     this.#release ??= this.#finish();
     return this.#release;
+  }
+
+  /** Gives it back before its caller had it: without its minimum hold. */
+  abandon(): Promise<ReleaseOutcome> {
+    this.#unused = true;
+    return this.release();
   }
 
   async #finish(): Promise<ReleaseOutcome> {

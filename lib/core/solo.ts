@@ -1,5 +1,5 @@
 /** A single attempt, beside the gate: for callers that do not wait. */
-import { LockBusyError, type LockStoreError } from '../errors/index.js';
+import { LockBusyError, LockStoreError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import { Deadline } from './deadline.js';
 import { FenceSupply } from './fence-supply.js';
@@ -38,9 +38,13 @@ export function takeOnce(party: Party, key: string, options: ResolvedAcquire): P
         party,
         lease,
         line,
-        callers: 1,
+        upTo: waiter.number,
         fences: new FenceSupply().add(answer.fence, answer.drawn),
-        over: (keepFor) => party.release(key, party.givingUp(key, token, keepFor)),
+        over: (keepFor) => {
+          // The lease was over before its section began, and nobody else would tell the caller.
+          line.first?.refuse(tooLate(key));
+          return party.release(key, party.givingUp(key, token, keepFor));
+        },
       }).begin();
     } else {
       const holder = answer?.state === 'busy' ? answer : undefined;
@@ -51,4 +55,11 @@ export function takeOnce(party: Party, key: string, options: ResolvedAcquire): P
     .turn({ key, ask: { token, ttl, sections: 1, mode: 'once' } })
     .then(settle, (error: LockStoreError) => waiter.refuse(error));
   return waiter.promise;
+}
+
+function tooLate(key: string): LockStoreError {
+  return new LockStoreError(
+    `The store answered so late that the lease of the lock "${key}" was over before its work began, or could not be ` +
+      'renewed in time. Check the connection to Redis, or raise "ttl".',
+  );
 }

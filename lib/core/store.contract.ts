@@ -85,7 +85,7 @@ export interface Ask {
   readonly token: string;
   /** The lease's length in ms, if it is granted at once. */
   readonly ttl: number;
-  /** How many consecutive fences to draw, if it is granted at once (≥ 1). */
+  /** How many consecutive fences to draw, if it is granted at once (≥ 1); fewer will do, but one. */
   readonly sections: number;
   /**
    * - `once`: take the key if it is free and nobody queues; leave no trace otherwise.
@@ -98,8 +98,11 @@ export interface Ask {
 }
 
 export interface TurnReply {
-  /** Was the given-up token the owner? `false` without a `giveUp`. */
-  readonly released: boolean;
+  /**
+   * Was the given-up token the owner? `false` without a `giveUp`; undefined where it is not known: the command may have
+   * run twice, and its first answer was lost.
+   */
+  readonly released: boolean | undefined;
   /** Present exactly if there was an ask. */
   readonly answer?: Answer;
 }
@@ -145,7 +148,7 @@ export interface RenewRequest {
   readonly token: string;
   /** In ms. */
   readonly ttl: number;
-  /** How many further consecutive fences to draw; 0 for none. */
+  /** How many further consecutive fences to draw; 0 for none. Fewer will do. */
   readonly sections: number;
 }
 
@@ -154,6 +157,8 @@ export interface RenewReply {
   readonly held: boolean;
   /** The first of the fences that were drawn; 0 for none. */
   readonly fence: number;
+  /** How many were drawn, where it is not as many as were asked for. */
+  readonly drawn?: number;
 }
 
 /** How long an offer keeps the key for a waiter that has not confirmed it yet, in ms. */

@@ -23,8 +23,8 @@ export interface TenureSettings {
   readonly party: Party;
   readonly lease: Lease;
   readonly line: Line;
-  /** How many callers it may serve: those who stood in line when the lease came. */
-  readonly callers: number;
+  /** The number of the last caller it may serve: those who stood in line when its fences were asked for, and no others. */
+  readonly upTo: number;
   readonly fences: FenceSupply;
   /** Called once, at the end: gives the lease up, after `keepFor` ms where that is above 0. */
   readonly over: (keepFor: number) => Promise<ReleaseOutcome>;
@@ -41,7 +41,8 @@ export class Tenure {
   readonly #fences: FenceSupply;
   readonly #finish: (keepFor: number) => Promise<ReleaseOutcome>;
   readonly #until: number;
-  #callers: number;
+  readonly #upTo: number;
+  #served = false;
   #current: Section | undefined;
   #confirming: Promise<void> | undefined;
   #over: Promise<ReleaseOutcome> | undefined;
@@ -50,7 +51,7 @@ export class Tenure {
     this.lease = settings.lease;
     this.#party = settings.party;
     this.#line = settings.line;
-    this.#callers = settings.callers;
+    this.#upTo = settings.upTo;
     this.#fences = settings.fences;
     this.#finish = settings.over;
     this.#until = this.#party.clock.monotonic() + LONGEST_TENURE;
@@ -69,7 +70,12 @@ export class Tenure {
     );
   }
 
-  /** The lease was granted by a reply. */
+  /** Has a section begun? */
+  get served(): boolean {
+    return this.#served;
+  }
+
+  /** The lease was granted by a reply, with fences for those who are to be served. */
   begin(): void {
     const first = this.#line.first;
     if (first === undefined) void this.#end(0);
@@ -78,11 +84,11 @@ export class Tenure {
   }
 
   /**
-   * The lease is an offer: it is confirmed at once, and the confirmation is on its way before any section starts. Where
-   * the offer is young, the first section does not wait for the answer.
+   * The lease is an offer, or came without a fence that may be used: it is confirmed at once, and the confirmation, which
+   * draws `fences`, is on its way before any section starts. With a young offer the first section does not wait for it.
    */
-  beginOffer(young: boolean): void {
-    this.#confirming = this.#confirm(this.#callers - 1).finally(() => (this.#confirming = undefined));
+  beginConfirming(fences: number, young: boolean): void {
+    this.#confirming = this.#confirm(fences).finally(() => (this.#confirming = undefined));
     if (young && this.#line.first !== undefined) this.#start();
     else this.#resumeAfter(this.#confirming);
     this.#confirming.catch(() => undefined);
@@ -90,7 +96,7 @@ export class Tenure {
 
   async #confirm(fences: number): Promise<void> {
     const reply = await this.lease.renew(this.lease.ttl, fences);
-    if (reply.held) this.#fences.add(reply.fence, fences);
+    if (reply.held) this.#fences.add(reply.fence, reply.drawn ?? fences);
     this.lease.autoRenew = this.#current?.options.renew ?? true;
   }
 
@@ -98,7 +104,7 @@ export class Tenure {
     if (this.#over !== undefined || this.#current !== undefined) return;
     const next = this.#line.first;
     const outOfTime = this.#party.clock.monotonic() >= this.#until;
-    if (next === undefined || this.#callers <= 0 || outOfTime) return void this.#end(0);
+    if (next === undefined || next.number > this.#upTo || outOfTime) return void this.#end(0);
     if (this.#confirming !== undefined) return this.#resumeAfter(this.#confirming);
     if (this.#fences.left === 0) return void this.#end(0);
     const { ttl, renew } = next.options;
@@ -128,7 +134,7 @@ export class Tenure {
   #start(): void {
     const waiter = this.#line.shift();
     if (waiter === undefined) return void this.#end(0);
-    this.#callers -= 1;
+    this.#served = true;
     const section = new Section({
       party: this.#party,
       lease: this.lease,
@@ -148,7 +154,9 @@ export class Tenure {
     if (this.#current !== section) return Promise.resolve('released');
     this.#current = undefined;
     this.lease.alarmAt = Infinity;
-    const keepFor = section.options.minHold - section.age;
+    // With several keys its caller used a fence that was drawn after the others of this batch.
+    this.#fences.raise(section.usedFence);
+    const keepFor = section.minHold - section.age;
     if (keepFor > 0) return this.#end(keepFor);
     this.#next();
     return this.#over ?? Promise.resolve('released');

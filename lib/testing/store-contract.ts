@@ -6,6 +6,7 @@ import {
   type LockStore,
   type LockStoreSession,
   OFFER_MS,
+  type RenewReply,
   type TurnReply,
 } from '../core/store.contract.js';
 import { TokenMint, newParty } from '../core/token.js';
@@ -64,11 +65,11 @@ export function storeContract(
 
   describe(`${name} keeps the store contract`, () => {
     describe('a key', () => {
-      test('is granted when free, with safe fences, as many as asked for', async (world) => {
+      test('is granted when free, with safe fences, as many as asked for at the most', async (world) => {
         const a = world.guest();
         const granted = grantedOf(await ask(a, 'k', { sections: 3 }));
         assert.ok(Number.isSafeInteger(granted.fence) && granted.fence > 0);
-        assert.equal(granted.drawn, 3);
+        assert.ok(granted.drawn >= 1 && granted.drawn <= 3);
       });
 
       test('is busy while held, names the holder and the time left, and a busy ask leaves no trace', async (world) => {
@@ -112,7 +113,7 @@ export function storeContract(
         const token = a.token();
         const first = grantedOf(await ask(a, 'k', { token, sections: 2 }));
         const second = grantedOf(await ask(a, 'k', { token }));
-        assert.ok(second.fence > first.fence + 1);
+        assert.ok(second.fence > lastOf(first));
       });
 
       test('goes to one of many that ask at once', async (world) => {
@@ -157,15 +158,17 @@ export function storeContract(
         assert.equal((await ask(b, 'k')).answer?.state, 'busy');
       });
 
-      test('draws as many fences as asked for, above all before', async (world) => {
+      test('draws as many fences as asked for at the most, above all before', async (world) => {
         const a = world.guest();
         const token = a.token();
-        const { fence } = grantedOf(await ask(a, 'k', { token, sections: 5 }));
+        const granted = grantedOf(await ask(a, 'k', { token, sections: 5 }));
         assert.equal((await renew(a, 'k', token, { sections: 0 })).fence, 0);
         const more = await renew(a, 'k', token, { sections: 7 });
-        assert.ok(more.fence > fence + 4);
+        const drawn = more.drawn ?? 7;
+        assert.ok(drawn >= 1 && drawn <= 7);
+        assert.ok(more.fence > lastOf(granted));
         const last = grantedOf(await ask(a, 'other'));
-        assert.ok(last.fence > more.fence + 6);
+        assert.ok(last.fence > lastOf({ ...more, drawn }));
       });
 
       test('of a key that is free, or was never asked for, is refused', async (world) => {
@@ -182,9 +185,9 @@ export function storeContract(
           const guest = guests[i % 2];
           const sections = (i % 3) + 1;
           const token = guest.token();
-          const { fence } = grantedOf(await ask(guest, '{k}' + (i % 5), { sections, token }));
-          assert.ok(fence > last);
-          last = fence + sections - 1;
+          const granted = grantedOf(await ask(guest, '{k}' + (i % 5), { sections, token }));
+          assert.ok(granted.fence > last);
+          last = lastOf(granted);
           await giveUp(guest, '{k}' + (i % 5), token);
         }
         assert.equal(guests[0]?.session.counterOf('{k}0'), guests[1]?.session.counterOf('{k}4'));
@@ -454,8 +457,12 @@ function renew(
   key: string,
   token: string,
   { ttl = TTL, sections = 0 }: { ttl?: number; sections?: number } = {},
-): Promise<{ held: boolean; fence: number }> {
+): Promise<RenewReply> {
   return guest.session.renew({ key, token, ttl, sections });
+}
+
+function lastOf({ fence, drawn }: { readonly fence: number; readonly drawn: number }): number {
+  return fence + drawn - 1;
 }
 
 function grantedOf(reply: TurnReply): Answer & { state: 'granted' } {

@@ -64,13 +64,13 @@ async function expectNothingLeft(client: Redis): Promise<void> {
 }
 
 describe('Redis down', () => {
-  it('at the start: locks fail within the wait, then at once, and recover by themselves', async () => {
+  it('peers: is not reported as a busy key; at the start, locks fail within the wait, then at once, and recover by themselves', async () => {
     const server = await serverFor();
     await server.kill();
     const locks = locksFor(server);
-    await expectFailures(locks, /not connected.*ECONNREFUSED|ECONNREFUSED/);
+    await expectFailures(locks, /not connected: .*ECONNREFUSED/);
     // Known to be down by now: nothing is waited for.
-    await expectFailures(locks, /not connected: connect ECONNREFUSED .*tried again in the background/, {
+    await expectFailures(locks, /not connected: .*ECONNREFUSED .*tried again in the background/, {
       wait: 60_000,
       within: 100,
     });
@@ -81,20 +81,22 @@ describe('Redis down', () => {
     await expectNothingLeft(server.client());
   });
 
-  it('for long: a call that fails leaves no timer and no work behind', async () => {
+  it('for long: a call that fails leaves no work behind for when Redis is back', async () => {
     const server = await serverFor();
-    await server.kill();
     const locks = locksFor(server);
-    await expect(locks.service.tryAcquire('k')).rejects.toThrow(LockStoreError);
+    await (await locks.service.acquire('k')).release();
+    await server.kill();
+    await eventuallyTrue(() => locks.client.status === 'reconnecting');
     const attempts = Array.from({ length: 200 }, (_, i) => locks.service.tryAcquire(`k${i}`));
     expect((await Promise.allSettled(attempts)).every(({ status }) => status === 'rejected')).toBe(true);
     await server.restart();
-    const client = server.client();
-    await client.config('RESETSTAT');
     await eventually(async () => (await locks.service.acquire('k')).release());
-    const calls = /cmdstat_evalsha:calls=(\d+)/.exec(await client.info('commandstats'))?.[1];
-    // An acquire and a release, each at most twice; nothing for those that never left this process.
-    expect(Number(calls)).toBeLessThanOrEqual(4);
+    const stats = await server.client().info('commandstats');
+    const scripts = [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].map(([, calls]) =>
+      Number(calls),
+    );
+    // An acquire and a release, perhaps one more; nothing for those that never left this process.
+    expect(scripts.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(6);
   });
 
   it('while a lock is held: its release resolves, and the key is given back once Redis is there again', async () => {
@@ -172,12 +174,12 @@ describe('a Redis user without a right', () => {
   it.each([
     ['to EVALSHA', ['-evalsha'], /NOPERM.*evalsha.*lacks a right.*EVALSHA/s],
     ['to EVAL', ['-eval'], /NOPERM.*eval.*lacks a right.*EVAL/s],
-    ['to a command of the script', ['-set'], /set.*lacks a right.*SET/s],
+    ['to a command of the script', ['-set'], /lacks a right: .*SET/s],
     ['to the keys', ['resetkeys', '~other:*'], /NOPERM.*lacks a right.*"<prefix>\*"/s],
     ['to write the keys', ['resetkeys', '%R~lock:*'], /lacks a right.*"<prefix>\*"/s],
     ['to write the fences', ['resetkeys', '~lock:k', '~lock:a', '~lock:z', '%R~lock:*'], /lacks a right/],
     ['to TIME', ['-time'], /NOPERM.*time.*lacks a right.*TIME/s],
-    ['to anything', ['nocommands'], /NOPERM.*lacks a right/s],
+    ['to anything', ['nocommands', '+info'], /NOPERM.*lacks a right/s],
   ])('%s: the error names it', async (_name, rules, says) => {
     await admin.call('SCRIPT', 'FLUSH');
     const locks = locksFor(await user(...rules));
@@ -215,7 +217,7 @@ describe('a Redis user without a right', () => {
       expect(performance.now() - released).toBeLessThan(2_500);
       await lock.release();
     }
-    expect(locks.warnings).toEqual([expect.stringMatching(/refuses PUBLISH .*publish.* "lock:~nl:w:\*"/is)]);
+    expect(locks.warnings).toEqual([expect.stringMatching(/refuses PUBLISH .*channels "lock:~nl:w:\*"/s)]);
     expect(other.warnings).toEqual([]);
     await expectNothingLeft(admin);
   });
@@ -229,7 +231,10 @@ describe('a Redis user without a right', () => {
     const hasty = locks.service.acquire('k', { wait: 2_500 });
     await eventually(async () => expect(await admin.zcard('lock:~nl:q:k')).toBe(1));
     await admin.call('ACL', 'SETUSER', 'bob', '-evalsha');
-    await expect(hasty).rejects.toMatchObject({ code: 'LOCK_STORE', message: expect.stringMatching(/NOPERM/) });
+    await expect(hasty).rejects.toMatchObject({
+      code: 'LOCK_STORE',
+      message: expect.stringMatching(/NOPERM/),
+    });
     await admin.call('ACL', 'SETUSER', 'bob', '+evalsha');
     await held.release();
     await (await patient).release();
@@ -246,14 +251,16 @@ describe('Redis out of memory', () => {
     const held = await locks.service.acquire('held');
     const handed = await locks.service.acquire('handed');
     const waiting = other.service.acquire('handed');
+    const elsewhere = await other.service.acquire('elsewhere');
     await eventually(async () => expect(await client.zcard('lock:~nl:q:handed')).toBe(1));
     await client.config('SET', 'maxmemory', '1');
 
     await expectFailures(locks, /OOM.*free some, or raise it/s);
-    await expectFailures(locks, /OOM/, { key: 'held' });
+    await expectFailures(locks, /OOM/, { key: 'elsewhere' });
     await held.extend('60s');
     expect(await client.pttl('lock:held')).toBeGreaterThan(30_000);
     expect(await held.release()).toBe(true);
+    expect(await elsewhere.release()).toBe(true);
     expect(await handed.release()).toBe(true);
     const lock = await waiting;
     expect(lock.fence).toBeGreaterThan(handed.fence);
@@ -277,7 +284,10 @@ describe('something else at the key', () => {
     const locks = locksFor(server);
     await expectFailures(locks, /WRONGTYPE.*not a lock.*prefix/s);
     expect(await client.dump(key)).toEqual(before);
-    await eventually(async () => expect(await client.keys('*')).toEqual([key]));
+    await eventually(async () => {
+      const others = (await client.keys('*')).filter((name) => name !== 'lock:~nl:f' && name !== key);
+      expect(others).toEqual([]);
+    });
   });
 
   it('put there while it is held: the holder learns it at the next renewal, and its release resolves', async () => {

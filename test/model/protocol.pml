@@ -27,10 +27,16 @@
 #ifndef T
 #define T 5            /* tokens of a process that can be in play at once; they are recycled when nothing knows them */
 #endif
-#ifndef STRAYS
-#define STRAYS 3       /* commands that nobody waits for, at once */
-#endif
+#define STRAYS 3       /* asks that no gate waits for, at once */
 #define LOOKS 3        /* timers of a waiting process that may fire in vain before it counts as forgotten */
+#if defined(M_OFFERLEASE) || defined(M_L0)
+#define OFFERMUTANT
+#endif
+#ifdef M_PLACE
+#define FIRSTPLACE ghost
+#else
+#define FIRSTPLACE place
+#endif
 #define TOKENS (N * T)
 #define partyOf(t) (((t) - 1) / T)
 
@@ -38,17 +44,16 @@
 #define ONCE 1
 #define QUEUE 2
 #define LOOK 3
-#define GRANTED 1
-#define BUSY 2
-#define QUEUED 3
-#define GONE 4
+#define GRANTED 4
+#define BUSY 5
+#define QUEUED 6
+#define GONE 7
 
-/* States of a gate's ask (PendingAsk): none, and three. Resting is split by what ends the rest. */
+/* States of a gate's ask (PendingAsk). */
 #define NONE 0
 #define SENT 1
 #define WAITING 2      /* answered "queued" */
-#define RETRYING 3     /* its token is dead: asks again after a failure */
-#define POLLING 4      /* ... when grants can reach it again, or its timer fires */
+#define POLLING 3      /* rests until grants can reach it, or its timer fires */
 
 /* States of a lease. */
 #define CONFIRMED 1
@@ -62,7 +67,7 @@
 /* ---- the server ---- */
 
 byte K;                /* the owner's token, 0: free */
-bit full;              /* has K a lease's length, or an offer's? */
+bit leased;              /* has K a lease's length, or an offer's? */
 byte score[TOKENS + 1];/* the queue: each waiting token's score, 0: not in it */
 byte lastScore;        /* stands for the server's clock where that makes a new score the highest */
 byte F;                /* the fence counter */
@@ -79,8 +84,12 @@ typedef Process {
   byte ask;            /* its token, 0: none */
   byte state;
   bit off;             /* the offer that may be under way has ended, as far as the process knows (L0 + its length) */
-  byte place;
-  byte looks;
+  byte offer;          /* the fence of an offer for it, 0: none */
+  byte place;          /* as the server answered it */
+#ifdef M_PLACE
+  byte ghost;          /* the same, which the mutant forgets */
+#endif
+  byte looks;          /* timers that fired in vain */
   /* the command that carries the ask, and its reply */
   byte cmd;            /* 0, UNRUN, RAN */
   byte give;
@@ -103,6 +112,7 @@ typedef Process {
   bit renewPast;
   byte renewCount;
   byte renewFence;
+  byte release;        /* a lease's token that is given up without asking for more; runs before later commands */
   /* offers on their way, in order: token and fence */
   byte m1;
   byte f1;
@@ -112,13 +122,17 @@ typedef Process {
 Process p[N];
 
 /* Tokens that their process gives up until that has surely worked (Withdrawals, Party.giveUp, Party.release). */
-bit givingUp[TOKENS + 1];
+int givingUp;          /* one bit a token */
+#define givesUp(t) ((givingUp >> (t)) & 1)
+#define giveUp(t) givingUp = givingUp | (1 << (t))
+#define stopGivingUp(t) givingUp = givingUp & ~(1 << (t))
+#ifdef M_TIMEAFTER
+int gaveUp;            /* given up once more, and the clock not read yet */
+#endif
 
-/* Commands that the gate does not wait for any more. The session does, while `attended`: it acts on a failure. */
+/* Asks that failed, or whose gate has turned away, and that may still run. */
 typedef Stray {
-  byte st;             /* 0, UNRUN, RAN */
-  bit attended;
-  byte token;
+  byte token;          /* 0: none */
   byte give;
   byte mode;
   byte at;
@@ -135,10 +149,28 @@ byte lastStarted;      /* the fence of the latest section */
 byte lastDrawn;        /* stands for the server's clock, which the counter stays behind */
 #endif
 
+#define GHOST(x) p[x].FIRSTPLACE
+
+/* That a run which finds nothing has been everywhere: counts how often each of these situations was met. */
+c_decl {
+  \#include <stdlib.h>
+  \#include <stdio.h>
+  static unsigned long witnessed[32];
+  static void report(void) {
+    for (int n = 1; n < 32; n++) if (witnessed[n]) printf("witness %d: %lu\n", n, witnessed[n]);
+  }
+  static void witness(int n) {
+    if (!witnessed[0]++) atexit(report);
+    witnessed[n]++;
+  }
+}
+
+#define W(n) c_code { witness(n); }
+
 /* Scratch, not part of a state. */
 hidden byte h; hidden byte hs; hidden byte j; hidden byte k; hidden byte fr; hidden byte fn; hidden byte ta; hidden byte tb;
-hidden bit ok; hidden bit exclusive; hidden bit fencesIncrease; hidden bit nobodyPassed; hidden bit inOrder;
-hidden bit waiterForgotten; hidden bit orphanStays;
+hidden byte ok; hidden byte exclusive; hidden byte fencesIncrease; hidden byte nobodyPassed; hidden byte inOrder;
+hidden byte waiterForgotten; hidden byte orphanStays;
 
 /* ---- the server's atomic steps ---- */
 
@@ -174,8 +206,8 @@ inline checkOrder() {
   assert(nobodyPassed)
 }
 
-/* K is free: hands it to the first in the queue that can be reached; to `asker` without a message. */
-inline promote(asker) {
+/* K is free: hands it to the first in the queue that can be reached; to `asker_` without a message. */
+inline promote(asker_) {
   do
   :: h = 0; hs = 0; k = 1;
     do
@@ -189,15 +221,16 @@ inline promote(asker) {
     od;
     if
     :: h == 0 -> break
-    :: h != 0 && h == asker ->
+    :: h != 0 && h == asker_ ->
       score[h] = 0;
       checkOrder();
-      K = h; full = 1;
+      K = h; leased = 1;
       break
-    :: h != 0 && h != asker && p[partyOf(h)].subscribed ->
+    :: h != 0 && h != asker_ && p[partyOf(h)].subscribed ->
       score[h] = 0;
       checkOrder();
-      K = h; full = 0;
+      K = h; leased = 0;
+      printf("server: offers K to %d\n", h);
       draw(1);
       if
       :: !p[partyOf(h)].alive || p[partyOf(h)].m2 != 0 -> skip
@@ -205,29 +238,29 @@ inline promote(asker) {
       :: else -> p[partyOf(h)].m2 = h; p[partyOf(h)].f2 = fr
       fi;
       break
-    :: else -> score[h] = 0 /* nobody there: skipped */
+    :: else -> score[h] = 0 ; printf("server: skips %d, whom nobody hears\n", h)
     fi
   od;
   h = 0; hs = 0; k = 0
 }
 
 /* The script `turn`. The answer is in `ta`, a fence in `fr`, a place in `tb`. */
-inline turn(give, token, mode_, place_, count_) {
+inline turn(give_, token_, mode_, place_, count_) {
   ta = 0; tb = 0; fr = 0;
   if
-  :: give != 0 ->
+  :: give_ != 0 ->
     if
 #ifdef M_ANYRELEASE
-    :: K != 0 -> K = 0; full = 0
+    :: K != 0 -> K = 0; leased = 0
 #else
-    :: K == give -> K = 0; full = 0
+    :: K == give_ -> K = 0; leased = 0
 #endif
-    :: else -> score[give] = 0
+    :: else -> score[give_] = 0
     fi
   :: else
   fi;
   if
-  :: token == 0 ->
+  :: token_ == 0 ->
     if :: K == 0 -> promote(0) :: else fi
   :: else ->
     h = 0; k = 1;
@@ -235,25 +268,25 @@ inline turn(give, token, mode_, place_, count_) {
     k = 0;
     if
     :: mode_ != LOOK && h == 0 && K == 0 ->
-      K = token; full = 1; draw(count_); ta = GRANTED
+      K = token_; leased = 1; draw(count_); ta = GRANTED
     :: else ->
       h = 0;
       if
-      :: mode_ == QUEUE && K != token && score[token] == 0 ->
+      :: mode_ == QUEUE && K != token_ && score[token_] == 0 ->
         if
-        :: place_ > 0 -> score[token] = place_
-        :: else -> lastScore++; score[token] = lastScore
+        :: place_ > 0 -> score[token_] = place_
+        :: else -> lastScore++; score[token_] = lastScore
         fi
       :: else
       fi;
-      if :: K == 0 -> promote(token) :: else fi;
+      if :: K == 0 -> promote(token_) :: else fi;
       if
-      :: K == token || (K == 0 && mode_ == ONCE) -> K = token; full = 1; draw(count_); ta = GRANTED
+      :: K == token_ || (K == 0 && mode_ == ONCE) -> K = token_; leased = 1; draw(count_); ta = GRANTED
       :: else ->
         if
         :: mode_ == ONCE -> ta = BUSY
-        :: mode_ != ONCE && score[token] == 0 -> ta = GONE
-        :: else -> ta = QUEUED; tb = score[token]
+        :: mode_ != ONCE && score[token_] == 0 -> ta = GONE
+        :: else -> ta = QUEUED; tb = score[token_]
         fi;
         fr = 0
       fi
@@ -262,38 +295,91 @@ inline turn(give, token, mode_, place_, count_) {
   fi
 }
 
-/* Numbers that nobody remembers start from 1 again, so that equal situations are equal states. */
+/* Only the order of numbers matters: they are moved down, so that equal situations are equal states. */
+#define low(v) if :: v > 0 && v <= tb -> tb = v - 1 :: else fi
+#define high(v) if :: v > ta -> ta = v :: else fi
+#define lower(v) v = (v > 0 -> v - tb : 0)
 inline tidy() {
-  ok = 1; inOrder = 1; k = 1;
-  do :: k > TOKENS -> break :: else -> if :: score[k] > 0 -> ok = 0 :: else fi; k++ od;
+  /* strays */
   k = 0;
   do
-  :: k == STRAYS -> break
-  :: else -> if :: s[k].at > 0 -> ok = 0 :: else fi; k++
+  :: k == STRAYS - 1 -> break
+  :: else ->
+    if
+    :: s[k].token == 0 && s[k + 1].token != 0 ->
+      s[k].token = s[k + 1].token; s[k].give = s[k + 1].give; s[k].mode = s[k + 1].mode; s[k].at = s[k + 1].at;
+      clearStray(k + 1)
+    :: else
+    fi;
+    k++
   od;
+  /* scores */
+  ta = 0; tb = 254; k = 1;
+  do :: k > TOKENS -> break :: else -> low(score[k]); high(score[k]); k++ od;
+  k = 0;
+  do :: k == STRAYS -> break :: else -> low(s[k].at); high(s[k].at); k++ od;
   k = 0;
   do
   :: k == N -> break
+  :: else -> low(p[k].place); high(p[k].place); low(p[k].at); high(p[k].at); k++
+  od;
+  if
+  :: ta == 0 -> lastScore = 0
+  :: ta > 0 && tb == 0 -> lastScore = ta
   :: else ->
-    if :: p[k].place > 0 || p[k].at > 0 -> ok = 0 :: else fi;
-    if :: p[k].m1 > 0 || p[k].lease > 0 || p[k].fence > 0 -> inOrder = 0 :: else fi;
+    lastScore = ta - tb;
+    k = 1;
+    do :: k > TOKENS -> break :: else -> lower(score[k]); k++ od;
+    k = 0;
+    do :: k == STRAYS -> break :: else -> lower(s[k].at); k++ od;
+    k = 0;
+    do
+    :: k == N -> break
+    :: else ->
+      lower(p[k].place); lower(p[k].at);
+#ifdef M_PLACE
+      p[k].ghost = (p[k].ghost > tb -> p[k].ghost - tb : 0);
+#endif
+      k++
+    od
+  fi;
+#ifndef FLUSH
+  /* fences */
+  ta = lastStarted; tb = 254; k = 0;
+  low(lastStarted);
+  do
+  :: k == N -> break
+  :: else ->
+    low(p[k].offer); low(p[k].f1); low(p[k].f2); low(p[k].fence); low(p[k].next); low(p[k].nextButOne); low(p[k].renewFence);
+    high(p[k].offer); high(p[k].f1); high(p[k].f2); high(p[k].fence + 1); high(p[k].next); high(p[k].nextButOne); high(p[k].renewFence + 1);
     k++
   od;
-  if :: ok -> lastScore = 0 :: else fi;
-#ifndef FLUSH
-  if :: inOrder -> F = 0; lastStarted = 0 :: else fi;
+  if
+  :: ta == 0 -> F = 0
+  :: ta > 0 && tb == 0 -> F = ta
+  :: else ->
+    F = ta - tb;
+    lower(lastStarted);
+    k = 0;
+    do
+    :: k == N -> break
+    :: else ->
+      lower(p[k].offer); lower(p[k].f1); lower(p[k].f2); lower(p[k].fence); lower(p[k].next); lower(p[k].nextButOne); lower(p[k].renewFence);
+      k++
+    od
+  fi;
 #endif
-  k = 0
+  ta = 0; tb = 0; k = 0
 }
 
 /* May K's time to live end now? See the top. */
 #define owner p[partyOf(K)]
 #ifdef OFFERMUTANT
-#define leaseMayEnd (full -> owner.dl : owner.off)
+#define leaseMayEnd (leased -> owner.dl : owner.off)
 #else
 #define leaseMayEnd owner.dl
 #endif
-#define mayExpire (!owner.alive || (owner.lease == K -> (owner.kind == OLD -> (owner.renewal != RAN || owner.renewPast) : leaseMayEnd) : (owner.ask == K -> (owner.cmd == RAN || owner.state == SENT -> owner.past : owner.off) : (!full || givingUp[K] || forgot))))
+#define mayExpire (!owner.alive || (owner.lease == K -> (owner.kind == OLD -> (owner.renewal == RAN -> owner.renewPast : owner.off) : leaseMayEnd) : (owner.ask == K -> (owner.cmd == RAN || owner.state == SENT -> owner.past : owner.off) : (!leased || givesUp(K) || owner.release == K || forgot))))
 
 /* ---- the gate and the tenure, in process i ---- */
 
@@ -301,7 +387,7 @@ inline tidy() {
 
 /* Is token k known to anybody? Sets `ok` if not. */
 inline unknown(t) {
-  ok = K != t && score[t] == 0 && !givingUp[t] && P.ask != t && P.give != t && P.lease != t && P.m1 != t && P.m2 != t;
+  ok = K != t && score[t] == 0 && !givesUp(t) && P.ask != t && P.give != t && P.release != t && P.lease != t && P.m1 != t && P.m2 != t;
   k = 0;
   do
   :: k == STRAYS -> break
@@ -324,27 +410,19 @@ inline command(mode_, give_) {
 /* Gate.#send: an ask under a new token. */
 inline send(give_) {
   tb = give_;
-#ifdef M_TOKEN
-  if
-  :: P.state == RETRYING -> j = P.ask; ok = 1
+  P.ask = 0;
+  j = i * T + 1;
+  do
+  :: j > i * T + T -> break
   :: else ->
-#endif
-    P.ask = 0;
-    j = i * T + 1;
-    do
-    :: j > i * T + T -> break
-    :: else ->
-      if
-      :: j == tb -> ok = 0
-      :: else -> unknown(j)
-      fi;
-      if :: ok -> break :: else -> j++ fi
-    od;
-    assert(ok);
-#ifdef M_TOKEN
-  fi;
-#endif
-  P.ask = j; P.state = SENT; P.off = 0;
+    if
+    :: j == tb -> ok = 0
+    :: else -> unknown(j)
+    fi;
+    if :: ok -> break :: else -> j++ fi
+  od;
+  assert(ok);
+  P.ask = j; P.state = SENT; P.off = 0; P.offer = 0;
   j = 0;
   if
   :: P.awake -> command(QUEUE, tb)
@@ -353,15 +431,14 @@ inline send(give_) {
   tb = 0
 }
 
-/* The gate turns away from its command on the way; whether the session still acts on its failure: `attended_`. */
-inline detach(attended_) {
+/* The gate turns away from its command, which may still run. */
+inline detach() {
   k = 0;
   do
   :: k == STRAYS -> break
-  :: else -> if :: s[k].st == 0 -> break :: else -> k++ fi
+  :: else -> if :: s[k].token == 0 -> break :: else -> k++ fi
   od;
   assert(k < STRAYS);
-  s[k].st = P.cmd; s[k].attended = attended_;
   s[k].token = P.ask; s[k].give = P.give; s[k].mode = P.mode; s[k].at = (P.mode == QUEUE -> P.place : 0);
   k = 0;
   clearCommand()
@@ -372,7 +449,7 @@ inline clearCommand() {
 }
 
 inline clearStray(x) {
-  s[x].st = 0; s[x].attended = 0; s[x].token = 0; s[x].give = 0; s[x].mode = 0; s[x].at = 0
+  s[x].token = 0; s[x].give = 0; s[x].mode = 0; s[x].at = 0
 }
 
 inline clearPlace() {
@@ -384,10 +461,7 @@ inline clearPlace() {
 
 /* Gate.#endAsk */
 inline endAsk() {
-  P.ask = 0; P.state = NONE; P.looks = 0;
-#ifndef OFFERMUTANT
-  P.off = 0;
-#endif
+  P.ask = 0; P.state = NONE; P.looks = 0; P.offer = 0;
   clearPlace()
 }
 
@@ -405,6 +479,7 @@ inline start() {
   fencesIncrease = forgot || P.next > lastStarted;
   assert(fencesIncrease);
   lastStarted = P.next;
+  printf("process %d: a section starts under %d, fence %d\n", i, P.lease, P.next);
   P.next = P.nextButOne; P.nextButOne = 0
 }
 
@@ -412,16 +487,13 @@ inline start() {
 inline leave() {
   j = P.lease;
   P.lease = 0; P.kind = 0; P.dl = 0; P.section = 0; P.todo = 0; P.next = 0; P.nextButOne = 0;
-#ifdef OFFERMUTANT
   P.off = 0;
-#endif
   clearRenewal();
   if
   :: P.line > 0 -> send(j)
-  :: else -> givingUp[j] = 1
+  :: else -> P.release = j
   fi;
-  j = 0;
-  tidy()
+  j = 0
 }
 
 inline clearRenewal() {
@@ -429,7 +501,7 @@ inline clearRenewal() {
 }
 
 /* Tenure.#next, when no section runs. */
-inline next() {
+inline nextSection() {
   if
   :: P.dl || P.line == 0 || P.todo == 0 -> leave()
   :: else ->
@@ -446,26 +518,29 @@ inline next() {
 
 /* Gate.offered, for the token that is asked with. */
 inline take(kind_) {
-  if
-  :: P.cmd == 0 -> skip
-  :: else -> detach(1)
-  fi;
-  P.lease = P.m1;
+  P.lease = P.ask;
   P.kind = kind_;
   P.dl = 0;
   P.todo = P.line;
-  P.next = P.f1; P.nextButOne = 0;
-  P.renewal = UNRUN; P.renewCount = P.line - 1;
-  endAsk();
-  shiftOffers()
+  P.nextButOne = 0;
+  P.renewal = UNRUN;
+#ifdef M_OLDFENCE
+  P.next = P.offer; P.renewCount = P.line - 1;
+#else
+  if
+  :: kind_ == OLD -> P.next = 0; P.renewCount = P.line /* another may have had the key since that fence */
+  :: else -> P.next = P.offer; P.renewCount = P.line - 1
+  fi;
+#endif
+  P.offer = 0;
+  endAsk()
 }
 
 inline shiftOffers() {
-  P.m1 = P.m2; P.f1 = P.f2; P.m2 = 0; P.f2 = 0
+  P.m1 = P.m2; P.f1 = P.f2; P.m2 = 0; P.f2 = 0;
+  tidy()
 }
 
-#define offerOver (P.state == SENT -> P.past : P.off)
-#define mine(t) (t != 0 && partyOf(t) == i)
 
 proctype Party(byte i) {
   do
@@ -473,6 +548,7 @@ proctype Party(byte i) {
 
   /* A caller comes (Gate.join). */
   :: d_step { P.alive && P.toCome > 0 ->
+      printf("process %d: a caller comes\n", i);
       P.toCome--; P.line++;
       if
       :: P.lease == 0 && P.state == NONE -> send(0)
@@ -480,17 +556,29 @@ proctype Party(byte i) {
       fi }
 
   /* The server runs the ask. Commands of one connection run in the order in which they were sent. */
-  :: d_step { P.cmd == UNRUN && !unrunBefore(P.give) ->
+  :: d_step { P.cmd == UNRUN && P.release == 0 ->
       turn(P.give, P.ask, P.mode, P.place, P.count);
       P.cmd = RAN; P.answer = ta; P.fence = fr; P.at = tb;
+      printf("server: give up %d, ask with %d (<%d>): <%d>, place %d, fence %d\n", P.give, P.ask, P.mode, ta, tb, fr);
+      ta = 0; fr = 0; tb = 0;
+      tidy() }
+
+  /* The server runs a release. */
+  :: d_step { P.release != 0 ->
+      turn(P.release, 0, 0, 0, 0);
+      printf("server: give up %d\n", P.release);
+      P.release = 0;
       ta = 0; fr = 0; tb = 0;
       tidy() }
 
   /* Its reply comes (Gate.#onAnswer). */
   :: d_step { P.cmd == RAN ->
+      printf("process %d: the reply comes: <%d>\n", i, P.answer);
       if
       :: P.answer == GRANTED ->
-        P.lease = P.ask; P.kind = CONFIRMED;
+        if :: P.mode == LOOK -> W(7) :: P.mode == ONCE -> W(8) :: else fi;
+        if :: P.past -> W(9) :: else fi;
+        P.lease = P.ask; P.kind = CONFIRMED; P.off = 0;
 #ifdef M_REPLYTIME
         P.dl = 0;
 #else
@@ -500,7 +588,7 @@ proctype Party(byte i) {
         P.next = P.fence; P.nextButOne = (P.count > 1 -> P.fence + 1 : 0);
         clearCommand();
         endAsk();
-        next()
+        nextSection()
       :: P.answer == QUEUED ->
         P.state = WAITING;
         P.off = P.past;
@@ -513,27 +601,41 @@ proctype Party(byte i) {
       :: P.answer == GONE -> P.state = WAITING; clearCommand()
 #endif
       :: else -> /* GONE, or BUSY */
+        if :: P.answer == GONE && P.place > 0 -> W(6) :: else fi;
         clearCommand();
 #ifdef M_PLACE
         P.place = 0;
 #endif
         if
         :: P.awake -> send(0)
-        :: else -> P.ask = 0; P.state = POLLING; P.off = 0
+        :: else -> P.ask = 0; P.state = POLLING; P.off = 0; P.offer = 0
         fi
-      fi }
+      fi;
+      tidy() }
 
-  /* After a failure: asks again. */
-  :: d_step { P.state == RETRYING -> send(0) }
+  /* An offer comes (Gate.offered). While an answer about its token is awaited, that decides. */
+  :: d_step { P.m1 != 0 && P.m1 != P.lease && P.m1 != P.ask ->
+      printf("process %d: an offer comes for %d, which is dead: gives it back\n", i, P.m1);
+      W(1);
+      giveUp(P.m1); shiftOffers() }
+  :: d_step { P.m1 != 0 && (P.m1 == P.lease || P.m1 == P.ask) ->
+      printf("process %d: an offer comes for %d\n", i, P.m1);
+      if :: P.m1 == P.ask -> P.offer = P.f1 :: else fi;
+      shiftOffers() }
+#ifdef M_TAKEN
+  /* It does not wait for the answer; the command fails. */
+  :: d_step { budget > 0 && P.m1 != 0 && P.m1 == P.ask && P.cmd != 0 && !P.past ->
+      printf("process %d: an offer comes for %d: confirms it, and starts; then the command fails\n", i, P.m1);
+      budget--;
+      giveUp(P.ask);
+      if :: P.cmd == UNRUN -> detach() :: else -> clearCommand() fi;
+      P.offer = P.f1; P.off = 0; take(YOUNG); start(); shiftOffers() }
+#endif
 
-  /* An offer comes (Gate.offered). */
-  :: d_step { P.m1 != 0 && P.m1 != P.lease && (P.m1 != P.ask || P.state == RETRYING) ->
-      givingUp[P.m1] = 1; shiftOffers() }
-  :: d_step { P.m1 != 0 && P.m1 == P.lease -> shiftOffers() }
+  /* It is taken (Gate.#take). */
 #ifdef OFFERMUTANT
-  /* Started at once, whatever its age. */
-  :: d_step { P.m1 != 0 && P.m1 == P.ask && P.state != RETRYING ->
-      P.off = offerOver;
+  :: d_step { P.offer != 0 && P.cmd == 0 ->
+      printf("process %d: takes the offer for %d, and starts\n", i, P.ask);
 #ifdef M_OFFERLEASE
       take(CONFIRMED); clearRenewal();
 #else
@@ -541,16 +643,23 @@ proctype Party(byte i) {
 #endif
       start() }
 #else
-  :: d_step { P.m1 != 0 && P.m1 == P.ask && !offerOver && P.state != RETRYING -> take(YOUNG); start() }
-  :: d_step { P.m1 != 0 && P.m1 == P.ask && P.state != RETRYING -> take(OLD) }
+  :: d_step { P.offer != 0 && P.cmd == 0 && !P.off ->
+      printf("process %d: takes the offer for %d: confirms it, and starts\n", i, P.ask);
+      W(2);
+      take(YOUNG); start(); tidy() }
+  :: d_step { P.offer != 0 && P.cmd == 0 && (P.off || budget > 0) ->
+      printf("process %d: takes the offer for %d, which is old: confirms it first\n", i, P.ask);
+      if :: P.off -> skip :: else -> budget-- fi;
+      take(OLD); tidy() }
 #endif
 
   /* The server runs the renewal. */
   :: d_step { P.renewal == UNRUN ->
+      printf("server: renew %d: %d\n", P.lease, K == P.lease);
       P.renewal = RAN;
       if
       :: K == P.lease ->
-        full = 1; P.held = 1;
+        leased = 1; P.held = 1;
         if
         :: P.renewCount > 0 -> draw(P.renewCount); P.renewFence = fr; fr = 0
         :: else
@@ -560,33 +669,47 @@ proctype Party(byte i) {
 
   /* Its reply comes. */
   :: d_step { P.renewal == RAN ->
+      printf("process %d: the renewal's reply comes: %d\n", i, P.held);
+      if :: !P.held -> W(13) :: else fi;
       if
       :: !P.held || (P.kind != OLD && P.dl) || (P.kind == OLD && P.renewPast) -> leave() /* lost */
       :: else ->
-        P.kind = CONFIRMED;
+        if :: P.kind == OLD && P.line > 0 -> W(5) :: else fi;
+        P.kind = CONFIRMED; P.off = 0;
         if
-        :: P.next == 0 -> P.next = P.renewFence
+        :: P.next == 0 -> P.next = P.renewFence; P.nextButOne = (P.renewCount > 1 -> P.renewFence + 1 : 0)
         :: else -> P.nextButOne = P.renewFence
         fi;
         clearRenewal();
         if
-        :: !P.section -> next()
+        :: !P.section -> nextSection()
         :: else
         fi
-      fi }
+      fi;
+      tidy() }
 
   /* A failed confirmation is tried again while the section runs. */
-  :: d_step { P.kind == YOUNG && P.renewal == 0 && P.section && !P.dl -> P.renewal = UNRUN }
+  :: d_step { P.kind == YOUNG && P.renewal == 0 && P.section && !P.dl ->
+      printf("process %d: renews again\n", i);
+      P.renewal = UNRUN }
 
   /* The section ends. */
-  :: d_step { P.section -> P.section = 0; next() }
+  :: d_step { P.section ->
+      printf("process %d: the section ends\n", i);
+      P.section = 0;
+      nextSection();
+      if :: P.section -> W(15) :: else fi;
+      tidy() }
 
   /* The holder notices that its deadline has passed. */
-  :: d_step { P.lease != 0 && P.dl -> leave() }
+  :: d_step { P.lease != 0 && P.dl -> printf("process %d: notices that the lease is over\n", i); leave(); tidy() }
 
   /* The wake connection is found dead, and opened again; then the gate looks (Gate.nudge). */
-  :: d_step { P.awake && !P.subscribed -> P.awake = 0 }
+  :: d_step { P.awake && !P.subscribed ->
+      printf("process %d: finds the wake connection dead\n", i);
+      P.awake = 0 }
   :: d_step { P.alive && !P.awake ->
+      printf("process %d: subscribes again\n", i);
       P.subscribed = 1; P.awake = 1;
       if
       :: P.state == WAITING && P.cmd == 0 -> command(LOOK, 0)
@@ -596,100 +719,259 @@ proctype Party(byte i) {
 
   /* -- misfortunes -- */
 
-  :: budget > 0 -> d_step { budget > 0 ->  budget-- }
+  :: d_step { budget > 0 -> budget-- }
 
   /* The ask or look fails: its request or its reply was lost, or nothing came in time. It may yet run. */
   :: d_step { budget > 0 && P.cmd != 0 ->
+      printf("process %d: the command fails (it has run: %d): asks again\n", i, P.cmd == RAN);
       budget--;
-      givingUp[P.ask] = 1;
-      if :: P.give != 0 -> givingUp[P.give] = 1 :: else fi;
+      giveUp(P.ask);
+      if :: P.give != 0 -> giveUp(P.give) :: else fi;
       if
-      :: P.cmd == UNRUN -> detach(0)
+      :: P.cmd == UNRUN -> detach()
       :: else -> clearCommand()
       fi;
-#ifndef M_TOKEN
-      P.ask = 0;
-#endif
-      P.state = RETRYING; P.off = 0;
 #ifdef M_PLACE
-      P.place = 0
+      P.place = 0;
+#endif
+#ifdef M_TOKEN
+      P.state = SENT; P.off = 0; P.offer = 0;
+      if :: P.awake -> command(QUEUE, 0) :: else -> command(ONCE, 0) fi
+#else
+      send(0)
 #endif
       }
 
   /* The connection is cut after it ran, and the client sends it again. */
-  :: d_step { budget > 0 && P.cmd == RAN -> budget--; P.cmd = UNRUN; P.answer = 0; P.fence = 0; P.at = 0 }
+  :: d_step { budget > 0 && P.cmd == RAN ->
+      printf("process %d: the command is sent again\n", i);
+      budget--; P.cmd = UNRUN; P.answer = 0; P.fence = 0; P.at = 0 }
 
   /* The renewal fails, having run or not. */
   :: d_step { budget > 0 && P.renewal != 0 ->
+      printf("process %d: the renewal fails (it has run: %d)\n", i, P.renewal == RAN);
       budget--;
       clearRenewal();
       if
       :: P.section -> skip
       :: else -> leave()
-      fi }
+      fi;
+      tidy() }
+
+  /* A release fails: it may have run, and is tried again. */
+  :: d_step { budget > 0 && P.release != 0 ->
+      printf("process %d: the release fails\n", i);
+      budget--;
+      giveUp(P.release); P.release = 0 }
 
   /* An offer's message is lost. */
-  :: d_step { budget > 0 && P.m1 != 0 -> budget--; shiftOffers() }
+  :: d_step { budget > 0 && P.m1 != 0 ->
+      printf("process %d: the offer's message is lost\n", i);
+      budget--; shiftOffers() }
 
   /* The wake connection breaks. */
   :: d_step { budget > 0 && P.alive && P.subscribed ->
+      printf("process %d: the wake connection breaks\n", i);
       budget--; P.subscribed = 0; shiftOffers(); shiftOffers() }
 
   /* A pause, or a slow network: a deadline passes. */
-  :: d_step { budget > 0 && P.lease != 0 && P.kind != OLD && !P.dl -> budget--; P.dl = 1 }
-  :: d_step { budget > 0 && P.cmd != 0 && !P.past -> budget--; P.past = 1 }
-  :: d_step { budget > 0 && P.renewal != 0 && P.kind == OLD && !P.renewPast -> budget--; P.renewPast = 1 }
-  :: d_step { budget > 0 && P.state == WAITING && !P.off -> budget--; P.off = 1 }
+  :: d_step { budget > 0 && P.lease != 0 && P.kind != OLD && !P.dl ->
+      printf("process %d: the lease's deadline passes\n", i);
+      budget--; P.dl = 1 }
+  :: d_step { budget > 0 && P.cmd != 0 && !P.past ->
+      printf("process %d: the command takes as long as its lease\n", i);
+      budget--; P.past = 1;
+      if :: P.state == WAITING -> P.off = 1 :: else fi } /* the ask before it is older */
+  :: d_step { budget > 0 && P.renewal != 0 && P.kind == OLD && !P.renewPast ->
+      printf("process %d: the renewal takes as long as its lease\n", i);
+      budget--; P.renewPast = 1 }
+  :: d_step { budget > 0 && (P.state == WAITING || P.kind == OLD) && !P.off ->
+      printf("process %d: an offer's length passes\n", i);
+      budget--; P.off = 1 }
 #ifdef OFFERMUTANT
-  :: d_step { budget > 0 && P.lease != 0 && !full && K == P.lease && !P.off -> budget--; P.off = 1 }
+  :: d_step { budget > 0 && P.lease != 0 && !leased && K == P.lease && !P.off ->
+      printf("process %d: an offer's length passes\n", i);
+      budget--; P.off = 1 }
 #endif
 
 #ifndef M_LOOK
   /* A look's timer fires before anybody needs it. */
-  :: d_step { budget > 0 && P.state == WAITING && P.cmd == 0 -> budget--; command(LOOK, 0) }
+  :: d_step { budget > 0 && P.state == WAITING && P.cmd == 0 ->
+      printf("process %d: looks early\n", i);
+      budget--; command(LOOK, 0) }
 #endif
 
   /* A caller leaves; with the last one the ask goes too (Gate.#onEmpty). */
   :: d_step { budget > 0 && P.line > 0 ->
+      printf("process %d: a caller leaves\n", i);
       budget--; P.line--;
       if
       :: P.line == 0 && P.state != NONE ->
 #ifndef M_LEFT
-        if :: P.ask != 0 -> givingUp[P.ask] = 1 :: else fi;
+        if :: P.ask != 0 -> giveUp(P.ask) :: else fi;
 #endif
         if
-        :: P.cmd == UNRUN -> detach(1)
+        :: P.cmd == UNRUN -> detach()
         :: else -> clearCommand()
         fi;
         endAsk();
+        P.off = 0;
         tidy()
       :: else
       fi }
 
   /* The process dies. Its connections may look alive for a while. */
   :: d_step { budget > 0 && P.alive ->
+      printf("process %d: dies\n", i);
+      if :: P.section && K == P.lease -> W(12) :: else fi;
       budget--;
-      if :: P.cmd == UNRUN -> detach(0) :: else -> clearCommand() fi;
+      if :: P.cmd == UNRUN -> detach() :: else -> clearCommand() fi;
       P.alive = 0; P.awake = 0; P.toCome = 0; P.line = 0;
       shiftOffers(); shiftOffers();
       endAsk();
       P.lease = 0; P.kind = 0; P.dl = 0; P.section = 0; P.todo = 0; P.next = 0; P.nextButOne = 0;
+      P.off = 0; P.release = 0;
       clearRenewal();
       k = i * T + 1;
-      do :: k > i * T + T -> break :: else -> givingUp[k] = 0; k++ od;
-      k = 0;
-      do
-      :: k == STRAYS -> break
-      :: else ->
-        if
-        :: mine(s[k].token) && s[k].st == RAN -> clearStray(k)
-        :: mine(s[k].token) && s[k].st != RAN -> s[k].attended = 0
-        :: else
-        fi;
-        k++
-      od;
+      do :: k > i * T + T -> break :: else -> stopGivingUp(k); k++ od;
       k = 0;
       tidy() }
-  :: d_step { !P.alive && P.subscribed -> P.subscribed = 0 }
+  :: d_step { !P.alive && P.subscribed ->
+      printf("server: notices that process %d is gone\n", i);
+      P.subscribed = 0 }
   od
+}
+
+/* The server's own steps, and commands that no gate waits for. */
+active proctype World() {
+  byte x;
+  do
+  /* An ask that no gate waits for: runs late, or is refused as it is later than its `notAfter`. */
+  :: atomic { s[0].token != 0 ->
+      do :: break :: x < STRAYS - 1 && s[x + 1].token != 0 -> x++ od;
+      if
+      :: d_step {
+          turn(s[x].give, s[x].token, s[x].mode, s[x].at, 1);
+          printf("server, late: give up %d, ask with %d (<%d>): <%d>\n", s[x].give, s[x].token, s[x].mode, ta);
+          W(3);
+          clearStray(x);
+          tidy(); x = 0 }
+#ifndef M_NOTAFTER
+      :: d_step {
+          printf("server: too late for asking with %d\n", s[x].token);
+          W(4);
+          /* The session hears of it, and gives the other token up by itself. */
+          if
+          :: s[x].give != 0 && p[partyOf(s[x].token)].alive -> giveUp(s[x].give)
+          :: else
+          fi;
+          clearStray(x);
+          tidy(); x = 0 }
+#endif
+      fi }
+
+  /* A token is given up: again, for as long as an ask with it may still run (Withdrawals). */
+  :: atomic { givingUp != 0 ->
+      do :: givesUp(x) -> break :: (givingUp >> (x + 1)) != 0 -> x++ od;
+      d_step {
+#ifdef M_TIMEAFTER
+        if
+        :: (gaveUp >> x) & 1 -> gaveUp = gaveUp & ~(1 << x)
+        :: else -> turn(x, 0, 0, 0, 0); printf("server: give up %d\n", x); gaveUp = gaveUp | (1 << x)
+        fi;
+        ok = !((gaveUp >> x) & 1);
+#else
+        if :: K == x -> W(14) :: else fi;
+        turn(x, 0, 0, 0, 0);
+        printf("server: give up %d\n", x);
+        ok = 1;
+#endif
+#ifndef M_NOTAFTER
+        k = 0;
+        do
+        :: k == STRAYS -> break
+        :: else -> if :: s[k].token == x -> ok = 0 :: else fi; k++
+        od;
+        k = 0;
+#endif
+        if :: ok -> stopGivingUp(x) :: else fi;
+        ta = 0; fr = 0; tb = 0;
+        tidy(); x = 0 } }
+
+  /* K's time to live ends. */
+  :: d_step { K != 0 && mayExpire ->
+      printf("server: %d expires\n", K);
+      if :: !leased -> W(10) :: leased && owner.section -> W(11) :: else fi;
+      K = 0; leased = 0 }
+
+#ifdef FLUSH
+  /* The server restarts empty; or somebody deletes K. */
+  :: d_step { budget > 0 ->
+      printf("server: restarts empty\n");
+      budget--; forgot = 1;
+      K = 0; leased = 0; F = 0;
+      k = 1;
+      do :: k > TOKENS -> break :: else -> score[k] = 0; k++ od;
+      k = 0 }
+  :: d_step { budget > 0 && K != 0 ->
+      printf("server: somebody deletes the key\n");
+      budget--; forgot = 1; K = 0; leased = 0 }
+#endif
+  od
+}
+
+#ifdef M_LOOK
+#define canLook(x) 0
+#else
+#define canLook(x) (p[x].state == WAITING && p[x].cmd == 0 && p[x].looks < LOOKS)
+#endif
+#define canPoll(x) (p[x].state == POLLING && p[x].looks < LOOKS)
+#define canAge(x) (p[x].state == WAITING && !p[x].off && K != 0 && K == p[x].ask)
+
+/* Time passes when nothing else can happen: timers fire. When none is left, nobody must wait and nothing must be held. */
+active proctype Time() {
+  byte i;
+  do
+  :: atomic { timeout ->
+      do :: i < N - 1 -> i++ :: break od;
+      if
+      :: d_step { canLook(i) -> printf("process %d: looks, as its timer fires\n", i); P.looks++; command(LOOK, 0); i = 0 }
+      :: d_step { canPoll(i) -> printf("process %d: asks again, as its timer fires\n", i); P.looks++; send(0); i = 0 }
+      :: d_step { canAge(i) -> printf("process %d: an offer's length passes\n", i); P.off = 1; i = 0 }
+      :: d_step { else ->
+          k = 0; ok = 1; waiterForgotten = 0; orphanStays = 0;
+          do
+          :: k == N -> break
+          :: else ->
+            if :: canLook(k) || canPoll(k) || canAge(k) -> ok = 0 :: else fi;
+            if :: p[k].line > 0 -> waiterForgotten = 1 :: else fi;
+            k++
+          od;
+          orphanStays = K != 0;
+          k = 0; i = 0;
+          if
+          :: ok -> assert(!waiterForgotten); assert(!orphanStays)
+          :: else
+          fi }
+      fi }
+  od
+}
+
+init {
+  d_step {
+    k = 0;
+    do
+    :: k == N -> break
+    :: else ->
+      p[k].alive = 1; p[k].subscribed = 1; p[k].awake = 1; p[k].toCome = CALLERS;
+      k++
+    od;
+    k = 0
+  }
+  atomic {
+    run Party(0); run Party(1);
+#if N > 2
+    run Party(2);
+#endif
+  }
 }

@@ -33,6 +33,8 @@ export interface TcpProxy {
   /** Destroys each new connection at once, until {@link accept}. */
   refuse(): void;
   accept(): void;
+  /** Leads new connections to another server, as a service's name does after a fail-over. */
+  retarget(target: { readonly port: number }): void;
   /** How many connections are open now. */
   readonly connections: number;
   /** How many chunks are held now. */
@@ -64,7 +66,7 @@ class Proxy implements TcpProxy {
   #refusing = false;
   #port = 0;
 
-  constructor(private readonly target: number) {
+  constructor(private target: number) {
     this.#server = createServer({ noDelay: true }, (client) => this.#connected(client));
   }
 
@@ -130,6 +132,10 @@ class Proxy implements TcpProxy {
 
   accept(): void {
     this.#refusing = false;
+  }
+
+  retarget({ port }: { readonly port: number }): void {
+    this.target = port;
   }
 
   waitFor(predicate: Predicate, { within = 5_000 }: { within?: number } = {}): Promise<void> {

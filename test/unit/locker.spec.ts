@@ -130,6 +130,21 @@ describe('waiting in one process', () => {
     await held.release();
   });
 
+  it('is told "busy", and not that the store is silent, when it joins those who know that it is', async () => {
+    const clock = new FakeClock();
+    const store = memoryStore({ clock });
+    const [{ locker }, away] = [core({ clock, store }), core({ clock, store })];
+    const held = await away.locker.acquire(['k'], acquiring());
+    const stayer = watch(locker.acquire(['k'], acquiring()));
+    await settle();
+    const newcomer = watch(locker.acquire(['k'], acquiring({ wait: 20 })));
+    await clock.advance(20);
+    expect(newcomer.error).toMatchObject({ code: 'LOCK_BUSY', waited: 20 });
+    await held.release();
+    await settle();
+    await stayer.value?.release();
+  });
+
   it('ends at once when the signal aborts, and disturbs nobody', async () => {
     const { locker } = core();
     const held = await locker.acquire(['k'], acquiring());

@@ -74,7 +74,9 @@ export function addressOf(client: RedisLike): string {
 
 /** The message of an error; of its parts where it has none, as when each address of a host refused. */
 export function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
-  if (error instanceof Error) return error.message === '' ? error.name : error.message;
-  return String(error);
+  // By structure: errors of Node's own are of another realm inside jest.
+  const { message, name, errors } = (error ?? {}) as { message?: unknown; name?: unknown; errors?: unknown };
+  if (typeof message !== 'string') return String(error);
+  if (message !== '') return message;
+  return Array.isArray(errors) ? errors.map(messageOf).join('; ') : String(name);
 }

@@ -30,6 +30,7 @@ export class RedisLink {
   readonly #cork: SocketCork | undefined;
   readonly #autoPipelining: boolean;
   readonly #watch: CommandWatch;
+  #interruptions = 0;
   #down: boolean;
   #lastError: unknown;
   #reading: Promise<void> | undefined;
@@ -50,6 +51,16 @@ export class RedisLink {
     client.on('end', this.#onClose);
     // To listen on the application's client would keep ioredis from reporting errors that nobody handles.
     if (owned) client.on('error', this.#onError);
+  }
+
+  /** Is it known to be down? What is run then fails at once, and nothing is sent. */
+  get down(): boolean {
+    return this.#down;
+  }
+
+  /** How often the connection was interrupted: what was under way then may have run twice. */
+  get interruptions(): number {
+    return this.#interruptions;
   }
 
   /** A verb's bound, from now. */
@@ -161,6 +172,7 @@ export class RedisLink {
 
   readonly #onClose = (): void => {
     this.#down = true;
+    this.#interruptions += 1;
     // What was sent may be sent again once the connection is back, and has its time-out; what waited for a connection
     // that did not come fails now.
     this.#watch.rejectUnsent((doing) => downError(doing, this.#lastError));

@@ -11,6 +11,7 @@ import type { KeyNames, LockNames } from './key-names.js';
 import type { RedisLink, Until } from './redis-link.js';
 import { RENEW } from './scripts/renew.script.js';
 import { TURN } from './scripts/turn.script.js';
+import { isWrongType } from './store-errors.js';
 import { parseOffer, parseTurn } from './turn-reply.js';
 import { WakeChannel } from './wake-channel.js';
 import { Withdrawals } from './withdrawals.js';
@@ -95,17 +96,24 @@ export class RedisSession implements LockStoreSession {
     const { key, ask } = request;
     const notAfter = ask === undefined ? 0 : this.#link.serverTimeAt(until);
     const parameters = turnParameters(names, request, notAfter);
+    const { down, interruptions } = this.#link;
     return this.#link.run(until, ask === undefined ? GIVING_UP : ASKING, key, TURN, parameters).then(
       (raw) => {
         const { reply, serverTime, refusedPublish } = parseTurn(raw, request);
         if (refusedPublish !== undefined) this.#settings.onPublishRefused(refusedPublish);
-        if (serverTime === undefined) return reply;
+        if (serverTime === undefined) {
+          // Sent again after its first answer was lost, giving up finds nothing to give up.
+          const again = request.giveUp !== undefined && interruptions !== this.#link.interruptions;
+          return again && !reply.released ? { ...reply, released: undefined } : reply;
+        }
         // Nothing was done, as the server's clock is ahead of what we reckoned.
         this.#link.clock.set(serverTime);
         return this.#send(request, names, until);
       },
       (error: unknown) => {
-        this.#withdraw(request, notAfter);
+        // A new token that never left this process needs no withdrawal: while Redis is down, every call would leave one.
+        const unknown = down && ask?.mode !== 'look' ? { key, giveUp: request.giveUp } : request;
+        this.#withdraw(unknown, notAfter);
         throw error;
       },
     );
@@ -120,8 +128,11 @@ export class RedisSession implements LockStoreSession {
     const { lock, fences } = this.#names.of(key);
     const parameters = ['2', lock, fences, token, String(Math.ceil(ttl)), String(sections)];
     // Urgent: a section may start on the strength of its being on its way.
-    const first = Number(await this.#link.run(this.#link.until(), RENEWING, key, RENEW, parameters, true));
-    return { held: first >= 0, fence: Math.max(0, first) };
+    const raw = await this.#link
+      .run(this.#link.until(), RENEWING, key, RENEW, parameters, true)
+      .catch(notOursByType);
+    if (Array.isArray(raw)) return { held: true, fence: Number(raw[0]), drawn: Number(raw[1]) };
+    return { held: Number(raw) >= 0, fence: 0 };
   }
 
   /** The connection is back. */
@@ -144,6 +155,12 @@ export class RedisSession implements LockStoreSession {
     }
     return Promise.resolve();
   }
+}
+
+/** What is no string at the key was put there by somebody else: no reason to hope until the lease's end. */
+function notOursByType(error: unknown): number {
+  if (isWrongType(error)) return -1;
+  throw error;
 }
 
 /** The keys and arguments of the script, without the trailing ones that are at their defaults: each costs time. */

@@ -1,5 +1,6 @@
 /** What Redis or ioredis says, as a LockStoreError that names the cause and what to do. */
 import { LockStoreError } from '../../errors/index.js';
+import { messageOf } from './connection-log.js';
 import { redactError } from './redact.js';
 
 /** By the first word of a Redis error. */
@@ -24,10 +25,15 @@ const CURES: Record<string, string> = {
 /** @param doing what was under way, such as `asking for the lock "a"`. */
 export function storeError(doing: string, cause: unknown): LockStoreError {
   if (cause instanceof LockStoreError) return cause;
-  const said = cause instanceof Error ? cause.message : String(cause);
-  const word = /^(?:-?ERR )?([A-Z]+)\b/.exec(said)?.[1] ?? '';
-  const cure = CURES[word] ?? 'Whether the lock is free is not known.';
+  const said = messageOf(cause);
+  const cure = cureOf(said) ?? 'Whether the lock is free is not known.';
   return new LockStoreError(`Redis failed ${doing}: ${said} ${cure}`, redactError(cause));
+}
+
+function cureOf(said: string): string | undefined {
+  // Redis 7.0 gives this one no code of its own.
+  if (/The user executing the script can't/.test(said)) return CURES.NOPERM;
+  return CURES[/^(?:-?ERR )?([A-Z]+)\b/.exec(said)?.[1] ?? ''];
 }
 
 /** What was under way: a verb, and the key it was about, where it was about one. */
@@ -43,11 +49,18 @@ export function silentError(doing: string, ms: number): LockStoreError {
 }
 
 export function downError(doing: string, cause: unknown): LockStoreError {
-  const why = cause instanceof Error && cause.message !== '' ? `: ${cause.message}` : '';
+  const said = cause === undefined ? '' : messageOf(cause);
+  const cure = cureOf(said);
   return new LockStoreError(
-    `Redis is not connected${why} (${doing}). It is tried again in the background.`,
+    `Redis is not connected${said === '' ? '' : `: ${said}`} (${doing}). ${cure === undefined ? '' : `${cure} `}` +
+      'It is tried again in the background.',
     redactError(cause),
   );
+}
+
+/** Does something that is no string stand at a lock's key? */
+export function isWrongType(error: unknown): boolean {
+  return error instanceof LockStoreError && messageOf(error.cause).startsWith('WRONGTYPE');
 }
 
 /** Will trying again not help before somebody changes the server's or the module's set-up? */

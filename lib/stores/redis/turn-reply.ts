@@ -14,17 +14,17 @@ export function parseTurn(raw: unknown, { ask, giveUp }: TurnRequest): TurnOutco
   if (!Array.isArray(raw)) {
     const number = Number(raw);
     if (ask === undefined) return outcome({ released: number === 1 }, undefined);
-    return outcome(
-      { released: false, answer: { state: 'granted', fence: number, drawn: ask.sections } },
-      undefined,
-    );
+    return outcome({ released: false, answer: { state: 'granted', fence: number, drawn: 1 } }, undefined);
   }
   const parts: readonly unknown[] = raw;
   const released = giveUp !== undefined && Number(parts[0]) === 1;
   if (ask === undefined) return outcome({ released }, parts[1]);
   const code = Number(parts[1]);
   if (code > 0) {
-    return outcome({ released, answer: { state: 'granted', fence: code, drawn: ask.sections } }, parts[2]);
+    return outcome(
+      { released, answer: { state: 'granted', fence: code, drawn: Number(parts[2]) } },
+      parts[3],
+    );
   }
   if (code === -1) return outcome({ released, answer: { state: 'gone' } }, parts[2]);
   if (code === -2) return { ...outcome({ released }, undefined), serverTime: Number(parts[2]) };

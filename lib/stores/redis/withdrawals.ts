@@ -3,6 +3,8 @@ import type { RedisLink } from './redis-link.js';
 
 /** Between two tries, in ms. */
 const RETRY = { first: 100, longest: 1_000 };
+/** How many are sent before their replies are waited for. */
+const AT_ONCE = 100;
 /** After this long, in ms, a key is left to its own expiry. */
 const LONGEST = 600_000;
 
@@ -19,12 +21,17 @@ interface Withdrawal {
   readonly notAfter: number;
   readonly givenUpAt: number;
   attempt: number;
-  timer: NodeJS.Timeout | undefined;
+  /** When to try next, on the monotonic clock. */
+  dueAt: number;
 }
 
+/** One round at a time, and none before the server answers: what gathers while it hangs costs one command a try. */
 export class Withdrawals {
   readonly #settings: WithdrawalsSettings;
   readonly #pending = new Set<Withdrawal>();
+  #running = false;
+  #timer: NodeJS.Timeout | undefined;
+  #attempt = 0;
   #ended = false;
 
   constructor(settings: WithdrawalsSettings) {
@@ -33,49 +40,82 @@ export class Withdrawals {
 
   add(key: string, token: string, notAfter: number): void {
     if (this.#ended) return;
-    const givenUpAt = performance.now() + LONGEST;
-    const withdrawal: Withdrawal = { key, token, notAfter, givenUpAt, attempt: 0, timer: undefined };
-    this.#pending.add(withdrawal);
-    void this.#try(withdrawal);
+    this.#pending.add({
+      key,
+      token,
+      notAfter,
+      givenUpAt: performance.now() + LONGEST,
+      attempt: 0,
+      dueAt: 0,
+    });
+    // While the server does not answer, the next try is due by its own timer.
+    if (this.#attempt === 0) void this.#run();
   }
 
   /** The connection is back: what waited for it goes out now. */
   hasten(): void {
-    for (const withdrawal of this.#pending) {
-      if (withdrawal.timer !== undefined) this.#schedule(withdrawal, 0);
-    }
+    this.#attempt = 0;
+    for (const withdrawal of this.#pending) withdrawal.dueAt = 0;
+    void this.#run();
   }
 
   end(): void {
     this.#ended = true;
-    for (const { timer } of this.#pending) clearTimeout(timer);
+    clearTimeout(this.#timer);
     this.#pending.clear();
   }
 
-  async #try(withdrawal: Withdrawal): Promise<void> {
-    const { link, giveUp } = this.#settings;
-    const { key, token, notAfter } = withdrawal;
-    withdrawal.timer = undefined;
+  async #run(): Promise<void> {
+    if (this.#running || this.#ended) return;
+    this.#running = true;
+    clearTimeout(this.#timer);
+    const started = performance.now();
     try {
       // The time is read before giving up: a reading after it would not show that nothing ran in between.
-      const now = notAfter === 0 ? 1 : await link.serverTime(link.until());
-      await giveUp(key, token);
-      if (now > notAfter) this.#done(withdrawal);
-      else this.#schedule(withdrawal, (notAfter - now) / 1000 + 1);
+      const now = await this.#settings.link.serverTime(this.#settings.link.until());
+      this.#attempt = 0;
+      await this.#giveUpDue(now);
     } catch {
-      withdrawal.attempt += 1;
-      if (performance.now() > withdrawal.givenUpAt) this.#done(withdrawal);
-      else this.#schedule(withdrawal, Math.min(RETRY.first * 2 ** withdrawal.attempt, RETRY.longest));
+      this.#attempt += 1;
+    }
+    this.#running = false;
+    for (const each of this.#pending) if (each.givenUpAt < started) this.#pending.delete(each);
+    this.#schedule();
+  }
+
+  /** @param now the server's time, in µs. */
+  async #giveUpDue(now: number): Promise<void> {
+    const due = [...this.#pending].filter(({ dueAt }) => dueAt <= performance.now());
+    for (let i = 0; i < due.length && !this.#ended; i += AT_ONCE) {
+      const outcomes = await Promise.all(due.slice(i, i + AT_ONCE).map((each) => this.#giveUp(each, now)));
+      if (!outcomes.includes(true)) return;
     }
   }
 
-  #schedule(withdrawal: Withdrawal, delay: number): void {
-    if (this.#ended) return;
-    clearTimeout(withdrawal.timer);
-    withdrawal.timer = setTimeout(() => void this.#try(withdrawal), delay).unref();
+  async #giveUp(withdrawal: Withdrawal, now: number): Promise<boolean> {
+    const { key, token, notAfter } = withdrawal;
+    try {
+      await this.#settings.giveUp(key, token);
+      if (now > notAfter) this.#pending.delete(withdrawal);
+      else withdrawal.dueAt = performance.now() + (notAfter - now) / 1000 + 1;
+      return true;
+    } catch {
+      withdrawal.attempt += 1;
+      withdrawal.dueAt = performance.now() + pause(withdrawal.attempt);
+      return false;
+    }
   }
 
-  #done(withdrawal: Withdrawal): void {
-    this.#pending.delete(withdrawal);
+  #schedule(): void {
+    if (this.#ended || this.#pending.size === 0) return;
+    let dueAt = Infinity;
+    for (const each of this.#pending) dueAt = Math.min(dueAt, each.dueAt);
+    const delay = this.#attempt > 0 ? pause(this.#attempt) : dueAt - performance.now();
+    this.#timer = setTimeout(() => void this.#run(), Math.max(0, delay)).unref();
   }
+}
+
+/** After the n-th failure in a row. */
+function pause(attempt: number): number {
+  return Math.min(RETRY.first * 2 ** attempt, RETRY.longest);
 }

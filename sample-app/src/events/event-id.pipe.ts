@@ -1,7 +1,7 @@
 /** An event's id: any text, of a length that one would type. Locked keys escape what is special in it. */
 import { BadRequestException, Injectable, type PipeTransform } from '@nestjs/common';
 
-const LONGEST = 100;
+const LONGEST = 64;
 
 @Injectable()
 export class EventIdPipe implements PipeTransform<string, string> {

@@ -1,9 +1,10 @@
 /** Outcomes side by side, for a terminal. */
-import { type Outcome, seatsSoldTwice } from './outcome.js';
+import { type Outcome, buyersWithoutSeat, seatsSoldTwice } from './outcome.js';
 
 const ROWS: ReadonlyArray<readonly [label: string, cell: (outcome: Outcome) => string]> = [
   ['tickets sold', ({ sold }) => String(sold)],
   ['seats sold more than once', (outcome) => String(seatsSoldTwice(outcome))],
+  ['buyers sent to a taken seat', (outcome) => String(buyersWithoutSeat(outcome))],
   ['oversold', ({ oversold }) => String(oversold)],
   ['told "sold out" (409)', ({ soldOut }) => String(soldOut)],
   ['told "busy" (423)', ({ busy }) => String(busy)],

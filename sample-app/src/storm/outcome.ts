@@ -18,10 +18,14 @@ export interface Outcome {
 
 /** How many seats more than one buyer has a ticket for. */
 export function seatsSoldTwice({ tickets }: Outcome): number {
-  const seen = new Set<number>();
-  const twice = new Set<number>();
-  for (const { seat } of tickets) (seen.has(seat) ? twice : seen).add(seat);
-  return twice.size;
+  const buyers = new Map<number, number>();
+  for (const { seat } of tickets) buyers.set(seat, (buyers.get(seat) ?? 0) + 1);
+  return [...buyers.values()].filter((count) => count > 1).length;
+}
+
+/** How many buyers have a ticket for a seat that was somebody else's already. */
+export function buyersWithoutSeat({ tickets }: Outcome): number {
+  return tickets.length - new Set(tickets.map(({ seat }) => seat)).size;
 }
 
 /** @returns nothing when every seat was sold, and sold once; otherwise a clause for each thing that is wrong. */

@@ -1,43 +1,47 @@
-/** A process that takes locks as fast as it can and reports what it saw: when each was asked for, when it came, its fence. */
+/** A process that takes locks as fast as it can, and reports what its sections saw. */
 import { serve } from '../child-worker.js';
 import { type Locks, locksOn } from '../locks.js';
+import { sharedNow } from '../shared-clock.js';
 
 export type FencesHandlers = typeof handlers;
 
 export interface Hammering {
-  /** What to ask for: each entry is a list of keys, asked for by `callers` at once, over and over. */
-  readonly keys: readonly (readonly string[])[];
+  /** What is asked for: each of these lists of keys by `callers` at once, over and over. */
+  readonly lists: readonly (readonly string[])[];
   readonly callers: number;
   /** In ms. */
   readonly duration: number;
 }
 
-/** Four numbers a section, flat: the index of its keys, when it was asked for, when it began, its fence. */
+/** For each section four numbers: the index of its list, when it was asked for, when it began, its fence. */
 export type Sections = Float64Array;
 
-/** The machine's monotonic clock in ms, which processes share; `performance.now()` counts from a process's own start. */
-const origin = Math.min(
-  ...Array.from({ length: 50 }, () => Number(process.hrtime.bigint()) / 1e6 - performance.now()),
-);
-const now = (): number => origin + performance.now();
-
 export const handlers = serve({
-  async hammer(url: string, { keys, callers, duration }: Hammering): Promise<Sections> {
-    const locks = locksOn({ url });
+  async hammer(url: string, { lists, callers, duration }: Hammering): Promise<Sections> {
+    const locks = locksOn({ url }, { defaults: { ttl: 1_000, wait: '1m' } });
     const seen: number[] = [];
-    const until = now() + duration;
+    const until = sharedNow() + duration;
     await Promise.all(
-      keys.flatMap((list, index) => Array.from({ length: callers }, () => caller(locks, list, index, until, seen))),
+      lists.flatMap((keys, index) =>
+        Array.from({ length: callers }, () =>
+          caller(locks, keys, until, (...times) => seen.push(index, ...times)),
+        ),
+      ),
     );
     await locks.close();
     return Float64Array.from(seen);
   },
 });
 
-async function caller(locks: Locks, keys: readonly string[], index: number, until: number, seen: number[]) {
-  for (let asked = now(); asked < until; asked = now()) {
-    const lock = await locks.service.acquire(keys);
-    seen.push(index, asked, now(), lock.fence);
+async function caller(
+  { service }: Locks,
+  keys: readonly string[],
+  until: number,
+  report: (asked: number, began: number, fence: number) => void,
+): Promise<void> {
+  for (let asked = sharedNow(); asked < until; asked = sharedNow()) {
+    const lock = await service.acquire(keys);
+    report(asked, sharedNow(), lock.fence);
     await lock.release();
   }
 }

@@ -10,13 +10,13 @@
  *       3 its ttl in ms
  *       4 the server's time in µs after which nothing must happen
  *       5 'once' | 'queue' | 'look'
- *       6 how many fences to draw (1)
+ *       6 how many fences to draw, at the most (1)
  *       7 the place to take back, or '' ('')
  *       8 ms to keep K busy for instead of freeing it (none)
  *       Trailing ones that are '' or at their default, in brackets, may be left out.
  *
- * Reply, to giving up alone: 1 if the token owned K, else 0. To asking alone, when granted: the first fence. Else
- *       { released, fence }                                       granted
+ * Reply, to giving up alone: 1 if the token owned K, else 0. To asking alone for one fence, when granted: the fence. Else
+ *       { released, first fence, how many }                       granted
  *       { released, 0, K's token, ms left (-1: no expiry) }       busy
  *       { released, 0, the same two, place, length, rank }        queued
  *       { released, -1 }                                          gone
@@ -27,6 +27,7 @@
  * before it sets anything, so that it works while the server refuses writes for want of memory.
  */
 import { OFFER_MS } from '../../../core/store.contract.js';
+import { TOP_OF_FENCES } from './fences.js';
 import { defineScript } from './script.js';
 
 /** How long a queue outlives its last look, in ms: more than three of the longest looks. */
@@ -42,15 +43,15 @@ local old, new = ARGV[1], ARGV[2]
 
 -- The two common cases, before anything is prepared for the others.
 if old == '' then
-  if ARGV[5] ~= 'look' and call('EXISTS', Q) == 0 then
+  if not ARGV[6] and ARGV[5] ~= 'look' and call('EXISTS', Q) == 0 then
     local time = call('TIME')
-    local first = time[1] * 1000000 + time[2]
-    if first <= tonumber(ARGV[4]) then
+    local fence = time[1] * 1000000 + time[2]
+    if fence <= tonumber(ARGV[4]) then
       local last = tonumber(call('GET', F) or '0') or 0
       if call('SET', K, new, 'NX', 'PX', ARGV[3]) then
-        if last >= first then first = last + 1 end
-        call('SET', F, string.format('%.0f', first + (ARGV[6] or 1) - 1))
-        return first
+        if last >= fence then fence = last + 1 end
+        call('SET', F, string.format('%.0f', fence))
+        return fence
       end
     end
   end
@@ -71,14 +72,17 @@ local function clock()
   return now
 end
 
+${TOP_OF_FENCES}
+-- The first of the fences, and how many they are.
 local function draw(last, count)
-  local first = math.max(last + 1, clock())
-  call('SET', F, string.format('%.0f', first + count - 1))
-  return first
+  local top = topOfFences(last, count, clock())
+  call('SET', F, string.format('%.0f', top))
+  local drawn = math.min(count, top - last)
+  return top - drawn + 1, drawn
 end
 
 local function lastFence()
-  return tonumber(call('GET', F) or '0') or 0
+  return tonumber(call('GET', F) or '') or clock() - 1
 end
 
 -- K is free: hand it to the first in the queue that can be reached. The asking token gets it without a message.

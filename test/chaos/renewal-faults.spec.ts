@@ -1,0 +1,334 @@
+/** Renewals that fail, come late, or find somebody else: what the holder knows, and when. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { resolvePolicy } from '../../lib/core/resolve-options.js';
+import type { Lock } from '../../lib/index.js';
+import { LockService } from '../../lib/lock.service.js';
+import { RENEW } from '../../lib/stores/redis/scripts/renew.script.js';
+import { type Child, startChild } from '../support/child-process.js';
+import { core } from '../support/core.js';
+import { settle } from '../support/fake-clock.js';
+import { eventually, eventuallyTrue } from '../support/eventually.js';
+import { type Locks, type LocksOptions, locksOn } from '../support/locks.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
+import type { LocksHandlers } from '../support/workers/locks.worker.js';
+
+let server: RedisServer;
+let client: Redis;
+let proxy: TcpProxy;
+/** Straight on the server. */
+let other: Locks;
+const opened: Locks[] = [];
+/** Starting it takes seconds: it starts while the tests before its own run. */
+let child: Promise<Child<LocksHandlers>>;
+
+beforeAll(async () => {
+  server = await startRedis();
+  client = server.client();
+  child = startChild<LocksHandlers>(new URL('../support/workers/locks.worker.ts', import.meta.url));
+});
+afterAll(async () => {
+  await (await child).kill();
+  await server.stop();
+});
+
+beforeEach(async () => {
+  await client.flushall();
+  proxy = await startProxy(server);
+  other = locksOn(server);
+});
+
+afterEach(async () => {
+  proxy.release();
+  await Promise.all([...opened.splice(0), other].map((each) => each.close()));
+  await proxy.stop();
+});
+
+/** Through the proxy; closed after the test. */
+async function proxied(options: LocksOptions = {}): Promise<Locks> {
+  const locks = locksOn(proxy, options);
+  opened.push(locks);
+  await (await locks.service.acquire('warm')).release();
+  return locks;
+}
+
+/** Counts the renewals that leave. */
+function renewals(): { readonly count: number } {
+  const seen = { count: 0 };
+  proxy.watch((chunk, direction) => {
+    if (direction === 'request') seen.count += chunk.split(RENEW.sha).length - 1;
+  });
+  return seen;
+}
+
+/** Resolves with how long it took until the signal aborted. */
+function aborted(lock: Lock, since: number): Promise<number> {
+  return new Promise((resolve) =>
+    lock.signal.addEventListener('abort', () => resolve(performance.now() - since)),
+  );
+}
+
+describe('a renewal that fails', () => {
+  const forbid = (rule: string): Promise<unknown> => client.call('ACL', 'SETUSER', 'bob', rule);
+
+  async function bob(): Promise<Locks> {
+    await client.call('ACL', 'SETUSER', 'bob', 'reset', 'on', '>pw', '~*', '&*', '+@all');
+    const locks = locksOn({ url: `redis://bob:pw@127.0.0.1:${server.port}` });
+    opened.push(locks);
+    await (await locks.service.acquire('warm')).release();
+    return locks;
+  }
+
+  const failures = (locks: Locks): number => locks.events.filter(({ name }) => name === 'store-error').length;
+
+  it('peers: is tried again, and does not end the watchdog', async () => {
+    const locks = await bob();
+    const since = performance.now();
+    const lock = await locks.service.acquire('k', { ttl: 1_500 });
+    await forbid('-evalsha');
+    await eventuallyTrue(() => failures(locks) >= 3);
+    expect(lock.held).toBe(true);
+    await forbid('+evalsha');
+    await eventuallyTrue(() => lock.remaining > 1_000);
+    const renewed = performance.now() - since;
+    await eventuallyTrue(() => performance.now() - since > renewed + 1_500);
+    expect(lock.held).toBe(true);
+    expect(await lock.release()).toBe(true);
+    expect(locks.events.every(({ name }) => name === 'store-error')).toBe(true);
+  });
+
+  it('peers: is no loss before the very end of the lease', async () => {
+    const locks = await bob();
+    const since = performance.now();
+    const lock = await locks.service.acquire('k', { ttl: 800 });
+    await forbid('-evalsha');
+    const lostAfter = await aborted(lock, since);
+    expect(failures(locks)).toBeGreaterThan(3);
+    expect(lostAfter).toBeGreaterThan(780);
+    expect(lostAfter).toBeLessThan(1_100);
+    expect(lock.signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'expired' });
+    await forbid('+evalsha');
+  });
+
+  it('peers: by a time-out, is tried again, and leaves no rejection unhandled', async () => {
+    const locks = await proxied({ commandTimeout: 150 });
+    const lock = await locks.service.acquire('k', { ttl: 1_500 });
+    proxy.holdReplies();
+    await eventuallyTrue(() => failures(locks) >= 2);
+    expect(lock.held).toBe(true);
+    proxy.release();
+    await eventuallyTrue(() => lock.remaining > 1_000);
+    expect(await lock.release()).toBe(true);
+  });
+
+  it('with the connection, is made up for as soon as that is back', async () => {
+    const locks = await proxied();
+    const lock = await locks.service.acquire('k', { ttl: '60s' });
+    const seen = renewals();
+    proxy.cut();
+    // Twenty seconds before its turn.
+    await eventuallyTrue(() => seen.count === 1, { within: 2_000 });
+    await eventuallyTrue(() => lock.remaining > 59_000);
+    expect(await lock.release()).toBe(true);
+  });
+});
+
+describe('a reply that does not come', () => {
+  it('peers: does not keep `held` true beyond the lease: the clock decides when it is read', async () => {
+    const locks = await proxied({ commandTimeout: 10_000 });
+    const since = performance.now();
+    const lock = await locks.service.acquire('k', { ttl: 600 });
+    const { signal } = lock;
+    proxy.holdReplies();
+    expect(lock.held).toBe(true);
+    // No timer can run before this is over.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, since + 605 - performance.now());
+    expect(lock.held).toBe(false);
+    expect(lock.remaining).toBe(0);
+    expect(() => lock.assertHeld()).toThrow(/was lost after/);
+    expect(signal.aborted).toBe(true);
+    expect(signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'expired' });
+  });
+
+  it('aborts the signal at the local deadline, and a late success does not bring the lock back', async () => {
+    const locks = await proxied({ commandTimeout: 10_000 });
+    const seen = renewals();
+    const since = performance.now();
+    const lock = await locks.service.acquire('k', { ttl: 600 });
+    proxy.holdReplies();
+    const lostAfter = await aborted(lock, since);
+    expect(lostAfter).toBeLessThan(900);
+    expect(lostAfter).toBeGreaterThan(580);
+    expect(seen.count).toBe(1);
+    // At the server it was renewed, and then given up.
+    proxy.release();
+    expect(await lock.release()).toBe(false);
+    expect(lock.held).toBe(false);
+    await eventually(async () => expect(await client.exists('lock:k')).toBe(0), { within: 500 });
+  });
+
+  it('to the confirmation of a hand-off, ends it with the offer, and gives the key back', async () => {
+    const locks = await proxied({ commandTimeout: 10_000 });
+    // The proxy holds the replies, and hand-offs come by a way of their own.
+    const duplicate = locks.client.duplicate.bind(locks.client);
+    const straight = (options: object): Redis => duplicate({ ...options, port: server.port });
+    Object.assign(locks.client, { duplicate: straight });
+    const held = await other.service.acquire('k');
+    const waiting = locks.service.acquire('k');
+    await eventually(async () => expect(await client.zcard('lock:~nl:q:k')).toBe(1));
+    const since = performance.now();
+    proxy.holdReplies();
+    await held.release();
+    const lock = await waiting;
+    expect(lock.held).toBe(true);
+    await aborted(lock, since);
+    // It was asked for before the hand-off: the offer's second counts from there.
+    expect(performance.now() - since).toBeLessThan(1_200);
+    const next = other.service.acquire('k');
+    proxy.release();
+    expect(await lock.release()).toBe(false);
+    await (await next).release();
+  });
+});
+
+describe('the work under a lock that is lost', () => {
+  it('ends first: then `using` rejects, with its error as the cause', async () => {
+    const locks = await proxied({ commandTimeout: 300 });
+    const mine = new Error('mine');
+    const steps: string[] = [];
+    const run = locks.service.using('k', { ttl: 300 }, async (lock) => {
+      proxy.holdReplies();
+      await aborted(lock, 0);
+      steps.push('aborted');
+      await pause(50);
+      steps.push('settled');
+      throw mine;
+    });
+    const error = await run.catch((reason: unknown) => (steps.push('rejected'), reason));
+    expect(steps).toEqual(['aborted', 'settled', 'rejected']);
+    expect(error).toMatchObject({ code: 'LOCK_LOST', key: 'k', reason: 'expired', cause: mine });
+    expect((error as { held: number }).held).toBeGreaterThan(250);
+  });
+
+  it('peers: does not pass as if nothing had happened, when it succeeds', async () => {
+    const locks = await proxied({ commandTimeout: 300 });
+    const run = locks.service.using('k', { ttl: 300 }, async (lock) => {
+      proxy.holdReplies();
+      await aborted(lock, 0);
+      return 'result';
+    });
+    await expect(run).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'expired' });
+    await expect(run).rejects.not.toHaveProperty('cause');
+    expect(locks.events.map(({ name }) => name)).toContain('lost');
+  });
+});
+
+describe('somebody else at the key', () => {
+  it.each([
+    ['deleted', () => client.del('lock:k')],
+    ['overwritten', () => client.set('lock:k', 'somebody')],
+    ['overwritten with a list', async () => (await client.del('lock:k'), client.rpush('lock:k', 'x'))],
+  ])('%s: learned at the next renewal, not later, and what is there is left alone', async (name, meddle) => {
+    const locks = await proxied();
+    const lock = await locks.service.acquire('k', { ttl: 1_500 });
+    const since = performance.now();
+    const loss = aborted(lock, since);
+    await meddle();
+    const before = await client.dump('lock:k');
+    expect(await loss).toBeLessThan(900);
+    expect(lock.signal.reason).toMatchObject({ code: 'LOCK_LOST', key: 'k', reason: 'not-owner' });
+    expect(lock.held).toBe(false);
+    expect(await lock.release()).toBe(false);
+    expect(await client.dump('lock:k')).toEqual(before);
+    expect(locks.events.map((event) => event.name)).toEqual(
+      name === 'overwritten with a list' ? expect.arrayContaining(['lost']) : ['lost'],
+    );
+  });
+
+  it('is learned at once by extend()', async () => {
+    const lock = await other.service.acquire('k');
+    await client.set('lock:k', 'somebody');
+    await expect(lock.extend()).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'not-owner' });
+    expect(lock.signal.aborted).toBe(true);
+    await client.del('lock:k');
+  });
+});
+
+describe('the timer', () => {
+  it.each([
+    [1_000, 5, 7],
+    [300, 10, 24],
+  ])('peers: renews at a third of the ttl, and no faster (ttl %p ms)', async (ttl, least, most) => {
+    const locks = await proxied();
+    const lock = await locks.service.acquire('k', { ttl });
+    const seen = renewals();
+    await pause(2_000);
+    expect(lock.held).toBe(true);
+    expect(seen.count).toBeGreaterThanOrEqual(least);
+    expect(seen.count).toBeLessThanOrEqual(most);
+    await lock.release();
+  });
+
+  it('peers: is not armed again by a renewal that was under way at the release', async () => {
+    const locks = await proxied();
+    const seen = renewals();
+    const lock = await locks.service.acquire('k', { ttl: 300 });
+    proxy.holdReplies();
+    await eventuallyTrue(() => seen.count === 1);
+    const released = lock.release();
+    proxy.release();
+    expect(await released).toBe(true);
+    await pause(350);
+    expect(seen.count).toBe(1);
+    expect(await client.exists('lock:k')).toBe(0);
+  });
+
+  it('peers: does not keep a process alive whose renewal is under way at the release', async () => {
+    const process = await child;
+    await process.call('open', proxy.url, { commandTimeout: 400 });
+    const seen = renewals();
+    await process.call('ask', 'k', { ttl: 900 });
+    await process.call('acquired', 'k');
+    proxy.holdReplies();
+    await eventuallyTrue(() => seen.count > 0);
+    const since = performance.now();
+    expect(await process.call('finish', 'k')).toBe(false);
+    expect(await process.exited).toBe(0);
+    expect(performance.now() - since).toBeLessThan(2_000);
+    expect(process.output).toBe('');
+  });
+});
+
+describe("the machine's clock", () => {
+  it('set forward ends a lease, at once for who reads, at the next renewal for the signal', async () => {
+    const { clock, locker } = core();
+    const service = new LockService(locker, resolvePolicy());
+    let during: Lock | undefined;
+    const run = service.using('k', async (lock) => {
+      during = lock;
+      await new Promise((resolve) => lock.signal.addEventListener('abort', resolve));
+    });
+    const outcome = run.catch((error: unknown) => error);
+    await settle();
+    expect(during?.held).toBe(true);
+    clock.jumpWall(30_001);
+    expect(during?.held).toBe(false);
+    expect(() => during?.assertHeld()).toThrow(/was lost after/);
+    await clock.advance(10_001);
+    expect(await outcome).toMatchObject({ code: 'LOCK_LOST', reason: 'expired' });
+  });
+
+  it('set back ends none, and does not prolong it either', async () => {
+    const { clock, locker } = core();
+    const service = new LockService(locker, resolvePolicy());
+    const lock = await service.acquire('k', { renew: false });
+    clock.jumpWall(-3_600_000);
+    await clock.advance(29_000);
+    expect(lock.held).toBe(true);
+    await clock.advance(1_001);
+    expect(lock.held).toBe(false);
+    expect(await lock.release()).toBe(false);
+  });
+});

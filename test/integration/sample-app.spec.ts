@@ -1,0 +1,331 @@
+/** The sample application end to end, over HTTP: on Express and Fastify with Redis, and in memory. */
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import { type Duration, LockService, lockKey } from 'nestjs-locked';
+import { AppModule } from '../../sample-app/src/app.module.js';
+import type { Ticket } from '../../sample-app/src/events/box-office.service.js';
+import type { EventView } from '../../sample-app/src/events/events.controller.js';
+import { EventsRepository } from '../../sample-app/src/events/events.repository.js';
+import {
+  type TicketStorage,
+  describeStorage,
+  openStorage,
+} from '../../sample-app/src/storage/open-storage.js';
+import { findServer, startPrivateRedis } from '../../sample-app/src/storage/private-redis.js';
+import { startTied } from '../../sample-app/src/storage/tied-process.js';
+import { type HttpApp, PLATFORMS, startHttp } from '../support/http-app.js';
+import { deferred } from '../support/deferred.js';
+import { eventuallyTrue } from '../support/eventually.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+
+const [[, express], [, fastify]] = PLATFORMS;
+
+class Office {
+  private constructor(readonly http: HttpApp) {}
+
+  static async start(
+    adapter: typeof express,
+    storage: TicketStorage,
+    wait: Duration = '15s',
+  ): Promise<Office> {
+    const office = new Office(await startHttp(adapter, { imports: [AppModule.on(storage, { wait })] }));
+    // The clock of the test's machine has no say in it.
+    await office.job.stop();
+    return office;
+  }
+
+  get events(): EventsRepository {
+    return this.http.app.get(EventsRepository, { strict: false });
+  }
+  get locks(): LockService {
+    return this.http.app.get(LockService, { strict: false });
+  }
+  get job() {
+    return this.http.app.get(SchedulerRegistry, { strict: false }).getCronJob('sales-report');
+  }
+
+  put(id: string, body: string): Promise<Response> {
+    const headers = { 'content-type': 'application/json' };
+    return this.http.get(`/events/${id}`, { method: 'PUT', headers, body });
+  }
+  async open(id: string, capacity: number): Promise<void> {
+    const reply = await this.put(id, JSON.stringify({ capacity }));
+    expect(await reply.json()).toEqual({ id, capacity, sold: 0, oversold: 0 });
+    expect(reply.status).toBe(200);
+  }
+  buy(id: string, query = ''): Promise<Response> {
+    return this.http.get(`/events/${id}/tickets${query}`, { method: 'POST' });
+  }
+  async view(id: string): Promise<EventView> {
+    return (await (await this.http.get(`/events/${id}`)).json()) as EventView;
+  }
+  close(): Promise<void> {
+    return this.http.app.close();
+  }
+}
+
+/** What each buyer came home with: a ticket, or a status. */
+async function visits(
+  replies: ReadonlyArray<Promise<Response>>,
+): Promise<{ tickets: Ticket[]; refusals: number[] }> {
+  const settled = await Promise.all(replies);
+  return {
+    tickets: await Promise.all(
+      settled.filter((each) => each.status === 201).map(async (each) => (await each.json()) as Ticket),
+    ),
+    refusals: settled.filter((each) => each.status !== 201).map(({ status }) => status),
+  };
+}
+
+const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
+
+let redis: RedisServer;
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+afterEach(() => void jest.restoreAllMocks());
+
+describe.each([
+  { where: 'on Express with Redis', adapter: express, kind: 'redis' },
+  { where: 'on Fastify with Redis', adapter: fastify, kind: 'redis' },
+  { where: 'on Express in memory', adapter: express, kind: 'memory' },
+] as const)('the ticket office $where', ({ adapter, kind }) => {
+  let office: Office;
+  let storage: TicketStorage;
+
+  beforeAll(async () => {
+    storage = kind === 'memory' ? { kind } : { kind, url: redis.url };
+    office = await Office.start(adapter, storage);
+  });
+  afterAll(() => office.close());
+
+  it('sells each seat once to 50 buyers at a time, and refuses the rest with 409', async () => {
+    await office.open('hamlet', 20);
+    const { tickets, refusals } = await visits(upTo(50).map(() => office.buy('hamlet')));
+    const bySeat = tickets.sort((a, b) => a.seat - b.seat);
+    expect(bySeat.map(({ seat }) => seat)).toEqual(upTo(20));
+    expect(refusals).toEqual(Array(30).fill(409));
+    // A later sale has the higher fencing token.
+    const fences = bySeat.map(({ fence }) => fence ?? 0);
+    expect([...new Set(fences)].sort((a, b) => a - b)).toEqual(fences);
+    expect(await office.view('hamlet')).toEqual({ id: 'hamlet', capacity: 20, sold: 20, oversold: 0 });
+  });
+
+  it('oversells with ?lock=off', async () => {
+    await office.open('macbeth', 1);
+    const { events } = office;
+    const find = events.find.bind(events);
+    const all = deferred();
+    let reading = 0;
+    // Everybody has read before anybody writes.
+    jest.spyOn(events, 'find').mockImplementation(async (id) => {
+      const event = await find(id);
+      if (++reading === 10) all.resolve();
+      await all.promise;
+      return event;
+    });
+    const { tickets, refusals } = await visits(upTo(10).map(() => office.buy('macbeth', '?lock=off')));
+    expect(tickets).toEqual(Array(10).fill({ seat: 1, fence: null }));
+    expect(refusals).toEqual([]);
+    jest.restoreAllMocks();
+    expect(await office.view('macbeth')).toEqual({ id: 'macbeth', capacity: 1, sold: 10, oversold: 9 });
+    expect((await office.buy('macbeth')).status).toBe(409);
+  });
+
+  it('answers 423 with Retry-After when the event stays locked past the wait', async () => {
+    const impatient = await Office.start(adapter, storage, '50ms');
+    try {
+      await impatient.open('lear', 5);
+      await using lock = await impatient.locks.acquire(lockKey`event:${'lear'}`);
+      const reply = await impatient.buy('lear');
+      expect(reply.status).toBe(423);
+      expect(Number(reply.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+      expect((await impatient.put('lear', '{"capacity":9}')).status).toBe(423);
+      // Without the lock nothing holds it up.
+      expect((await impatient.buy('lear', '?lock=off')).status).toBe(201);
+      await lock.release();
+      expect((await impatient.buy('lear', '?lock=on')).status).toBe(201);
+      expect(await impatient.view('lear')).toEqual({ id: 'lear', capacity: 5, sold: 2, oversold: 0 });
+    } finally {
+      await impatient.close();
+    }
+  });
+
+  it('refuses the write of a sale that has been overtaken', async () => {
+    await office.open('othello', 5);
+    const { events } = office;
+    const [has, may] = [deferred(), deferred()];
+    const find = events.find.bind(events);
+    jest.spyOn(events, 'find').mockImplementationOnce(async (id) => {
+      const event = await find(id);
+      has.resolve();
+      await may.promise;
+      return event;
+    });
+    const slow = office.buy('othello');
+    await has.promise;
+    // What the next holder would do, if the first were paused past its lease.
+    await office.locks.using('any other', async ({ fence }) => {
+      expect(await events.sell('othello', 1, fence)).toBe(true);
+    });
+    may.resolve();
+    expect((await slow).status).toBe(503);
+    expect(await events.find('othello')).toMatchObject({ lastSeat: 1, sold: 1 });
+    expect(await events.open('othello', 7, 1)).toBe(false);
+    expect(await events.find('othello')).toMatchObject({ capacity: 5, sold: 1 });
+  });
+
+  it('answers 404 for an unknown event', async () => {
+    for (const reply of [
+      await office.http.get('/events/nowhere'),
+      await office.buy('nowhere'),
+      await office.buy('nowhere', '?lock=off'),
+    ]) {
+      expect(reply.status).toBe(404);
+    }
+  });
+
+  it.each([
+    ['{}'],
+    ['{"capacity":0}'],
+    ['{"capacity":-1}'],
+    ['{"capacity":1.5}'],
+    ['{"capacity":"100"}'],
+    ['{"capacity":null}'],
+    ['{"capacity":1e9}'],
+    ['[]'],
+    ['{'],
+  ])('answers 400 to a body of %s', async (body) => {
+    expect((await office.put('bad', body)).status).toBe(400);
+    expect((await office.http.get('/events/bad')).status).toBe(404);
+  });
+
+  it('answers 400 to what is neither ?lock=on nor off, and to an id too long', async () => {
+    await office.open('timon', 5);
+    for (const query of ['?lock=maybe', '?lock=', '?lock=off&lock=on']) {
+      expect((await office.buy('timon', query)).status).toBe(400);
+    }
+    expect((await office.http.get(`/events/${'x'.repeat(65)}`)).status).toBe(400);
+    expect((await office.put('x'.repeat(65), '{"capacity":1}')).status).toBe(400);
+    expect(await office.view('timon')).toMatchObject({ sold: 0 });
+  });
+
+  it('resets an event, and keeps events with special names apart', async () => {
+    await office.open('a', 3);
+    expect((await office.buy('a')).status).toBe(201);
+    await office.open('a', 2);
+    for (const id of ['a:b', '100% é', '{x}']) {
+      const path = encodeURIComponent(id);
+      expect((await office.put(path, '{"capacity":2}')).status).toBe(200);
+      const { tickets } = await visits([office.buy(path), office.buy(path)]);
+      expect(tickets.map(({ seat }) => seat).sort()).toEqual([1, 2]);
+      expect(await office.view(path)).toEqual({ id, capacity: 2, sold: 2, oversold: 0 });
+    }
+    expect(await office.view('a')).toEqual({ id: 'a', capacity: 2, sold: 0, oversold: 0 });
+  });
+
+  it('is healthy', async () => {
+    const reply = await office.http.get('/health');
+    expect(reply.status).toBe(200);
+    expect(await reply.json()).toEqual({ status: 'ok', storage: kind });
+  });
+});
+
+describe('several instances on one Redis', () => {
+  let offices: Office[];
+
+  beforeAll(async () => {
+    const storage: TicketStorage = { kind: 'redis', url: redis.url };
+    offices = await Promise.all([Office.start(express, storage), Office.start(fastify, storage)]);
+  });
+  afterAll(async () => void (await Promise.all(offices.map((office) => office.close()))));
+
+  it('sell each seat once between them', async () => {
+    await offices[0].open('tempest', 20);
+    const { tickets, refusals } = await visits(upTo(50).map((i) => offices[i % 2].buy('tempest')));
+    expect(tickets.map(({ seat }) => seat).sort((a, b) => a - b)).toEqual(upTo(20));
+    expect(refusals).toEqual(Array(30).fill(409));
+    expect(await offices[1].view('tempest')).toEqual({ id: 'tempest', capacity: 20, sold: 20, oversold: 0 });
+  });
+
+  it('run the cron job on one of them, and skip it while another does or did just now', async () => {
+    const client = redis.client();
+    // Whatever another test, or a tick of the clock, has left of it.
+    await client.del('lock:sales-report');
+    const lists = offices.map(({ events }) => jest.spyOn(events, 'list'));
+    const reports = () => lists.reduce((sum, { mock }) => sum + mock.calls.length, 0);
+
+    const elsewhere = await offices[0].locks.acquire('sales-report');
+    await offices[1].job.fireOnTick();
+    expect(reports()).toBe(0);
+    await elsewhere.release();
+
+    await Promise.all(offices.map(({ job }) => job.fireOnTick()));
+    await eventuallyTrue(() => reports() === 1);
+    // Done, and still not free: the clock of this one is a little late.
+    await Promise.all(offices.map(({ job }) => job.fireOnTick()));
+    expect(reports()).toBe(1);
+    expect(await client.pttl('lock:sales-report')).toBeGreaterThan(20_000);
+  });
+});
+
+describe('without its Redis', () => {
+  it('answers 503, and recovers', async () => {
+    const own = await startRedis();
+    const office = await Office.start(express, { kind: 'redis', url: own.url });
+    try {
+      await office.open('henry', 5);
+      await own.kill();
+      for (const reply of await Promise.all([
+        office.http.get('/health'),
+        office.http.get('/events/henry'),
+        office.buy('henry'),
+        office.buy('henry', '?lock=off'),
+      ])) {
+        expect(reply.status).toBe(503);
+        expect(await reply.text()).not.toMatch(/ECONN|henry|stack/);
+      }
+      await own.restart();
+      await eventuallyTrue(async () => (await office.put('henry', '{"capacity":1}')).status === 200);
+      expect((await office.buy('henry')).status).toBe(201);
+    } finally {
+      await office.close();
+      await own.stop();
+    }
+  });
+});
+
+describe('the storage', () => {
+  it('is what REDIS_URL names, whose password is not told', async () => {
+    const storage = await openStorage({ REDIS_URL: 'redis://me:secret@db:6379', PATH: process.env.PATH });
+    expect(storage).toEqual({ kind: 'redis', url: 'redis://me:secret@db:6379' });
+    expect(describeStorage(storage)).toMatch(/db:6379/);
+    expect(describeStorage(storage)).not.toMatch(/secret/);
+  });
+
+  it('is in memory where there is no server, and that is told', async () => {
+    const storage = await openStorage({ PATH: '' });
+    expect(storage).toEqual({ kind: 'memory' });
+    expect(describeStorage(storage)).toMatch(/memory/);
+  });
+
+  it('is a private server otherwise, which ends when it is stopped', async () => {
+    const program = process.env.LOCK_TEST_SERVER || findServer(process.env.PATH);
+    const server = await startPrivateRedis(program!);
+    const client = redis.client({ port: server.port, retryStrategy: () => null });
+    expect(await client.ping()).toBe('PONG');
+    expect(await client.config('GET', 'save')).toContain('');
+    const ended = new Promise((resolve) => client.once('end', resolve));
+    await server.stop();
+    await ended;
+    expect(() => process.kill(server.pid, 0)).toThrow('ESRCH');
+  });
+
+  it('says why a program did not start', async () => {
+    const failing = startTied('/bin/sh', ['-c', 'echo no luck >&2; exit 3']);
+    await expect(failing.says(/ready/, 5_000)).rejects.toThrow(/it ended with 3\.\nno luck/);
+    await failing.stop();
+  });
+});

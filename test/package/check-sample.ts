@@ -1,0 +1,221 @@
+/**
+ * The built sample application, as `npm start` and `npm run storm` run it: it sells a ticket, ends its private server
+ * however it ends itself, and the storm comes out right and leaves nothing behind. Run by `npm run check:sample`.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
+import { eventually } from '../support/eventually.js';
+import { startRedis } from '../support/redis-server.js';
+import { endWithUs } from '../support/watchdog.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Without `prestart`, which has run. */
+const START = ['npm', 'start', '--ignore-scripts'];
+const MAIN = [process.execPath, 'dist-sample/main.js'];
+const STORM = [process.execPath, 'dist-sample/storm/storm.js'];
+
+const READY_WITHIN = 20_000;
+const STORM_WITHIN = 30_000;
+
+let failed = 0;
+
+async function step(name: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+    console.log(`ok      ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(
+      `FAILED  ${name}\n${String(error instanceof Error ? error.message : error).replace(/^/gm, '        ')}`,
+    );
+  }
+}
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly output: string;
+  /** How it ended: the exit code, or the signal. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+}
+
+/** Runs `work` beside a program, and ends the program afterwards if `work` did not. */
+async function running(
+  [program, ...args]: readonly string[],
+  env: Record<string, string>,
+  work: (run: Run) => Promise<void>,
+): Promise<void> {
+  const { REDIS_URL: _, ...inherited } = process.env;
+  const child = spawn(program, args, {
+    cwd: ROOT,
+    env: { ...inherited, NO_COLOR: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const callOff = endWithUs(child.pid!);
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ended = new Promise<number | NodeJS.Signals>((resolve) => {
+    child.once('exit', (code, signal) => resolve(code ?? signal!));
+  });
+  const run: Run = {
+    child,
+    ended,
+    get output() {
+      return output;
+    },
+  };
+  try {
+    await work(run);
+  } catch (error) {
+    endApplication(output);
+    throw new Error(`${(error as Error).message}\nIt wrote:\n${output}`, { cause: error });
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+    callOff();
+  }
+}
+
+/** One that has lost its npm, which could not tell it to end. */
+function endApplication(output: string): void {
+  const [, pid] = /^\[Nest\] (\d+)/m.exec(output) ?? [];
+  try {
+    if (pid !== undefined) process.kill(Number(pid), 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+}
+
+/** What its output says, once it says so. */
+function said(run: Run, pattern: RegExp): Promise<string> {
+  return eventually(
+    () => {
+      const [, found] = pattern.exec(run.output) ?? [];
+      if (found === undefined) throw new Error(`It did not say ${pattern}.`);
+      return found;
+    },
+    { within: READY_WITHIN, every: 20 },
+  );
+}
+
+function same(found: unknown, expected: unknown): void {
+  if (!isDeepStrictEqual(found, expected)) {
+    throw new Error(`Expected ${JSON.stringify(expected)}, found ${JSON.stringify(found)}.`);
+  }
+}
+
+/** Not by its process id, which a container may keep for long after the process. */
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => (socket.destroy(), resolve(true)));
+    socket.once('error', () => resolve(false));
+  });
+}
+
+async function sellOne(base: string): Promise<void> {
+  const put = await fetch(`${base}/events/hamlet`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: '{"capacity":1}',
+  });
+  same(put.status, 200);
+  const bought = await fetch(`${base}/events/hamlet/tickets`, { method: 'POST' });
+  same(bought.status, 201);
+  const { seat, fence } = (await bought.json()) as { seat: number; fence: number };
+  same([seat, Number.isSafeInteger(fence)], [1, true]);
+  same((await fetch(`${base}/events/hamlet/tickets`, { method: 'POST' })).status, 409);
+  const view = await fetch(`${base}/events/hamlet`);
+  same(await view.json(), { id: 'hamlet', capacity: 1, sold: 1, oversold: 0 });
+  same(await (await fetch(`${base}/health`)).json(), { status: 'ok', storage: 'redis' });
+}
+
+/** Sells a ticket, then sends `signal` to what was started. */
+async function endsItsServer(
+  command: readonly string[],
+  signal: NodeJS.Signals,
+  path: string,
+): Promise<void> {
+  await running(command, { PORT: '0', PATH: path }, async (run) => {
+    const redis = Number(await said(run, /private redis-server on port (\d+)/));
+    const base = await said(run, /is open at (http:\S+)/);
+    await sellOne(base);
+    const listening = async () => [await isListening(Number(new URL(base).port)), await isListening(redis)];
+    same(await listening(), [true, true]);
+    run.child.kill(signal);
+    const result = await run.ended;
+    if (command === MAIN) same(result, signal === 'SIGKILL' ? signal : 0);
+    await eventually(async () => same(await listening(), [false, false]));
+  });
+}
+
+const temp = await mkdtemp(join(tmpdir(), 'nestjs-locked-sample-'));
+const callOffTemp = endWithUs(process.pid, temp);
+try {
+  // The application looks on PATH alone.
+  const given = process.env.LOCK_TEST_SERVER;
+  if (given) await symlink(given, join(temp, 'redis-server'));
+  const path = [temp, process.env.PATH ?? ''].join(delimiter);
+
+  await step('npm start sells a ticket, and ends with its server on SIGTERM', () =>
+    endsItsServer(START, 'SIGTERM', path),
+  );
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGKILL'] as const) {
+    await step(`the application ends with its server on ${signal}`, () => endsItsServer(MAIN, signal, path));
+  }
+
+  const redis = await startRedis();
+  const client = redis.client();
+  /** Connections other than ours: two an instance. */
+  const connections = async () =>
+    String(await client.call('CLIENT', 'LIST', 'TYPE', 'normal'))
+      .trim()
+      .split('\n').length - 1;
+  try {
+    await step('sells in memory where there is no server', () =>
+      running(MAIN, { PORT: '0', PATH: '' }, async (run) => {
+        await said(run, /(in the memory of this process)/);
+        same((await fetch(`${await said(run, /is open at (http:\S+)/)}/health`)).status, 200);
+      }),
+    );
+    await step('the storm is right, and leaves nothing behind', () =>
+      running(STORM, { REDIS_URL: redis.url }, async (run) => {
+        const late = setTimeout(() => run.child.kill('SIGKILL'), STORM_WITHIN);
+        const result = await run.ended;
+        clearTimeout(late);
+        same(result, 0);
+        await said(run, /(sold once)/);
+        await eventually(async () => same(await connections(), 0));
+        console.log(run.output.trim().replace(/^/gm, '        '));
+      }),
+    );
+    await step('the storm leaves nothing behind when it is killed', () =>
+      running(STORM, { REDIS_URL: redis.url }, async (run) => {
+        await eventually(async () => same((await connections()) >= 4, true), {
+          within: READY_WITHIN,
+          every: 20,
+        });
+        run.child.kill('SIGKILL');
+        await run.ended;
+        await eventually(async () => same(await connections(), 0), { within: READY_WITHIN, every: 20 });
+      }),
+    );
+  } finally {
+    await redis.stop();
+  }
+} finally {
+  callOffTemp();
+  await rm(temp, { recursive: true, force: true });
+}
+console.log(
+  failed === 0
+    ? 'The sample application: all steps passed'
+    : `The sample application: ${failed} steps FAILED`,
+);
+process.exitCode = failed === 0 ? 0 : 1;

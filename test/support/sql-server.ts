@@ -1,0 +1,78 @@
+/**
+ * A real SQL database for several processes: PGlite (PostgreSQL in WebAssembly) in this one, behind HTTP.
+ *
+ * PGlite is embedded in one process, and the holders of a lock are others. HTTP is in Node and needs no driver; as with a
+ * server, what a process has sent arrives though it is paused by then, and its connection has its transactions to itself.
+ */
+import { type IncomingMessage, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { PGlite } from '@electric-sql/pglite';
+import type { Database, QueryResult } from './sql-client.js';
+
+export interface SqlServer extends Database {
+  readonly url: string;
+  /** Called with each statement from outside, before it runs: it runs when this has resolved. */
+  onArrival: ((sql: string) => Promise<void> | void) | undefined;
+  stop(): Promise<void>;
+}
+
+interface Query {
+  readonly connection: string;
+  readonly sql: string;
+  readonly values?: unknown[];
+}
+
+export async function startSql(): Promise<SqlServer> {
+  const db = new PGlite();
+  await db.waitReady;
+  // PGlite has one session. From BEGIN to its end it belongs to one connection; the others wait, as for locked rows.
+  let turn: Promise<void> = Promise.resolve();
+  const transactions = new Map<string, () => void>();
+
+  async function run({ connection, sql, values }: Query): Promise<QueryResult> {
+    const end = transactions.get(connection) ?? (await begin());
+    if (/^BEGIN\b/i.test(sql)) transactions.set(connection, end);
+    if (/^(COMMIT|ROLLBACK)\b/i.test(sql)) transactions.delete(connection);
+    try {
+      const { rows, rowCount } = await db.query(sql, values);
+      return { rows, rowCount };
+    } finally {
+      if (!transactions.has(connection)) end();
+    }
+  }
+
+  async function begin(): Promise<() => void> {
+    const before = turn;
+    let end!: () => void;
+    turn = new Promise((resolve) => (end = resolve));
+    await before;
+    return end;
+  }
+
+  async function answer(request: IncomingMessage): Promise<{ result: QueryResult } | { error: string }> {
+    try {
+      const query = JSON.parse(await text(request)) as Query;
+      await server.onArrival?.(query.sql);
+      return { result: await run(query) };
+    } catch (error) {
+      return { error: (error as Error).message };
+    }
+  }
+
+  const http = createServer((request, response) => {
+    void answer(request).then((reply) => response.end(JSON.stringify(reply)));
+  });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  const server: SqlServer = {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    query: (sql, values) => run({ connection: 'the test', sql, values }),
+    onArrival: undefined,
+    async stop() {
+      http.closeAllConnections();
+      await new Promise((resolve) => http.close(resolve));
+      await db.close();
+    },
+  };
+  return server;
+}

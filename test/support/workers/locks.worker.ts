@@ -1,0 +1,52 @@
+/** A process that takes and gives back locks on demand, and says what it holds: to be paused and killed by a test. */
+import type { AcquireOptions } from '../../../lib/core/acquire.options.js';
+import type { Lock } from '../../../lib/core/lock.js';
+import { serve } from '../child-worker.js';
+import { type Locks, type LocksOptions, locksOn } from '../locks.js';
+
+export type LocksHandlers = typeof handlers;
+
+export interface Acquired {
+  readonly token: string;
+  readonly fence: number;
+}
+
+let locks: Locks;
+const acquiring = new Map<string, Promise<Lock>>();
+
+async function lockOf(key: string): Promise<Lock> {
+  const lock = await acquiring.get(key);
+  if (lock === undefined) throw new Error(`"${key}" was never asked for.`);
+  return lock;
+}
+
+export const handlers = serve({
+  open(url: string, options: LocksOptions = {}): void {
+    locks = locksOn({ url }, options);
+  },
+  /** Asks in the background. */
+  ask(key: string, options: AcquireOptions = {}): void {
+    const asked = locks.service.acquire(key, options);
+    asked.catch(() => undefined); // `acquired` tells
+    acquiring.set(key, asked);
+  },
+  /** Waits for what was asked for. */
+  async acquired(key: string): Promise<Acquired> {
+    const { token, fence } = await lockOf(key);
+    return { token, fence };
+  },
+  async state(key: string): Promise<{ held: boolean; remaining: number; aborted: boolean }> {
+    const lock = await lockOf(key);
+    return { held: lock.held, remaining: lock.remaining, aborted: lock.signal.aborted };
+  },
+  async release(key: string): Promise<boolean> {
+    return (await lockOf(key)).release();
+  },
+  /** Gives back, closes everything, and leaves the exit to Node: it comes when nothing keeps the process alive. */
+  async finish(key: string): Promise<boolean> {
+    const released = (await lockOf(key)).release();
+    await locks.close();
+    process.channel?.unref();
+    return released;
+  },
+});

@@ -1,0 +1,78 @@
+/** A process that works on a row under a lock, in two halves: between them the test may pause it. */
+import { serve } from '../child-worker.js';
+import { type Deferred, deferred } from '../deferred.js';
+import { locksOn } from '../locks.js';
+import { recipeModule } from '../recipe.js';
+import { connectSql } from '../sql-client.js';
+
+export type StockHandlers = typeof handlers;
+
+/** How it writes. `unfenced`: as one would without the fence. */
+export type Way = 'unfenced' | 'setUnits' | 'claim' | 'move' | 'put' | 'fenced';
+
+export interface Job {
+  readonly redis: string;
+  readonly sql: string;
+  readonly way: Way;
+  /** How many units it takes out. */
+  readonly units: number;
+  /** In ms. */
+  readonly ttl: number;
+  readonly renew?: boolean;
+}
+
+export interface Outcome {
+  readonly fence: number;
+  /** Did it believe that it held the lock when it began to write? */
+  readonly held: boolean;
+  /** The name of the error it ended with, and of that one's cause. */
+  readonly error: string | undefined;
+  readonly cause: string | undefined;
+}
+
+const { setUnits, claim, write, move, put, fenced } = await recipeModule();
+/** Of the job under way, once its first half is done: settled when it may go on. */
+let halfway: Deferred | undefined;
+
+export const handlers = serve({
+  async work({ redis, sql, way, units, ttl, renew }: Job): Promise<Outcome> {
+    const locks = locksOn({ url: redis }, { commandTimeout: 10_000 });
+    const db = connectSql(sql);
+    let [fence, held] = [0, false];
+    const outcome = (error?: unknown): Outcome => {
+      const { name, cause } = (error ?? {}) as { name?: string; cause?: { name?: string } };
+      return { fence, held, error: name, cause: cause?.name };
+    };
+    try {
+      await locks.service.using(['stock:a', 'stock:b'], { ttl, renew, wait: '20s' }, async (lock) => {
+        fence = lock.fence;
+        const read = async (): Promise<{ units: number }> =>
+          (await db.query("SELECT units FROM stock WHERE sku = 'a'")).rows[0] as { units: number };
+        const before = await (way === 'claim' ? claim(db, 'a', fence) : read());
+        halfway = deferred();
+        await halfway.promise;
+        held = lock.held;
+        const after = before.units - units;
+        if (way === 'unfenced') await db.query("UPDATE stock SET units = $1 WHERE sku = 'a'", [after]);
+        if (way === 'setUnits') await setUnits(db, 'a', after, fence);
+        if (way === 'claim') await write(db, 'a', after, fence);
+        if (way === 'move') await move(db, 'a', 'b', units, fence);
+        if (way === 'put') await put(db, 'a', after, fence);
+        if (way === 'fenced') {
+          await fenced(db, 'stock:a', fence, async () => {
+            await db.query("DELETE FROM stock WHERE sku = 'a'");
+            await db.query("INSERT INTO stock (sku, units) VALUES ('a', $1)", [after]);
+          });
+        }
+      });
+      return outcome();
+    } catch (error) {
+      return outcome(error);
+    } finally {
+      halfway = undefined;
+      await locks.close();
+    }
+  },
+  isHalfway: () => halfway !== undefined,
+  goOn: () => halfway?.resolve(),
+});
