@@ -228,7 +228,7 @@ describe('fences go forward while the counter is kept, whatever the clock does',
   });
 
   it('through a restart with AOF persistence', async () => {
-    const durable = await startRedis({ config: { appendonly: 'yes' } });
+    const durable = await startRedis({ config: { appendonly: 'yes', appendfsync: 'always' } });
     const [a, b] = [locksOn(durable), locksOn(durable)];
     try {
       const fences = [await setClockBack(durable.client()), await fenceOf(a), ...(await fencesOfBatch(b))];

@@ -267,7 +267,9 @@ describe('several instances on one Redis', () => {
     // Done, and still not free: the clock of this one is a little late.
     await Promise.all(offices.map(({ job }) => job.fireOnTick()));
     expect(reports()).toBe(1);
-    expect(await client.pttl('lock:sales-report')).toBeGreaterThan(20_000);
+    // The first one may be still at it: then its lease's own, shorter time shows.
+    await eventuallyTrue(async () => (await client.pttl('lock:sales-report')) > 20_000);
+    expect(reports()).toBe(1);
   });
 });
 
