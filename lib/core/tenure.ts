@@ -103,7 +103,7 @@ export class Tenure {
   #next(): void {
     if (this.#over !== undefined || this.#current !== undefined) return;
     const next = this.#line.first;
-    const outOfTime = this.#party.clock.monotonic() >= this.#until;
+    const outOfTime = this.#served && this.#party.clock.monotonic() >= this.#until;
     if (next === undefined || next.number > this.#upTo || outOfTime) return void this.#end(0);
     if (this.#confirming !== undefined) return this.#resumeAfter(this.#confirming);
     if (this.#fences.left === 0) return void this.#end(0);

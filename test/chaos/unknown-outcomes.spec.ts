@@ -398,6 +398,29 @@ describe('a lost hand-off', () => {
     await nothingLeft();
   });
 
+  it('is none where the line is slow: it is confirmed, and used, by the one it was meant for', async () => {
+    const slow = await proxied({ commandTimeout: 5_000 });
+    const held = await other.service.acquire('k', { ttl: '60s' });
+    const order: string[] = [];
+    const note = async (name: string, call: Promise<{ release(): Promise<boolean> }>): Promise<void> => {
+      const lock = await call;
+      order.push(name);
+      await lock.release();
+    };
+    const first = note('first', slow.service.acquire('k', { wait: '30s' }));
+    await queued(1);
+    const second = note('second', third.service.acquire('k', { wait: '30s' }));
+    await queued(2);
+    // Older than half a second, an offer has to be confirmed before anything runs on it.
+    await pause(700);
+    proxy.delay(60);
+    await held.release();
+    await Promise.all([first, second]);
+    expect(order).toEqual(['first', 'second']);
+    proxy.delay(0);
+    await slow.close();
+  });
+
   it('peers: is not missed between the check and the subscription', async () => {
     // The first contention of this process: it has no subscription yet.
     const held = await other.service.acquire('k', { ttl: '60s' });

@@ -85,6 +85,7 @@ typedef Process {
   byte state;
   bit off;             /* the offer that may be under way has ended, as far as the process knows (L0 + its length) */
   byte offer;          /* the fence of an offer for it, 0: none */
+  bit stale;           /* looks again with the answer: messages may have been lost since it was asked */
   byte place;          /* as the server answered it */
 #ifdef M_PLACE
   byte ghost;          /* the same, which the mutant forgets */
@@ -422,7 +423,7 @@ inline send(give_) {
     if :: ok -> break :: else -> j++ fi
   od;
   assert(ok);
-  P.ask = j; P.state = SENT; P.off = 0; P.offer = 0;
+  P.ask = j; P.state = SENT; P.off = 0; P.offer = 0; P.stale = 0;
   j = 0;
   if
   :: P.awake -> command(QUEUE, tb)
@@ -461,7 +462,7 @@ inline clearPlace() {
 
 /* Gate.#endAsk */
 inline endAsk() {
-  P.ask = 0; P.state = NONE; P.looks = 0; P.offer = 0;
+  P.ask = 0; P.state = NONE; P.looks = 0; P.offer = 0; P.stale = 0;
   clearPlace()
 }
 
@@ -559,6 +560,16 @@ proctype Party(byte i) {
   :: d_step { P.cmd == UNRUN && P.release == 0 ->
       turn(P.give, P.ask, P.mode, P.place, P.count);
       P.cmd = RAN; P.answer = ta; P.fence = fr; P.at = tb;
+#ifndef M_STALE
+      /* The answer tells the counter: offers from before it are over, and not believed when they come. */
+      if
+      :: ta == QUEUED ->
+        P.offer = 0;
+        if :: P.m1 == P.ask -> P.f1 = 0 :: else fi;
+        if :: P.m2 == P.ask -> P.f2 = 0 :: else fi
+      :: else
+      fi;
+#endif
       printf("server: give up %d, ask with %d (<%d>): <%d>, place %d, fence %d\n", P.give, P.ask, P.mode, ta, tb, fr);
       ta = 0; fr = 0; tb = 0;
       tidy() }
@@ -596,7 +607,11 @@ proctype Party(byte i) {
 #ifdef M_PLACE
         P.ghost = (P.ghost > 0 -> P.ghost : P.at);
 #endif
-        clearCommand()
+        clearCommand();
+        if
+        :: P.stale && P.offer == 0 -> P.stale = 0; command(LOOK, 0)
+        :: else
+        fi
 #ifdef M_GONE
       :: P.answer == GONE -> P.state = WAITING; clearCommand()
 #endif
@@ -608,7 +623,7 @@ proctype Party(byte i) {
 #endif
         if
         :: P.awake -> send(0)
-        :: else -> P.ask = 0; P.state = POLLING; P.off = 0; P.offer = 0
+        :: else -> P.ask = 0; P.state = POLLING; P.off = 0; P.offer = 0; P.stale = 0
         fi
       fi;
       tidy() }
@@ -632,7 +647,7 @@ proctype Party(byte i) {
       P.offer = P.f1; P.off = 0; take(YOUNG); start(); shiftOffers() }
 #endif
 
-  /* It is taken (Gate.#take). */
+  /* It is taken (Gate.#take): at once, or with the answer. */
 #ifdef OFFERMUTANT
   :: d_step { P.offer != 0 && P.cmd == 0 ->
       printf("process %d: takes the offer for %d, and starts\n", i, P.ask);
@@ -712,8 +727,9 @@ proctype Party(byte i) {
       printf("process %d: subscribes again\n", i);
       P.subscribed = 1; P.awake = 1;
       if
-      :: P.state == WAITING && P.cmd == 0 -> command(LOOK, 0)
+      :: P.state == WAITING && P.cmd == 0 && P.offer == 0 -> command(LOOK, 0)
       :: P.state == POLLING -> send(0)
+      :: P.cmd != 0 -> P.stale = 1
       :: else
       fi }
 
@@ -735,7 +751,7 @@ proctype Party(byte i) {
       P.place = 0;
 #endif
 #ifdef M_TOKEN
-      P.state = SENT; P.off = 0; P.offer = 0;
+      P.state = SENT; P.off = 0; P.offer = 0; P.stale = 0;
       if :: P.awake -> command(QUEUE, 0) :: else -> command(ONCE, 0) fi
 #else
       send(0)
@@ -745,7 +761,8 @@ proctype Party(byte i) {
   /* The connection is cut after it ran, and the client sends it again. */
   :: d_step { budget > 0 && P.cmd == RAN ->
       printf("process %d: the command is sent again\n", i);
-      budget--; P.cmd = UNRUN; P.answer = 0; P.fence = 0; P.at = 0 }
+      budget--; P.stale = 1;
+      P.cmd = UNRUN; P.answer = 0; P.fence = 0; P.at = 0 }
 
   /* The renewal fails, having run or not. */
   :: d_step { budget > 0 && P.renewal != 0 ->
@@ -796,7 +813,7 @@ proctype Party(byte i) {
 
 #ifndef M_LOOK
   /* A look's timer fires before anybody needs it. */
-  :: d_step { budget > 0 && P.state == WAITING && P.cmd == 0 ->
+  :: d_step { budget > 0 && P.state == WAITING && P.cmd == 0 && P.offer == 0 ->
       printf("process %d: looks early\n", i);
       budget--; command(LOOK, 0) }
 #endif
