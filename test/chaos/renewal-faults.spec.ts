@@ -178,6 +178,8 @@ describe('a reply that does not come', () => {
     const held = await other.service.acquire('k');
     const waiting = locks.service.acquire('k');
     await eventually(async () => expect(await client.zcard('lock:~nl:q:k')).toBe(1));
+    // That it is queued must have been told before replies are held.
+    await locks.client.ping();
     const since = performance.now();
     proxy.holdReplies();
     await held.release();

@@ -360,9 +360,14 @@ describe('a grant that crosses', () => {
     Object.assign(frail.client, { duplicate: straight });
     const held = await other.service.acquire('k');
     const waiting = frail.service.acquire('k', { wait: 20_000 });
-    await queued(1);
-    proxy.holdReplies();
-    await proxy.waitFor((chunk, direction) => direction === 'request' && chunk.includes('\r\nlook\r\n'));
+    await new Promise<void>((resolve) => {
+      const unwatch = proxy.watch((chunk, direction) => {
+        if (direction !== 'request' || !chunk.includes('\r\nlook\r\n')) return;
+        proxy.holdReplies();
+        unwatch();
+        resolve();
+      });
+    });
     const looked = performance.now();
     await eventuallyTrue(() => performance.now() - looked > 300);
     await held.release();
