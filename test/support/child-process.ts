@@ -37,7 +37,7 @@ export async function startChild<H extends Handlers>(
   file: URL,
   options: { args?: readonly string[]; env?: Record<string, string>; within?: number } = {},
 ): Promise<Child<H>> {
-  const within = options.within ?? 30_000;
+  const within = options.within ?? 55_000;
   const child = fork(file, [...(options.args ?? [])], {
     execArgv: ['--enable-source-maps', '--import', REGISTER],
     env: { ...process.env, ...options.env },

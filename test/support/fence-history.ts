@@ -8,16 +8,26 @@ export interface SeenSection {
   /** When it had resolved. */
   readonly began: number;
   readonly fence: number;
+  /** It was not held any more when it began, as where its process was paused: its place among others says nothing. */
+  readonly late?: boolean;
 }
 
-/** When a test made Redis forget everything: from before the command to after its reply. */
+/** When a test made Redis forget: from before the command to after its reply. */
 export interface Forgetting {
   readonly from: number;
   readonly to: number;
+  /** What it forgot; everything where absent. */
+  readonly key?: string;
+}
+
+/** Two sections whose fences contradict the promise. */
+export interface FenceFault<S extends SeenSection> {
+  readonly sections: readonly [S, S];
+  readonly what: string;
 }
 
 /**
- * Every breach, in words, of what a fence promises over all keys of one counter:
+ * Every breach of what a fence promises over all keys of one counter:
  *
  * 1. No two sections have the same.
  * 2. A section that was asked for after another one had begun has the higher one, whatever the keys, and whatever Redis
@@ -25,32 +35,34 @@ export interface Forgetting {
  * 3. Sections of one key have increasing ones in the order in which they began. Those that waited while Redis forgot
  *    their lease are left out: they may begin beside a later holder, and must then have the lower one.
  */
-export function fenceFaults(
-  sections: readonly SeenSection[],
+export function findFenceFaults<S extends SeenSection>(
+  sections: readonly S[],
   { forgettings = [] }: { forgettings?: readonly Forgetting[] } = {},
-): string[] {
+): FenceFault<S>[] {
   const inOrder = [...sections].sort((a, b) => a.began - b.began);
-  return [
-    ...repeated(inOrder),
-    ...overtaken(inOrder),
-    ...outOfOrder(
-      inOrder.filter(({ asked, began }) => !forgettings.some(({ from, to }) => asked < to && from < began)),
-    ),
-  ];
+  return [...repeated(inOrder), ...overtaken(inOrder), ...outOfOrder(inOrder, forgettings)];
 }
 
-function repeated(sections: readonly SeenSection[]): string[] {
-  const seen = new Map<number, SeenSection>();
+/** As {@link findFenceFaults}, in words. */
+export function fenceFaults(
+  sections: readonly SeenSection[],
+  options?: { forgettings?: readonly Forgetting[] },
+): string[] {
+  return findFenceFaults(sections, options).map(({ what }) => what);
+}
+
+function repeated<S extends SeenSection>(sections: readonly S[]): FenceFault<S>[] {
+  const seen = new Map<number, S>();
   return sections.flatMap((section) => {
     const other = seen.get(section.fence);
     seen.set(section.fence, section);
-    return other === undefined ? [] : [`the same fence twice: ${told(other)}, ${told(section)}`];
+    return other === undefined ? [] : [fault('the same fence twice', other, section)];
   });
 }
 
-function overtaken(inOrder: readonly SeenSection[]): string[] {
-  const faults: string[] = [];
-  let highest: SeenSection | undefined;
+function overtaken<S extends SeenSection>(inOrder: readonly S[]): FenceFault<S>[] {
+  const faults: FenceFault<S>[] = [];
+  let highest: S | undefined;
   let begun = 0;
   for (const section of [...inOrder].sort((a, b) => a.asked - b.asked)) {
     for (
@@ -61,22 +73,32 @@ function overtaken(inOrder: readonly SeenSection[]): string[] {
       if (highest === undefined || next.fence > highest.fence) highest = next;
     }
     if (highest !== undefined && section.fence <= highest.fence)
-      faults.push(`asked for after ${told(highest)} had begun: ${told(section)}`);
+      faults.push(fault('not above that of one that had begun before it was asked for', highest, section));
   }
   return faults;
 }
 
-function outOfOrder(inOrder: readonly SeenSection[]): string[] {
-  const last = new Map<string, SeenSection>();
+function outOfOrder<S extends SeenSection>(
+  inOrder: readonly S[],
+  forgettings: readonly Forgetting[],
+): FenceFault<S>[] {
+  const last = new Map<string, S>();
   return inOrder.flatMap((section) =>
     section.keys.flatMap((key) => {
+      const forgotten = ({ from, to, key: only }: Forgetting): boolean =>
+        (only === undefined || only === key) && section.asked < to && from < section.began;
+      if (section.late === true || forgettings.some(forgotten)) return [];
       const former = last.get(key);
       last.set(key, section);
       return former === undefined || former.fence < section.fence
         ? []
-        : [`on ${key}, after ${told(former)}: ${told(section)}`];
+        : [fault(`not above that of the one before it on ${key}`, former, section)];
     }),
   );
+}
+
+function fault<S extends SeenSection>(what: string, former: S, section: S): FenceFault<S> {
+  return { sections: [former, section], what: `${what}: ${told(former)}, then ${told(section)}` };
 }
 
 function told({ keys, fence, asked, began }: SeenSection): string {

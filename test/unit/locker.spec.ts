@@ -440,6 +440,17 @@ describe('several keys', () => {
     await both.value?.release();
   });
 
+  it('that were not all to be had keep nobody out, whatever their minHold', async () => {
+    const clock = new FakeClock();
+    const store = memoryStore({ clock });
+    const [a, b] = [core({ clock, store }), core({ clock, store })];
+    const held = await b.locker.acquire(['b'], acquiring());
+    const both = a.locker.acquire(['a', 'b'], acquiring({ wait: 0, minHold: 60_000 }));
+    await expect(both).rejects.toMatchObject({ code: 'LOCK_BUSY', key: 'b' });
+    await (await b.locker.acquire(['a'], acquiring({ wait: 0 }))).release();
+    await held.release();
+  });
+
   it('are lost as soon as one is', async () => {
     const { clock, locker } = core();
     const lock = await locker.acquire(['a', 'b'], acquiring({ maxHold: 1_000 }));
