@@ -94,6 +94,7 @@ export class Gate {
       this.#party.giveUp(this.key, token);
       return;
     }
+    if (fence <= ask.floor) return;
     // Should the command on its way fail, the token is dead: its answer, which must be here soon, decides.
     if (ask.unansweredSince === undefined) this.#take(ask, fence);
     else ask.offer = fence;
@@ -211,7 +212,10 @@ export class Gate {
       ask.offerEnds = sent.plus(OFFER_MS);
       this.#place = answer.place;
       this.#attempt = 0;
-      if (ask.offer !== undefined) return this.#take(ask, ask.offer);
+      ask.floor = answer.fence;
+      // Had it been made since, and stood, the answer would have been "granted".
+      if (ask.offer !== undefined && ask.offer > ask.floor) return this.#take(ask, ask.offer);
+      ask.offer = undefined;
       const delay = ask.stale ? 0 : lookDelay(answer);
       ask.stale = false;
       ask.rest(this.#party.clock.schedule(() => this.#look(ask), delay));

@@ -26,6 +26,11 @@ export class PendingAsk {
    * (or the first one), so an offer lasts at least its length from when that was sent.
    */
   offerEnds!: Deadline;
+  /**
+   * The counter's latest fence at the latest answer. An offer that is not above it is an old one, whose message was late:
+   * it has ended, and the same token was queued again by a command that the connection sent twice.
+   */
+  floor = 0;
   /** The number of the last caller who stood in line when it was sent first: fences drawn for it are for these. */
   upTo: number | undefined;
   #timer: Timer | undefined;

@@ -125,6 +125,8 @@ export interface Queued extends Holder {
   readonly length: number;
   /** Is this one the first? */
   readonly first: boolean;
+  /** The latest fence of the key's counter. An offer whose fence is not above it was made, and has ended, before. */
+  readonly fence: number;
 }
 
 export interface Busy extends Holder {

@@ -237,7 +237,7 @@ function queueContract(test: (title: string, body: (world: World) => Promise<voi
     assert.equal((await giveUp(a, 'k', ta)).released, true);
     const toB = await world.offer(b);
     assert.deepEqual([toB.key, toB.token], ['k', tb]);
-    assert.ok(toB.fence > first.fence);
+    assert.ok(toB.fence > first.fence && toB.fence > qb.fence && qb.fence >= first.fence);
     assert.equal(c.offers.length, 0);
     const confirmed = await renew(b, 'k', tb, { sections: 2 });
     assert.ok(confirmed.held && confirmed.fence > toB.fence);

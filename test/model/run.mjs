@@ -47,12 +47,6 @@ const LARGE = [
     bits: 33,
   },
   {
-    name: 'two-by-two-unlucky',
-    says: '2 processes × 2 callers, 3 misfortunes',
-    define: { N: 2, T: 6, CALLERS: 2, BUDGET: 3 },
-    bits: 34,
-  },
-  {
     name: 'two-by-two-forgetful',
     says: '2 processes × 2 callers, 2 misfortunes, of which the server may forget all',
     define: { ...TWO, FLUSH: 1 },

@@ -556,6 +556,40 @@ describe('a handle', () => {
   });
 });
 
+describe('an offer', () => {
+  it('that is older than the latest answer is not believed: it has ended since', async () => {
+    const clock = new FakeClock();
+    const store = memoryStore({ clock });
+    const a = core({ clock, store });
+    let offered: ((fence: number) => void) | undefined;
+    const spied: LockStore = {
+      open(party, listener) {
+        const session = store.open(party, listener);
+        return {
+          ...session,
+          turn: (request) => {
+            const { ask } = request;
+            if (ask !== undefined) offered = (fence) => listener.offered('k', ask.token, fence);
+            return session.turn(request);
+          },
+        };
+      },
+      close: () => store.close(),
+    };
+    const b = core({ clock, store: spied });
+    const held = await a.locker.acquire(['k'], acquiring());
+    const waiting = watch(b.locker.acquire(['k'], acquiring()));
+    await settle();
+    offered?.(held.fence);
+    await settle();
+    expect(waiting.settled).toBe(false);
+    await held.release();
+    await settle();
+    expect(waiting.value?.fence).toBeGreaterThan(held.fence);
+    await waiting.value?.release();
+  });
+});
+
 describe('a store without a queue', () => {
   /** A store that excludes, and does not queue. */
   const unqueued = (clock: FakeClock): LockStore => {

@@ -93,7 +93,14 @@ class MemoryLockStore implements LockStore {
     const index = entry.queue.findIndex((waiting) => waiting.token === ask.token);
     const place = entry.queue[index]?.place;
     if (place === undefined) return { state: 'gone' };
-    return { state: 'queued', ...holder, place, length: entry.queue.length, first: index === 0 };
+    return {
+      state: 'queued',
+      ...holder,
+      place,
+      length: entry.queue.length,
+      first: index === 0,
+      fence: this.#lastFence,
+    };
   }
 
   /** Hands a free key to the first of its queue whose party still listens. `asking` learns of it by its own reply. */

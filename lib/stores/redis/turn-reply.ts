@@ -31,10 +31,10 @@ export function parseTurn(raw: unknown, { ask, giveUp }: TurnRequest): TurnOutco
   const left = Number(parts[3]);
   const holder = { holder: String(parts[2]), remaining: left < 0 ? Infinity : left };
   if (ask.mode === 'once') return outcome({ released, answer: { state: 'busy', ...holder } }, parts[4]);
-  const [place, length, rank] = [Number(parts[4]), Number(parts[5]), Number(parts[6])];
+  const [place, length, rank, fence] = parts.slice(4, 8).map(Number) as [number, number, number, number];
   return outcome(
-    { released, answer: { state: 'queued', ...holder, place, length, first: rank === 0 } },
-    parts[7],
+    { released, answer: { state: 'queued', ...holder, place, length, first: rank === 0, fence } },
+    parts[8],
   );
 }
 

@@ -18,7 +18,7 @@
  * Reply, to giving up alone: 1 if the token owned K, else 0. To asking alone for one fence, when granted: the fence. Else
  *       { released, first fence, how many }                       granted
  *       { released, 0, K's token, ms left (-1: no expiry) }       busy
- *       { released, 0, the same two, place, length, rank }        queued
+ *       { released, 0, the same two, place, length, rank, the latest fence }   queued
  *       { released, -1 }                                          gone
  *       { released, -2, server's time in µs }                     too late: nothing was done
  *       An error of PUBLISH is the last element, where one came.
@@ -179,6 +179,7 @@ else
     answer[5] = call('ZSCORE', Q, new)
     answer[6] = call('ZCARD', Q)
     answer[7] = call('ZRANK', Q, new)
+    answer[8] = lastFence()
   end
 end
 if failure then answer[#answer + 1] = failure end
