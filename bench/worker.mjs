@@ -1,24 +1,25 @@
 // One process that works for one adapter: it is told to run rounds by messages, and answers each with what it saw.
 import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { adapterNamed } from './adapters/index.mjs';
 import { commandsSent, countCommands } from './adapters/clients.mjs';
 import { scenarioNamed } from './scenarios/index.mjs';
+import { pause, systemNow, toLocal } from './support/clock.mjs';
+import { ENTRY } from './support/history.mjs';
+import { startLoad } from './support/load.mjs';
+import { ours } from './support/ours.mjs';
 
-const {
-  adapter: adapterName,
-  scenario: scenarioName,
-  index,
-  port,
-  ttl,
-  patience,
-} = JSON.parse(process.argv[2]);
+const { adapter: adapterName, scenario: scenarioName, index, ...settings } = JSON.parse(process.argv[2]);
 
 /** Waits beyond this many a round count for the maximum only. */
 const KEPT = 1 << 20;
+/** Between the end of a round and the end of all waiting, where an adapter needs one, in ms. */
+const REST_AFTER = 50;
 
 countCommands(...copyOfTheRoot());
 const scenario = scenarioNamed(scenarioName);
-const locks = await adapterNamed(adapterName).create({ port, ttl, patience });
+const { processes } = scenario;
+const locks = await adapterNamed(adapterName).create({ ...settings, index, processes });
 
 const inside = new Int32Array(scenario.slots);
 const sections = new Float64Array(scenario.callers); // of each caller, ever
@@ -35,22 +36,36 @@ process.send({ ready: true });
 
 async function answer(message) {
   if (message.round !== undefined) return round(message.round);
+  if (message.prepare) {
+    globalThis.gc?.();
+    return { prepared: true };
+  }
   await locks.close();
   setImmediate(() => process.disconnect());
   return { closed: true };
 }
 
-async function round(lasting) {
-  globalThis.gc?.();
+/** All processes of a row begin and end at the same times, which are of the clock they share. */
+async function round({ from, to, hurried }) {
   const seen = { waits: 0, longest: 0, counted: 0, overlaps: 0 };
+  seen.log = scenario.across ? [] : undefined;
+  // What a section lasts; undefined: it gives way once.
+  seen.section = hurried ? undefined : scenario.section;
+  const early = from - systemNow();
+  if (early > 0) await pause(early);
+  const endLoad = !hurried && scenario.load?.process === index ? startLoad(scenario.load) : undefined;
   const commands = commandsSent();
   const cpu = process.cpuUsage();
-  const started = performance.now();
-  const end = started + lasting;
-  await Promise.all(Array.from({ length: scenario.callers }, (_, caller) => call(caller, end, seen)));
+  const end = toLocal(to);
+  const callers = (hurried && scenario.warmers) || scenario.callers;
+  const calls = Promise.all(Array.from({ length: callers }, (_, caller) => call(caller, end, seen)));
+  if (locks.rest !== undefined) {
+    await sleep(to + REST_AFTER - systemNow());
+    locks.rest();
+  }
+  await calls;
   const used = process.cpuUsage(cpu);
   return {
-    elapsed: lasting,
     sections: seen.counted,
     allSections: seen.waits,
     overlaps: seen.overlaps,
@@ -58,6 +73,8 @@ async function round(lasting) {
     cpu: used.user + used.system,
     longest: seen.longest,
     waits: kept.slice(0, Math.min(seen.waits, KEPT)),
+    log: seen.log && onSharedClock(seen.log),
+    load: endLoad?.(),
   };
 }
 
@@ -67,15 +84,21 @@ async function round(lasting) {
  */
 async function call(caller, end, seen) {
   const slot = scenario.slotOf(caller);
+  const { log, section } = seen;
   for (;;) {
     const asked = performance.now();
     if (asked >= end) return;
     const release = await locks.acquire(scenario.keyOf(caller, sections[caller]++, index));
-    const wait = performance.now() - asked;
+    if (release === undefined) return;
+    const began = performance.now();
+    const wait = began - asked;
     inside[slot] += 1;
     if (inside[slot] !== 1) seen.overlaps += 1;
-    await null; // The section gives way once: whoever else was let in shows.
+    if (section === undefined)
+      await null; // The section gives way once: whoever else was let in shows.
+    else await pause(section);
     inside[slot] -= 1;
+    log?.push(asked, began, performance.now());
     await release();
     if (seen.waits < KEPT) kept[seen.waits] = wait;
     seen.waits += 1;
@@ -84,10 +107,17 @@ async function call(caller, end, seen) {
   }
 }
 
+function onSharedClock(log) {
+  const offset = -toLocal(0);
+  const shared = new Float64Array(log.length - (log.length % ENTRY));
+  for (let i = 0; i < shared.length; i += 1) shared[i] = log[i] + offset;
+  return shared;
+}
+
 /** The repository's own copy of ioredis: what nestjs-locked uses for a client of its own. */
 function copyOfTheRoot() {
   try {
-    return [createRequire(new URL('../dist/esm/index.js', import.meta.url))('ioredis').Redis];
+    return [createRequire(ours)('ioredis').Redis];
   } catch {
     return [];
   }

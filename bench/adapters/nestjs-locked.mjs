@@ -1,5 +1,6 @@
 // Ours: the service of a Nest application, as built in ../dist, on a client it is given and on one it opens itself.
 import { readFileSync } from 'node:fs';
+import { ours as entry } from '../support/ours.mjs';
 import { connect } from './clients.mjs';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
@@ -7,14 +8,15 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /** @param redisFor what the module gets as `redis`, and how to end it */
 const ours = (name, base, note, redisFor) => ({
   name,
+  variant: name !== 'nestjs-locked',
   version,
   base,
   note,
   async create({ port, ttl, patience }) {
-    // Loaded here, so that a run without it needs no build.
+    // A run without it needs no build.
     await import('reflect-metadata');
     const { NestFactory } = await import('@nestjs/core');
-    const { LockModule, LockService } = await import('../../dist/esm/index.js');
+    const { LockModule, LockService } = await import(entry);
     const { redis, end } = await redisFor(port);
     const defaults = { ttl, wait: patience };
     const app = await NestFactory.createApplicationContext(LockModule.forRoot({ redis, defaults }), {

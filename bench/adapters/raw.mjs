@@ -12,6 +12,7 @@ const RETRY = 10;
 
 const raw = (name, note, options, prepare = () => () => undefined) => ({
   name,
+  variant: name !== 'raw',
   version: `ioredis ${versionOf('ioredis')}`,
   base: name,
   note,

@@ -1,5 +1,4 @@
 // redis-semaphore: Mutex, polls every 10 ms.
-import { Mutex } from 'redis-semaphore';
 import { connect, versionOf } from './clients.mjs';
 
 export default [
@@ -8,6 +7,7 @@ export default [
     version: versionOf('redis-semaphore'),
     base: 'raw',
     async create({ port, ttl, patience }) {
+      const { Mutex } = await import('redis-semaphore');
       const client = await connect(port);
       return {
         async acquire(key) {

@@ -1,5 +1,4 @@
 // redlock 5 (beta) on one server: polls every 200 ± 100 ms.
-import Redlock from 'redlock';
 import { connect, versionOf } from './clients.mjs';
 
 export default [
@@ -8,6 +7,7 @@ export default [
     version: versionOf('redlock').replace(/^v/, ''),
     base: 'raw',
     async create({ port, ttl }) {
+      const { default: Redlock } = await import('redlock');
       const client = await connect(port);
       const redlock = new Redlock([client], { retryCount: -1 });
       return {

@@ -1,6 +1,4 @@
 // @verrou/core: polls every 250 ms.
-import { LockFactory } from '@verrou/core';
-import { redisStore } from '@verrou/core/drivers/redis';
 import { connect, versionOf } from './clients.mjs';
 
 export default [
@@ -9,6 +7,8 @@ export default [
     version: versionOf('@verrou/core'),
     base: 'raw',
     async create({ port, ttl }) {
+      const { LockFactory } = await import('@verrou/core');
+      const { redisStore } = await import('@verrou/core/drivers/redis');
       const client = await connect(port);
       const factory = new LockFactory(redisStore({ connection: client }).factory());
       return {

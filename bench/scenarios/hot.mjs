@@ -7,4 +7,6 @@ export default {
   keyOf: () => 'hot',
   slots: 1,
   slotOf: () => 0,
+  warmers: 8,
+  times: { rounds: 3, seconds: 0.7, warmup: 1 },
 };

@@ -3,13 +3,16 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
-/** `pin(pid, role)` puts a process in its place; `text` says which that is. */
-export function placement(wanted) {
+/** Several processes on one core would wait for each other's work, and a loaded one would slow the others down. */
+const FEWEST_FOR_ACROSS = 4;
+
+/** @param across are there several calling processes? `pin(pid, role)` puts one in its place; `text` says which that is. */
+export function placement(wanted, across = false) {
   const cores = availableParallelism();
   const free = { pin: () => undefined, text: 'cores left to the scheduler' };
-  if (!wanted || cores < 2 || !hasTaskset()) return free;
+  if (!wanted || cores < (across ? FEWEST_FOR_ACROSS : 2) || !hasTaskset()) return free;
   const rest = cores === 2 ? '1' : `1-${cores - 1}`;
-  const lists = { server: '0', caller: rest };
+  const lists = { server: '0', caller: rest, anywhere: `0-${cores - 1}` };
   return {
     pin: (pid, role) =>
       void execFileSync('taskset', ['-a', '-c', '-p', lists[role], String(pid)], { stdio: 'ignore' }),

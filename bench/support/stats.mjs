@@ -22,3 +22,19 @@ export function spread(values) {
 }
 
 export const sum = (values) => values.reduce((total, value) => total + value, 0);
+
+export const mean = (values) => sum(values) / values.length;
+
+/** Without what a round had none of: a row whose processes never took turns has no hand-overs. */
+export const known = (values) => values.filter(Number.isFinite);
+
+/** Of several arrays one. */
+export function flatten(arrays) {
+  const all = new Float64Array(sum(arrays.map((array) => array.length)));
+  let at = 0;
+  for (const array of arrays) {
+    all.set(array, at);
+    at += array.length;
+  }
+  return all;
+}

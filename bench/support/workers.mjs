@@ -1,16 +1,27 @@
 // The processes of one adapter in one scenario, and a question to each at a time.
 import { fork } from 'node:child_process';
+import { systemNow } from './clock.mjs';
 
 const WORKER = new URL('../worker.mjs', import.meta.url);
+
+/** Between telling all processes of a round and its beginning, in ms: long enough for the last one to be told. */
+const NOTICE = 20;
 
 export async function startWorkers(adapter, scenario, settings, place) {
   const workers = await Promise.all(
     Array.from({ length: scenario.processes }, (_, index) =>
-      startWorker({ adapter: adapter.name, scenario: scenario.name, process: index, ...settings }, place),
+      startWorker({ adapter: adapter.name, scenario: scenario.name, index, ...settings }, place),
     ),
   );
+  const askAll = (message) => Promise.all(workers.map((worker) => worker.ask(message)));
   return {
-    round: (lasting) => Promise.all(workers.map((worker) => worker.ask({ round: lasting }))),
+    /** Runs one, and tells what each process saw and when it ended. @param hurried without the pauses in the sections */
+    async round(lasting, hurried = false) {
+      await askAll({ prepare: true });
+      const from = systemNow() + NOTICE;
+      const to = from + lasting;
+      return { to, replies: await askAll({ round: { from, to, hurried } }) };
+    },
     stop: () => Promise.all(workers.map((worker) => worker.stop())),
   };
 }

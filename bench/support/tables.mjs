@@ -1,0 +1,73 @@
+// The tables of a run: one for each scenario, one for each series of costs.
+import { count, markdownTable, ms } from './table.mjs';
+
+const ratio = (value) => (Number.isFinite(value) ? value.toFixed(value >= 10 ? 1 : 2) : '–');
+const percent = (value) => (Number.isFinite(value) ? `${value.toFixed(0)} %` : '–');
+
+/** A column is its heading and what a row's cell says. */
+const SPEED = [
+  ['sections/s', (row) => count(row.perSecond)],
+  ['±', (row) => percent(row.spread * 100)],
+  ['to raw', (row) => ratio(row.toRaw)],
+];
+const WAIT = [
+  ['wait p50 ms', (row) => ms(row.wait.p50)],
+  ['p99', (row) => ms(row.wait.p99)],
+  ['max', (row) => ms(row.wait.max)],
+];
+const COSTS = [
+  ['commands/section', (row) => row.commands.toFixed(2)],
+  ['client CPU µs', (row) => row.clientCpu.toFixed(1)],
+  ['server CPU µs', (row) => row.serverCpu.toFixed(1)],
+];
+const OVERLAPS = [['overlaps', (row) => row.overlaps]];
+const HAND_OVER = [
+  ['hand-over p50 ms', (row) => ms(row.handOver.p50)],
+  ['p99', (row) => ms(row.handOver.p99)],
+  ['max', (row) => ms(row.handOver.max)],
+  ['p50 to bare', (row) => ratio(row.handOver.toTrip)],
+];
+const TURNS = [['turns taken', (row) => percent(row.alternation)]];
+const SHARES = [
+  ['shares %', (row) => row.shares.map((share) => share.toFixed(0)).join('/')],
+  ['off by', (row) => row.unevenness.toFixed(1)],
+];
+
+const WITHIN = [...SPEED, ['to raw in its mode', (row) => ratio(row.toBase)], ...WAIT, ...COSTS, ...OVERLAPS];
+const ACROSS = [...SPEED, ...WAIT, ...HAND_OVER, ...SHARES, ...TURNS, ...COSTS, ...OVERLAPS];
+
+const NAME = ['', (row) => row.name];
+
+export function scenarioTable(rows) {
+  return table([NAME, ...(rows[0].shares === undefined ? WITHIN : ACROSS)], rows);
+}
+
+/** How long they were measured, and where: of one scenario, or of those of a series. */
+export function howMeasured(scenarios) {
+  const { rounds, placement } = scenarios[0];
+  const seconds = [...new Set(scenarios.map((each) => each.seconds))].join(' or ');
+  return `${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s; ${placement}`;
+}
+
+/** @param lines `{ size, rows }`, a group of rows for each size */
+export function seriesTable(unit, lines) {
+  const rows = lines.flatMap(({ size, rows: each }) => each.map((row) => ({ ...row, size })));
+  const size = [unit, (row) => count(row.size)];
+  const wide = [...SPEED.slice(0, 2), ...WAIT, ...COSTS, ...OVERLAPS];
+  // Which of sixteen processes had how much is in the JSON.
+  const far = [...SPEED.slice(0, 2), ...WAIT, ...HAND_OVER, SHARES[1], ...TURNS, ...COSTS, ...OVERLAPS];
+  return table([NAME, size, ...(rows[0].shares === undefined ? wide : far)], sortedByName(rows));
+}
+
+/** All sizes of a row one below the other. */
+function sortedByName(rows) {
+  const names = [...new Set(rows.map((row) => row.name))];
+  return names.flatMap((name) => rows.filter((row) => row.name === name));
+}
+
+function table(columns, rows) {
+  return markdownTable(
+    columns.map(([heading]) => heading),
+    rows.map((row) => columns.map(([, cell]) => cell(row))),
+  );
+}

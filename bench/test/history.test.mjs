@@ -1,0 +1,76 @@
+// What the logs of several processes are made to say, on logs whose answer is known.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { compare } from '../support/history.mjs';
+
+/** [asked, began, ended] of each section, in any order of processes. */
+const logs = (...processes) => processes.map((entries) => Float64Array.from(entries.flat()));
+const END = 1_000;
+
+describe('compare', () => {
+  it('two processes in turn: each section but the first is a hand-over', () => {
+    const seen = compare(
+      logs(
+        [
+          [0, 0, 1],
+          [1.1, 2.5, 3.5],
+        ],
+        [
+          [0, 1.2, 2.2],
+          [2.3, 3.9, 4.9],
+        ],
+      ),
+      END,
+    );
+    assert.deepEqual(seen.handOvers.map(round), [0.2, 0.3, 0.4]);
+    assert.equal(seen.alternation, 100);
+    assert.deepEqual(seen.shares, [50, 50]);
+    assert.equal(seen.overlaps, 0);
+  });
+
+  it('a process that passes the key to itself, or finds it free, was handed nothing', () => {
+    const seen = compare(
+      logs(
+        [
+          [0, 0, 1],
+          [1.1, 1.2, 2],
+        ],
+        [[2.5, 2.6, 3]],
+      ),
+      END,
+    );
+    assert.deepEqual(seen.handOvers, []);
+    assert.equal(seen.alternation, 50);
+    assert.deepEqual(seen.shares.map(Math.round), [67, 33]);
+  });
+
+  it('finds an overlap, also with a section that began long before', () => {
+    const long = [0, 0, 10];
+    const within = [
+      [0, 2, 3],
+      [3, 4, 5],
+    ];
+    const seen = compare(logs([long], within), END);
+    assert.equal(seen.overlaps, 2);
+    assert.deepEqual(seen.handOvers, [], 'and does not take it for a fast hand-over');
+  });
+
+  it('touching is no overlap', () => {
+    assert.equal(compare(logs([[0, 0, 1]], [[0, 1, 2]]), END).overlaps, 0);
+  });
+
+  it('what ends after the round counts for overlaps alone', () => {
+    const seen = compare(logs([[0, 0, 1]], [[0, 1.5, 12]], [[0, 11, 13]]), 10);
+    assert.equal(seen.overlaps, 1);
+    assert.deepEqual(seen.shares, [100, 0, 0]);
+    assert.deepEqual(seen.handOvers, []);
+  });
+
+  it('without sections says nothing', () => {
+    const seen = compare(logs([], []), END);
+    assert.deepEqual([seen.overlaps, seen.handOvers, seen.alternation], [0, [], NaN]);
+    assert.deepEqual(seen.shares, [NaN, NaN]);
+  });
+});
+
+const round = (value) => Number(value.toFixed(6));
