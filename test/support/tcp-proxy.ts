@@ -30,6 +30,11 @@ export interface TcpProxy {
   delay(ms: number): void;
   /** Destroys all current connections, with what was held in them. */
   cut(): void;
+  /**
+   * Clients see all current connections end, and new ones flow; what was held in the old ones stays under way, until the
+   * returned function lets it arrive.
+   */
+  strand(): () => void;
   /** Destroys each new connection at once, until {@link accept}. */
   refuse(): void;
   accept(): void;
@@ -124,6 +129,16 @@ class Proxy implements TcpProxy {
 
   cut(): void {
     for (const link of this.#links) link.destroy();
+  }
+
+  strand(): () => void {
+    this.#flow.request = 'flow';
+    this.#flow.reply = 'flow';
+    const links = [...this.#links];
+    for (const link of links) link.strand();
+    return () => {
+      for (const link of links) link.release();
+    };
   }
 
   refuse(): void {
@@ -227,6 +242,10 @@ class Link {
   release(): void {
     this.#lanes.request.release();
     this.#lanes.reply.release();
+  }
+
+  strand(): void {
+    this.client.destroy();
   }
 
   destroy(): void {

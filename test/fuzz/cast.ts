@@ -1,0 +1,217 @@
+/** The parties of a running program, in the fuzzer's process or each in one of its own, with proxies before them. */
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { sharedNow } from '../support/shared-clock.js';
+import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
+import type { Arena, FuzzChild } from './arena.js';
+import type { FuzzEvent } from './events.js';
+import { Party } from './party.js';
+import type { Lane, Program } from './program.js';
+
+/** A process must be gone so soon after it was closed, in ms: nothing keeps it alive. */
+const EXIT_WITHIN = 10_000;
+
+export abstract class Actor {
+  readonly proxies: Readonly<Record<Lane, TcpProxy>>;
+  protected readonly place: { readonly program: Program; readonly index: number };
+  protected readonly record: (event: FuzzEvent) => void;
+
+  constructor(
+    place: { readonly program: Program; readonly index: number },
+    proxies: Readonly<Record<Lane, TcpProxy>>,
+    record: (event: FuzzEvent) => void,
+  ) {
+    this.place = place;
+    this.proxies = proxies;
+    this.record = record;
+  }
+
+  /** In the history. A process that follows a killed one has another. */
+  abstract readonly name: string;
+  /** To be called before `run`. */
+  abstract ready(): Promise<void>;
+  /** Resolves when all its callers are done, by whichever process. */
+  abstract run(until: number): Promise<void>;
+  /** Is there somebody who could have something left behind? */
+  abstract readonly alive: boolean;
+  abstract gates(): Promise<number>;
+  abstract close(): Promise<void>;
+
+  protected get ports(): { command: number; wake: number } {
+    return { command: this.proxies.command.port, wake: this.proxies.wake.port };
+  }
+
+  async stopProxies(): Promise<void> {
+    await Promise.all([this.proxies.command.stop(), this.proxies.wake.stop()]);
+  }
+}
+
+/** In the fuzzer's process. */
+export class Insider extends Actor {
+  readonly name = `p${this.place.index}`;
+  readonly alive = true;
+  readonly #party = new Party({ ...this.place, name: this.name, ports: this.ports }, this.record);
+
+  async ready(): Promise<void> {}
+
+  run(until: number): Promise<void> {
+    return this.#party.run(until, []);
+  }
+
+  async gates(): Promise<number> {
+    return this.#party.gates;
+  }
+
+  close(): Promise<void> {
+    return this.#party.close();
+  }
+}
+
+/** A process of its own, that is paused, killed and followed by another. */
+export class Outsider extends Actor {
+  readonly #arena: Arena;
+  readonly #logs: string[] = [];
+  #child: FuzzChild | undefined;
+  #until = Infinity;
+  #running: Promise<void> | undefined;
+  #replacing: Promise<void> | undefined;
+  #done = false;
+
+  constructor(
+    arena: Arena,
+    place: { readonly program: Program; readonly index: number },
+    proxies: Readonly<Record<Lane, TcpProxy>>,
+    record: (event: FuzzEvent) => void,
+  ) {
+    super(place, proxies, record);
+    this.#arena = arena;
+  }
+
+  get name(): string {
+    return `p${this.place.index}.${Math.max(0, this.#logs.length - 1)}`;
+  }
+
+  get alive(): boolean {
+    return this.#child !== undefined;
+  }
+
+  async ready(): Promise<void> {
+    const { faults, parties } = this.place.program;
+    const kills = faults.some(({ kind }) => kind === 'kill');
+    const child = await this.#arena.child(kills ? Math.min(2, parties.length) : 0);
+    const log = this.#arena.file();
+    this.#logs.push(log);
+    await child.call('open', { ...this.place, name: this.name, ports: this.ports }, log);
+    this.#child = child;
+  }
+
+  async run(until: number): Promise<void> {
+    this.#until = until;
+    this.#running = this.#go([]);
+    for (;;) {
+      await this.#running;
+      if (this.#replacing === undefined) break;
+      await this.#replacing;
+    }
+    this.#done = true;
+  }
+
+  async #go(from: readonly number[]): Promise<void> {
+    const child = this.#child;
+    await child?.call('run', this.#until, from).catch((error: unknown) => {
+      // It was killed, as is said elsewhere; or something is wrong.
+      if (this.#child === child) throw error;
+    });
+  }
+
+  async pause(ms: number): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    const { name } = this;
+    const from = sharedNow();
+    child.pause();
+    await pause(ms);
+    child.resume();
+    this.record({ e: 'fault', kind: 'pause', from, at: sharedNow(), party: name });
+  }
+
+  /** @param ms until another process goes on with the callers' operations. */
+  async kill(ms: number): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    this.#child = undefined;
+    const { name } = this;
+    this.#replacing = (async () => {
+      const from = sharedNow();
+      await child.kill();
+      this.record({ e: 'fault', kind: 'kill', from, at: sharedNow(), party: name });
+      const begun = this.#begun();
+      await pause(ms);
+      if (!this.#done && sharedNow() < this.#until) {
+        await this.ready();
+        this.#running = this.#go(begun);
+      }
+      this.#replacing = undefined;
+    })();
+    await this.#replacing;
+  }
+
+  /** How many operations each caller has begun. */
+  #begun(): number[] {
+    const begun: number[] = [];
+    for (const event of this.events()) {
+      if (event.e === 'asked') begun[event.caller] = (begun[event.caller] ?? 0) + 1;
+    }
+    return Array.from(begun, (count) => count ?? 0);
+  }
+
+  /** What its processes have written down. */
+  events(): FuzzEvent[] {
+    return this.#logs.flatMap((log) =>
+      readFileSync(log, 'utf8')
+        .split('\n')
+        .slice(0, -1) // the last line is empty, or cut off by a kill
+        .map((line) => JSON.parse(line) as FuzzEvent),
+    );
+  }
+
+  async gates(): Promise<number> {
+    return (await this.#child?.call('gates')) ?? 0;
+  }
+
+  async close(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    if (!this.place.program.farewell) {
+      await child.call('close');
+      this.#arena.giveBack(child);
+      return;
+    }
+    const exit = Promise.race([child.exited, pause(EXIT_WITHIN, 'late' as const, { ref: false })]);
+    await child.call('finish');
+    const exited = await exit;
+    if (exited !== 0) {
+      const what = exited === 'late' ? 'does not exit' : `exited with ${exited}: ${child.output}`;
+      this.record({ e: 'odd', at: sharedNow(), what: `after its end the process ${this.name} ${what}` });
+      await child.kill();
+    }
+  }
+}
+
+/** With proxies of their own. */
+export async function castOf(
+  program: Program,
+  arena: Arena,
+  record: (event: FuzzEvent) => void,
+): Promise<Actor[]> {
+  return Promise.all(
+    program.parties.map(async ({ child }, index) => {
+      const [command, wake] = await Promise.all([startProxy(arena.server), startProxy(arena.server)]);
+      const place = { program, index };
+      const proxies = { command, wake };
+      const actor = child ? new Outsider(arena, place, proxies, record) : new Insider(place, proxies, record);
+      await actor.ready();
+      return actor;
+    }),
+  );
+}

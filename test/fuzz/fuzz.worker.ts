@@ -1,0 +1,61 @@
+/** A process that is a party, or several one after the other. What it sees goes to a file, which outlives its end. */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { serve } from '../support/child-worker.js';
+import { sharedNow } from '../support/shared-clock.js';
+import type { FuzzEvent } from './events.js';
+import { Party, type PartyPlace } from './party.js';
+import { watchStalls } from './stalls.js';
+
+export type FuzzHandlers = typeof handlers;
+
+let party: Party | undefined;
+let file: number | undefined;
+let endWatch: () => void = () => undefined;
+
+/** Written before the call returns: what happened before a SIGKILL is there after it. */
+function record(event: FuzzEvent): void {
+  if (file !== undefined) writeSync(file, `${JSON.stringify(event)}\n`);
+}
+
+process.on('unhandledRejection', (reason) =>
+  record({ e: 'odd', at: sharedNow(), what: `an unhandled rejection: ${String(reason)}` }),
+);
+process.on('uncaughtExceptionMonitor', (error) =>
+  record({ e: 'odd', at: sharedNow(), what: `an uncaught exception: ${error.stack}` }),
+);
+
+async function close(): Promise<void> {
+  await party?.close();
+  party = undefined;
+  endWatch();
+}
+
+function endFile(): void {
+  if (file !== undefined) closeSync(file);
+  file = undefined;
+}
+
+export const handlers = serve({
+  open(place: PartyPlace, log: string): void {
+    endFile();
+    file = openSync(log, 'a');
+    endWatch = watchStalls(place.name, record);
+    party = new Party(place, record);
+  },
+  async run(until: number, from: readonly number[]): Promise<void> {
+    await party?.run(until, from);
+  },
+  gates(): number {
+    return party?.gates ?? 0;
+  },
+  /** Another party may be opened then. */
+  async close(): Promise<void> {
+    await close();
+    endFile();
+  },
+  /** Leaves the exit to Node: it comes when nothing keeps the process alive. */
+  async finish(): Promise<void> {
+    await close();
+    process.channel?.unref();
+  },
+});

@@ -1,0 +1,478 @@
+/** The judge itself: a good history passes, and each kind of breach is seen. */
+import { describe, expect, it } from '@jest/globals';
+import type { Asked, Ended, FaultSeen, Foreign, FuzzEvent, Stall } from './events.js';
+import { historyOf } from './history.js';
+import { judge } from './judge.js';
+
+const COMMAND_TIMEOUT = 500;
+
+interface Told extends Partial<Asked> {
+  /** Defaults to 1 ms after it was asked. */
+  readonly began?: number;
+  /** Until when it says, at its beginning, that it is held. Defaults to its ttl. */
+  readonly until?: number;
+  readonly samples?: ReadonlyArray<readonly [at: number, until: number]>;
+  readonly fence?: number;
+  readonly token?: string;
+  /** When it is given back; null for a process that did not come to it. */
+  readonly ending?: number | null;
+  readonly ended?: Partial<Ended>;
+  readonly lost?: readonly [at: number, reason: string];
+}
+
+/** How the release of a lock ends that was lost before its caller saw it. */
+const GONE = { released: false, lost: 'expired' };
+
+let count = 0;
+
+/** A section, as its party writes it down. Times begin at 0. */
+function section(at: number, told: Told = {}): FuzzEvent[] {
+  count += 1;
+  const { began = at + 1, samples = [], lost, ended, until, token, fence, ending, ...asked } = told;
+  const id = asked.id ?? `call-${count}`;
+  const call = callOf(at, { id, ...asked });
+  const end = ending === undefined ? began + 10 : ending;
+  const deadline = until ?? began + call.ttl;
+  const remaining = (when: number, last = deadline): number => Math.max(0, last - when);
+  return [
+    call,
+    {
+      e: 'began',
+      at: began,
+      id,
+      remaining: remaining(began),
+      fence: fence ?? Math.round(began * 1_000),
+      tokens: call.keys.map((key) => token ?? `${key}-${count}`),
+    },
+    ...samples.map(([when, last]) => ({
+      e: 'sample' as const,
+      at: when,
+      id,
+      remaining: remaining(when, last),
+    })),
+    ...(lost === undefined ? [] : [{ e: 'lost' as const, at: lost[0], id, reason: lost[1] }]),
+    ...(end === null
+      ? []
+      : [
+          { e: 'ending' as const, at: end, id, remaining: lost === undefined ? remaining(end) : 0 },
+          { e: 'ended' as const, at: end + 1, id, released: true, ...ended },
+        ]),
+  ];
+}
+
+function refused(at: number, after: number, code: string, told: Partial<Asked> = {}): FuzzEvent[] {
+  count += 1;
+  const id = told.id ?? `call-${count}`;
+  return [callOf(at, { ...told, id }), { e: 'refused', at: at + after, id, code, message: '' }];
+}
+
+function callOf(at: number, told: Partial<Asked>): Asked {
+  return {
+    e: 'asked',
+    at,
+    id: 'call',
+    party: 'p0',
+    caller: 0,
+    order: at,
+    kind: 'acquire',
+    keys: ['a'],
+    ttl: 1_000,
+    wait: 2_000,
+    renew: true,
+    minHold: 0,
+    fails: false,
+    ...told,
+  };
+}
+
+function fault(kind: FaultSeen['kind'], from: number, at: number, rest: Partial<FaultSeen> = {}): FaultSeen {
+  return { e: 'fault', kind, from, at, ...rest };
+}
+
+function stall(who: string, from: number, at: number): Stall {
+  return { e: 'stall', who, from, at };
+}
+
+/** The rules that are broken, each as often as it is. */
+function broken(...events: ReadonlyArray<FuzzEvent | FuzzEvent[]>): string[] {
+  return judge(historyOf(events.flat(), { commandTimeout: COMMAND_TIMEOUT })).map(({ rule }) => rule);
+}
+
+describe('a good history', () => {
+  it('has nothing to be said of', () => {
+    expect(
+      broken(
+        section(0, { party: 'p0' }),
+        section(5, { party: 'p1', began: 12 }),
+        section(6, { party: 'p0', began: 23, keys: ['a', 'b'] }),
+        refused(7, 0.5, 'BUSY', { kind: 'try', wait: 0 }),
+        refused(8, 20, 'LOCK_BUSY', { wait: 20 }),
+        section(40, { keys: ['b'], maxHold: 5, lost: [46, 'max-hold'], ended: { released: false } }),
+      ),
+    ).toEqual([]);
+  });
+});
+
+describe('overlap', () => {
+  it('two sections that are held at once', () => {
+    expect(broken(section(0, { ending: 20 }), section(5, { party: 'p1', began: 19 }))).toEqual(['overlap']);
+  });
+
+  it('also of one party, and where they share one of several keys', () => {
+    expect(broken(section(0, { keys: ['a', 'b'], ending: 20 }), section(5, { keys: ['b', 'c'] }))).toEqual([
+      'overlap',
+    ]);
+  });
+
+  it('a section that begins before the deadline of one whose process was killed, but not after it', () => {
+    const dead = section(0, { party: 'p1', ending: null, until: 500 });
+    const kill = fault('kill', 10, 12, { party: 'p1' });
+    expect(broken(dead, kill, section(5, { began: 490 }))).toEqual(['overlap']);
+    expect(broken(dead, kill, section(5, { began: 500 }))).toEqual([]);
+  });
+
+  it('also before the one that it said last', () => {
+    const dead = section(0, { party: 'p1', ending: null, until: 500, samples: [[300, 900]] });
+    const kill = fault('kill', 310, 312, { party: 'p1' });
+    expect(broken(dead, kill, section(5, { began: 600 }))).toEqual(['overlap']);
+  });
+
+  it('a section that still says that it is held after its deadline', () => {
+    const late = section(0, {
+      until: 100,
+      samples: [[300, 301]],
+      ending: 400,
+      lost: [301, 'expired'],
+      ttl: 200,
+    });
+    expect(broken(late, section(5, { party: 'p1', began: 200 }))).toContain('overlap');
+  });
+
+  it('a foreign client that got in, or that we got in beside', () => {
+    const foreign: Foreign = { e: 'foreign', key: 'a', from: 10, began: 11, px: 100, until: 60, at: 61 };
+    expect(broken(section(0, { ending: 20 }), foreign)).toEqual(['overlap']);
+    expect(broken(foreign, section(20, { began: 50 }))).toEqual(['overlap']);
+    expect(broken(foreign, section(20, { began: 60 }))).toEqual([]);
+  });
+
+  it('not what was over: given back, told of its loss, not held any more when it was got', () => {
+    const other = section(5, { party: 'p1', began: 30 });
+    const short = { ttl: 60, until: 30, ending: 90, ended: { released: false } };
+    expect(broken(section(0, { ending: 29 }), other)).toEqual([]);
+    expect(broken(section(0, { ...short, until: 60, lost: [29, 'expired'] }), other)).toEqual([]);
+    expect(broken(section(0, { ...short, until: 0, lost: [1, 'expired'], fence: 900 }), other)).toEqual([]);
+  });
+
+  describe('when Redis forgot the key', () => {
+    const held = (until: number): FuzzEvent[] =>
+      section(0, {
+        until: 1_000,
+        samples: [[500, until]],
+        ending: 1_200,
+        ended: { released: false, lost: 'not-owner' },
+      });
+    const other = (began: number): FuzzEvent[] => section(5, { party: 'p1', began });
+
+    it('is tolerated until the lease of before would have ended', () => {
+      expect(broken(held(1_000), fault('flush', 300, 302), other(400))).toEqual([]);
+      expect(broken(held(1_000), fault('restart', 300, 302), other(400))).toEqual([]);
+      expect(broken(held(1_000), fault('foreign-delete', 300, 302, { key: 'a' }), other(400))).toEqual([]);
+    });
+
+    it('not for another key, and not before', () => {
+      expect(broken(held(1_000), fault('foreign-delete', 300, 302, { key: 'b' }), other(400))).toContain(
+        'overlap',
+      );
+      expect(broken(held(1_000), fault('flush', 300, 302), other(250))).toContain('overlap');
+    });
+
+    it('not between two that were both asked for after it', () => {
+      expect(
+        broken(fault('flush', -10, -5), section(0, { ending: 20 }), section(5, { party: 'p1' })),
+      ).toEqual(['overlap']);
+    });
+
+    it('not for a lease that is prolonged all the same', () => {
+      expect(broken(held(1_400), fault('flush', 300, 302))).toEqual(['overlap']);
+    });
+  });
+});
+
+describe('fence', () => {
+  it('the same one twice', () => {
+    expect(broken(section(0, { fence: 7 }), section(20, { fence: 7 }))).toContain('fence');
+  });
+
+  it('a lower one for who comes later, whatever the key and whatever Redis forgot', () => {
+    const events = [section(0, { fence: 9 }), fault('flush', 15, 16), section(20, { fence: 8, keys: ['b'] })];
+    expect(broken(...events)).toEqual(['fence']);
+  });
+
+  it('a lower one for who begins later on the same key, if it was held then', () => {
+    const first = section(0, { fence: 9 });
+    expect(broken(first, section(1, { began: 20, fence: 8, party: 'p1' }))).toEqual(['fence']);
+    const late = { began: 20, fence: 8, party: 'p1', ttl: 60, until: 0, ended: GONE };
+    expect(broken(first, section(0.5, late))).toEqual([]);
+  });
+
+  it('one that is not above the counter, which a clock that went back left ahead', () => {
+    const ahead = fault('clock-back', 5, 6, { fence: 1_000_000 });
+    expect(broken(section(10, { fence: 1_000_000 }), ahead)).toEqual(['fence']);
+    expect(broken(section(10, { fence: 1_000_001 }), section(5.5, { fence: 7, keys: ['b'] }), ahead)).toEqual(
+      [],
+    );
+  });
+
+  it('not for who waited while the key was forgotten', () => {
+    const waited = section(0.5, { began: 20, fence: 8, party: 'p1' });
+    expect(broken(section(0, { fence: 9 }), fault('flush', 1, 2), waited)).toEqual([]);
+    const deleted = fault('foreign-delete', 1, 2, { key: 'b' });
+    expect(broken(section(0, { fence: 9 }), deleted, waited)).toEqual(['fence']);
+  });
+});
+
+describe('lease', () => {
+  it('a section that begins on the rest of one', () => {
+    expect(broken(section(0, { until: 250 }))).toEqual(['lease']);
+    // Half of an offer, or what its time allows, is enough.
+    expect(broken(section(0, { until: 501 }))).toEqual([]);
+    expect(broken(section(0, { until: 101, maxHold: 100 }))).toEqual([]);
+    expect(broken(section(0, { until: 250, keys: ['a', 'b'] }))).toEqual([]);
+  });
+
+  it('not where a fault or a stall made it wait, but where what was held up flows again', () => {
+    const late = section(0, { began: 300, until: 510 });
+    expect(broken(late)).toEqual(['lease']);
+    expect(broken(late, stall('p0', 10, 290))).toEqual([]);
+    expect(broken(late, fault('delay', 10, 290, { party: 'p0' }))).toEqual([]);
+    expect(broken(late, fault('delay', 10, 290, { party: 'p1' }))).toEqual(['lease']);
+    expect(broken(late, fault('hold-replies', 10, 299, { party: 'p0' }))).toEqual(['lease']);
+    expect(broken(late, fault('hold-replies', 10, 310, { party: 'p0' }))).toEqual([]);
+  });
+
+  const under = (token: string, from: number, ...began: number[]): FuzzEvent[][] =>
+    began.map((at, i) =>
+      section(from, { began: at, until: 5_000, ttl: 5_000, ending: at + 0.1, token, order: i }),
+    );
+
+  it('one that serves more sections than it may, or for longer', () => {
+    const many = (count: number): number[] => Array.from({ length: count }, (_, i) => 1 + i / 4);
+    expect(broken(...under('t', 0, ...many(64)))).toEqual([]);
+    expect(broken(...under('t', 0, ...many(65)))).toEqual(['lease']);
+    expect(broken(...under('t', 0, 1, 100))).toEqual([]);
+    expect(broken(...under('t', 0, 1, 200))).toEqual(['lease']);
+    expect(broken(...under('t', 0, 1, 200), stall('p0', 20, 190))).toEqual([]);
+    expect(broken(...under('t', 0, 1, 200), fault('delay', 20, 190, { party: 'p0' }))).toEqual([]);
+  });
+
+  it('a minimum hold that others did not wait for', () => {
+    const held = section(0, { minHold: 300 });
+    expect(broken(held, section(20, { party: 'p1' }))).toEqual(['lease']);
+    expect(broken(held, section(20, { party: 'p1', began: 301 }))).toEqual([]);
+    expect(broken(held, section(20, { party: 'p1' }), fault('flush', 15, 16))).toEqual([]);
+    expect(broken(held, section(20, { party: 'p1' }), fault('cut', 15, 16, { party: 'p0' }))).toEqual([]);
+    expect(broken(held, section(20, { keys: ['b'] }))).toEqual([]);
+  });
+});
+
+describe('stuck', () => {
+  /** The key is not idle meanwhile. */
+  const holder = section(-1, { party: 'p9', ending: 3_500 });
+
+  it('a call that is settled after its wait and a time-out, or never', () => {
+    expect(broken(holder, refused(0, 3_000, 'LOCK_BUSY', { wait: 2_000 }))).toEqual(['stuck']);
+    expect(broken(callOf(0, { id: 'x' }))).toEqual(['stuck']);
+  });
+
+  it('not if its process, the proxies or Redis could not run, or it was killed', () => {
+    for (const who of ['p0', 'fuzzer', 'server']) {
+      expect(
+        broken(holder, refused(0, 3_000, 'LOCK_BUSY', { wait: 2_000 }), stall(who, 1_000, 1_500)),
+      ).toEqual([]);
+    }
+    expect(
+      broken(holder, refused(0, 3_000, 'LOCK_BUSY', { wait: 2_000 }), stall('p1', 1_000, 1_500)),
+    ).toEqual(['stuck']);
+    expect(broken(callOf(0, { id: 'x' }), fault('kill', 10, 11, { party: 'p0' }))).toEqual([]);
+  });
+
+  it('a call that goes on after its signal has aborted', () => {
+    const aborted = { e: 'aborted', at: 100, id: 'x' } as const;
+    expect(broken(refused(0, 110, 'LOCK_ABORTED', { id: 'x' }), aborted)).toEqual([]);
+    expect(broken(refused(0, 700, 'LOCK_ABORTED', { id: 'x' }), aborted)).toEqual(['stuck']);
+  });
+
+  it('a release that does not end, a section that never comes to it', () => {
+    const [call, began, ending, ended] = section(0);
+    expect(broken([call, began, ending])).toEqual(['stuck']);
+    expect(broken([call, began])).toEqual(['stuck']);
+    expect(broken([call, began, ending, { ...ended, at: 5_000 }])).toEqual(['stuck']);
+  });
+
+  it('an extension that takes too long', () => {
+    const extended = {
+      e: 'extended',
+      from: 10,
+      at: 2_000,
+      id: 'x',
+      ttl: 1_000,
+      remaining: 0,
+      code: 'LOCK_STORE',
+    } as const;
+    expect(broken(section(0, { id: 'x', ending: 2_001, ttl: 3_000 }), extended)).toEqual(['stuck', 'cause']);
+  });
+});
+
+describe('order', () => {
+  it('of one party: who asked later begins first', () => {
+    expect(broken(section(0, { began: 50, order: 1 }), section(5, { order: 2 }))).toEqual(['order']);
+  });
+
+  it('not with a call for several keys, or one that does not wait', () => {
+    expect(broken(section(0, { began: 50, order: 1, keys: ['a', 'b'] }), section(5, { order: 2 }))).toEqual(
+      [],
+    );
+    expect(
+      broken(section(0, { began: 50, order: 1 }), section(5, { order: 2, kind: 'try', wait: 0 })),
+    ).toEqual([]);
+  });
+
+  const passing = (leases: number, token?: string): FuzzEvent[] =>
+    Array.from({ length: leases }, (_, i) => section(400 + i * 20, { party: 'p1', token })).flat();
+
+  it('of several: one is passed again and again by another', () => {
+    const waiting = section(0, { began: 500 });
+    expect(broken(section(-1, { party: 'p1', ending: 399 }), waiting, passing(3))).toEqual(['order']);
+    expect(broken(section(-1, { party: 'p1', ending: 399 }), waiting, passing(2))).toEqual([]);
+  });
+
+  it('not under one lease, nor where a fault met one of them', () => {
+    const waiting = section(0, { began: 500 });
+    const holder = section(-1, { party: 'p1', ending: 399 });
+    expect(broken(holder, waiting, passing(3, 'one'))).toEqual([]);
+    expect(broken(holder, waiting, passing(3), fault('cut', 100, 101, { party: 'p0' }))).toEqual([]);
+    expect(broken(holder, waiting, passing(3), fault('cut', 100, 101, { party: 'p9' }))).toEqual(['order']);
+  });
+});
+
+describe('idle', () => {
+  const waiter = section(5, { began: 1_200, party: 'p1' });
+
+  it('somebody waits while nobody holds the key', () => {
+    expect(broken(section(0), waiter)).toEqual(['idle']);
+    expect(broken(section(0), refused(5, 1_200, 'LOCK_BUSY', { wait: 1_200 }))).toEqual(['idle']);
+  });
+
+  it('not while it is held: longer, for a minimum hold, by a foreign client, among several keys', () => {
+    expect(broken(section(0, { ending: 1_000 }), waiter)).toEqual([]);
+    expect(broken(section(0, { minHold: 1_000 }), waiter)).toEqual([]);
+    const foreign: Foreign = { e: 'foreign', key: 'a', from: 12, began: 13, px: 1_100, until: 900, at: 901 };
+    expect(broken(section(0), foreign, waiter)).toEqual([]);
+    const several = section(2, { keys: ['a', 'b'], began: 1_100, party: 'p2' });
+    expect(broken(section(0), several, section(5, { began: 1_200, party: 'p1' }))).toEqual([]);
+  });
+
+  it('longer than a reconnection, where a message was all that got lost', () => {
+    const lost = (lasts: number, lanes: FaultSeen['lanes'] = ['wake']): FuzzEvent =>
+      fault('lose-replies', 8, 8 + lasts, { party: 'p1', lanes });
+    const long = section(5, { began: 1_200, party: 'p1', ttl: 9_000 });
+    expect(broken(section(0), section(5, { began: 850, party: 'p1' }), lost(100))).toEqual([]);
+    expect(broken(section(0), long, lost(100), stall('p1', 200, 600))).toEqual([]);
+    expect(broken(section(0), long, lost(100))).toEqual(['idle']);
+    expect(broken(section(0), long, lost(300))).toEqual([]);
+    expect(broken(section(0), long, lost(100, ['command', 'wake']))).toEqual([]);
+  });
+
+  it('longer than a look, where a process died or Redis forgot', () => {
+    const long = section(5, { began: 4_500, party: 'p1', ttl: 9_000, wait: 9_000 });
+    expect(broken(section(0), long, fault('flush', 8, 9))).toEqual(['idle']);
+    expect(broken(section(0), long, fault('restart', 8, 900))).toEqual([]);
+    // A dead process may be given the key, as it may be paused.
+    const pause = fault('pause', 8, 3_000, { party: 'p2' });
+    expect(broken(section(0), section(2, { began: 4_400, party: 'p2', wait: 9_000 }), long, pause)).toEqual(
+      [],
+    );
+    // Only its rest of the lease is waited for beside.
+    const killed = section(2, { id: 'k', began: 12, ending: null, until: 1_000, party: 'p2', ttl: 1_000 });
+    const kill = fault('kill', 20, 21, { party: 'p2' });
+    expect(broken(section(0), killed, section(5, { began: 3_000, party: 'p1', wait: 9_000 }), kill)).toEqual(
+      [],
+    );
+    expect(broken(section(0), killed, section(5, { began: 8_500, party: 'p1', wait: 9_000 }), kill)).toEqual([
+      'idle',
+    ]);
+  });
+
+  it('longer after a fault, though not for ever', () => {
+    const cut = fault('cut', 8, 9, { party: 'p1' });
+    expect(broken(section(0), waiter, cut)).toEqual([]);
+    expect(broken(section(0), section(5, { began: 30_000, party: 'p1', wait: 40_000 }), cut)).toEqual([
+      'idle',
+    ]);
+  });
+});
+
+describe('cause', () => {
+  it('busy before the wait is over, or in the wrong way', () => {
+    expect(broken(refused(0, 100, 'LOCK_BUSY', { wait: 200 }))).toEqual(['cause']);
+    expect(broken(refused(0, 1, 'LOCK_BUSY', { kind: 'try', wait: 0 }))).toEqual(['cause']);
+    expect(broken(refused(0, 200, 'BUSY', { wait: 200 }))).toEqual(['cause']);
+  });
+
+  it('errors that nothing explains', () => {
+    expect(broken(refused(0, 1, 'LOCK_ABORTED'))).toEqual(['cause']);
+    expect(broken(refused(0, 1, 'LOCK_QUEUE_FULL'))).toEqual(['cause']);
+    expect(broken(refused(0, 1, 'LOCK_QUEUE_FULL', { maxWaiters: 1 }))).toEqual([]);
+    expect(broken(refused(0, 1, 'TypeError'))).toEqual(['cause']);
+    expect(broken(refused(0, 1, 'LOCK_STORE'))).toEqual(['cause']);
+  });
+
+  it('a failing store is explained by a fault of its own connections or of Redis, or by a stall', () => {
+    const failed = refused(5_000, 1, 'LOCK_STORE');
+    expect(broken(failed, fault('cut', 4_900, 4_901, { party: 'p0' }))).toEqual([]);
+    expect(broken(failed, fault('cut', 4_900, 4_901, { party: 'p1' }))).toEqual(['cause']);
+    expect(broken(failed, fault('cut', 400, 401, { party: 'p0' }))).toEqual(['cause']);
+    expect(broken(failed, fault('freeze', 4_900, 4_901))).toEqual([]);
+    expect(broken(failed, fault('flush', 4_900, 4_901))).toEqual(['cause']);
+    expect(broken(failed, stall('server', 4_800, 4_900))).toEqual([]);
+  });
+
+  it('a loss that nothing explains', () => {
+    const lost = (reason: string, told: Told = {}): FuzzEvent[] =>
+      section(0, { lost: [40, reason], ending: 50, ended: { released: false }, ...told });
+    expect(broken(lost('not-owner'))).toEqual(['cause']);
+    expect(broken(lost('expired'))).toEqual(['cause']);
+    expect(broken(lost('shutdown'))).toEqual(['cause']);
+    expect(broken(lost('max-hold'))).toEqual(['cause']);
+    expect(broken(lost('max-hold', { maxHold: 90 }))).toEqual(['cause']);
+    expect(broken(lost('max-hold', { maxHold: 30 }))).toEqual([]);
+    expect(broken(lost('expired', { renew: false }))).toEqual([]);
+    expect(broken(lost('not-owner'), fault('flush', 20, 21))).toEqual([]);
+    expect(broken(lost('not-owner'), fault('foreign-delete', 20, 21, { key: 'b' }))).toEqual(['cause']);
+    expect(broken(lost('expired'), fault('pause', 2, 39, { party: 'p0' }))).toEqual([]);
+    expect(broken(lost('expired'), fault('pause', 2, 39, { party: 'p1' }))).toEqual(['cause']);
+  });
+
+  it('a release that contradicts itself, or does not know without a cause', () => {
+    expect(broken(section(0, { renew: false, lost: [5, 'expired'], ended: { released: true } }))).toEqual([
+      'cause',
+    ]);
+    expect(broken(section(0, { ended: { released: false } }))).toEqual(['cause']);
+  });
+
+  it('an extension that fails, or does not extend', () => {
+    const extended = { e: 'extended', from: 5, at: 6, id: 'x', ttl: 3_000, remaining: 2_999 } as const;
+    expect(broken(section(0, { id: 'x' }), extended)).toEqual([]);
+    expect(broken(section(0, { id: 'x' }), { ...extended, remaining: 990 })).toEqual(['cause']);
+    expect(broken(section(0, { id: 'x' }), { ...extended, code: 'LOCK_LOST' })).toEqual(['cause']);
+    expect(broken(section(0, { id: 'x' }), { ...extended, code: 'LOCK_STORE' })).toEqual(['cause']);
+  });
+});
+
+describe('what the fuzzer saw itself', () => {
+  it('is told', () => {
+    expect(
+      broken({ e: 'odd', at: 1, what: 'an unhandled rejection' }, { e: 'left', at: 2, what: 'a key' }),
+    ).toEqual(['odd', 'left behind']);
+  });
+});

@@ -1,0 +1,65 @@
+/** What a caller does next: decided by the seed, the party, the caller and how many operations came before. */
+import type { Habits, Program, Range } from './program.js';
+import { Random } from './random.js';
+
+/** What a section does, one after the other. */
+export type Step = { readonly stay: number } | { readonly extend: number };
+
+export interface Operation {
+  readonly kind: 'acquire' | 'try' | 'using';
+  readonly keys: readonly string[];
+  readonly ttl: number;
+  readonly wait: number;
+  readonly renew: boolean;
+  readonly maxHold: number | undefined;
+  readonly minHold: number;
+  /** When its signal aborts, from its beginning; undefined without a signal. */
+  readonly abortAfter: number | undefined;
+  readonly steps: readonly Step[];
+  /** Is the release awaited before the caller goes on? */
+  readonly awaitsRelease: boolean;
+  /** Does the work of a `using` fail? */
+  readonly fails: boolean;
+  /** The pause before it. */
+  readonly think: number;
+}
+
+/** The most operations of one caller, so that a fast program stays small. */
+export const MOST_OPERATIONS = 300;
+
+export function operationOf(
+  { seed, habits, keys }: Program,
+  party: number,
+  caller: number,
+  index: number,
+): Operation {
+  const random = new Random(seed, party, caller, index);
+  const within = ([from, to]: Range): number => random.int(from, to);
+  const kind = random.chance(habits.tries) ? 'try' : random.chance(habits.usings) ? 'using' : 'acquire';
+  const wait = kind === 'try' ? 0 : within(habits.wait);
+  const ttl = within(habits.ttl);
+  return {
+    kind,
+    keys: random.some(keys, random.chance(habits.several) ? random.int(1, keys.length) : 1),
+    ttl,
+    wait,
+    renew: !random.chance(habits.unrenewed),
+    maxHold: random.chance(habits.maxHolds) ? random.int(1, 300) : undefined,
+    minHold: random.chance(habits.minHolds) ? random.int(1, 300) : 0,
+    abortAfter:
+      kind !== 'try' && random.chance(habits.aborts) ? random.int(0, Math.min(wait, 1_000)) : undefined,
+    steps: stepsOf(random, habits, within),
+    awaitsRelease: random.chance(0.85),
+    fails: random.chance(0.1),
+    think: within(habits.think),
+  };
+}
+
+function stepsOf(random: Random, habits: Habits, within: (range: Range) => number): Step[] {
+  if (random.chance(habits.instant)) return [];
+  const steps: Step[] = [{ stay: within(habits.section) }];
+  if (random.chance(habits.extensions)) {
+    steps.push({ extend: Math.max(50, within(habits.ttl)) }, { stay: within(habits.section) });
+  }
+  return steps;
+}

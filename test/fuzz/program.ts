@@ -1,0 +1,243 @@
+/** What a seed stands for: parties, their callers' habits, and faults on a timeline. Times are in ms. */
+import { Random } from './random.js';
+import { type Theme, themeOf } from './themes.js';
+
+/** A range, both ends included. */
+export type Range = readonly [from: number, to: number];
+
+/**
+ * - `pause`, `kill`: SIGSTOP and SIGCONT, SIGKILL and another process in its place; of a party that is a process.
+ * - `cut`: its connections break. `refuse`: and new ones are refused for a while.
+ * - `hold-requests`, `hold-replies`: they arrive late, in order. `delay`: all of them, by a little.
+ * - `lose-replies`, `black-hole`: replies, or all, are swallowed; then the connections break, as a gap in a stream has no
+ *   other end.
+ * - `strand`: they break, and what was sent arrives after the party has gone on with new ones.
+ * - `flush`, `restart`: Redis forgets everything. `script-flush`: its scripts.
+ * - `client-pause`, `freeze`: Redis answers nobody for a while, by CLIENT PAUSE and by SIGSTOP.
+ * - `foreign-hold`: a plain client takes a key by SET NX PX and gives it back by compare-and-delete.
+ * - `foreign-delete`: a plain client deletes a key, whosever it is.
+ * - `clock-back`: the counter of fences is ahead of Redis's clock, as after that clock went back.
+ */
+export type FaultKind = (typeof FAULTS)[number] | 'clock-back';
+
+const FAULTS = [
+  'pause',
+  'kill',
+  'cut',
+  'refuse',
+  'hold-requests',
+  'hold-replies',
+  'delay',
+  'lose-replies',
+  'black-hole',
+  'strand',
+  'flush',
+  'restart',
+  'script-flush',
+  'client-pause',
+  'freeze',
+  'foreign-hold',
+  'foreign-delete',
+] as const;
+
+/** Which of a party's connections: the one for commands, or the one on which it hears of grants. */
+export type Lane = 'command' | 'wake';
+
+export interface Fault {
+  readonly kind: FaultKind;
+  /** When it begins, from the program's start. */
+  readonly at: number;
+  /** How long it lasts: a pause, a black hole, until a killed process is followed by another, a foreign client's hold. */
+  readonly lasts: number;
+  /** Whom it meets; of no meaning for faults of the server. */
+  readonly party: number;
+  readonly lanes: readonly Lane[];
+  /** What a foreign client meddles with. */
+  readonly key: string;
+  /** The delay of each chunk. */
+  readonly by: number;
+}
+
+export interface PartyPlan {
+  /** A process of its own, or one of those that live in the fuzzer's. */
+  readonly child: boolean;
+  readonly callers: number;
+  /** `null` for no bound. */
+  readonly maxWaiters: number | null;
+  readonly autoPipelining: boolean;
+}
+
+/** What operations are made from. Those named by a noun are the share of operations that have it. */
+export interface Habits {
+  readonly ttl: Range;
+  readonly wait: Range;
+  /** How long a section lasts that does not end at once. */
+  readonly section: Range;
+  /** The share of sections that end at once. */
+  readonly instant: number;
+  /** The pause between a caller's operations. */
+  readonly think: Range;
+  readonly tries: number;
+  readonly usings: number;
+  readonly several: number;
+  readonly aborts: number;
+  readonly unrenewed: number;
+  readonly minHolds: number;
+  readonly maxHolds: number;
+  readonly extensions: number;
+}
+
+export interface Program {
+  readonly seed: number;
+  /** Callers begin nothing after it. */
+  readonly duration: number;
+  readonly commandTimeout: number;
+  readonly keys: readonly string[];
+  readonly parties: readonly PartyPlan[];
+  readonly habits: Habits;
+  readonly faults: readonly Fault[];
+  /** At the end, are the processes left to exit by themselves? */
+  readonly farewell: boolean;
+}
+
+/** The longest ttl beside processes that are killed: their keys have to be waited for. */
+const LONGEST_OF_THE_DEAD = 3_000;
+
+const TTLS: readonly Range[] = [
+  [50, 120],
+  [100, 500],
+  [400, 1_500],
+  [50, LONGEST_OF_THE_DEAD],
+  [5_000, 20_000],
+];
+const WAITS: readonly Range[] = [
+  [1, 200],
+  [50, 1_000],
+  [500, 3_000],
+  [1, 3_000],
+];
+const PATIENCE: Range = [15_000, 20_000];
+const SECTIONS: readonly Range[] = [
+  [1, 5],
+  [1, 50],
+  [20, 200],
+  [1, 700],
+];
+/** Patient callers all get their turn: were these long, the last would wait for minutes. */
+const PATIENT_SECTION: Range = [1, 20];
+const LASTS: ReadonlyArray<readonly [weight: number, range: Range]> = [
+  [5, [10, 200]],
+  [3, [200, 1_000]],
+  [1, [1_000, 2_500]],
+];
+const PAUSES: readonly Range[] = [
+  [0, 0],
+  [0, 5],
+  [0, 50],
+  [20, 300],
+];
+
+export function programOf(seed: number): Program {
+  const random = new Random(seed, 'program');
+  const theme = themeOf(random);
+  const [shortest, longest] = theme.duration ?? [1_500, 4_000];
+  const duration = random.int(shortest, longest);
+  const patient = theme.patient ?? random.chance(0.3);
+  const parties = theme.parties?.(random) ?? partiesOf(random, patient);
+  const kinds = kindsOf(theme.kinds ?? anyKinds(random), random, parties);
+  const keys = ['a', 'b', 'c'].slice(0, theme.keys ?? random.pick([1, 1, 1, 1, 2, 2, 2, 3, 3]));
+  return {
+    seed,
+    duration,
+    commandTimeout: random.pick([300, 500, 1_000]),
+    keys,
+    parties,
+    habits: { ...habitsOf(random, patient, kinds.includes('kill')), ...theme.habits },
+    faults: faultsOf(random, { kinds, duration, parties, keys, theme }),
+    farewell: random.chance(0.25),
+  };
+}
+
+function partiesOf(random: Random, patient: boolean): PartyPlan[] {
+  const children = random.pick([0, 0, 2, 2, 2, 3, 3, 3]);
+  const insiders = random.pick(children > 0 ? [0, 1, 1, 2, 2, 2, 3] : [1, 2, 2, 3]);
+  return Array.from({ length: insiders + children }, (_, i) => ({
+    child: i >= insiders,
+    callers: random.weighted([
+      [4, random.int(1, 3)],
+      [4, random.int(4, 8)],
+      [patient ? 0 : 1, random.int(20, 80)],
+    ]),
+    maxWaiters: random.chance(0.1) ? random.int(1, 4) : null,
+    autoPipelining: random.chance(0.15),
+  }));
+}
+
+/** Each program lays stress on something else: uniform ones would all be alike. */
+function habitsOf(random: Random, patient: boolean, deaths: boolean): Habits {
+  const share = (probability: number, most: number): number =>
+    random.chance(probability) ? random.next() * most : 0;
+  return {
+    ttl: random.pick(deaths ? TTLS.filter(([, most]) => most <= LONGEST_OF_THE_DEAD) : TTLS),
+    wait: patient ? PATIENCE : random.pick(WAITS),
+    section: patient ? PATIENT_SECTION : random.pick(SECTIONS),
+    instant: random.pick([0, 0, 0.2, 0.2, 0.5, 0.9, 1]),
+    think: random.pick(PAUSES),
+    tries: share(0.5, 0.5),
+    usings: share(0.7, 0.8),
+    several: share(0.4, 0.6),
+    aborts: share(0.4, 0.5),
+    unrenewed: share(0.3, 0.6),
+    minHolds: share(0.2, 0.3),
+    maxHolds: share(0.2, 0.4),
+    extensions: share(0.4, 0.4),
+  };
+}
+
+/** Those that meet processes, which can be stopped, and not the parties inside the fuzzer. */
+function meetsChildren(kind: FaultKind): boolean {
+  return kind === 'pause' || kind === 'kill';
+}
+
+function anyKinds(random: Random): readonly FaultKind[] {
+  return random.some(FAULTS, random.pick([0, 0, 1, 1, 1, 2, 2, 2, 4, 4, 8]));
+}
+
+function kindsOf(kinds: readonly FaultKind[], random: Random, parties: readonly PartyPlan[]): FaultKind[] {
+  // A clock that goes back while the counter is lost is what no fence survives. Nothing else minds it.
+  const clock = random.chance(0.25) && !kinds.includes('flush') && !kinds.includes('restart');
+  return [
+    ...kinds.filter((kind) => parties.some(({ child }) => child) || !meetsChildren(kind)),
+    ...(clock ? (['clock-back'] as const) : []),
+  ];
+}
+
+function faultsOf(
+  random: Random,
+  {
+    kinds,
+    duration,
+    parties,
+    keys,
+    theme,
+  }: Pick<Program, 'duration' | 'parties' | 'keys'> & {
+    readonly kinds: readonly FaultKind[];
+    readonly theme: Theme;
+  },
+): Fault[] {
+  if (kinds.length === 0) return [];
+  const children = parties.flatMap(({ child }, i) => (child ? [i] : []));
+  const count = random.int(...(theme.count ?? [kinds.length, kinds.length + Math.floor(duration / 300)]));
+  return Array.from({ length: count }, (_, i): Fault => {
+    const kind = kinds[i] ?? random.pick(kinds);
+    return {
+      kind,
+      at: random.int(100, duration),
+      lasts: random.weighted(LASTS.map(([weight, range]) => [weight, random.int(...(theme.lasts ?? range))])),
+      party: meetsChildren(kind) ? random.pick(children) : random.int(0, parties.length - 1),
+      lanes: theme.lanes ?? random.pick<readonly Lane[]>([['command'], ['wake'], ['command', 'wake']]),
+      key: random.pick(keys),
+      by: random.pick([random.int(1, 40), random.int(20, 300)]),
+    };
+  }).sort((a, b) => a.at - b.at);
+}

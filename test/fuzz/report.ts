@@ -1,0 +1,76 @@
+/** What a person needs to see of a history that broke a rule. */
+import type { FuzzEvent } from './events.js';
+import type { History, Violation } from './history.js';
+
+/** How much of the history is shown before a breach and after it, in ms. */
+const AROUND = { before: 400, after: 100 };
+const MOST_LINES = 40;
+const MOST_VIOLATIONS = 3;
+
+export interface Summary {
+  readonly calls: number;
+  readonly sections: number;
+  readonly lost: number;
+  readonly refused: Readonly<Record<string, number>>;
+  readonly faults: Readonly<Record<string, number>>;
+}
+
+export function summaryOf({ calls, faults, foreigners }: History): Summary {
+  const refused: Record<string, number> = {};
+  let sections = 0;
+  let lost = 0;
+  for (const call of calls) {
+    if (call.section !== undefined) sections += 1;
+    if (call.section?.loss !== undefined) lost += 1;
+    const { code } = call.refused ?? {};
+    if (code !== undefined) refused[code] = (refused[code] ?? 0) + 1;
+  }
+  const kinds: Record<string, number> = foreigners.length > 0 ? { 'foreign-hold': foreigners.length } : {};
+  for (const { kind } of faults) kinds[kind] = (kinds[kind] ?? 0) + 1;
+  return { calls: calls.length, sections, lost, refused, faults: kinds };
+}
+
+/** The rules that were broken, how to run the program again, and what happened around. */
+export function reportOf(seed: number, history: History, violations: readonly Violation[]): string {
+  const start = history.events[0]?.at ?? 0;
+  const shown = violations.slice(0, MOST_VIOLATIONS);
+  return [
+    `Seed ${seed}: ${violations.length} broken. Again, if not at the same pace: npm run fuzz -- --seed ${seed}`,
+    ...shown.map(
+      (violation) => `\n[${violation.rule}] ${violation.what}\n${excerpt(history, violation, start)}`,
+    ),
+    ...(violations.length > shown.length ? [`\n… and ${violations.length - shown.length} more`] : []),
+  ].join('\n');
+}
+
+/** What concerns the calls of a violation at any time, and its key and everybody shortly before. */
+function excerpt({ events, calls }: History, { at, key, ids = [] }: Violation, start: number): string {
+  const named = new Set(ids);
+  const keyed = new Set(
+    calls.filter(({ keys }) => key !== undefined && keys.includes(key)).map(({ id }) => id),
+  );
+  const near = ({ at: when }: FuzzEvent): boolean => when > at - AROUND.before && when < at + AROUND.after;
+  const chosen = events.filter((event) => {
+    if ('id' in event && event.id !== undefined) {
+      if (named.has(event.id)) return event.e !== 'sample' || near(event);
+      return near(event) && keyed.has(event.id) && event.e !== 'sample';
+    }
+    if (event.e === 'fault') return event.from < at + AROUND.after;
+    return near(event);
+  });
+  // The last ones before it tell the most.
+  const before = chosen.filter((event) => event.at <= at);
+  const lines = [
+    ...before.slice(-MOST_LINES + 10),
+    ...chosen.filter((event) => event.at > at).slice(0, 10),
+  ].map((event) => lineOf(event, start));
+  return (lines.length < chosen.length ? ['  …', ...lines] : lines).join('\n');
+}
+
+function lineOf({ e, at, ...facts }: FuzzEvent, start: number): string {
+  const told = Object.entries(facts).map(([name, value]) => {
+    const since = name === 'from' || name === 'began' || name === 'until';
+    return `${name}=${since ? (Number(value) - start).toFixed(1) : typeof value === 'number' ? +value.toFixed(2) : JSON.stringify(value)}`;
+  });
+  return `  ${(at - start).toFixed(3).padStart(10)}  ${e.padEnd(8)} ${told.join(' ')}`;
+}

@@ -1,0 +1,115 @@
+/** Nothing fails without a cause: errors and losses are those that the history explains. */
+import type { Refused } from '../events.js';
+import { type Call, type History, type Section, type Violation, settledAt } from '../history.js';
+import { forgettingsOf, stalled, storeDisturbed } from './disturbances.js';
+
+/** Faults have after-effects: reconnections, retries, replies that were under way. In ms. */
+const AFTERWARDS = 3_000;
+/** Of a lease that is shorter, nothing can be said on a busy machine, in ms. */
+const SHORT_TTL = 400;
+/** A timer fires up to a millisecond early; calls for several keys set one after the other. In ms. */
+const EARLY = 5;
+/** A process that could not run for so long may take the store for silent, in ms. */
+const NOTEWORTHY = 80;
+
+export function causes(history: History): Violation[] {
+  return history.calls.flatMap((call) => {
+    const found = [
+      ...(call.refused === undefined ? [] : [wrongRefusal(history, call, call.refused)]),
+      ...(call.section === undefined || call.killed ? [] : ofSection(history, call, call.section)),
+    ];
+    return found
+      .filter((what) => what !== undefined)
+      .map((what) => {
+        const at = call.section?.ended?.at ?? settledAt(call) ?? call.at;
+        return { rule: 'cause', what: `${call.id}: ${what}`, at, key: call.keys[0], ids: [call.id] };
+      });
+  });
+}
+
+function wrongRefusal(history: History, call: Call, { code, at, message }: Refused): string | undefined {
+  const waited = at - call.at;
+  switch (code) {
+    case 'BUSY':
+      return call.kind === 'try' ? undefined : 'told null, as tryAcquire is';
+    case 'LOCK_BUSY':
+      if (call.kind === 'try') return 'threw "busy"';
+      return waited < call.wait - EARLY
+        ? `busy after ${Math.round(waited)} ms, though it would wait ${call.wait}`
+        : undefined;
+    case 'LOCK_ABORTED':
+      return call.abortedAt === undefined ? 'aborted by nobody' : undefined;
+    case 'LOCK_QUEUE_FULL':
+      return call.maxWaiters === undefined ? 'a full queue without a bound' : undefined;
+    case 'LOCK_STORE':
+      if (call.ttl < SHORT_TTL && message.includes('the lease of the lock')) return undefined;
+      return storeTrouble(history, call, call.at, at)
+        ? undefined
+        : `the store failed without a cause: ${message}`;
+    default:
+      return `failed with ${code}: ${message}`;
+  }
+}
+
+function* ofSection(history: History, call: Call, section: Section): Generator<string> {
+  const { ended, loss } = section;
+  const end = ended?.at ?? Infinity;
+  const lost = loss?.reason ?? ended?.lost;
+  if (lost !== undefined) {
+    const at = Math.min(loss?.at ?? Infinity, end);
+    const why = lossWithoutCause(history, call, section, lost, at);
+    if (why !== undefined) yield why;
+  }
+  if (lost !== undefined && ended?.released === true) yield `lost (${lost}), and yet released`;
+  if (lost === undefined && ended?.released === false && section.ending !== undefined) {
+    if (!storeTrouble(history, call, section.ending.at, end))
+      yield 'whether it was released is not known, without a cause';
+  }
+  for (const { code, ttl, from, at, remaining } of section.extensions) {
+    if (code === 'LOCK_STORE') {
+      if (!storeTrouble(history, call, from, at)) yield 'its extension failed without a cause';
+    } else if (code !== undefined && !(code === 'LOCK_LOST' && lost !== undefined)) {
+      yield `its extension failed with ${code}`;
+    } else if (code === undefined && call.maxHold === undefined && remaining > 0) {
+      const least = ttl - (at - from) - 5;
+      if (remaining < least && remaining < least - stalled(history, call.party, from, at + ttl))
+        yield `extended to ${ttl} ms, and had ${remaining.toFixed(1)} left`;
+    }
+  }
+}
+
+function lossWithoutCause(
+  history: History,
+  { ttl, renew, maxHold, party, keys, at: asked }: Call,
+  section: Section,
+  reason: string,
+  at: number,
+): string | undefined {
+  const age = at - section.at;
+  if (reason === 'max-hold') {
+    if (maxHold === undefined) return 'reached a maxHold that it has not';
+    // Its time runs from the moment of the grant, which may be well before its caller looked, at several keys above all.
+    return at - asked < maxHold - 1
+      ? `reached its maxHold of ${maxHold} ms after ${Math.round(age)}`
+      : undefined;
+  }
+  if (reason !== 'expired' && reason !== 'not-owner') return `lost by "${reason}"`;
+  if (!renew || ttl < SHORT_TTL) return undefined;
+  const from = asked - AFTERWARDS;
+  const forgotten = forgettingsOf(history).some(
+    (forgetting) =>
+      (forgetting.key === undefined || keys.includes(forgetting.key)) &&
+      forgetting.from < at &&
+      forgetting.to > from,
+  );
+  if (forgotten || storeDisturbed(history, party, from, at)) return undefined;
+  if (stalled(history, party, asked, at) > ttl / 4) return undefined;
+  return `lost (${reason}) after ${Math.round(age)} ms without a cause`;
+}
+
+function storeTrouble(history: History, { party }: Call, from: number, to: number): boolean {
+  return (
+    storeDisturbed(history, party, from - AFTERWARDS - history.commandTimeout, to) ||
+    stalled(history, party, from - AFTERWARDS, to) > NOTEWORTHY
+  );
+}

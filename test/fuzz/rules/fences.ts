@@ -1,0 +1,31 @@
+/**
+ * Fences tell the order: over all keys, and whatever Redis forgets, as its clock goes on. The rules are those of
+ * `support/fence-history.ts`.
+ */
+import { findFenceFaults } from '../../support/fence-history.js';
+import type { History, Violation } from '../history.js';
+import { forgettingsOf } from './disturbances.js';
+
+export function fences(history: History): Violation[] {
+  const sections = history.calls.flatMap(({ id, keys, at: asked, section }) =>
+    section === undefined
+      ? []
+      : [{ id, keys, asked, began: section.at, fence: section.fence, late: section.remaining <= 0 }],
+  );
+  const ahead = history.faults.flatMap(({ fence, at }) => (fence === undefined ? [] : [{ fence, at }]));
+  const behind = sections.flatMap(({ id, asked, began, fence }) =>
+    ahead
+      .filter((counter) => asked > counter.at && fence <= counter.fence)
+      .map((counter) => {
+        const what = `${id}: its fence ${fence} is not above the counter, which was at ${counter.fence}`;
+        return { rule: 'fence', what, at: began, ids: [id] };
+      }),
+  );
+  const found = findFenceFaults(sections, { forgettings: forgettingsOf(history) }).map(
+    ({ what, sections: [one, other] }) => {
+      const ids = [one.id, other.id];
+      return { rule: 'fence', what: `${ids.join(', ')}: ${what}`, at: other.began, ids };
+    },
+  );
+  return [...found, ...behind];
+}

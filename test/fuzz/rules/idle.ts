@@ -1,0 +1,141 @@
+/**
+ * No wake-up is lost: while somebody waits for a key, it does not lie idle for long. How long depends on what happened to
+ * those who ask for it. On a quiet day it is a trip; after a fault, it is what `docs/protocol.md` says of looks, offers and
+ * reconnections, one after the other at the worst.
+ */
+import { LONGEST_LOOK } from '../../../lib/core/pace.js';
+import type { FaultSeen, Foreign } from '../events.js';
+import type { Call, History, Violation } from '../history.js';
+import type { FaultKind } from '../program.js';
+import { delaysOf, longestTtl, partiesOf } from './disturbances.js';
+import { believedUntil } from './overlaps.js';
+
+/** On a quiet day, in ms: a trip, or the polls while the first waiter's channel is not subscribed to yet. */
+const QUIET = 700;
+/** A connection that has ended is opened again, and what failed is tried again, so long after each other, in ms. */
+const RECONNECTION = 100;
+const RETRIES = 3_500;
+/** An offer that nobody takes up, and the look that finds it lapsed, in ms. */
+const OFFER = 2_200;
+/** After a fault that is this short a connection is back at the first try, in ms. */
+const SHORT = 250;
+
+interface Interval {
+  readonly from: number;
+  readonly to: number;
+}
+
+export function idle(history: History): Violation[] {
+  const keys = new Set(history.calls.flatMap((call) => call.keys));
+  return [...keys].flatMap((key) => {
+    const calls = history.calls.filter((call) => call.keys.includes(key));
+    const busy = merged([
+      ...calls.flatMap((call) => busyBy(history, call)),
+      ...history.foreigners.flatMap((foreign) =>
+        foreign.key === key ? [{ from: foreign.from, to: goneBy(history, foreign) }] : [],
+      ),
+    ]);
+    return calls
+      .filter(({ kind, keys: all, killed }) => kind !== 'try' && all.length === 1 && !killed)
+      .flatMap((call) => ofWaiter(history, call, key, busy));
+  });
+}
+
+function ofWaiter(history: History, call: Call, key: string, busy: readonly Interval[]): Violation[] {
+  const { id, party, at: from, section, refused } = call;
+  const to = section?.at ?? refused?.at;
+  if (to === undefined || to - from <= QUIET) return []; // never settled: another rule's
+  return gaps({ from, to }, busy).flatMap((gap) => {
+    const ms = gap.to - gap.from;
+    if (ms <= QUIET) return [];
+    const bound = boundOf(history, key, party, gap);
+    if (ms <= bound) return [];
+    const what = `${id} waited while "${key}" was idle for ${Math.round(ms)} ms, longer than ${Math.round(bound)}`;
+    return [{ rule: 'idle', what, at: gap.to, key, ids: [id] }];
+  });
+}
+
+function boundOf(history: History, key: string, party: string, gap: Interval): number {
+  const delays = delaysOf(history, key, gap.to);
+  const brief = delays.every(endsSoon);
+  // Nothing can be done about them while they last.
+  const faults = delays.filter(
+    (fault) => brief || (fault.party ?? party) === party || fault.kind === 'pause',
+  );
+  const quiet = QUIET + lasted(history, key, gap, faults);
+  if (delays.length === 0) return quiet;
+  // Whoever missed a message asks as soon as it is subscribed again.
+  if (brief) return quiet + RECONNECTION;
+  // A look comes after what is left of the lease, or a second for each in the queue, whichever is less, and a fifth more.
+  // Those that were withdrawn may stand in the queue for a while.
+  const parties = partiesOf(history, key).size;
+  const look = 1.2 * Math.min(longestTtl(history, key), 1_000 * (parties + 1), LONGEST_LOOK);
+  const silent = delays.filter(({ kind }) => kind === 'pause' || !CONNECTED.has(kind)).length;
+  const retries = delays.every(({ kind }) => CONNECTED.has(kind)) ? 0 : RETRIES + history.commandTimeout;
+  return quiet + look + OFFER * Math.min(silent, parties) + retries;
+}
+
+/** By them no connection is broken, and no command or message is late. */
+const CONNECTED: ReadonlySet<FaultKind> = new Set(['kill', 'pause', 'flush', 'foreign-delete']);
+
+function endsSoon({ kind, lanes, from, at }: FaultSeen): boolean {
+  const breaks = kind === 'cut' || kind === 'refuse' || kind === 'lose-replies';
+  return breaks && lanes?.length === 1 && lanes[0] === 'wake' && at - from < SHORT;
+}
+
+/** For how long of the gap there was one of the faults, or one of those that the key may have been given to could not run. */
+function lasted(history: History, key: string, gap: Interval, faults: readonly FaultSeen[]): number {
+  const parties = partiesOf(history, key);
+  const stalls = history.stalls.filter(({ who }) => who === 'fuzzer' || who === 'server' || parties.has(who));
+  const all = merged([...faults, ...stalls].map(({ from, at }) => ({ from, to: at })));
+  return all.reduce(
+    (sum, { from, to }) => sum + Math.max(0, Math.min(to, gap.to) - Math.max(from, gap.from)),
+    0,
+  );
+}
+
+/** When a call may have kept the key from others. */
+function busyBy(history: History, call: Call): Interval[] {
+  const { at: asked, keys, minHold, section, refused, killed, ttl } = call;
+  const held = section === undefined ? asked : Math.max(believedUntil(section), section.ended?.at ?? 0);
+  // Of several, it holds some while it waits for the others; so does a process that is killed, of which nobody knows.
+  const unseen = keys.length > 1 || killed;
+  const from = unseen ? asked : (section?.at ?? asked);
+  const rest = killed ? killedAt(history, call) + ttl * 1.2 : (refused?.at ?? asked);
+  const to = Math.max(held, section === undefined ? asked : section.at + minHold, unseen ? rest : asked);
+  return from < to ? [{ from, to }] : [];
+}
+
+/** What it sent may have been sent again, later, where its connection broke. */
+function goneBy({ faults }: History, { at, px }: Foreign): number {
+  return at + (faults.some(({ kind }) => kind === 'restart') ? px : 0);
+}
+
+function killedAt({ faults }: History, { party }: Call): number {
+  return faults.find((fault) => fault.kind === 'kill' && fault.party === party)?.at ?? -Infinity;
+}
+
+function merged(intervals: readonly Interval[]): Interval[] {
+  const result: Interval[] = [];
+  for (const { from, to } of [...intervals].sort((a, b) => a.from - b.from)) {
+    const last = result.at(-1);
+    if (last !== undefined && from <= last.to)
+      result[result.length - 1] = { from: last.from, to: Math.max(last.to, to) };
+    else result.push({ from, to });
+  }
+  return result;
+}
+
+/** What of the interval is not covered. */
+function gaps({ from, to }: Interval, busy: readonly Interval[]): Interval[] {
+  const result: Interval[] = [];
+  let since = from;
+  for (const each of busy) {
+    if (each.to <= since) continue;
+    if (each.from >= to) break;
+    if (each.from > since) result.push({ from: since, to: each.from });
+    since = each.to;
+  }
+  if (since < to) result.push({ from: since, to });
+  return result;
+}

@@ -1,0 +1,105 @@
+/**
+ * What a lease owes to those who use it and to those who wait:
+ *
+ * - A section of one key begins with two thirds of its ttl, or, under an offer, with half of the offer's length.
+ * - A lease serves at most so many sections, and but for the first none that begins after so long.
+ * - A minimum hold keeps everybody out until it is over.
+ *
+ * Calls for several keys hold some while they wait for the others: of these the history does not know when.
+ */
+import { LONGEST_TENURE, MOST_SECTIONS } from '../../../lib/core/tenure.js';
+import { OFFER_MS } from '../../../lib/core/store.contract.js';
+import { type Call, type History, type Section, type Violation, tokenOf } from '../history.js';
+import { forgettingsOf, stalled, storeDisturbed } from './disturbances.js';
+
+/** What no watch sees: a stall that is too short for one, and a trip. In ms. */
+const UNSEEN = 80;
+/** Retries and replies that were under way, in ms. */
+const AFTERWARDS = 3_000;
+
+type Served = Call & { section: Section };
+
+export function leases(history: History): Violation[] {
+  const keys = new Set(history.calls.flatMap((call) => call.keys));
+  return [...keys].flatMap((key) => {
+    const served = history.calls
+      .filter((call): call is Served => call.section !== undefined && call.keys.includes(key))
+      .sort((a, b) => a.section.at - b.section.at);
+    return [
+      ...served.filter(alone).flatMap((call) => share(history, call)),
+      ...batches(history, served, key),
+      ...minimumHolds(history, served, key),
+    ];
+  });
+}
+
+function alone({ keys }: Call): boolean {
+  return keys.length === 1;
+}
+
+function violation(what: string, at: number, key: string, calls: readonly Call[]): Violation {
+  return { rule: 'lease', what, at, key, ids: calls.map(({ id }) => id) };
+}
+
+function share(history: History, call: Served): Violation[] {
+  const { id, party, keys, ttl, maxHold = Infinity, at: asked, section } = call;
+  const { at, remaining } = section;
+  const due = Math.min((ttl * 2) / 3, OFFER_MS / 2, maxHold) - UNSEEN;
+  if (remaining >= due || remaining >= due - stalled(history, party, asked, at)) return [];
+  // What was held up and flows again makes a lease old, and no renewal slow. What has just begun may have met one.
+  const slow = history.faults.some(({ kind, party: whose, from, at: end }) => {
+    const held = kind === 'hold-replies' || kind === 'hold-requests';
+    return (whose ?? party) === party && from < at + 1 && end > (held ? at : at - AFTERWARDS);
+  });
+  if (slow || section.loss?.reason === 'not-owner') return [];
+  const what = `${id} began with ${remaining.toFixed(1)} ms of its ttl of ${ttl} left`;
+  return [violation(what, at, keys[0], [call])];
+}
+
+function batches(history: History, served: readonly Served[], key: string): Violation[] {
+  const byToken = new Map<string, Served[]>();
+  for (const call of served) {
+    const token = tokenOf(call, call.section, key);
+    byToken.set(token, [...(byToken.get(token) ?? []), call]);
+  }
+  return [...byToken.values()].flatMap((batch) => {
+    const [first] = batch;
+    const found: Violation[] = [];
+    if (batch.length > MOST_SECTIONS) {
+      const what = `${batch.length} sections under one lease of "${key}"`;
+      found.push(violation(what, first.section.at, key, [first]));
+    }
+    const from = first.section.at;
+    const late = batch.slice(1).find((call) => {
+      const after = call.section.at - from - LONGEST_TENURE - UNSEEN;
+      if (!alone(call) || after <= 0) return false;
+      // It may have been chosen in time, and then its lease had to be renewed.
+      if (storeDisturbed(history, call.party, from - AFTERWARDS, call.section.at)) return false;
+      return after > stalled(history, call.party, from, call.section.at);
+    });
+    if (late !== undefined) {
+      const after = Math.round(late.section.at - from);
+      const what = `${late.id} began ${after} ms after the first section under the same lease of "${key}"`;
+      found.push(violation(what, late.section.at, key, [first, late]));
+    }
+    return found;
+  });
+}
+
+function minimumHolds(history: History, served: readonly Served[], key: string): Violation[] {
+  const forgettings = forgettingsOf(history).filter(({ key: only }) => (only ?? key) === key);
+  return served.filter(alone).flatMap((call) => {
+    const { id, party, minHold, section } = call;
+    if (minHold <= UNSEEN || section.loss !== undefined || section.ended?.released !== true) return [];
+    const { at } = section;
+    const next = served.find((other) => other !== call && other.section.at > at);
+    if (next === undefined || next.section.at - at >= minHold - UNSEEN) return [];
+    const early = minHold - UNSEEN - (next.section.at - at);
+    if (early <= stalled(history, party, call.at, next.section.at)) return [];
+    // A release that had to be tried again does not wait: nothing else could be sure that it ever comes.
+    if (storeDisturbed(history, party, call.at - AFTERWARDS, next.section.at)) return [];
+    if (forgettings.some(({ from, to }) => from < next.section.at && to > call.at)) return [];
+    const what = `${next.id} began ${Math.round(next.section.at - at)} ms after ${id}, which was to keep "${key}" for ${minHold}`;
+    return [violation(what, next.section.at, key, [call, next])];
+  });
+}

@@ -1,0 +1,87 @@
+/**
+ * First come, first served. Of calls that wait for one key:
+ *
+ * - Those of one party begin in the order in which they were made. This is always so.
+ * - Between parties, while nothing disturbs them: once a party queues, each other one gets at most one lease before it, and
+ *   one more is let pass here, as the moment at which it queued is known to the calls alone and not to the history.
+ *
+ * Calls for several keys and tryAcquire are left out: the first join each queue when the key before is theirs, the second
+ * join none.
+ */
+import { type Call, type History, type Violation, tokenOf } from '../history.js';
+import { delaysOf, stalled } from './disturbances.js';
+
+/** How long after a call began, or the party's last section of the key ended, it surely queues, in ms. */
+const QUEUED_AFTER = 300;
+/** The most leases of one other party that are let pass. */
+const MOST_LEASES = 2;
+/** A process that could not run for so long may have missed an offer, in ms. */
+const MISSED = 100;
+
+type Served = Call & { section: NonNullable<Call['section']> };
+
+export function order(history: History): Violation[] {
+  const keys = new Set(history.calls.flatMap((call) => call.keys));
+  return [...keys].flatMap((key) => {
+    const calls = history.calls.filter((call) => call.keys.includes(key));
+    return [...withinParties(calls, key), ...betweenParties(history, calls, key)];
+  });
+}
+
+function waits({ kind, keys }: Call): boolean {
+  return kind !== 'try' && keys.length === 1;
+}
+
+function isServed(call: Call): call is Served {
+  return call.section !== undefined;
+}
+
+function withinParties(calls: readonly Call[], key: string): Violation[] {
+  const found: Violation[] = [];
+  const latest = new Map<string, Served>();
+  const waiting = calls.filter((call) => waits(call));
+  for (const call of waiting.filter(isServed).sort((a, b) => a.order - b.order)) {
+    const before = latest.get(call.party);
+    if (before !== undefined && before.section.at > call.section.at) {
+      const what = `${call.id} began before ${before.id}, which had asked before it`;
+      found.push({ rule: 'order', what, at: call.section.at, key, ids: [before.id, call.id] });
+    } else latest.set(call.party, call);
+  }
+  return found;
+}
+
+function betweenParties(history: History, calls: readonly Call[], key: string): Violation[] {
+  const served = calls.filter(isServed).sort((a, b) => a.section.at - b.section.at);
+  const leases = firstSections(served, key);
+  return served.filter(waits).flatMap((call) => {
+    const { at: began } = call.section;
+    if (delaysOf(history, key, began).length > 0 || stalled(history, call.party, call.at, began) > MISSED)
+      return [];
+    const own = served.filter(({ party, section }) => party === call.party && section.at < began).at(-1);
+    const queued = Math.max(call.at, own?.section.ending?.at ?? -Infinity) + QUEUED_AFTER;
+    const passed = new Map<string, number>();
+    for (const lease of leases) {
+      const { at } = lease.section;
+      // It may have been granted well before its first section began, but not before that was asked for.
+      if (at <= queued || at >= began || lease.at <= queued || lease.party === call.party) continue;
+      passed.set(lease.party, (passed.get(lease.party) ?? 0) + 1);
+    }
+    return [...passed]
+      .filter(([, count]) => count > MOST_LEASES)
+      .map(([party, count]) => {
+        const what = `${call.id} waited while ${party} had ${count} leases of "${key}"`;
+        return { rule: 'order', what, at: began, key, ids: [call.id] };
+      });
+  });
+}
+
+/** The first section of each lease. */
+function firstSections(served: readonly Served[], key: string): Served[] {
+  const seen = new Set<string>();
+  return served.filter((call) => {
+    const token = tokenOf(call, call.section, key);
+    const first = !seen.has(token);
+    seen.add(token);
+    return first;
+  });
+}

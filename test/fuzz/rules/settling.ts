@@ -1,0 +1,43 @@
+/**
+ * Nobody is stuck: a call is settled after its wait and one `commandTimeout` at the latest, one whose signal aborts at
+ * once, a release or an extension after one `commandTimeout`. Time in which the process, the proxies or Redis could not run
+ * does not count.
+ */
+import { type Call, type History, type Violation, settledAt } from '../history.js';
+import { stalled } from './disturbances.js';
+
+/** For timers and trips, in ms. */
+const MARGIN = 400;
+
+export function settling(history: History): Violation[] {
+  return history.calls.filter(({ killed }) => !killed).flatMap((call) => [...ofCall(history, call)]);
+}
+
+function* ofCall(history: History, call: Call): Generator<Violation> {
+  const { id, at: asked, wait, abortedAt, section, keys } = call;
+  const { commandTimeout } = history;
+  const late = (what: string, from: number, at: number | undefined, bound: number): Violation[] => {
+    const end = at ?? Infinity;
+    if (end - from <= bound + MARGIN) return [];
+    if (at !== undefined && at - from <= bound + MARGIN + stalled(history, call.party, from, at)) return [];
+    const how = at === undefined ? 'never' : `after ${Math.round(at - from)} ms`;
+    return [
+      {
+        rule: 'stuck',
+        what: `${id}: ${what} ${how}, not within ${bound} ms`,
+        at: from,
+        key: keys[0],
+        ids: [id],
+      },
+    ];
+  };
+  const settled = settledAt(call);
+  yield* late('settled', asked, settled, wait + commandTimeout);
+  if (abortedAt !== undefined && (settled === undefined || settled > abortedAt))
+    yield* late('settled after its signal had aborted', abortedAt, settled, 0);
+  if (section === undefined) return;
+  if (section.ending === undefined) {
+    yield { rule: 'stuck', what: `${id} never came to its end`, at: section.at, ids: [id] };
+  } else yield* late('given back', section.ending.at, section.ended?.at, commandTimeout);
+  for (const { from, at } of section.extensions) yield* late('extended', from, at, commandTimeout);
+}
