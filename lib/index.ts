@@ -23,8 +23,10 @@ export type { Duration } from './core/duration.js';
 export type { LockEvent, LockEventName } from './core/events.js';
 
 export {
+  type DeadlockLink,
   LockAbortedError,
   LockBusyError,
+  LockDeadlockError,
   LockError,
   type LockErrorCode,
   LockKeyError,

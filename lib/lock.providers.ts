@@ -1,8 +1,10 @@
 /** What a LockModule provides: its options, checked; its store; the engine; the service; the mapping of errors. */
-import { Logger, type NestInterceptor, type Provider } from '@nestjs/common';
-import { APP_INTERCEPTOR, ModulesContainer } from '@nestjs/core';
+import { type ExceptionFilter, Logger, type NestInterceptor, type Provider } from '@nestjs/common';
+import { APP_FILTER, APP_INTERCEPTOR, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { Locker } from './core/locker.js';
 import type { LockStore } from './core/store.contract.js';
+import { decideMapping } from './interceptors/error-mapping.js';
+import { LockErrorFilter, NoFilter } from './interceptors/lock-error.filter.js';
 import { LockErrorInterceptor } from './interceptors/lock-error.interceptor.js';
 import type { LockModuleOptions } from './interfaces/lock-module-options.interface.js';
 import { getLockServiceToken, getLockStoreToken } from './lock.constants.js';
@@ -50,8 +52,9 @@ export function lockProviders(name: string | undefined): Provider[] {
     },
     {
       provide: getLockServiceToken(name),
-      inject: [Locker, RESOLVED_OPTIONS],
-      useFactory: (locker: Locker, { policy }: ResolvedModuleOptions) => new LockService(locker, policy),
+      inject: [Locker, RESOLVED_OPTIONS, LockSiblings],
+      useFactory: (locker: Locker, { policy }: ResolvedModuleOptions, siblings: LockSiblings) =>
+        decided(new LockService(locker, policy), siblings),
     },
     {
       provide: LockLifecycle,
@@ -72,7 +75,23 @@ export function lockProviders(name: string | undefined): Provider[] {
         { mapsErrors }: LockSiblings,
       ): NestInterceptor => (mapErrors && mapsErrors ? new LockErrorInterceptor({ busyStatus }) : PASS),
     },
+    {
+      provide: APP_FILTER,
+      inject: [RESOLVED_OPTIONS, LockSiblings, HttpAdapterHost],
+      useFactory: (
+        { mapErrors, busyStatus }: ResolvedModuleOptions,
+        { mapsErrors }: LockSiblings,
+        adapterHost: HttpAdapterHost,
+      ): ExceptionFilter =>
+        mapErrors && mapsErrors ? new LockErrorFilter(busyStatus, adapterHost) : new NoFilter(),
+    },
   ];
+}
+
+/** A service whose methods' errors are mapped as the application has it. */
+export function decided<S extends LockService>(service: S, siblings: LockSiblings): S {
+  decideMapping(service, () => siblings.errorsAreMapped);
+  return service;
 }
 
 /** Nest wants an interceptor, and whether to map is known only now. */

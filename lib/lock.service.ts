@@ -1,26 +1,27 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AcquireOptions, UsingOptions } from './core/acquire.options.js';
 import { normaliseKeys } from './core/keys/normalise-keys.js';
 import type { Lock } from './core/lock.js';
 import type { HeldLock } from './core/lock.handle.js';
 import type { Locker } from './core/locker.js';
 import { type LockPolicy, resolveAcquire, resolveUsing } from './core/resolve-options.js';
-import { LockLostError, LockNotHeldError, LockReentryError, isLockError } from './errors/index.js';
+import { currentScope, runUnder, Scope } from './core/scope.js';
+import type { Section } from './core/section.js';
+import {
+  LockAbortedError,
+  type LockError,
+  LockLostError,
+  LockNotHeldError,
+  LockReentryError,
+  isLockError,
+} from './errors/index.js';
 
 /** What `using` runs. */
 export type LockedWork<T> = (lock: Lock) => T | PromiseLike<T>;
-
-/** The locks that a call runs under, innermost first. */
-interface Scope {
-  readonly lock: HeldLock;
-  readonly outer: Scope | undefined;
-}
 
 /**
  * Takes and gives back locks. Injected as `LockService`, or by `@InjectLockService(name)` for a named module.
  */
 export class LockService {
-  readonly #scopes = new AsyncLocalStorage<Scope | undefined>();
   readonly #locker: Locker;
   readonly #policy: LockPolicy;
 
@@ -37,9 +38,16 @@ export class LockService {
    * @throws LockBusyError when it stayed busy.
    * @throws LockStoreError when the store failed or did not answer.
    * @throws LockAbortedError when `signal` ended the wait.
+   * @throws LockReentryError when this call runs under one of the keys already, and may not join (`reentrant`).
+   * @throws LockDeadlockError when the wait would close a circle of calls of this process.
    */
-  async acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock> {
-    return this.#acquire(key, resolveAcquire(options, this.#policy));
+  acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock> {
+    try {
+      return this.#acquire(key, resolveAcquire(options, this.#policy));
+    } catch (error) {
+      const refusal = error as LockError;
+      return Promise.reject(refusal);
+    }
   }
 
   /**
@@ -85,7 +93,7 @@ export class LockService {
     let outcome: { result: T } | { error: unknown };
     try {
       outcome = {
-        result: await this.#scopes.run({ lock, outer: this.#scopes.getStore() }, () => work(lock)),
+        result: await runUnder(new Scope(this.#locker.waits, currentScope(), lock), () => work(lock)),
       };
     } catch (error) {
       outcome = { error };
@@ -111,20 +119,58 @@ export class LockService {
 
   /** As {@link current}, with undefined in place of the error. */
   tryCurrent(key?: string): Lock | undefined {
-    for (let scope = this.#scopes.getStore(); scope !== undefined; scope = scope.outer) {
-      if (!scope.lock.released && (key === undefined || scope.lock.keys.includes(key))) return scope.lock;
+    for (let scope = currentScope(); scope !== undefined; scope = scope.outer) {
+      if (scope.graph !== this.#locker.waits || scope.lock.released) continue;
+      if (key === undefined || scope.lock.keys.includes(key)) return scope.lock;
     }
     return undefined;
   }
 
-  async #acquire(
-    key: string | readonly string[],
-    options: ReturnType<typeof resolveAcquire>,
-  ): Promise<HeldLock> {
-    const keys = normaliseKeys(key);
-    for (const each of keys) {
-      if (this.tryCurrent(each) !== undefined) throw new LockReentryError(each);
+  /** By what a call that runs in a scope holds a key. */
+  #holderOf(key: string, innermost: Scope): Section | undefined {
+    for (let scope: Scope | undefined = innermost; scope !== undefined; scope = scope.outer) {
+      const section = scope.graph === this.#locker.waits ? scope.lock.rootOf(key) : undefined;
+      if (section?.released === false) return section;
     }
-    return this.#locker.acquire(keys, options);
+    return undefined;
   }
+
+  /** May throw what concerns the call itself. */
+  #acquire(key: string | readonly string[], options: ReturnType<typeof resolveAcquire>): Promise<HeldLock> {
+    const keys = normaliseKeys(key);
+    const scope = currentScope();
+    if (scope === undefined) return this.#locker.acquire(keys, options);
+    const held: Section[] = [];
+    const missing: string[] = [];
+    for (const each of keys) {
+      const section = this.#holderOf(each, scope);
+      if (section === undefined) missing.push(each);
+      else if (!options.reentrant) throw new LockReentryError(each);
+      else held.push(section);
+    }
+    if (held.length === 0) return this.#locker.acquire(keys, options, scope);
+    checkJoin(held, missing, options.signal);
+    return this.#locker.join(held, missing, options, scope);
+  }
+}
+
+/** @throws what keeps a caller from joining what it holds of several keys, or of one. */
+function checkJoin(
+  held: readonly Section[],
+  [first]: readonly string[],
+  signal: AbortSignal | undefined,
+): void {
+  for (const section of held) {
+    section.settleOverdue();
+    if (section.lost !== undefined) throw section.lost;
+    // Both sorted. Elsewhere they are taken in order, and two such callers could wait for each other for ever.
+    if (first !== undefined && first < section.key) {
+      throw new LockReentryError(
+        section.key,
+        `The lock "${section.key}" is held by this very call already, and "${first}", which sorts before it, is not: ` +
+          'taken in this order, they could wait for another process for ever. Take both on the outside, in one call.',
+      );
+    }
+  }
+  if (signal?.aborted) throw new LockAbortedError(held[0].key, 0, signal.reason);
 }

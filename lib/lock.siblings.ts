@@ -39,6 +39,11 @@ export class LockSiblings {
     return this.#name === this.#leader.name;
   }
 
+  /** Are the errors of the application mapped? Known when all modules have their options. */
+  get errorsAreMapped(): boolean {
+    return this.#leader.options()?.mapErrors ?? true;
+  }
+
   /**
    * To be called when all modules have their options.
    * @throws LockOptionsError for an option of the one interceptor that this module gives, and that would be ignored.

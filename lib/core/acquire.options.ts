@@ -25,6 +25,13 @@ export interface AcquireOptions {
    * @default 0
    */
   minHold?: Duration;
+  /**
+   * Join the hold of a key that this very call runs under already, by `@Locked` or `using`, in place of the
+   * LockReentryError: the same lease and fence, given back by the outermost. `ttl`, `renew` and `maxHold` of a joined key
+   * stay the outermost's; a `minHold` counts from the joining.
+   * @default false
+   */
+  reentrant?: boolean;
   /** Ends the wait (not the hold) with a LockAbortedError. */
   signal?: AbortSignal;
 }
@@ -60,6 +67,7 @@ export interface ResolvedAcquire {
   /** `Infinity` for none. */
   readonly maxHold: number;
   readonly minHold: number;
+  readonly reentrant: boolean;
   readonly signal: AbortSignal | undefined;
 }
 

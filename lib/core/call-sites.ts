@@ -6,9 +6,13 @@ export interface CallSite {
   readonly stack?: string;
 }
 
+/** The share of the time that may go into walking stacks. */
+const SHARE = 0.01;
+
 /**
- * Walking the stack costs microseconds, which a hot key would pay on every turn: at most one is walked a millisecond. A
- * process that takes more locks than that reports some long holds without their site.
+ * Walking the stack costs microseconds, which a hot key would pay on every turn: so it is done at most once a millisecond,
+ * and less often where that would take more than its share. A process that takes more locks reports some long holds without
+ * their site.
  */
 export class CallSites {
   readonly #clock: Clock;
@@ -21,9 +25,9 @@ export class CallSites {
   readonly capture = (): CallSite | undefined => {
     const now = this.#clock.monotonic();
     if (now < this.#nextAt) return undefined;
-    this.#nextAt = now + 1;
     const site: { stack?: string } = {};
     Error.captureStackTrace(site, this.capture);
+    this.#nextAt = now + Math.max(1, (this.#clock.monotonic() - now) / SHARE);
     return site;
   };
 }

@@ -8,7 +8,8 @@ import type { Clock } from './clock.js';
 export class Deadline {
   private constructor(
     private readonly clock: Clock,
-    private readonly monotonic: number,
+    /** On the monotonic clock alone. */
+    readonly monotonic: number,
     private readonly wall: number,
   ) {}
 

@@ -1,17 +1,17 @@
 /** One key's waiting callers in this process: however many they are, the store sees one ask. */
-import { LockBusyError, LockStoreError } from '../errors/index.js';
+import { LockBusyError, LockQueueFullError, LockStoreError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import { Deadline } from './deadline.js';
 import { observed } from './diagnostics.js';
 import { FenceSupply } from './fence-supply.js';
 import { Lease } from './lease.js';
-import { CallerLine } from './line.js';
+import { CallerLine, type LineOwner } from './line.js';
 import { lookDelay, pollDelay, retryDelay, turnDelay } from './pace.js';
 import { outcomeOf, type Party, type ReleaseOutcome } from './party.js';
 import { PendingAsk } from './pending-ask.js';
 import type { Section } from './section.js';
 import { type Answer, type Ask, type GiveUp, type Holder, OFFER_MS } from './store.contract.js';
-import { Tenure } from './tenure.js';
+import { type Landlord, Tenure } from './tenure.js';
 import { ownerOf } from './token.js';
 import type { Waiter } from './waiter.js';
 
@@ -43,7 +43,7 @@ interface Sent {
  * time-out) or has a timer set. So nobody waits for a message alone, and no lost message is waited for longer than the
  * timer.
  */
-export class Gate {
+export class Gate implements LineOwner, Landlord {
   readonly key: string;
   readonly #party: Party;
   readonly #onIdle: (gate: Gate) => void;
@@ -66,8 +66,7 @@ export class Gate {
       key: settings.key,
       clock: settings.party.clock,
       maxWaiters: settings.maxWaiters,
-      onDeadline: (waiter) => this.#onDeadline(waiter),
-      onEmpty: () => this.#onEmpty(),
+      owner: this,
     });
   }
 
@@ -78,8 +77,9 @@ export class Gate {
 
   /** Waits for a section, in order of arrival. */
   join(options: ResolvedAcquire, wait: number): Promise<Section> {
-    if (this.#trouble !== undefined) throw this.#trouble;
+    if (this.#trouble !== undefined) return Promise.reject(this.#trouble);
     const waiter = this.#line.join(options, wait);
+    if (waiter instanceof LockQueueFullError) return Promise.reject(waiter);
     // That it is busy is known already: a newcomer must not take the store for silent.
     if (this.#tenure !== undefined || this.#holder !== undefined) this.#reportWait();
     if (this.#tenure === undefined && this.#ask === undefined) void this.#send();
@@ -162,7 +162,8 @@ export class Gate {
     ask.unansweredSince = this.#party.clock.monotonic();
     const place = mode === 'queue' ? this.#place : undefined;
     const request = { key: this.key, giveUp, ask: { token: ask.token, ttl, sections: callers, mode, place } };
-    return this.#party.turn(request).then(
+    return this.#party.turn<ReleaseOutcome>(
+      request,
       ({ released, answer }) => {
         if (answer !== undefined) this.#onAnswer(ask, answer, { sent, ttl, upTo });
         return outcomeOf(released);
@@ -266,7 +267,6 @@ export class Gate {
   // ---- serving
 
   #enter(lease: Lease, upTo: number, fences: FenceSupply): Tenure {
-    this.#place = undefined;
     this.#attempt = 0;
     this.#tenure = new Tenure({
       party: this.#party,
@@ -274,15 +274,18 @@ export class Gate {
       line: this.#line,
       upTo,
       fences,
-      over: (keepFor) => this.#leave(lease, keepFor),
+      landlord: this,
     });
     return this.#tenure;
   }
 
   /** The tenure is over: gives its lease up, and asks for those who stand in line by now. */
-  #leave(lease: Lease, keepFor: number): Promise<ReleaseOutcome> {
+  tenureOver(lease: Lease, keepFor: number): Promise<ReleaseOutcome> {
     // A lease that came too late to serve anybody does not show that the key was busy.
-    if (this.#tenure?.served === true) this.#line.inform();
+    const served = this.#tenure?.served === true;
+    if (served) this.#line.inform();
+    // An offer that had ended was no turn: the place is still ours to take back.
+    if (served || lease.confirmed) this.#place = undefined;
     this.#tenure = undefined;
     this.#holder = undefined;
     const giveUp = this.#party.givingUp(this.key, lease.token, keepFor);
@@ -296,7 +299,7 @@ export class Gate {
 
   // ---- leaving
 
-  #onDeadline(waiter: Waiter): void {
+  waiterDue(waiter: Waiter): void {
     if (this.#trouble !== undefined) return waiter.refuse(this.#trouble);
     const since = this.#ask?.unansweredSince;
     const silent = since === undefined ? 0 : this.#party.clock.monotonic() - since;
@@ -320,7 +323,7 @@ export class Gate {
   }
 
   /** With the last caller the ask goes too. */
-  #onEmpty(): void {
+  lineEmpty(): void {
     const ask = this.#ask;
     if (ask !== undefined) {
       const known = ask.state === 'sent' || ask.state === 'queued';

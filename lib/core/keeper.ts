@@ -1,5 +1,6 @@
 /** One timer for all leases of a party: renewals, ends, alarms. */
 import type { Clock, Timer } from './clock.js';
+import { LinkedList, type Place } from './linked-list.js';
 
 export interface Kept {
   /** When `due` wants to be called, on the monotonic clock; `Infinity` for never. Asked anew at every occasion. */
@@ -7,13 +8,15 @@ export interface Kept {
   due(): void;
   /** The store came back: what failed should be tried now. */
   hasten(): void;
+  /** Where the keeper has it. */
+  place: Place<Kept> | undefined;
 }
 
 /** The timer does not fire more often than this, in ms: many leases then share a pass. */
 const STRIDE = 5;
 
 export class Keeper {
-  readonly #kept = new Set<Kept>();
+  readonly #kept = new LinkedList<Kept>();
   readonly #clock: Clock;
   #timer: Timer | undefined;
   #firesAt = Infinity;
@@ -23,18 +26,18 @@ export class Keeper {
   }
 
   add(kept: Kept): void {
-    this.#kept.add(kept);
+    kept.place = this.#kept.push(kept);
     this.touch(kept);
   }
 
   remove(kept: Kept): void {
-    this.#kept.delete(kept);
+    if (kept.place !== undefined) this.#kept.remove(kept.place);
     if (this.#kept.size === 0) this.#disarm();
   }
 
   /** To be called when `dueAt` may have come nearer. */
   touch(kept: Kept): void {
-    if (this.#kept.has(kept)) this.#arm(kept.dueAt());
+    if (kept.place?.listed === true) this.#arm(kept.dueAt());
   }
 
   *[Symbol.iterator](): Iterator<Kept> {
@@ -61,7 +64,7 @@ export class Keeper {
     for (const kept of [...this.#kept]) {
       // In this order: what is due by a clock that goes on meanwhile is due "now", and never before it.
       if (kept.dueAt() <= this.#clock.monotonic()) kept.due();
-      if (this.#kept.has(kept)) next = Math.min(next, kept.dueAt());
+      if (kept.place?.listed === true) next = Math.min(next, kept.dueAt());
     }
     if (next !== Infinity) this.#arm(Math.max(next, now + STRIDE));
   }

@@ -2,6 +2,7 @@
 import type { LockLossReason, LockStoreError } from '../errors/index.js';
 import { Deadline } from './deadline.js';
 import type { Kept } from './keeper.js';
+import type { Place } from './linked-list.js';
 import type { Party } from './party.js';
 import type { RenewReply } from './store.contract.js';
 
@@ -23,6 +24,12 @@ export interface LeaseSettings {
   readonly confirmed: boolean;
 }
 
+/** Whom a lease serves. */
+export interface LeaseTenant {
+  leaseLost(reason: LockLossReason): void;
+  leaseAlarmed(): void;
+}
+
 /**
  * Held until `deadline`, which only a confirmed renewal moves. Once lost, it stays lost: a renewal that succeeds after
  * the deadline does not bring it back, as its holder may have read `remaining === 0` in between.
@@ -31,13 +38,16 @@ export class Lease implements Kept {
   readonly key: string;
   readonly token: string;
   readonly ttl: number;
+  /** Where the keeper has it. */
+  place: Place<Kept> | undefined;
   /** Does the keeper renew it? Not during a section with `renew: false`. */
   autoRenew = true;
-  /** Called once, when it is lost. */
-  onLost: ((reason: LockLossReason) => void) | undefined;
-  /** When to call `onAlarm`, on the monotonic clock. */
+  /** Who is told of its loss, once, and of its alarm. */
+  tenant: LeaseTenant | undefined;
+  /** When to tell the tenant, on the monotonic clock. */
   alarmAt = Infinity;
-  onAlarm: (() => void) | undefined;
+  /** When it was made, on the monotonic clock. */
+  readonly since: number;
 
   readonly #party: Party;
   #deadline: Deadline | undefined;
@@ -53,7 +63,8 @@ export class Lease implements Kept {
     this.#party = settings.party;
     this.#deadline = settings.deadline;
     this.#confirmed = settings.confirmed;
-    this.#renewAt = this.#party.clock.monotonic() + settings.ttl / 3;
+    this.since = this.#party.clock.monotonic();
+    this.#renewAt = this.since + settings.ttl / 3;
   }
 
   get lost(): LockLossReason | undefined {
@@ -104,7 +115,7 @@ export class Lease implements Kept {
   lose(reason: LockLossReason): void {
     if (this.#lost !== undefined) return;
     this.#lost = reason;
-    this.onLost?.(reason);
+    this.tenant?.leaseLost(reason);
   }
 
   /** Renew at the next occasion: the store came back. */
@@ -115,16 +126,15 @@ export class Lease implements Kept {
 
   dueAt(): number {
     if (this.#lost !== undefined || this.#deadline === undefined) return Infinity;
-    const end = this.#party.clock.monotonic() + this.#deadline.remaining;
     const renewal = this.autoRenew && this.#renewing === 0 ? this.#renewAt : Infinity;
-    return Math.min(end, renewal, this.alarmAt);
+    return Math.min(this.#deadline.monotonic, renewal, this.alarmAt);
   }
 
   due(): void {
     if (this.#lost !== undefined || this.#deadline === undefined) return;
     if (this.#deadline.passed) return this.lose('expired');
     const now = this.#party.clock.monotonic();
-    if (now >= this.alarmAt) this.onAlarm?.();
+    if (now >= this.alarmAt) this.tenant?.leaseAlarmed();
     // A failure was reported, and has set the time to try again.
     if (this.autoRenew && this.#renewing === 0 && now >= this.#renewAt)
       this.renew(this.ttl).catch(() => undefined);

@@ -3,18 +3,23 @@ import { LockQueueFullError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { Clock } from './clock.js';
 import { MOST_SECTIONS, type Line } from './tenure.js';
-import { WaitList } from './wait-list.js';
-import { Waiter } from './waiter.js';
+import { LinkedList } from './linked-list.js';
+import { Waiter, type WaiterLine } from './waiter.js';
 
 export interface CallerLineSettings {
   readonly key: string;
   readonly clock: Clock;
   /** `Infinity` for no bound. */
   readonly maxWaiters: number;
-  /** A caller's time is over: somebody must refuse it, or give it more. */
-  readonly onDeadline: (waiter: Waiter) => void;
+  readonly owner: LineOwner;
+}
+
+/** Who looks after a line. */
+export interface LineOwner {
+  /** A caller's time is over: it must be refused, or be given more. */
+  waiterDue(waiter: Waiter): void;
   /** The last one left without a section. */
-  readonly onEmpty: () => void;
+  lineEmpty(): void;
 }
 
 /** What one ask asks for. */
@@ -27,15 +32,21 @@ export interface Batch {
   readonly upTo: number;
 }
 
-export class CallerLine implements Line {
-  readonly #settings: CallerLineSettings;
-  readonly #waiters = new WaitList<Waiter>();
+export class CallerLine implements Line, WaiterLine {
+  readonly key: string;
+  readonly clock: Clock;
+  readonly #maxWaiters: number;
+  readonly #owner: LineOwner;
+  readonly #waiters = new LinkedList<Waiter>();
   /** Callers are numbered; those up to `#informed` know that the key is busy. */
   #arrivals = 0;
   #informed = 0;
 
   constructor(settings: CallerLineSettings) {
-    this.#settings = settings;
+    this.key = settings.key;
+    this.clock = settings.clock;
+    this.#maxWaiters = settings.maxWaiters;
+    this.#owner = settings.owner;
   }
 
   get size(): number {
@@ -50,13 +61,10 @@ export class CallerLine implements Line {
     return this.#waiters.shift();
   }
 
-  /** @throws LockQueueFullError */
-  join(options: ResolvedAcquire, wait: number): Waiter {
-    const { key, clock, maxWaiters, onDeadline } = this.#settings;
-    if (this.size >= maxWaiters) throw new LockQueueFullError(key, maxWaiters);
-    const number = (this.#arrivals += 1);
-    const onLeave = (waiter: Waiter): void => this.#onLeave(waiter);
-    const waiter = new Waiter({ key, clock, number, options, wait, onDeadline, onLeave });
+  /** Returns why not, where it may not. */
+  join(options: ResolvedAcquire, wait: number): Waiter | LockQueueFullError {
+    if (this.size >= this.#maxWaiters) return new LockQueueFullError(this.key, this.#maxWaiters);
+    const waiter = new Waiter(this, (this.#arrivals += 1), options, wait);
     waiter.place = this.#waiters.push(waiter);
     return waiter;
   }
@@ -65,11 +73,11 @@ export class CallerLine implements Line {
     let ttl = 0;
     let callers = 0;
     let upTo = 0;
-    for (const waiter of this.#waiters) {
-      ttl = Math.max(ttl, waiter.options.ttl);
+    // By hand: an iterator at each command is felt.
+    for (let at = this.#waiters.head; at !== undefined && callers < MOST_SECTIONS; at = at.next) {
+      ttl = Math.max(ttl, at.value.options.ttl);
       callers += 1;
-      upTo = waiter.number;
-      if (callers === MOST_SECTIONS) break;
+      upTo = at.value.number;
     }
     return { ttl, callers: Math.max(1, callers), upTo };
   }
@@ -77,7 +85,12 @@ export class CallerLine implements Line {
   /** All who stand in line know by now that the key is busy; `tell` is called for those who did not. */
   inform(tell?: (waiter: Waiter) => void): void {
     if (tell !== undefined) {
-      for (const waiter of this.#waiters) if (!this.informed(waiter)) tell(waiter);
+      const uninformed: Waiter[] = [];
+      // From the end: those who do not know are the last.
+      for (let at = this.#waiters.tail; at !== undefined && !this.informed(at.value); at = at.previous) {
+        uninformed.push(at.value);
+      }
+      uninformed.reverse().forEach(tell);
     }
     this.#informed = this.#arrivals;
   }
@@ -95,8 +108,12 @@ export class CallerLine implements Line {
     for (const waiter of this.#waiters) if (!this.informed(waiter)) waiter.refuse(error);
   }
 
-  #onLeave(waiter: Waiter): void {
+  waiterDue(waiter: Waiter): void {
+    this.#owner.waiterDue(waiter);
+  }
+
+  waiterLeft(waiter: Waiter): void {
     if (waiter.place !== undefined) this.#waiters.remove(waiter.place);
-    if (this.size === 0) this.#settings.onEmpty();
+    if (this.size === 0) this.#owner.lineEmpty();
   }
 }

@@ -2,7 +2,25 @@
 import { LockNotHeldError, type LockLostError, LockOptionsError, LockStoreError } from '../errors/index.js';
 import { DURATION_HINT, type Duration, parseDuration } from './duration.js';
 import type { Lock } from './lock.js';
-import type { Section } from './section.js';
+import type { Section, SectionHolder } from './section.js';
+
+/** What a handle needs of its sections. */
+export type HandleSection = Pick<
+  Section,
+  | 'key'
+  | 'token'
+  | 'fence'
+  | 'usedFence'
+  | 'holder'
+  | 'lost'
+  | 'remaining'
+  | 'expiresAt'
+  | 'options'
+  | 'root'
+  | 'settleOverdue'
+  | 'extend'
+  | 'release'
+>;
 
 /** A lock as the service sees it. */
 export interface HeldLock extends Lock {
@@ -10,24 +28,28 @@ export interface HeldLock extends Lock {
   readonly lost: LockLostError | undefined;
   /** Has its release begun? */
   readonly released: boolean;
+  /** Those of its keys that it took itself. */
+  readonly owned: readonly string[];
+  /** The section that holds a key of its. */
+  rootOf(key: string): Section | undefined;
 }
 
-export class LockHandle implements HeldLock {
+export class LockHandle implements HeldLock, SectionHolder {
   readonly keys: readonly string[];
-  readonly #sections: readonly Section[];
+  readonly #sections: readonly HandleSection[];
   readonly #counterOf: (key: string) => string;
   #abort: AbortController | undefined;
   #fences: ReadonlyMap<string, number> | undefined;
   #released: Promise<boolean> | undefined;
 
   /** @param counterOf names the counter that a key's fences come from. */
-  constructor(sections: readonly Section[], counterOf: (key: string) => string) {
+  constructor(sections: readonly HandleSection[], counterOf: (key: string) => string) {
     this.#sections = sections;
     this.#counterOf = counterOf;
     this.keys = sections.map((section) => section.key);
-    for (const section of sections) section.onLost = (error) => this.#abort?.abort(error);
-    if (sections.length > 1)
-      for (const section of sections) section.usedFence = this.fences.get(section.key) ?? 0;
+    for (const section of sections) section.holder = this;
+    if (sections.length === 1) return;
+    for (const section of sections) section.usedFence = this.fences.get(section.key) ?? 0;
   }
 
   get token(): string {
@@ -49,13 +71,15 @@ export class LockHandle implements HeldLock {
 
   get fence(): number {
     const [fence, ...others] = new Set(this.fences.values());
-    if (fence === undefined || others.length > 0) {
-      throw new LockStoreError(
-        `The keys ${this.keys.map((key) => `"${key}"`).join(', ')} lie in several slots of the Cluster, whose fences ` +
-          'cannot be compared with each other. Use "fences", by key, or give the keys a common {hash tag}.',
-      );
-    }
+    if (fence === undefined || others.length > 0) throw this.fencesDiffer();
     return fence;
+  }
+
+  protected fencesDiffer(): Error {
+    return new LockStoreError(
+      `The keys ${this.keys.map((key) => `"${key}"`).join(', ')} lie in several slots of the Cluster, whose fences ` +
+        'cannot be compared with each other. Use "fences", by key, or give the keys a common {hash tag}.',
+    );
   }
 
   get held(): boolean {
@@ -86,6 +110,14 @@ export class LockHandle implements HeldLock {
     return this.#released !== undefined;
   }
 
+  get owned(): readonly string[] {
+    return this.keys;
+  }
+
+  rootOf(key: string): Section | undefined {
+    return this.#sections.find((section) => section.key === key)?.root;
+  }
+
   assertHeld(): void {
     for (const section of this.#sections) section.settleOverdue();
     if (this.lost !== undefined) throw this.lost;
@@ -102,10 +134,23 @@ export class LockHandle implements HeldLock {
   }
 
   release(): Promise<boolean> {
-    this.#released ??= Promise.all(this.#sections.map((section) => section.release())).then((outcomes) =>
-      outcomes.every((outcome) => outcome === 'released'),
-    );
+    this.#released ??= this.#release();
     return this.#released;
+  }
+
+  async #releaseAll(): Promise<boolean> {
+    const outcomes = await Promise.all(this.#sections.map((section) => section.release()));
+    return outcomes.every((ours) => ours);
+  }
+
+  #release(): Promise<boolean> {
+    const [only, ...others] = this.#sections;
+    return only === undefined || others.length > 0 ? this.#releaseAll() : only.release();
+  }
+
+  /** @internal */
+  sectionLost(error: LockLostError): void {
+    this.#abort?.abort(error);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -15,6 +15,7 @@ export interface Lock extends AsyncDisposable {
   /**
    * The fencing token: strictly greater than that of every earlier holder of any of the keys. A safe integer.
    * @throws LockStoreError when the keys lie in several slots of a Cluster, which count apart: use {@link fences}.
+   * @throws LockReentryError when some keys were joined, and have other fences than those taken here: likewise.
    */
   readonly fence: number;
   /** The fencing token of each key. */
@@ -25,7 +26,10 @@ export interface Lock extends AsyncDisposable {
   readonly remaining: number;
   /** When the lease would end on this machine's wall clock. To look at, not to decide by. */
   readonly expiresAt: Date;
-  /** Aborts, with a LockLostError as its reason, when the lock is lost. Not on release. */
+  /**
+   * Aborts, with a LockLostError as its reason, when the lock is lost. Not on release; but one that joined an outer call's
+   * hold (`reentrant`) is lost when that one is given back.
+   */
   readonly signal: AbortSignal;
   /**
    * @throws LockLostError when it was lost.

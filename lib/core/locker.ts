@@ -1,17 +1,21 @@
 /** The engine of a module: takes keys, one or several; counts what is held; shuts down. */
-import { LockAbortedError, LockBusyError, LockShutdownError, LockStoreError } from '../errors/index.js';
+import { LockAbortedError, LockBusyError, LockDeadlockError, LockShutdownError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
-import { CallSites } from './call-sites.js';
+import { type CallSite, CallSites } from './call-sites.js';
 import { type Clock, systemClock } from './clock.js';
 import { observed, publish } from './diagnostics.js';
 import type { LockEventSink } from './events.js';
 import { Gate } from './gate.js';
+import { JoinedHandle } from './joined.handle.js';
+import { JoinedSection } from './joined.section.js';
 import { type HeldLock, LockHandle } from './lock.handle.js';
 import { Party } from './party.js';
 import type { Section } from './section.js';
+import { TakenKeys, takeAll } from './several-keys.js';
 import { takeOnce } from './solo.js';
 import type { LockStore } from './store.contract.js';
 import { TokenMint, newParty } from './token.js';
+import { type Claim, WaitGraph } from './wait-for.js';
 
 export interface LockerSettings {
   readonly store: LockStore;
@@ -26,9 +30,16 @@ export interface LockerSettings {
   readonly clock?: Clock;
 }
 
+/** What a Map's old tables keep alive (see LinkedList) is this, and not the gate. */
+interface GateSlot {
+  gate: Gate | undefined;
+}
+
 export class Locker {
+  /** Who of its callers waits for whom. */
+  readonly waits = new WaitGraph();
   readonly #party: Party;
-  readonly #gates = new Map<string, Gate>();
+  readonly #gates = new Map<string, GateSlot>();
   readonly #maxWaiters: number;
   readonly #counterOf = (key: string): string => this.#party.session.counterOf(key);
   readonly #sites: CallSites;
@@ -38,7 +49,7 @@ export class Locker {
     const party = newParty();
     const session = settings.store.open(party, {
       offered: (key, token, fence) => this.#offered(key, token, fence),
-      awake: () => this.#nudge(),
+      awake: (counter) => this.#nudge(counter),
       recovered: () => this.#recovered(),
     });
     this.#maxWaiters = settings.maxWaiters;
@@ -55,33 +66,79 @@ export class Locker {
   /**
    * Takes all keys, or none.
    * @param keys sorted, distinct, checked: that they are sorted is what keeps two callers from waiting for each other.
+   * @param under what the caller holds already, if anything.
    */
-  async acquire(keys: readonly string[], options: ResolvedAcquire): Promise<HeldLock> {
+  acquire(keys: readonly string[], options: ResolvedAcquire, under?: Claim): Promise<HeldLock> {
     const site = this.#sites.capture();
     const [key] = keys;
-    try {
-      const sections =
-        keys.length === 1 && key !== undefined
-          ? [await this.#take(key, options, options.wait)]
-          : await this.#takeAll(keys, options);
-      for (const section of sections) {
-        section.site = site;
-        const { key: name, waited, fence } = section;
-        if (observed('acquire')) publish({ name: 'acquire', key: name, waited, fence });
-      }
-      return new LockHandle(sections, this.#counterOf);
-    } catch (error) {
-      if (error instanceof LockBusyError && observed('busy')) {
-        publish({ name: 'busy', key: error.key, waited: error.waited });
-      }
-      throw error;
+    if (key === undefined || keys.length > 1) {
+      return this.#takeAll(keys, options, under, site).then(
+        (sections) => this.#handOut(sections, site),
+        refused,
+      );
     }
+    return this.#take(key, options, options.wait, under, site).then(
+      (section) => this.#handOut([section], site),
+      refused,
+    );
+  }
+
+  /**
+   * As `acquire`, for a caller that holds some of the keys already, or all.
+   * @param held what it holds of them.
+   * @param missing the other keys, all of which sort behind those held.
+   */
+  async join(
+    held: readonly Section[],
+    missing: readonly string[],
+    options: ResolvedAcquire,
+    under: Claim,
+  ): Promise<HeldLock> {
+    const site = this.#sites.capture();
+    const joined = held.map((section) => new JoinedSection(section, this.#party));
+    let own: Section[] = [];
+    let handle: LockHandle;
+    try {
+      if (missing.length > 0) own = await this.#takeAll(missing, options, under, site);
+      handle = this.#handOut(own, site, joined);
+    } catch (error) {
+      for (const section of joined) void section.release();
+      return refused(error);
+    }
+    if (handle.lost !== undefined) {
+      // The outer call ended while this one waited for the rest.
+      await Promise.all(own.map((section) => section.abandon()));
+      await handle.release();
+      throw handle.lost;
+    }
+    if (options.minHold > 0) for (const section of held) section.keepOut(options.minHold);
+    return handle;
+  }
+
+  #handOut(
+    sections: readonly Section[],
+    site: CallSite | undefined,
+    joined?: readonly JoinedSection[],
+  ): LockHandle {
+    // To join what is held takes nothing more: those who run are to come to their end.
+    if (this.#refusing && sections.length > 0) {
+      for (const section of sections) this.#party.errand(section.abandon());
+      throw new LockShutdownError(sections[0]?.key ?? '');
+    }
+    for (const section of sections) {
+      section.site = site;
+      const { key, waited, fence } = section;
+      if (observed('acquire')) publish({ name: 'acquire', key, waited, fence });
+    }
+    return joined === undefined
+      ? new LockHandle(sections, this.#counterOf)
+      : new JoinedHandle(joined, sections, this.#counterOf);
   }
 
   /** Refuses new acquisitions and ends those that wait, with a LockShutdownError. Idempotent. */
   refuse(): void {
     this.#refusing = true;
-    for (const gate of [...this.#gates.values()]) gate.refuseAll(new LockShutdownError(gate.key));
+    for (const gate of this.#allGates()) gate.refuseAll(new LockShutdownError(gate.key));
   }
 
   /** Waits until nothing is held, for at most `grace` ms; then gives up what still is: its holders see it lost. */
@@ -89,7 +146,7 @@ export class Locker {
     this.refuse();
     await this.#party.idle(grace);
     await Promise.all(
-      [...this.#party.sections].map((section) => {
+      this.#party.sections.map((section) => {
         section.lose('shutdown');
         return section.release();
       }),
@@ -108,71 +165,81 @@ export class Locker {
     return this.#gates.size;
   }
 
-  #take(key: string, options: ResolvedAcquire, wait: number): Promise<Section> {
-    if (this.#refusing) throw new LockShutdownError(key);
-    if (options.signal?.aborted) throw new LockAbortedError(key, 0, options.signal.reason);
-    return wait > 0 ? this.#gate(key).join(options, wait) : this.#takeOnce(key, options);
+  #take(
+    key: string,
+    options: ResolvedAcquire,
+    wait: number,
+    claim: Claim | undefined,
+    site: CallSite | undefined,
+  ): Promise<Section> {
+    if (this.#refusing) return Promise.reject(new LockShutdownError(key));
+    if (options.signal?.aborted) return Promise.reject(new LockAbortedError(key, 0, options.signal.reason));
+    if (wait <= 0) return this.#takeOnce(key, options);
+    const waiting = claim === undefined ? undefined : this.waits.begin(key, claim, site);
+    if (waiting === undefined) return this.#gate(key).join(options, wait);
+    if (waiting instanceof LockDeadlockError) return Promise.reject(waiting);
+    return waiting.during(this.#gate(key).join(options, wait));
   }
 
   #takeOnce(key: string, options: ResolvedAcquire): Promise<Section> {
-    const gate = this.#gates.get(key);
-    if (gate?.surelyHeld === true) throw gate.busy(0);
+    const gate = this.#gates.get(key)?.gate;
+    if (gate?.surelyHeld === true) return Promise.reject(gate.busy(0));
     return takeOnce(this.#party, key, options);
   }
 
-  /**
-   * One after the other, with one deadline for all. Should one be lost while another is waited for, all are given back
-   * and taken again.
-   */
-  async #takeAll(keys: readonly string[], options: ResolvedAcquire): Promise<Section[]> {
-    const since = this.#party.clock.monotonic();
-    for (;;) {
-      const taken: Section[] = [];
-      try {
-        for (const key of keys) {
-          const waited = this.#party.clock.monotonic() - since;
-          taken.push(await this.#take(key, options, Math.max(0, options.wait - waited)));
-        }
-        if (taken.every((section) => section.remaining > 0)) return taken;
-      } catch (error) {
-        const given = Promise.all(taken.map((section) => section.abandon()));
-        // To wait for a store that does not answer would go on past the deadline, or the abort.
-        if (error instanceof LockStoreError || error instanceof LockAbortedError) this.#party.errand(given);
-        else await given;
-        if (!(error instanceof LockBusyError)) throw error;
-        // The last key may not have waited itself: the deadline is one for all.
-        const waited = Math.max(error.waited, Math.min(options.wait, this.#party.clock.monotonic() - since));
-        throw new LockBusyError(error.key, waited, error.holder, error.remaining);
-      }
-      await Promise.all(taken.map((section) => section.abandon()));
-    }
+  #takeAll(
+    keys: readonly string[],
+    options: ResolvedAcquire,
+    under: Claim | undefined,
+    site: CallSite | undefined,
+  ): Promise<Section[]> {
+    const taken = new TakenKeys(this.waits, under);
+    return takeAll(this.#party, keys, options, taken, (key, wait) =>
+      this.#take(key, options, wait, taken, site),
+    );
   }
 
   #gate(key: string): Gate {
-    let gate = this.#gates.get(key);
-    if (gate === undefined) {
-      gate = new Gate({ key, party: this.#party, maxWaiters: this.#maxWaiters, onIdle: this.#onIdle });
-      this.#gates.set(key, gate);
-    }
+    const known = this.#gates.get(key)?.gate;
+    if (known !== undefined) return known;
+    const gate = new Gate({ key, party: this.#party, maxWaiters: this.#maxWaiters, onIdle: this.#onIdle });
+    this.#gates.set(key, { gate });
     return gate;
   }
 
   readonly #onIdle = (gate: Gate): void => {
-    if (this.#gates.get(gate.key) === gate) this.#gates.delete(gate.key);
+    const slot = this.#gates.get(gate.key);
+    if (slot?.gate !== gate) return;
+    this.#gates.delete(gate.key);
+    slot.gate = undefined;
   };
 
+  #allGates(): Gate[] {
+    return [...this.#gates.values()].flatMap(({ gate }) => gate ?? []);
+  }
+
   #offered(key: string, token: string, fence: number): void {
-    const gate = this.#gates.get(key);
+    const gate = this.#gates.get(key)?.gate;
     if (gate === undefined) this.#party.giveUp(key, token);
     else gate.offered(token, fence);
   }
 
-  #nudge(): void {
-    for (const gate of [...this.#gates.values()]) gate.nudge();
+  /** @param counter of which keys; of all of them without it. */
+  #nudge(counter?: string): void {
+    for (const gate of this.#allGates()) {
+      if (counter === undefined || this.#counterOf(gate.key) === counter) gate.nudge();
+    }
   }
 
   #recovered(): void {
     for (const lease of this.#party.keeper) lease.hasten();
     this.#nudge();
   }
+}
+
+function refused(error: unknown): never {
+  if (error instanceof LockBusyError && observed('busy')) {
+    publish({ name: 'busy', key: error.key, waited: error.waited });
+  }
+  throw error;
 }

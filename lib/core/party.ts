@@ -1,9 +1,10 @@
 /** What the gates, tenures and handles of one party share. */
-import type { LockLossReason, LockStoreError } from '../errors/index.js';
+import { isLockError, type LockLossReason, type LockStoreError } from '../errors/index.js';
 import type { Clock, Timer } from './clock.js';
 import { observed, publish } from './diagnostics.js';
 import type { LockEvent, LockEventName, LockEventSink } from './events.js';
 import { Keeper } from './keeper.js';
+import { LinkedList, type Place } from './linked-list.js';
 import type { GiveUp, LockStoreSession, TurnReply, TurnRequest } from './store.contract.js';
 import type { TokenMint } from './token.js';
 
@@ -13,7 +14,7 @@ export type ReleaseOutcome = 'released' | 'lost' | 'unknown';
 /** A caller's turn under a lease, as far as shutting down needs it. */
 export interface RunningSection {
   lose(reason: LockLossReason): void;
-  release(): Promise<ReleaseOutcome>;
+  release(): Promise<boolean>;
 }
 
 /** What a reply says of the token that was given up. */
@@ -39,11 +40,11 @@ export class Party {
   readonly clock: Clock;
   readonly longHold: number;
   readonly keeper: Keeper;
-  readonly #sections = new Set<RunningSection>();
+  readonly #sections = new LinkedList<RunningSection>();
   #onIdle: (() => void) | undefined;
   readonly #sink: LockEventSink;
   /** Commands on their way that nobody waits for; `close` does. */
-  readonly #errands = new Set<Promise<unknown>>();
+  readonly #errands = new LinkedList<Promise<unknown>>();
   readonly #timers = new Set<Timer>();
   #closed = false;
 
@@ -56,18 +57,21 @@ export class Party {
     this.keeper = new Keeper(settings.clock);
   }
 
-  sectionStarted(section: RunningSection): void {
-    this.#sections.add(section);
+  /** What it returns is to be given to `sectionEnded`. */
+  sectionStarted(section: RunningSection): Place<RunningSection> {
+    return this.#sections.push(section);
   }
 
   /** It was released or lost. Idempotent. */
-  sectionEnded(section: RunningSection): void {
-    if (this.#sections.delete(section) && this.#sections.size === 0) this.#onIdle?.();
+  sectionEnded(place: Place<RunningSection>): void {
+    if (!place.listed) return;
+    this.#sections.remove(place);
+    if (this.#sections.size === 0) this.#onIdle?.();
   }
 
   /** The sections that run, oldest first. */
-  get sections(): ReadonlySet<RunningSection> {
-    return this.#sections;
+  get sections(): readonly RunningSection[] {
+    return [...this.#sections];
   }
 
   /** Resolves when no section runs, or after `ms`. */
@@ -83,11 +87,16 @@ export class Party {
     this.#onIdle = undefined;
   }
 
-  /** `session.turn`, with its failure reported. */
-  turn(request: TurnRequest): Promise<TurnReply> {
-    return this.session.turn(request).catch((error: LockStoreError) => {
-      this.storeFailed(request.key, error);
-      throw error;
+  /** `session.turn`, with its failure reported: resolves to what the one of the two that is called returns. */
+  turn<T>(
+    request: TurnRequest,
+    onReply: (reply: TurnReply) => T,
+    onFailure: (error: LockStoreError) => T,
+  ): Promise<T> {
+    return this.session.turn(request).then(onReply, (error: LockStoreError) => {
+      // A key that the store cannot take is the caller's mistake.
+      if (isLockError(error, 'LOCK_STORE')) this.storeFailed(request.key, error);
+      return onFailure(error);
     });
   }
 
@@ -100,7 +109,8 @@ export class Party {
 
   /** Gives a lease up and tells whether it was still ours. Never rejects. */
   release(key: string, giveUp: GiveUp): Promise<ReleaseOutcome> {
-    return this.turn({ key, giveUp }).then(
+    return this.turn<ReleaseOutcome>(
+      { key, giveUp },
       ({ released }) => outcomeOf(released),
       () => 'unknown',
     );
@@ -108,7 +118,7 @@ export class Party {
 
   /** Gives a token up without anybody waiting for it; the session sees to it if that fails. */
   giveUp(key: string, token: string): void {
-    if (!this.#closed) this.errand(this.turn({ key, giveUp: { token } }));
+    if (!this.#closed) this.errand(this.release(key, { token }));
   }
 
   /** Calls back after `ms`, unless the party is closed by then. */
@@ -130,11 +140,8 @@ export class Party {
 
   /** Runs on its own; a failure has been reported where it happened. */
   errand(work: Promise<unknown>): void {
-    const done = work.then(
-      () => void this.#errands.delete(done),
-      () => void this.#errands.delete(done),
-    );
-    this.#errands.add(done);
+    const over = (): void => this.#errands.remove(place);
+    const place = this.#errands.push(work.then(over, over));
   }
 
   storeFailed(key: string, error: LockStoreError): void {

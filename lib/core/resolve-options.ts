@@ -21,11 +21,12 @@ export const LEAST_TTL = 50;
  */
 export interface LockPolicy extends ResolvedUsing {
   readonly minHold: 0;
+  readonly reentrant: false;
   readonly signal: undefined;
 }
 
 const DEFAULTS = new Set(['ttl', 'wait', 'renew', 'maxHold', 'onLost']);
-const ACQUIRE = new Set(['ttl', 'wait', 'renew', 'maxHold', 'minHold', 'signal']);
+const ACQUIRE = new Set(['ttl', 'wait', 'renew', 'maxHold', 'minHold', 'reentrant', 'signal']);
 /** The names of what `using` takes, for those that take more. */
 export const USING = new Set([...ACQUIRE, 'onLost']);
 
@@ -45,6 +46,7 @@ export function resolvePolicy(defaults?: LockDefaults, path = 'defaults'): LockP
     renew: renew === undefined ? true : checkBoolean(join(path, 'renew'), renew),
     maxHold: maxHold === undefined ? Infinity : checkDuration(join(path, 'maxHold'), maxHold, 1),
     minHold: 0,
+    reentrant: false,
     signal: undefined,
     onLost: onLost === undefined ? 'throw' : checkOnLost(join(path, 'onLost'), onLost),
   };
@@ -67,13 +69,14 @@ function resolve(options: UsingOptions, policy: LockPolicy, known: ReadonlySet<s
   checkObject('options', options);
   if (known === ACQUIRE && 'onLost' in options) throw onLostOfAcquire(options.onLost);
   checkNames('', options, known);
-  const { ttl, wait, renew, maxHold, minHold, signal, onLost } = options;
+  const { ttl, wait, renew, maxHold, minHold, reentrant, signal, onLost } = options;
   return {
     ttl: ttl === undefined ? policy.ttl : checkDuration('ttl', ttl, LEAST_TTL),
     wait: wait === undefined ? policy.wait : checkDuration('wait', wait, 0),
     renew: renew === undefined ? policy.renew : checkBoolean('renew', renew),
     maxHold: maxHold === undefined ? policy.maxHold : checkDuration('maxHold', maxHold, 1),
     minHold: minHold === undefined ? 0 : checkDuration('minHold', minHold, 0),
+    reentrant: reentrant === undefined ? false : checkBoolean('reentrant', reentrant),
     signal: signal === undefined ? undefined : checkSignal(signal),
     onLost: onLost === undefined ? policy.onLost : checkOnLost('onLost', onLost),
   };

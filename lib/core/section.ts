@@ -3,6 +3,7 @@ import { LockLostError, type LockLossReason } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { CallSite } from './call-sites.js';
 import type { Lease } from './lease.js';
+import type { LinkedList, Place } from './linked-list.js';
 import type { Party, ReleaseOutcome, RunningSection } from './party.js';
 
 export interface SectionSettings {
@@ -12,7 +13,25 @@ export interface SectionSettings {
   readonly options: ResolvedAcquire;
   /** How long its caller waited, in ms. */
   readonly waited: number;
-  readonly end: (section: Section) => Promise<ReleaseOutcome>;
+  /** When it starts, on the monotonic clock. */
+  readonly startedAt: number;
+  readonly tenure: SectionTenure;
+}
+
+/** Whom a section tells that its caller is done with it. */
+export interface SectionTenure {
+  sectionEnded(section: Section): Promise<ReleaseOutcome>;
+}
+
+/** Whom a section tells that it was lost. */
+export interface SectionHolder {
+  sectionLost(error: LockLostError): void;
+}
+
+/** Whom a section tells of its end besides: a nested call that joined it. */
+export interface SectionGuest {
+  sectionLost(error: LockLostError): void;
+  sectionReleased(): void;
 }
 
 /** Runs from its making until `release` or `lose`, whichever is first; after a loss, `release` still settles it. */
@@ -25,29 +44,35 @@ export class Section implements RunningSection {
   readonly startedAt: number;
   /** When it ends by itself (`maxHold`, or the ttl under `renew: false`), on the monotonic clock. */
   limitAt: number;
-  onLost: ((error: LockLostError) => void) | undefined;
+  holder: SectionHolder | undefined;
+  /** None for nearly all. */
+  guests: LinkedList<SectionGuest> | undefined;
   /** Where it was taken, if that was recorded. */
   site: CallSite | undefined;
 
   readonly #party: Party;
   readonly #lease: Lease;
-  readonly #end: (section: Section) => Promise<ReleaseOutcome>;
+  readonly #tenure: SectionTenure;
+  readonly #place: Place<RunningSection>;
   #lost: LockLostError | undefined;
-  #release: Promise<ReleaseOutcome> | undefined;
+  #release: Promise<boolean> | undefined;
   #unused = false;
+  /** How long others are to be kept out from its start, in ms. */
+  #minHold: number;
 
   constructor(settings: SectionSettings) {
     this.#party = settings.party;
     this.#lease = settings.lease;
-    this.#end = settings.end;
+    this.#tenure = settings.tenure;
     this.fence = settings.fence;
     this.usedFence = settings.fence;
     this.options = settings.options;
     this.waited = settings.waited;
-    this.startedAt = this.#party.clock.monotonic();
+    this.startedAt = settings.startedAt;
+    this.#minHold = settings.options.minHold;
     const { maxHold, renew, ttl } = settings.options;
     this.limitAt = this.startedAt + Math.min(maxHold, renew ? Infinity : ttl);
-    this.#party.sectionStarted(this);
+    this.#place = this.#party.sectionStarted(this);
   }
 
   get key(): string {
@@ -68,7 +93,17 @@ export class Section implements RunningSection {
 
   /** How long others are to be kept out from its start, in ms. */
   get minHold(): number {
-    return this.#unused ? 0 : this.options.minHold;
+    return this.#unused ? 0 : this.#minHold;
+  }
+
+  /** Keeps others out for at least so long from now, in ms. */
+  keepOut(ms: number): void {
+    this.#minHold = Math.max(this.#minHold, this.age + ms);
+  }
+
+  /** Itself; of a share in a section, the section. */
+  get root(): Section {
+    return this;
   }
 
   /** How long it has run, in ms. */
@@ -89,6 +124,7 @@ export class Section implements RunningSection {
   get overdue(): LockLossReason | undefined {
     if (this.#lease.lost !== undefined) return this.#lease.lost;
     if (this.#lease.remaining === 0) return 'expired';
+    if (this.limitAt === Infinity) return undefined;
     if (this.#party.clock.monotonic() < this.limitAt) return undefined;
     return this.age >= this.options.maxHold ? 'max-hold' : 'expired';
   }
@@ -103,9 +139,10 @@ export class Section implements RunningSection {
     if (this.#lost !== undefined) return;
     const error = new LockLostError(this.key, reason, this.age);
     this.#lost = error;
-    this.#party.sectionEnded(this);
+    this.#party.sectionEnded(this.#place);
     this.#party.emit('lost', () => ({ name: 'lost', ...this.#facts(), reason, error }));
-    this.onLost?.(error);
+    this.holder?.sectionLost(error);
+    if (this.guests !== undefined) for (const guest of [...this.guests]) guest.sectionLost(error);
   }
 
   /** It has been held for long: says so once, with where it was taken. */
@@ -127,26 +164,28 @@ export class Section implements RunningSection {
     }
   }
 
-  /** Idempotent; never rejects. */
-  release(): Promise<ReleaseOutcome> {
+  /** Resolves to whether it was still ours. Idempotent; never rejects. */
+  release(): Promise<boolean> {
     this.#release ??= this.#finish();
     return this.#release;
   }
 
   /** Gives it back before its caller had it: without its minimum hold. */
-  abandon(): Promise<ReleaseOutcome> {
+  abandon(): Promise<boolean> {
     this.#unused = true;
     return this.release();
   }
 
-  async #finish(): Promise<ReleaseOutcome> {
+  #finish(): Promise<boolean> {
     const overdue = this.overdue;
     if (overdue !== undefined) this.lose(overdue);
-    const outcome = await this.#end(this);
-    if (outcome === 'lost') this.lose('not-owner');
-    this.#party.sectionEnded(this);
-    this.#party.emit('release', () => ({ name: 'release', ...this.#facts() }));
-    return this.#lost === undefined ? outcome : 'lost';
+    if (this.guests !== undefined) for (const guest of [...this.guests]) guest.sectionReleased();
+    return this.#tenure.sectionEnded(this).then((outcome) => {
+      if (outcome === 'lost') this.lose('not-owner');
+      this.#party.sectionEnded(this.#place);
+      this.#party.emit('release', () => ({ name: 'release', ...this.#facts() }));
+      return this.#lost === undefined && outcome === 'released';
+    });
   }
 
   #facts(): { key: string; held: number; fence: number } {

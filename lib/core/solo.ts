@@ -1,60 +1,93 @@
 /** A single attempt, beside the gate: for callers that do not wait. */
 import { LockBusyError, LockStoreError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
+import type { Clock } from './clock.js';
 import { Deadline } from './deadline.js';
 import { FenceSupply } from './fence-supply.js';
 import { Lease } from './lease.js';
-import type { Party } from './party.js';
+import type { Party, ReleaseOutcome } from './party.js';
 import type { Section } from './section.js';
-import type { TurnReply } from './store.contract.js';
-import { Tenure } from './tenure.js';
+import type { Answer } from './store.contract.js';
+import { type Landlord, type Line, Tenure } from './tenure.js';
 import { ownerOf } from './token.js';
-import { WaitList } from './wait-list.js';
-import { Waiter } from './waiter.js';
+import { Waiter, type WaiterLine } from './waiter.js';
 
 /**
  * Asks once. Only the store bounds the time (its reply is what is waited for, no holder), and the caller's signal.
  * @throws LockBusyError when it is not free, or others queue for it.
  */
 export function takeOnce(party: Party, key: string, options: ResolvedAcquire): Promise<Section> {
-  const line = new WaitList<Waiter>();
-  const waiter = new Waiter({
-    key,
-    clock: party.clock,
-    number: 0,
-    options,
-    wait: Infinity,
-    onDeadline: () => undefined,
-    onLeave: () => void line.shift(),
-  });
-  line.push(waiter);
-  const token = party.mint.next();
-  const { ttl } = options;
-  const deadline = Deadline.in(party.clock, ttl);
-  const settle = ({ answer }: TurnReply): void => {
-    if (answer?.state === 'granted') {
-      const lease = new Lease({ party, key, token, ttl, deadline, confirmed: true });
-      new Tenure({
-        party,
-        lease,
-        line,
-        upTo: waiter.number,
-        fences: new FenceSupply().add(answer.fence, answer.drawn),
-        over: (keepFor) => {
-          // The lease was over before its section began, and nobody else would tell the caller.
-          line.first?.refuse(tooLate(key));
-          return party.release(key, party.givingUp(key, token, keepFor));
-        },
-      }).begin();
-    } else {
-      const holder = answer?.state === 'busy' ? answer : undefined;
-      waiter.refuse(new LockBusyError(key, 0, ownerOf(holder?.holder ?? ''), holder?.remaining));
+  return new Attempt(party, key, options).run();
+}
+
+/** The gate's part, for one caller. */
+class Attempt implements WaiterLine, Line, Landlord {
+  readonly key: string;
+  readonly #party: Party;
+  readonly #waiter: Waiter;
+  #waits = true;
+
+  constructor(party: Party, key: string, options: ResolvedAcquire) {
+    this.key = key;
+    this.#party = party;
+    this.#waiter = new Waiter(this, 0, options, Infinity);
+  }
+
+  get clock(): Clock {
+    return this.#party.clock;
+  }
+
+  get first(): Waiter | undefined {
+    return this.#waits ? this.#waiter : undefined;
+  }
+
+  run(): Promise<Section> {
+    const { ttl } = this.#waiter.options;
+    const token = this.#party.mint.next();
+    const deadline = Deadline.in(this.clock, ttl);
+    const asking = this.#party.turn(
+      { key: this.key, ask: { token, ttl, sections: 1, mode: 'once' } },
+      ({ answer }) => this.#onAnswer(answer, token, deadline),
+      (error) => this.#waiter.refuse(error),
+    );
+    // Shutting down waits for its answer: it may be a grant.
+    this.#party.errand(asking);
+    return this.#waiter.promise;
+  }
+
+  #onAnswer(answer: Answer | undefined, token: string, deadline: Deadline): void {
+    const { key } = this;
+    if (answer?.state !== 'granted') {
+      const { holder, remaining } = answer?.state === 'busy' ? answer : { holder: '', remaining: undefined };
+      this.#waiter.refuse(new LockBusyError(key, 0, ownerOf(holder), remaining));
+      return;
     }
-  };
-  party
-    .turn({ key, ask: { token, ttl, sections: 1, mode: 'once' } })
-    .then(settle, (error: LockStoreError) => waiter.refuse(error));
-  return waiter.promise;
+    const party = this.#party;
+    const { ttl } = this.#waiter.options;
+    const lease = new Lease({ party, key, token, ttl, deadline, confirmed: true });
+    const fences = new FenceSupply().add(answer.fence, answer.drawn);
+    new Tenure({ party, lease, line: this, upTo: 0, fences, landlord: this }).begin();
+  }
+
+  shift(): Waiter | undefined {
+    const { first } = this;
+    this.#waits = false;
+    return first;
+  }
+
+  tenureOver({ token }: Lease, keepFor: number): Promise<ReleaseOutcome> {
+    // The lease was over before its section began, and nobody else would tell the caller.
+    this.first?.refuse(tooLate(this.key));
+    return this.#party.release(this.key, this.#party.givingUp(this.key, token, keepFor));
+  }
+
+  waiterDue(): void {
+    // It does not wait for holders, so it has no deadline.
+  }
+
+  waiterLeft(): void {
+    this.#waits = false;
+  }
 }
 
 function tooLate(key: string): LockStoreError {

@@ -18,8 +18,11 @@ export interface LockStore {
 export interface LockStoreListener {
   /** The key was handed to `token`, for {@link OFFER_MS} from the moment of the grant: confirm it by `renew`. */
   offered(key: string, token: string, fence: number): void;
-  /** Grants can reach the party again after an interruption: whoever waits must look. */
-  awake(): void;
+  /**
+   * Grants can reach the party again after an interruption: whoever waits must look.
+   * @param counter for keys of this counter only; without it, for all.
+   */
+  awake(counter?: string): void;
   /** The store answers again after it failed: whoever holds should renew now. */
   recovered(): void;
 }
@@ -28,7 +31,7 @@ export interface LockStoreListener {
 export interface LockStoreSession {
   /**
    * Can an ask wait in the store's queue? Where not (`false`), asks of mode `queue` are answered `busy`, and the
-   * caller tries again by itself.
+   * caller tries again by itself. It may turn `false`, once, when the store finds that it lacks what it takes.
    */
   readonly queues: boolean;
 
@@ -56,7 +59,8 @@ export interface LockStoreSession {
   renew(request: RenewRequest): Promise<RenewReply>;
 
   /**
-   * Makes grants of the key reach the party; resolves once they do. Stays pending while the store is down.
+   * Makes grants of the key reach the party; resolves once they do, or `queues` has turned `false`. Stays pending while
+   * the store is down.
    * @throws LockStoreError when they never will (no right to subscribe).
    */
   listen(key: string): Promise<void>;

@@ -1,9 +1,9 @@
 /** Serves the callers of this process that stood in line when a lease came, one after the other, from memory. */
 import type { LockLossReason } from '../errors/index.js';
 import type { FenceSupply } from './fence-supply.js';
-import type { Lease } from './lease.js';
+import type { Lease, LeaseTenant } from './lease.js';
 import type { Party, ReleaseOutcome } from './party.js';
-import { Section } from './section.js';
+import { Section, type SectionTenure } from './section.js';
 import type { Waiter } from './waiter.js';
 
 /** The most sections of one tenure: other processes wait for no more than these. */
@@ -26,20 +26,25 @@ export interface TenureSettings {
   /** The number of the last caller it may serve: those who stood in line when its fences were asked for, and no others. */
   readonly upTo: number;
   readonly fences: FenceSupply;
+  readonly landlord: Landlord;
+}
+
+/** Who a tenure gives its lease back to. */
+export interface Landlord {
   /** Called once, at the end: gives the lease up, after `keepFor` ms where that is above 0. */
-  readonly over: (keepFor: number) => Promise<ReleaseOutcome>;
+  tenureOver(lease: Lease, keepFor: number): Promise<ReleaseOutcome>;
 }
 
 /**
  * States: a section runs → the next one, at once or after the lease was renewed → … → over. Invariants: while the lease
  * is held, at most one section of it runs; none starts without its share of the ttl; after `over` none starts.
  */
-export class Tenure {
+export class Tenure implements LeaseTenant, SectionTenure {
   readonly lease: Lease;
   readonly #party: Party;
   readonly #line: Line;
   readonly #fences: FenceSupply;
-  readonly #finish: (keepFor: number) => Promise<ReleaseOutcome>;
+  readonly #landlord: Landlord;
   readonly #until: number;
   readonly #upTo: number;
   #served = false;
@@ -53,10 +58,9 @@ export class Tenure {
     this.#line = settings.line;
     this.#upTo = settings.upTo;
     this.#fences = settings.fences;
-    this.#finish = settings.over;
-    this.#until = this.#party.clock.monotonic() + LONGEST_TENURE;
-    this.lease.onLost = (reason) => this.#onLost(reason);
-    this.lease.onAlarm = () => this.#onAlarm();
+    this.#landlord = settings.landlord;
+    this.#until = this.lease.since + LONGEST_TENURE;
+    this.lease.tenant = this;
     this.#party.keeper.add(this.lease);
   }
 
@@ -103,8 +107,8 @@ export class Tenure {
   #next(): void {
     if (this.#over !== undefined || this.#current !== undefined) return;
     const next = this.#line.first;
-    const outOfTime = this.#served && this.#party.clock.monotonic() >= this.#until;
-    if (next === undefined || next.number > this.#upTo || outOfTime) return void this.#end(0);
+    if (next === undefined || next.number > this.#upTo) return void this.#end(0);
+    if (this.#served && this.#party.clock.monotonic() >= this.#until) return void this.#end(0);
     if (this.#confirming !== undefined) return this.#resumeAfter(this.#confirming);
     if (this.#fences.left === 0) return void this.#end(0);
     const { ttl, renew } = next.options;
@@ -117,7 +121,9 @@ export class Tenure {
     this.lease.renew(Math.max(this.lease.ttl, next.options.ttl)).then(
       () => {
         if (this.#over !== undefined) return;
-        if (this.#line.first === undefined || this.lease.remaining === 0) void this.#end(0);
+        // Whoever is first now may have come too late for this tenure's fences, or need more than was topped up.
+        if (this.#line.first !== next) this.#next();
+        else if (this.lease.remaining === 0) void this.#end(0);
         else this.#start();
       },
       () => void this.#end(0),
@@ -135,13 +141,15 @@ export class Tenure {
     const waiter = this.#line.shift();
     if (waiter === undefined) return void this.#end(0);
     this.#served = true;
+    const now = this.#party.clock.monotonic();
     const section = new Section({
       party: this.#party,
       lease: this.lease,
       fence: this.#fences.take(),
       options: waiter.options,
-      waited: waiter.waited,
-      end: (ended) => this.#sectionEnded(ended),
+      waited: now - waiter.since,
+      startedAt: now,
+      tenure: this,
     });
     this.#current = section;
     this.lease.autoRenew = waiter.options.renew || !this.lease.confirmed;
@@ -150,32 +158,32 @@ export class Tenure {
     waiter.grant(section);
   }
 
-  #sectionEnded(section: Section): Promise<ReleaseOutcome> {
+  sectionEnded(section: Section): Promise<ReleaseOutcome> {
     if (this.#current !== section) return Promise.resolve('released');
     this.#current = undefined;
     this.lease.alarmAt = Infinity;
     // With several keys its caller used a fence that was drawn after the others of this batch.
     this.#fences.raise(section.usedFence);
-    const keepFor = section.minHold - section.age;
+    const keepFor = section.minHold > 0 ? section.minHold - section.age : 0;
     if (keepFor > 0) return this.#end(keepFor);
     this.#next();
     return this.#over ?? Promise.resolve('released');
   }
 
-  #onLost(reason: LockLossReason): void {
+  leaseLost(reason: LockLossReason): void {
     this.#current?.lose(reason);
     this.#current = undefined;
     void this.#end(0);
   }
 
-  #onAlarm(): void {
+  leaseAlarmed(): void {
     const section = this.#current;
     this.lease.alarmAt = Infinity;
     if (section === undefined) return;
     const now = this.#party.clock.monotonic();
     if (now >= section.limitAt) {
       section.lose(section.age >= section.options.maxHold ? 'max-hold' : 'expired');
-      void this.#sectionEnded(section);
+      void this.sectionEnded(section);
       return;
     }
     if (now >= section.startedAt + this.#party.longHold) section.reportLong();
@@ -185,8 +193,8 @@ export class Tenure {
   #end(keepFor: number): Promise<ReleaseOutcome> {
     if (this.#over === undefined) {
       this.#party.keeper.remove(this.lease);
-      this.lease.onLost = undefined;
-      this.#over = this.#finish(keepFor);
+      this.lease.tenant = undefined;
+      this.#over = this.#landlord.tenureOver(this.lease, keepFor);
     }
     return this.#over;
   }

@@ -3,50 +3,55 @@ import { LockAbortedError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { Clock, Timer } from './clock.js';
 import type { Section } from './section.js';
-import type { Place } from './wait-list.js';
+import type { Place } from './linked-list.js';
 
-export interface WaiterSettings {
+/** Where a waiter stands. */
+export interface WaiterLine {
   readonly key: string;
   readonly clock: Clock;
-  /** Callers of a key are numbered in order of arrival. */
-  readonly number: number;
-  readonly options: ResolvedAcquire;
-  /** How long it waits, in ms. */
-  readonly wait: number;
   /** The deadline came: the waiter asks what to do. It is not settled yet. */
-  readonly onDeadline: (waiter: Waiter) => void;
+  waiterDue(waiter: Waiter): void;
   /** It was settled without a section: its place must go. */
-  readonly onLeave: (waiter: Waiter) => void;
+  waiterLeft(waiter: Waiter): void;
 }
 
 export class Waiter {
   readonly promise: Promise<Section>;
-  readonly options: ResolvedAcquire;
-  readonly number: number;
   readonly since: number;
   /** Where it stands in line. */
   place: Place<Waiter> | undefined;
-  readonly #settings: WaiterSettings;
+  readonly #line: WaiterLine;
   #timer: Timer;
+  #onAbort: (() => void) | undefined;
   #resolve!: (section: Section) => void;
   #reject!: (error: unknown) => void;
   #settled = false;
 
-  constructor(settings: WaiterSettings) {
-    this.#settings = settings;
-    this.options = settings.options;
-    this.number = settings.number;
-    this.since = settings.clock.monotonic();
+  /**
+   * @param number callers of a key are numbered in order of arrival.
+   * @param wait how long it waits, in ms.
+   */
+  constructor(
+    line: WaiterLine,
+    readonly number: number,
+    readonly options: ResolvedAcquire,
+    wait: number,
+  ) {
+    this.#line = line;
+    this.since = line.clock.monotonic();
     this.promise = new Promise<Section>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#timer = this.#deadlineIn(settings.wait);
-    this.options.signal?.addEventListener('abort', this.#onAbort);
+    this.#timer = this.#deadlineIn(wait);
+    const { signal } = options;
+    if (signal === undefined) return;
+    this.#onAbort = () => this.refuse(new LockAbortedError(line.key, this.waited, signal.reason));
+    signal.addEventListener('abort', this.#onAbort);
   }
 
   get waited(): number {
-    return this.#settings.clock.monotonic() - this.since;
+    return this.#line.clock.monotonic() - this.since;
   }
 
   /** Moves the deadline to `ms` from now. */
@@ -63,22 +68,18 @@ export class Waiter {
   refuse(error: unknown): void {
     if (!this.#settle()) return;
     this.#reject(error);
-    this.#settings.onLeave(this);
+    this.#line.waiterLeft(this);
   }
 
-  readonly #onAbort = (): void => {
-    this.refuse(new LockAbortedError(this.#settings.key, this.waited, this.options.signal?.reason));
-  };
-
   #deadlineIn(ms: number): Timer {
-    return this.#settings.clock.schedule(() => this.#settings.onDeadline(this), ms);
+    return this.#line.clock.schedule(() => this.#line.waiterDue(this), ms);
   }
 
   #settle(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
     this.#timer.cancel();
-    this.options.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#onAbort !== undefined) this.options.signal?.removeEventListener('abort', this.#onAbort);
     return true;
   }
 }

@@ -9,6 +9,7 @@ import { httpExchange, onResponseOver } from './http-exchange.js';
 
 /** The library's defaults are `any`. */
 export type AnyGenerator = AsyncGenerator<unknown, unknown, unknown>;
+type AnyIterator = AsyncIterator<unknown, unknown, unknown>;
 
 /** A result as it is handed out, and the moment until which the lock is kept for it. */
 export interface HeldResult {
@@ -52,10 +53,13 @@ export function holdObservable(
   return { result, ended };
 }
 
-/** Wraps an async generator that a handler returned, likewise. `over` ends it as well: nobody may read it at all. */
-export function holdGenerator(source: AnyGenerator, over: Promise<void>): HeldResult {
+/**
+ * Wraps an async generator, or another iterator, that a handler returned, likewise.
+ * @param over ends it as well: nobody may read it at all.
+ */
+export function holdGenerator(source: AnyIterator, over?: Promise<void>): HeldResult {
   const { promise: ended, resolve: end } = withResolvers();
-  void over.then(end);
+  void over?.then(end);
   const bound = bindGenerator(source);
   const step = async (next: Promise<IteratorResult<unknown>>): Promise<IteratorResult<unknown>> => {
     try {
@@ -77,13 +81,14 @@ export function holdGenerator(source: AnyGenerator, over: Promise<void>): HeldRe
   return { result, ended };
 }
 
-/** The generator, run in the async context of here whoever reads it. */
-export function bindGenerator(source: AnyGenerator): AnyGenerator {
+/** The iterator, run in the async context of here whoever reads it. */
+export function bindGenerator(source: AnyIterator): AnyGenerator {
   const resource = new AsyncResource('nestjs-locked.stream');
   const bound: AnyGenerator = {
     next: (value) => resource.runInAsyncScope(() => source.next(value)),
-    return: (value) => resource.runInAsyncScope(() => source.return(value)),
-    throw: (error) => resource.runInAsyncScope(() => source.throw(error)),
+    return: (value) =>
+      resource.runInAsyncScope(async () => source.return?.(value) ?? { done: true, value: await value }),
+    throw: (error) => resource.runInAsyncScope(() => source.throw?.(error) ?? Promise.reject(error as Error)),
     [Symbol.asyncIterator]: () => bound,
     [Symbol.asyncDispose]: async () => void (await bound.return(undefined)),
   };
@@ -114,6 +119,16 @@ export function streamedEnd(result: unknown, context: ExecutionContext): Promise
 /** An async generator in progress, as opposed to a stream that is handed on. */
 export function isAsyncGenerator(value: unknown): value is AnyGenerator {
   return Object.prototype.toString.call(value) === '[object AsyncGenerator]';
+}
+
+/**
+ * What a handler of a GraphQL subscription returned. The server reads it to its end, or breaks off when the client has
+ * done with it or has left.
+ */
+export function isSubscribed(result: unknown, context: ExecutionContext): result is AsyncIterable<unknown> {
+  if (context.getType<string>() !== 'graphql') return false;
+  const info: { operation?: { operation?: unknown } } | undefined = context.getArgByIndex(3);
+  return info?.operation?.operation === 'subscription' && Symbol.asyncIterator in Object(result);
 }
 
 /** A StreamableFile's stream, or a Node stream itself. By structure: Nest may be installed twice. */

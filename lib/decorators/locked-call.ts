@@ -38,6 +38,7 @@ export async function runLocked<T>(
   withdrawn?: AbortSignal,
 ): Promise<Outcome<unknown>> {
   const service = serviceOf(call.self, locked.service, locked.label);
+  if (call.scope !== undefined) call.scope.service = service;
   const keys = locked.keyOf(call);
   const wait = new Wait(call, locked.options.using.signal, withdrawn);
   let entered = false;

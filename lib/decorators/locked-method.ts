@@ -2,6 +2,7 @@
 import { from, isObservable, Observable, of, Subject, takeUntil } from 'rxjs';
 import { LockWiringError } from '../errors/index.js';
 import { scopeOf } from '../interceptors/handler-scope.js';
+import { outward } from './field-errors.js';
 import {
   type AnyGenerator,
   bindGenerator,
@@ -9,6 +10,7 @@ import {
   holdGenerator,
   holdObservable,
   isAsyncGenerator,
+  isSubscribed,
   streamedEnd,
   withResolvers,
 } from './held-results.js';
@@ -59,7 +61,10 @@ function lockedPromise(locked: LockedMethod, call: LockedCall): Promise<unknown>
       await held.ended;
       return undefined;
     });
-    whole.then(({ result }) => resolve(result), reject);
+    whole.then(
+      ({ result }) => resolve(result),
+      (error: unknown) => reject(outward(error, call, locked.service) as Error),
+    );
   });
 }
 
@@ -75,6 +80,7 @@ function holdResult(
   }
   if (isObservable(result)) return holdObservable(result, scope, locked.label, whole);
   const ended = streamedEnd(result, scope.context);
+  if (isSubscribed(result, scope.context)) return holdGenerator(result[Symbol.asyncIterator](), ended);
   if (ended === undefined) return undefined;
   return isAsyncGenerator(result) ? holdGenerator(result, ended) : { result, ended };
 }

@@ -5,6 +5,7 @@ export { LockLostError, type LockLossReason } from './lock-lost.error.js';
 export { LockAbortedError } from './lock-aborted.error.js';
 export { LockKeyError } from './lock-key.error.js';
 export { LockReentryError } from './lock-reentry.error.js';
+export { LockDeadlockError, type DeadlockLink } from './lock-deadlock.error.js';
 export { LockNotHeldError } from './lock-not-held.error.js';
 export { LockStoreError } from './lock-store.error.js';
 export { LockShutdownError } from './lock-shutdown.error.js';

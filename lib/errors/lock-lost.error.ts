@@ -2,15 +2,16 @@ import { LockError } from './lock.error.js';
 
 /**
  * Why a hold ended before its release: its lease ran out unrenewed, the store named another owner (or none),
- * `maxHold` was reached, or the application shut down.
+ * `maxHold` was reached, the application shut down, or it had joined the hold of an outer call, which gave it back.
  */
-export type LockLossReason = 'expired' | 'not-owner' | 'max-hold' | 'shutdown';
+export type LockLossReason = 'expired' | 'not-owner' | 'max-hold' | 'shutdown' | 'released';
 
 const BECAUSE: Record<LockLossReason, string> = {
   expired: 'its lease ran out before a renewal succeeded',
   'not-owner': 'the store no longer holds it for us (deleted, flushed, or taken by somebody else)',
   'max-hold': 'it reached its maxHold',
   shutdown: 'the application shut down',
+  released: 'the outer call that had taken it gave it back, and this one, which had joined it, went on',
 };
 
 /** The lock was lost while it was held: another holder may have run at the same time since. */

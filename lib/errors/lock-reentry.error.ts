@@ -4,10 +4,12 @@ import { LockError } from './lock.error.js';
 export class LockReentryError extends LockError {
   readonly code = 'LOCK_REENTRY';
 
-  constructor(readonly key: string) {
-    super(
-      `The lock "${key}" is held by this very call already, which would wait for itself. ` +
-        'Take it once, on the outside, and use LockService.current() within.',
-    );
+  constructor(
+    /** The key that is held. */
+    readonly key: string,
+    problem = `The lock "${key}" is held by this very call already, which would wait for itself. ` +
+      'Take it once, on the outside, and use LockService.current() within; or join it, with "reentrant: true".',
+  ) {
+    super(problem);
   }
 }

@@ -10,6 +10,7 @@ export type LockErrorCode =
   | 'LOCK_ABORTED'
   | 'LOCK_KEY'
   | 'LOCK_REENTRY'
+  | 'LOCK_DEADLOCK'
   | 'LOCK_NOT_HELD'
   | 'LOCK_STORE'
   | 'LOCK_SHUTDOWN'

@@ -32,6 +32,9 @@ export function replyTo(error: LockError, busyStatus: number): ErrorReply {
     case 'LOCK_STORE':
     case 'LOCK_SHUTDOWN':
       return { status: 503, code, message: UNAVAILABLE, retryAfter: 1, mistake: false };
+    // It goes through when it is tried again; the application's order of keys is to be mended all the same.
+    case 'LOCK_DEADLOCK':
+      return { status: 503, code, message: UNAVAILABLE, retryAfter: 1, mistake: true };
     case 'LOCK_LOST':
       return { status: 500, code, message: LOST, retryAfter: undefined, mistake: false };
     // And any code of another version of this package.

@@ -7,6 +7,8 @@ import type { ExecutionContext } from '@nestjs/common';
  * within each other (a request within a request, two decorators on one method), so the storage holds a chain.
  */
 export class HandlerScope {
+  /** What its method locks by, once that is known. */
+  service: object | undefined;
   #ended = false;
   readonly #listeners = new Set<() => void>();
 

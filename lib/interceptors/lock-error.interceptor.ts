@@ -5,6 +5,13 @@ import { isLockError, type LockError } from '../errors/index.js';
 import { replyTo } from './error-reply.js';
 import { transportError } from './transport-error.js';
 
+const logger = new Logger('LockModule');
+
+/** A mistake of the application's is told to its log, as its clients learn nothing of it. */
+export function reportMistake(error: LockError): void {
+  logger.error(error.message, error.stack);
+}
+
 export interface LockErrorSettings {
   /** The HTTP status of a busy lock. */
   readonly busyStatus: number;
@@ -16,12 +23,11 @@ export interface LockErrorSettings {
  * LockError as `cause`, which survive filters that catch everything; over RPC, WebSocket and GraphQL code and message.
  *
  * The module registers it globally, so that it stands outside all other interceptors: an error that one of them makes
- * of a LockError is not touched. Guards run before it, and the field
- * resolvers of GraphQL without it (unless `fieldResolverEnhancers` has `'interceptors'`): what they throw is not mapped.
+ * of a LockError is not touched. Guards and middleware run before it: see LockErrorFilter. The field resolvers of GraphQL
+ * run without it, unless `fieldResolverEnhancers` has `'interceptors'`: those with `@Locked` map their own.
  * Mapping twice does nothing.
  */
 export class LockErrorInterceptor implements NestInterceptor {
-  readonly #logger = new Logger('LockModule');
   readonly #busyStatus: number;
 
   constructor({ busyStatus }: LockErrorSettings) {
@@ -33,14 +39,19 @@ export class LockErrorInterceptor implements NestInterceptor {
       .handle()
       .pipe(
         catchError((error: unknown) =>
-          isLockError(error) ? this.#map(context, error) : throwError(() => error),
+          isLockError(error) ? throwMapped(context, error, this.#busyStatus) : throwError(() => error),
         ),
       );
   }
+}
 
-  #map(context: ExecutionContext, error: LockError): Observable<never> {
-    const reply = replyTo(error, this.#busyStatus);
-    if (reply.mistake) this.#logger.error(error.message, error.stack);
-    return from(transportError(context, reply, error)).pipe(mergeMap((mapped) => throwError(() => mapped)));
-  }
+/** Fails with what the error is to the client of a context. */
+export function throwMapped(
+  context: ExecutionContext,
+  error: LockError,
+  busyStatus: number,
+): Observable<never> {
+  const reply = replyTo(error, busyStatus);
+  if (reply.mistake) reportMistake(error);
+  return from(transportError(context, reply, error)).pipe(mergeMap((mapped) => throwError(() => mapped)));
 }

@@ -1,7 +1,10 @@
 /** What `@Locked` adds to a handler: the ExecutionContext for its key, and the moment nobody waits for it any more. */
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
-import { Observable } from 'rxjs';
+import { catchError, Observable, throwError } from 'rxjs';
+import { isLockError } from '../errors/index.js';
+import { mapsErrorsOf } from './error-mapping.js';
 import { HandlerScope, runInScope } from './handler-scope.js';
+import { throwMapped } from './lock-error.interceptor.js';
 
 /**
  * Takes no lock itself: pipes run after interceptors, so that the arguments are not known yet. The method's wrapper
@@ -14,7 +17,7 @@ export class LockedInterceptor implements NestInterceptor {
     return new Observable((subscriber) => {
       const scope = new HandlerScope(this.site, context);
       // handle() binds the async context that the handler will run in; subscribe() is where it starts.
-      const subscription = runInScope(scope, () => next.handle().subscribe(subscriber));
+      const subscription = runInScope(scope, () => mapped(next.handle(), scope).subscribe(subscriber));
       return () => {
         subscription.unsubscribe();
         scope.end();
@@ -22,3 +25,22 @@ export class LockedInterceptor implements NestInterceptor {
     });
   }
 }
+
+/**
+ * Nest leaves the application's interceptors out of gateways (before Nest 12), and of the microservices of a hybrid
+ * application (unless it has `inheritAppConfig`): lock errors are mapped here already.
+ */
+function mapped(result: Observable<unknown>, scope: HandlerScope): Observable<unknown> {
+  const type = scope.context.getType<string>();
+  if (type !== 'rpc' && type !== 'ws') return result;
+  return result.pipe(
+    catchError((error: unknown) =>
+      isLockError(error) && mapsErrorsOf(scope.service)
+        ? throwMapped(scope.context, error, NO_STATUS)
+        : throwError(() => error),
+    ),
+  );
+}
+
+/** Messages have none. */
+const NO_STATUS = 0;

@@ -1,5 +1,6 @@
 /** The error that each of Nest's transports passes on to its client, built from a reply. */
-import { type ExecutionContext, HttpException } from '@nestjs/common';
+import { type ArgumentsHost, type ExecutionContext, HttpException } from '@nestjs/common';
+import type { LockError } from '../errors/index.js';
 import type { ErrorReply } from './error-reply.js';
 
 /** What of Nest's RpcException and WsException is used: their filters know them by `instanceof`. */
@@ -33,21 +34,30 @@ interface HeaderSink {
   sent?: boolean;
   /** Express and Fastify alike. */
   header?(name: string, value: string): unknown;
+  /** Of Node's own, which Fastify's middleware is given. */
+  setHeader?(name: string, value: string): unknown;
 }
 
-function httpError(context: ExecutionContext, reply: ErrorReply, cause: Error): HttpException {
+export function httpError(host: ArgumentsHost, reply: ErrorReply, cause: Error): HttpException {
   const { status, code, message, retryAfter } = reply;
-  const response = context.switchToHttp().getResponse<HeaderSink | undefined>();
+  const response = host.switchToHttp().getResponse<HeaderSink | undefined>();
   if (retryAfter !== undefined && response?.headersSent !== true && response?.sent !== true) {
-    response?.header?.('Retry-After', String(retryAfter));
+    const value = String(retryAfter);
+    if (response?.header === undefined) response?.setHeader?.('Retry-After', value);
+    else response.header('Retry-After', value);
   }
   // Filters that catch everything know HttpException: every other error becomes their 500.
   return new HttpException({ statusCode: status, code, message }, status, { cause });
 }
 
+/** What a client of RPC or of a gateway is sent. */
+export function messagePayload({ code, message, retryAfter }: ErrorReply): object {
+  return { status: 'error', code, message, ...(retryAfter !== undefined && { retryAfter }) };
+}
+
 async function messageError(module: string, name: string, reply: ErrorReply, cause: Error): Promise<Error> {
-  const { code, message, retryAfter } = reply;
-  const payload = { status: 'error', code, message, ...(retryAfter !== undefined && { retryAfter }) };
+  const { message } = reply;
+  const payload = messagePayload(reply);
   const Exception = await loadException(module, name);
   const error = Exception === undefined ? new Error(message) : new Exception(payload);
   // Without the class, which cannot be missing where its transport runs, filters still find what it would give.
@@ -69,9 +79,19 @@ async function loadException(module: string, name: string): Promise<TransportExc
 }
 
 /** graphql-js copies `extensions` of what a resolver throws; servers put `stack` there in development. */
-function graphqlError({ code, message, status }: ErrorReply, cause: Error): Error {
+export function graphqlError({ code, message, status }: ErrorReply, cause: Error): Error {
   const error = Object.assign(new Error(message), { extensions: { code, http: { status } } });
   return hidden(error, { cause, stack: `${code}: ${message}` });
+}
+
+/**
+ * A LockError as a field of GraphQL may throw it where no interceptor runs: the same error to `isLockError` and to
+ * whoever reads its fields, but with nothing in its message, its stack and what is serialized that a client must not
+ * see. Without a status: one field of several decides on no response.
+ */
+export function fieldError({ code, message }: ErrorReply, cause: LockError): LockError {
+  const face = Object.create(cause) as LockError;
+  return hidden(face, { message, stack: `${code}: ${message}`, cause, extensions: { code } });
 }
 
 /** Not enumerable: no serializer shows it to the client. */

@@ -1,3 +1,6 @@
 /** `nestjs-locked/testing`: what tests of applications and of stores use. */
+export { LockControls } from './lock-controls.js';
+export { LockTestingModule, type LockTestingOptions } from './lock-testing.module.js';
 export { memoryLocks, provideLocks } from './provide-locks.js';
+export type { LockCall } from './recording-lock-service.js';
 export { type ContractRunner, type ContractSubject, storeContract } from './store-contract.js';

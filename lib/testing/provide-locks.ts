@@ -1,21 +1,25 @@
 /** For unit tests of classes with locked methods: what Nest would inject, given by hand. */
-import { memoryStore } from '../stores/memory/memory.store.js';
 import { Locker } from '../core/locker.js';
 import { resolvePolicy } from '../core/resolve-options.js';
 import { serviceProperties } from '../decorators/service-property.js';
 import { LockWiringError } from '../errors/index.js';
-import { LockService } from '../lock.service.js';
+import type { LockService } from '../lock.service.js';
+import { LockControls } from './lock-controls.js';
+import { RecordingLockService } from './recording-lock-service.js';
 
-/** A LockService of its own, on a store in memory: as in an application, without one. */
-export function memoryLocks(): LockService {
+/**
+ * A LockService of its own, on a store in memory: as in an application, without one.
+ * @param controls to hold keys, take them away, and look at the calls.
+ */
+export function memoryLocks(controls = new LockControls()): LockService {
   const locker = new Locker({
-    store: memoryStore(),
+    store: controls.store,
     owner: 'test',
     maxWaiters: Infinity,
     longHold: Infinity,
     emit: () => {},
   });
-  return new LockService(locker, resolvePolicy());
+  return new RecordingLockService(locker, resolvePolicy(), controls.record);
 }
 
 /**

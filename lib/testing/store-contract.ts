@@ -413,6 +413,7 @@ class World {
   async queues(...guests: Guest[]): Promise<boolean> {
     if (guests.some(({ session }) => !session.queues)) return false;
     await Promise.all(guests.map(({ session }) => session.listen('k')));
+    if (guests.some(({ session }) => !session.queues)) return false;
     assert.ok(guests.every(({ session }) => session.isAwake('k')));
     return true;
   }

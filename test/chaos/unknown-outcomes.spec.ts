@@ -212,7 +212,7 @@ describe('an acquire that is delayed until after its own clean-up', () => {
     await staysFree();
 
     const ask = sent.find((parts) => parts[0]?.toUpperCase() === 'EVALSHA' && parts.includes('lock:k')) ?? [];
-    expect(ask).toContain(mode);
+    expect(ask.includes('once')).toBe(mode === 'once');
     const [, ...args] = ask;
     expect(await client.call('EVALSHA', ...(args as [string, ...string[]]))).toEqual([
       0,

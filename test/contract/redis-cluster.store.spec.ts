@@ -43,6 +43,15 @@ for (const [name, connect] of Object.entries(CLIENTS)) {
 }
 
 describe('in a Cluster', () => {
+  it('has a queue: what the suite says of queues was not passed over', async () => {
+    const store = storeOn(CLIENTS['ioredis 6']());
+    const nothing = (): void => undefined;
+    const session = store.open('party', { offered: nothing, awake: nothing, recovered: nothing });
+    await session.listen('k');
+    expect([session.queues, session.isAwake('k')]).toEqual([true, true]);
+    await store.close();
+  });
+
   it('refuses a prefix with a brace, which would move its keys to another slot', () => {
     const client = new Cluster6([...cluster.startupNodes]);
     expect(() => storeOn(client, 'lock{a}:')).toThrow(/prefix .* holds a brace/);

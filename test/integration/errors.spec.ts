@@ -12,6 +12,9 @@ import {
   Inject,
   Injectable,
   Logger,
+  type MiddlewareConsumer,
+  Module,
+  type NestModule,
   NotFoundException,
   Param,
   UseGuards,
@@ -21,6 +24,7 @@ import {
   type Lock,
   LockAbortedError,
   LockBusyError,
+  LockDeadlockError,
   Locked,
   LockError,
   lockKey,
@@ -39,6 +43,7 @@ import { LockErrorInterceptor } from '../../lib/interceptors/lock-error.intercep
 import { type HttpApp, PLATFORMS, startHttp } from '../support/http-app.js';
 
 const SECRET = 'secret-key';
+const BUSY = 'The resource is in use. Try again in a moment.';
 
 @Injectable()
 class Stock {
@@ -84,6 +89,19 @@ class Routes {
   @Get('guarded')
   @UseGuards(Guarded)
   guarded(): void {}
+  @Get('behind-middleware')
+  behindMiddleware(): void {}
+}
+
+@Module({})
+class Middleware implements NestModule {
+  configure(consumer: MiddlewareConsumer): void {
+    consumer
+      .apply(() => {
+        throw new LockBusyError(SECRET, 0);
+      })
+      .forRoutes('behind-middleware');
+  }
 }
 
 /** As many applications have one: what is no HttpException is a 500. */
@@ -120,7 +138,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     http = await startHttp(
       adapter,
       {
-        imports: [LockModule.forRoot({ store: memoryStore(), ...options })],
+        imports: [LockModule.forRoot({ store: memoryStore(), ...options }), Middleware],
         controllers: [Routes],
         providers: [Stock],
       },
@@ -190,6 +208,12 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     ['a shutdown', new LockShutdownError(SECRET), 503, true],
     ['a full queue', new LockQueueFullError(SECRET, 10), 503, true],
     ['an aborted wait', new LockAbortedError(SECRET, 1, new Error(SECRET)), 503, true],
+    [
+      'a deadlock',
+      new LockDeadlockError(SECRET, [{ holds: [SECRET], wants: SECRET, site: SECRET }]),
+      503,
+      true,
+    ],
     ['a lost lock', new LockLostError(SECRET, 'expired', 1_000), 500, false],
     ['a bad key', new LockKeyError(SECRET, SECRET), 500, false],
     ['a re-entry', new LockReentryError(SECRET), 500, false],
@@ -248,9 +272,22 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     expect(log).not.toHaveBeenCalled();
   });
 
-  it('guards run before the mapping: what they throw is not mapped', async () => {
-    await start();
-    expect((await http.get('/guarded')).status).toBe(500);
+  it.each(['/guarded', '/behind-middleware'])(
+    'guards and middleware run before the interceptors, and are mapped all the same: %s',
+    async (path) => {
+      await start();
+      const response = await http.get(path);
+      expect(response.status).toBe(423);
+      expect(await response.json()).toEqual({ statusCode: 423, code: 'LOCK_BUSY', message: BUSY });
+      expect(response.headers.get('retry-after')).toBe('1');
+    },
+  );
+
+  it('what they throw goes to a filter of the application first', async () => {
+    CatchAll.caught = [];
+    await start({}, (app) => app.useGlobalFilters(new CatchAll(app.get(HttpAdapterHost))));
+    expect(await (await http.get('/guarded')).json()).toEqual({ filtered: true, message: 'oops' });
+    expect(CatchAll.caught).toEqual([expect.any(LockBusyError)]);
   });
 
   it('mapErrors: false leaves them to the application', async () => {
@@ -259,5 +296,6 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     const response = await http.get('/decorated/1');
     expect(response.status).toBe(500);
     expect(await response.json()).toEqual({ statusCode: 500, message: 'Internal server error' });
+    expect((await http.get('/guarded')).status).toBe(500);
   });
 });

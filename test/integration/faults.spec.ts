@@ -447,6 +447,33 @@ describe('Redis hung', () => {
     await eventually(() => expectNothingLeft(server.client()));
   });
 
+  it('closing waits for the bound of a call in flight, and leaves none that is never settled', async () => {
+    const locks = locksFor(server, { commandTimeout: 400 });
+    await paused(locks);
+    const trying = locks.service.tryAcquire('k').then(
+      () => 'granted',
+      ({ code }: { code: string }) => code,
+    );
+    await locks.locker.close();
+    expect(await trying).toBe('LOCK_STORE');
+    server.resume();
+  });
+
+  it('a store that is closed by itself tells who waits for an answer', async () => {
+    const locks = locksFor(server, { commandTimeout: 60_000 });
+    await paused(locks);
+    const asking = locks.service.acquire('k');
+    const refused = expect(asking).rejects.toMatchObject({
+      code: 'LOCK_STORE',
+      message: expect.stringMatching(/was closed/),
+    });
+    // It is sent at the end of the tick.
+    await new Promise(setImmediate);
+    await locks.store.close();
+    await refused;
+    server.resume();
+  });
+
   it('does not make work pile up: the calls that failed are given up by a few commands at a time', async () => {
     const locks = locksFor(server, { commandTimeout: 200 });
     await paused(locks);

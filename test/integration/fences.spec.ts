@@ -95,7 +95,7 @@ describe('fences', () => {
 
 describe('fences go forward when the counter is lost, because the clock does', () => {
   it('by a flush, however many were drawn in the moment before it', async () => {
-    // All of this leaves in one write, and Redis runs it within some tens of microseconds: far fewer than are asked for.
+    // All of this leaves in one moment, and Redis runs it within some tens of microseconds: far fewer than are asked for.
     const silent = { offered: () => undefined, awake: () => undefined, recovered: () => undefined };
     const session = locks.store.open(newParty(), silent);
     const mint = new TokenMint(newParty(), 'test');
@@ -109,6 +109,8 @@ describe('fences go forward when the counter is lost, because the clock does', (
     for (let round = 0; round < 20; round += 1) {
       const keys = [0, 1, 2, 3].map((i) => `${round}:${i}`);
       const before = keys.map(block);
+      // Turns leave at the end of the tick.
+      await new Promise<void>((resolve) => process.nextTick(resolve));
       const flushed = locks.client.flushall();
       const blocks = await Promise.all([...before, ...keys.map(block)]);
       await flushed;

@@ -1,7 +1,9 @@
 /** Keys and errors over RPC, WebSocket and GraphQL, at the seam where Nest calls interceptors: their packages are optional. */
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger, SetMetadata } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import {
+  isLockError,
   Locked,
   LockBusyError,
   LockKeyError,
@@ -121,9 +123,12 @@ describe('a key from a message', () => {
     context.setType('rpc');
     const [interceptor] = Reflect.getMetadata('__interceptors__', handler) as LockedInterceptor[];
     const call = { handle: () => defer(() => handler.apply(messages, [])) };
-    const result = lastValueFrom(interceptor.intercept(context, call));
-    await expect(result).rejects.toThrow(LockKeyError);
-    await expect(result).rejects.toThrow(
+    const error: unknown = await lastValueFrom(interceptor.intercept(context, call)).catch(
+      (thrown: unknown) => thrown,
+    );
+    const { cause } = error as Error;
+    expect(cause).toBeInstanceOf(LockKeyError);
+    expect((cause as Error).message).toMatch(
       /no \{params\.id\} in a context of type "rpc" \(what can be read: data, user\)/,
     );
   });
@@ -151,6 +156,47 @@ describe('a message handler that waits', () => {
     await eventually(() => expect(settled).toHaveBeenCalledTimes(1));
     expect(settled.mock.calls[0]).toMatchObject([{ code: 'LOCK_ABORTED' }]);
     await held.release();
+  });
+});
+
+describe('a field resolver', () => {
+  class Fields {
+    @SetMetadata('graphql:resolve_property', true)
+    @Locked('f:{0}', { wait: 0 })
+    async price(id: number): Promise<number> {
+      if (id === 0) throw new Error('own');
+      return id;
+    }
+    @Locked('f:{0}', { wait: 0 })
+    async plain(id: number): Promise<number> {
+      return id;
+    }
+  }
+
+  it('throws a LockError that a client may see, and that is still what it was to the application', async () => {
+    const fields = provideLocks(new Fields(), locks);
+    const held = await locks.acquire('f:7');
+    const error: unknown = await fields.price(7).catch((thrown: unknown) => thrown);
+    const raw: unknown = await fields.plain(7).catch((thrown: unknown) => thrown);
+    await held.release();
+    expect(isLockError(error, 'LOCK_BUSY') && error).toBeInstanceOf(LockBusyError);
+    expect(error).toMatchObject({ key: 'f:7', extensions: { code: 'LOCK_BUSY' } });
+    const { message, stack } = error as Error;
+    expect(`${message}${stack}${JSON.stringify(error)}`).not.toMatch(/f:7|\bat /);
+    // Only there: elsewhere it comes as it is.
+    expect(isLockError((error as Error).cause, 'LOCK_BUSY')).toBe(true);
+    expect((raw as Error).message).toContain('f:7');
+  });
+
+  it('logs what is a mistake, and leaves its own errors alone', async () => {
+    const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
+    const fields = provideLocks(new Fields(), locks);
+    await expect(fields.price(0)).rejects.toThrow('own');
+    expect(log).not.toHaveBeenCalled();
+    const mistake: unknown = await fields.price(NaN).catch((thrown: unknown) => thrown);
+    expect(mistake).toMatchObject({ code: 'LOCK_KEY', message: 'The request could not be completed.' });
+    expect(log).toHaveBeenCalledTimes(1);
+    log.mockRestore();
   });
 });
 

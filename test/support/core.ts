@@ -43,6 +43,7 @@ export function acquiring(options: Partial<ResolvedAcquire> = {}): ResolvedAcqui
     renew: true,
     maxHold: Infinity,
     minHold: 0,
+    reentrant: false,
     signal: undefined,
     ...options,
   };

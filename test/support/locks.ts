@@ -5,6 +5,7 @@ import type { LockEvent } from '../../lib/core/events.js';
 import { Locker } from '../../lib/core/locker.js';
 import { resolvePolicy } from '../../lib/core/resolve-options.js';
 import { LockService } from '../../lib/lock.service.js';
+import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
 import { RedisLockStore } from '../../lib/stores/redis/redis.store.js';
 
 export interface LocksOptions {
@@ -20,12 +21,12 @@ export interface LocksOptions {
   readonly redis?: RedisOptions;
 }
 
-export interface Locks {
+export interface Locks<Client extends RedisLike = Redis> {
   readonly service: LockService;
   readonly locker: Locker;
   readonly store: RedisLockStore;
   /** The client that the store uses. */
-  readonly client: Redis;
+  readonly client: Client;
   /** What was worth a log line. */
   readonly events: LockEvent[];
   readonly warnings: string[];
@@ -41,6 +42,11 @@ export function locksOn(target: { readonly url: string }, options: LocksOptions 
     ...options.redis,
   });
   client.on('error', () => undefined);
+  return locksWith(client, options);
+}
+
+/** @param client the locks' own from now on. */
+export function locksWith<Client extends RedisLike>(client: Client, options: LocksOptions): Locks<Client> {
   const warnings: string[] = [];
   const events: LockEvent[] = [];
   const store = new RedisLockStore({

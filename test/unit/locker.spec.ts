@@ -302,6 +302,48 @@ describe('a lease', () => {
     await third.value?.release();
   });
 
+  it('that was topped up serves nobody who came after its fences were drawn', async () => {
+    const clock = new FakeClock();
+    const inner = memoryStore({ clock });
+    let answerRenewals = (): void => undefined;
+    const renewable = new Promise<void>((resolve) => (answerRenewals = resolve));
+    let renewing = (): void => undefined;
+    const toppedUp = new Promise<void>((resolve) => (renewing = resolve));
+    const store: LockStore = {
+      open(party, listener) {
+        const session = inner.open(party, listener);
+        return {
+          ...session,
+          turn: async (request) => {
+            const reply = await session.turn(request);
+            // The grant comes late: too little of its lease is left to start on.
+            if (request.ask !== undefined) await clock.advance(40);
+            return reply;
+          },
+          renew: async (request) => {
+            renewing();
+            await renewable;
+            return session.renew(request);
+          },
+        };
+      },
+      close: () => inner.close(),
+    };
+    const { locker } = core({ clock, store });
+    const { locker: other } = core({ clock, store: inner });
+    const leaving = new AbortController();
+    const first = watch(locker.acquire(['k'], acquiring({ ttl: 90, signal: leaving.signal })));
+    await toppedUp;
+    const between = await other.acquire(['another'], acquiring());
+    const second = locker.acquire(['k'], acquiring({ ttl: 90 }));
+    leaving.abort();
+    answerRenewals();
+    const lock = await second;
+    expect(first.error).toMatchObject({ code: 'LOCK_ABORTED' });
+    expect(lock.fence).toBeGreaterThan(between.fence);
+    await Promise.all([lock.release(), between.release()]);
+  });
+
   it('is lost when the wall clock says so although the monotonic one stood still', async () => {
     const { clock, locker } = core();
     const lock = await locker.acquire(['k'], acquiring());
@@ -501,6 +543,40 @@ describe('shutdown', () => {
     await a.locker.close();
   });
 
+  it('waits for the answer to a call that does not wait, and gives back what it grants', async () => {
+    const clock = new FakeClock();
+    const inner = memoryStore({ clock });
+    let answer = (): void => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    const store: LockStore = {
+      open(party, listener) {
+        const session = inner.open(party, listener);
+        return {
+          ...session,
+          turn: async (request) => {
+            const reply = await session.turn(request);
+            await answered;
+            return reply;
+          },
+        };
+      },
+      close: () => inner.close(),
+    };
+    const { locker } = core({ clock, store });
+    const { locker: other } = core({ clock, store: inner });
+    const trying = watch(locker.acquire(['k'], acquiring({ wait: 0 })));
+    await settle();
+    await locker.drain(0);
+    const closed = watch(locker.close());
+    await settle();
+    expect([trying.settled, closed.settled]).toEqual([false, false]);
+    answer();
+    await settle();
+    expect(trying.error).toMatchObject({ code: 'LOCK_SHUTDOWN', key: 'k' });
+    expect(closed.settled).toBe(true);
+    await (await other.acquire(['k'], acquiring({ wait: 0 }))).release();
+  });
+
   it('keeps a minimum hold', async () => {
     const clock = new FakeClock();
     const store = memoryStore({ clock });
@@ -587,6 +663,43 @@ describe('an offer', () => {
     await settle();
     expect(waiting.value?.fence).toBeGreaterThan(held.fence);
     await waiting.value?.release();
+  });
+
+  it('that had ended before it was taken up does not cost the place', async () => {
+    const clock = new FakeClock();
+    const store = memoryStore({ clock });
+    const a = core({ clock, store });
+    const c = core({ clock, store });
+    let offered: ((fence: number) => void) | undefined;
+    const spied: LockStore = {
+      open(party, listener) {
+        const session = store.open(party, listener);
+        return {
+          ...session,
+          turn: (request) => {
+            const { ask } = request;
+            if (ask !== undefined) offered = (fence) => listener.offered('k', ask.token, fence);
+            return session.turn(request);
+          },
+        };
+      },
+      close: () => store.close(),
+    };
+    const b = core({ clock, store: spied });
+    const held = await a.locker.acquire(['k'], acquiring());
+    const second = watch(b.locker.acquire(['k'], acquiring()));
+    await settle();
+    const third = watch(c.locker.acquire(['k'], acquiring()));
+    // Too old to start on; its confirmation finds that the key is another's.
+    await clock.advance(600);
+    offered?.(held.fence + 1_000_000);
+    await settle();
+    await held.release();
+    await settle();
+    expect([second.settled, third.settled]).toEqual([true, false]);
+    await second.value?.release();
+    await settle();
+    await third.value?.release();
   });
 });
 

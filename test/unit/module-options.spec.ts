@@ -49,6 +49,7 @@ describe('resolveModuleOptions', () => {
         renew: true,
         maxHold: Infinity,
         minHold: 0,
+        reentrant: false,
         signal: undefined,
         onLost: 'throw',
       },

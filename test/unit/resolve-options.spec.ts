@@ -29,6 +29,7 @@ describe('resolvePolicy', () => {
       renew: true,
       maxHold: Infinity,
       minHold: 0,
+      reentrant: false,
       signal: undefined,
       onLost: 'throw',
     });
@@ -109,6 +110,12 @@ describe('resolveAcquire', () => {
     });
   });
 
+  it('is not reentrant unless it is told so, by the call and not by the defaults', () => {
+    expect(resolveAcquire({}, policy).reentrant).toBe(false);
+    expect(resolveUsing({ reentrant: true }, policy).reentrant).toBe(true);
+    expect(refusal(() => resolvePolicy(untyped({ reentrant: true }))).option).toBe('defaults.reentrant');
+  });
+
   it('keeps the signal', () => {
     const { signal } = new AbortController();
     expect(resolveAcquire({ signal }, policy).signal).toBe(signal);
@@ -124,6 +131,7 @@ describe('resolveAcquire', () => {
     ['maxHold', 0],
     ['minHold', -5],
     ['renew', 1],
+    ['reentrant', 'yes'],
     ['signal', {}],
     ['signal', new AbortController()],
     ['signal', null],
@@ -134,7 +142,7 @@ describe('resolveAcquire', () => {
   });
 
   it.each([
-    ['timeToLive', 'Known here: ttl, wait, renew, maxHold, minHold, signal.'],
+    ['timeToLive', 'Known here: ttl, wait, renew, maxHold, minHold, reentrant, signal.'],
     ['Ttl', 'Did you mean "ttl"?'],
     ['maxhold', 'Did you mean "maxHold"?'],
     ['minHodl', 'Did you mean "minHold"?'],

@@ -67,7 +67,7 @@ describe('the names of a lock on one server', () => {
     const names = new KeyNames('lock:', 'app:', false);
     expect(names.of('{a}')).toEqual({ lock: 'lock:{a}', queue: 'lock:~nl:q:{a}', fences: 'lock:~nl:f' });
     expect(names.keyOf('app:lock:{a}')).toBe('{a}');
-    expect(names.channelPrefix).toBe('app:lock:~nl:w:');
+    expect(names.channelOf('', 'p')).toBe('app:lock:~nl:w:p');
     expect(() => names.of('~nl:f')).toThrow(/reserved/);
   });
 });

@@ -1,73 +1,100 @@
 /** The commands that wait for their replies: one timer for all of their time-outs. */
+import { LinkedList, type Place } from '../../core/linked-list.js';
 import type { LockStoreError } from '../../errors/index.js';
-import { describe, silentError } from './store-errors.js';
+import { describe, endedError, silentError } from './store-errors.js';
 
-export interface PendingCommand {
-  /** On the monotonic clock. */
+/** What was sent, and what its sender does about the outcome: one of the two is called, once. */
+export interface Command {
+  /** How long it may take, on the monotonic clock. */
   readonly until: number;
+  /** A verb, and the key it is about: for messages. */
   readonly doing: string;
   readonly key: string | undefined;
-  /** It waits for the connection: nothing was written yet. */
-  readonly unsent: boolean;
-  readonly reject: (error: LockStoreError) => void;
+  onReply(reply: unknown): void;
+  onFailure(error: LockStoreError): void;
 }
 
+interface Watched {
+  readonly command: Command;
+  /** It waits for the connection: nothing was written yet. */
+  readonly unsent: boolean;
+}
+
+/** What `add` returns, to settle the command by. */
+export type Watching = Place<Watched>;
+
 /**
- * All have the same bound, so the timer is set for the oldest and is left alone while replies come: a timer a command
- * would cost a good part of the command.
+ * All have the same bound, so the oldest is the first whose time is over. The timer is set for it and left alone while
+ * replies come: a timer a command would cost a good part of the command.
  */
 export class CommandWatch {
-  readonly #pending = new Set<PendingCommand>();
+  readonly #pending = new LinkedList<Watched>();
   readonly #timeout: number;
   #timer: NodeJS.Timeout | undefined;
+  #reading: NodeJS.Immediate | undefined;
 
   /** @param timeout for the message, in ms. */
   constructor(timeout: number) {
     this.#timeout = timeout;
   }
 
-  add(command: PendingCommand): void {
-    this.#pending.add(command);
+  add(command: Command, unsent: boolean): Watching {
     if (this.#timer === undefined) this.#arm(command.until);
+    return this.#pending.push({ command, unsent });
   }
 
-  /** It was answered. */
-  delete(command: PendingCommand): void {
-    this.#pending.delete(command);
+  /** It was answered. Does its sender still want to know? */
+  settle(watching: Watching): boolean {
+    const { listed } = watching;
+    this.#pending.remove(watching);
+    return listed;
   }
 
-  /** Rejects what was not written yet. */
-  rejectUnsent(error: (doing: string) => LockStoreError): void {
-    for (const command of this.#pending) {
-      if (!command.unsent) continue;
-      this.#pending.delete(command);
-      command.reject(error(describe(command.doing, command.key)));
+  /** Fails what was not written yet. */
+  failUnsent(error: (doing: string) => LockStoreError): void {
+    this.#failAll(({ unsent }) => unsent, error);
+  }
+
+  /** Fails what is left. */
+  end(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#reading);
+    this.#timer = undefined;
+    this.#failAll(() => true, endedError);
+  }
+
+  #failAll(which: (watched: Watched) => boolean, error: (doing: string) => LockStoreError): void {
+    for (const place of [...this.#pending.places()]) {
+      if (place.listed && which(place.value)) this.#fail(place, error);
     }
   }
 
-  end(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+  #fail(place: Watching, error: (doing: string) => LockStoreError): void {
+    this.#pending.remove(place);
+    const { doing, key } = place.value.command;
+    place.value.command.onFailure(error(describe(doing, key)));
   }
 
   #arm(until: number): void {
-    const timer = setTimeout(() => this.#fire(), Math.max(1, until - performance.now()));
+    const timer = setTimeout(
+      () => {
+        // Timers come before sockets: where this process was busy for long, the replies may be there, and not read yet.
+        this.#reading = setImmediate(() => this.#fire());
+      },
+      Math.max(1, until - performance.now()),
+    );
     timer.unref();
     this.#timer = timer;
   }
 
   #fire(): void {
     this.#timer = undefined;
+    this.#reading = undefined;
     const now = performance.now();
-    let next = Infinity;
-    for (const command of this.#pending) {
-      if (command.until > now) {
-        next = Math.min(next, command.until);
-        continue;
-      }
-      this.#pending.delete(command);
-      command.reject(silentError(describe(command.doing, command.key), this.#timeout));
+    for (let oldest = this.#pending.head; oldest !== undefined; oldest = this.#pending.head) {
+      const { until } = oldest.value.command;
+      if (until > now) return this.#arm(until);
+      this.#fail(oldest, (doing) => silentError(doing, this.#timeout));
     }
-    if (next !== Infinity) this.#arm(next);
   }
 }

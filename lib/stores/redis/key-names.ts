@@ -22,12 +22,15 @@ export class KeyNames {
   readonly #prefix: string;
   readonly #clientPrefix: string;
   readonly #cluster: boolean;
+  /** Standalone, one counter serves all. */
+  readonly #fences: string;
 
   /** @param clientPrefix what the client itself puts before every key (its `keyPrefix`). */
   constructor(prefix: string, clientPrefix: string, cluster: boolean) {
     this.#prefix = prefix;
     this.#clientPrefix = clientPrefix;
     this.#cluster = cluster;
+    this.#fences = `${prefix}${RESERVED}f`;
     if (cluster && /[{}]/.test(clientPrefix + prefix)) {
       throw new LockOptionsError(
         'prefix',
@@ -51,7 +54,7 @@ export class KeyNames {
     return {
       lock,
       queue: `${this.#prefix}${RESERVED}q${tag}:${key}`,
-      fences: `${this.#prefix}${RESERVED}f${tag}`,
+      fences: this.#fences + tag,
     };
   }
 
@@ -65,8 +68,20 @@ export class KeyNames {
     return fullName.slice(this.#clientPrefix.length + this.#prefix.length);
   }
 
-  /** A party's channel is this and its name. Channels get no prefix from the client. `turn` makes it from the counter's. */
-  get channelPrefix(): string {
-    return `${this.#clientPrefix}${this.#prefix}${RESERVED}w:`;
+  /**
+   * A party's channel for the keys of a counter, in full: channels get no prefix from the client. The scripts make it from
+   * the counter's name.
+   */
+  channelOf(counter: string, party: string): string {
+    return `${this.#channels}${counter === '' ? '' : `{${counter}}`}:${party}`;
+  }
+
+  /** A pattern that all channels fit. */
+  get channelPattern(): string {
+    return `${this.#channels}${this.#cluster ? '{' : ':'}*`;
+  }
+
+  get #channels(): string {
+    return `${this.#clientPrefix}${this.#prefix}${RESERVED}w`;
   }
 }

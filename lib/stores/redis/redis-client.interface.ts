@@ -21,6 +21,14 @@ export interface RedisLike {
   disconnect(reconnect?: boolean): void;
 }
 
+/** What a `Cluster` has besides. */
+export interface ClusterLike extends RedisLike {
+  /** The addresses of each slot's nodes, its master's first. Empty before the first connection. */
+  readonly slots: readonly (readonly string[] | undefined)[];
+  nodes(): RedisLike[];
+  refreshSlotsCache?(): void;
+}
+
 /** ioredis options, passed on as they are. */
 export interface RedisSettings {
   host?: string;

@@ -1,5 +1,5 @@
 /** The connection that a store's commands go over: their time-outs, whether it is down, and the server's clock. */
-import { CommandWatch } from './command-watch.js';
+import { type Command, CommandWatch, type Watching } from './command-watch.js';
 import { SocketCork } from './socket-cork.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { type Script, isUnknownScript } from './scripts/script.js';
@@ -70,13 +70,13 @@ export class RedisLink {
 
   /** The server's time in µs that the end of the bound surely comes after. */
   serverTimeAt(until: Until): number {
-    return this.clock.in(until - performance.now());
+    return this.clock.at(until);
   }
 
-  /** Is the server's clock known? Reads it again in the background when the reading is old. */
-  get synchronised(): boolean {
+  /** Is the server's clock known? Reads it again in the background when the reading will be old by then. */
+  isSynchronised(until: Until): boolean {
     if (!this.clock.known) return false;
-    if (this.clock.age > CLOCK_AGE && this.#reading === undefined) {
+    if (until - this.clock.readAt > CLOCK_AGE && this.#reading === undefined) {
       this.synchronise(this.until()).catch(() => undefined); // the old reckoning serves until then
     }
     return true;
@@ -92,13 +92,16 @@ export class RedisLink {
 
   /** The server's time in µs. @throws LockStoreError */
   async serverTime(until: Until): Promise<number> {
-    const time = () => this.client.call('TIME');
-    const [seconds, micros] = (await this.#bounded(
-      until,
-      "reading the server's clock",
-      undefined,
-      time,
-    )) as unknown[];
+    const reply = await new Promise((onReply, onFailure) => {
+      const command = { until, doing: "reading the server's clock", key: undefined, onReply, onFailure };
+      const watching = this.#begin(command);
+      if (watching === undefined) return;
+      this.client.call('TIME').then(
+        (time) => this.#answer(watching, time),
+        (error: unknown) => this.#fail(watching, error),
+      );
+    });
+    const [seconds, micros] = reply as [unknown, unknown];
     return Number(seconds) * 1_000_000 + Number(micros);
   }
 
@@ -116,7 +119,35 @@ export class RedisLink {
     parameters: readonly string[],
     urgent = false,
   ): Promise<unknown> {
-    return this.#bounded(until, doing, key, () => this.#evaluate(script, parameters, urgent));
+    return new Promise((onReply, onFailure) => {
+      this.send({ until, doing, key, onReply, onFailure }, script, parameters, urgent);
+    });
+  }
+
+  /** As {@link run}, for those to whom a promise is too much. */
+  send(command: Command, script: Script, parameters: readonly string[], urgent = false): void {
+    const watching = this.#begin(command);
+    if (watching === undefined) return;
+    this.#evaluate(
+      script,
+      parameters,
+      urgent,
+      (reply) => this.#answer(watching, reply),
+      (error) => this.#fail(watching, error),
+    );
+  }
+
+  /** Several commands that one script sees to: it replies with an array of their replies, or errors. */
+  sendAll(commands: readonly Command[], script: Script, parameters: readonly string[]): void {
+    const all = commands.flatMap((command) => this.#begin(command) ?? []);
+    if (all.length === 0) return;
+    this.#evaluate(
+      script,
+      parameters,
+      false,
+      (replies) => all.forEach((watching, i) => this.#answer(watching, (replies as unknown[])[i])),
+      (error) => all.forEach((watching) => this.#fail(watching, error)),
+    );
   }
 
   /** Stops listening. The client is not closed. */
@@ -127,38 +158,38 @@ export class RedisLink {
     this.#watch.end();
   }
 
-  #evaluate(script: Script, parameters: readonly string[], urgent: boolean): Promise<unknown> {
-    const client = urgent && this.#autoPipelining ? unpipelined(this.client) : this.client;
-    if (!urgent) this.#cork?.cork();
-    const reply = client.call('EVALSHA', script.sha, ...parameters).catch((error: unknown) => {
-      if (isUnknownScript(error)) return client.call('EVAL', script.source, ...parameters);
-      throw error;
-    });
-    if (urgent) this.#cork?.uncork();
-    return reply;
+  /** Fails the command if the connection is known to be down. */
+  #begin(command: Command): Watching | undefined {
+    if (!this.#down) return this.#watch.add(command, this.client.status !== 'ready');
+    command.onFailure(downError(describe(command.doing, command.key), this.#lastError));
+    return undefined;
   }
 
-  #bounded(
-    until: Until,
-    doing: string,
-    key: string | undefined,
-    send: () => Promise<unknown>,
-  ): Promise<unknown> {
-    if (this.#down) return Promise.reject(downError(describe(doing, key), this.#lastError));
-    return new Promise((resolve, reject) => {
-      const command = { until, doing, key, unsent: this.client.status !== 'ready', reject };
-      this.#watch.add(command);
-      send().then(
-        (reply) => {
-          this.#watch.delete(command);
-          resolve(reply);
-        },
-        (error: unknown) => {
-          this.#watch.delete(command);
-          reject(storeError(describe(doing, key), error));
-        },
-      );
+  #evaluate(
+    script: Script,
+    parameters: readonly string[],
+    urgent: boolean,
+    onReply: (reply: unknown) => void,
+    onError: (error: unknown) => void,
+  ): void {
+    const client = urgent && this.#autoPipelining ? unpipelined(this.client) : this.client;
+    if (!urgent) this.#cork?.cork();
+    client.call('EVALSHA', script.sha, ...parameters).then(onReply, (error: unknown) => {
+      if (isUnknownScript(error)) client.call('EVAL', script.source, ...parameters).then(onReply, onError);
+      else onError(error);
     });
+    if (urgent) this.#cork?.uncork();
+  }
+
+  #answer(watching: Watching, reply: unknown): void {
+    if (reply instanceof Error) this.#fail(watching, reply);
+    else if (this.#watch.settle(watching)) watching.value.command.onReply(reply);
+  }
+
+  #fail(watching: Watching, error: unknown): void {
+    const { command } = watching.value;
+    const { doing, key } = command;
+    if (this.#watch.settle(watching)) command.onFailure(storeError(describe(doing, key), error));
   }
 
   readonly #onReady = (): void => {
@@ -175,7 +206,7 @@ export class RedisLink {
     this.#interruptions += 1;
     // What was sent may be sent again once the connection is back, and has its time-out; what waited for a connection
     // that did not come fails now.
-    this.#watch.rejectUnsent((doing) => downError(doing, this.#lastError));
+    this.#watch.failUnsent((doing) => downError(doing, this.#lastError));
   };
 
   readonly #onError = (error: unknown): void => {

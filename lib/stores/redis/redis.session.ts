@@ -7,17 +7,19 @@ import type {
   TurnReply,
   TurnRequest,
 } from '../../core/store.contract.js';
-import type { KeyNames, LockNames } from './key-names.js';
-import type { RedisLink, Until } from './redis-link.js';
+import type { LockStoreError } from '../../errors/index.js';
+import type { KeyNames } from './key-names.js';
+import type { RedisLink } from './redis-link.js';
 import { RENEW } from './scripts/renew.script.js';
-import { TURN } from './scripts/turn.script.js';
 import { isWrongType } from './store-errors.js';
-import { parseOffer, parseTurn } from './turn-reply.js';
+import { ShardedWake } from './sharded-wake.js';
+import { TurnBatch } from './turn-batch.js';
+import { TurnCommand, type TurnSender } from './turn-command.js';
+import { parseOffer } from './turn-reply.js';
 import { WakeChannel } from './wake-channel.js';
+import type { Wake } from './wake.interface.js';
 import { Withdrawals } from './withdrawals.js';
 
-const ASKING = 'asking for';
-const GIVING_UP = 'giving up';
 const RENEWING = 'renewing';
 
 export interface RedisSessionSettings {
@@ -31,12 +33,12 @@ export interface RedisSessionSettings {
 }
 
 export class RedisSession implements LockStoreSession {
-  readonly queues: boolean;
   readonly #settings: RedisSessionSettings;
   readonly #link: RedisLink;
   readonly #names: KeyNames;
-  readonly #wake: WakeChannel;
+  readonly #wake: Wake;
   readonly #withdrawals: Withdrawals;
+  readonly #sender: TurnSender;
   #closed = false;
 
   constructor(settings: RedisSessionSettings) {
@@ -44,84 +46,59 @@ export class RedisSession implements LockStoreSession {
     this.#settings = settings;
     this.#link = link;
     this.#names = names;
-    // A script's PUBLISH counts the subscribers of its own node only.
-    this.queues = !link.cluster;
-    this.#wake = new WakeChannel({
-      client: link.client,
-      channel: names.channelPrefix + party,
-      onMessage: (message) => {
-        const offer = parseOffer(message);
-        if (offer !== undefined) listener.offered(names.keyOf(offer.lock), offer.token, offer.fence);
-      },
-      onAwake: () => listener.awake(),
-    });
+    const onMessage = (message: string): void => {
+      const offer = parseOffer(message);
+      if (offer !== undefined) listener.offered(names.keyOf(offer.lock), offer.token, offer.fence);
+    };
+    const onAwake = (counter?: string): void => listener.awake(counter);
+    this.#wake = link.cluster
+      ? new ShardedWake({ link, names, party, onMessage, onAwake })
+      : new WakeChannel({ client: link.client, channel: names.channelOf('', party), onMessage, onAwake });
     this.#withdrawals = new Withdrawals({ link, giveUp: (key, token) => this.#giveUp(key, token) });
+    this.#sender = {
+      link,
+      batch: new TurnBatch(link),
+      withdraw: ({ key, giveUp, ask }, notAfter) => {
+        if (ask !== undefined) this.#withdrawals.add(key, ask.token, notAfter);
+        if (giveUp !== undefined) this.#withdrawals.add(key, giveUp.token, 0);
+      },
+      publishRefused: settings.onPublishRefused,
+      gone: (key) => this.#wake.doubt(key),
+    };
   }
 
-  isAwake(): boolean {
-    return this.#wake.awake;
+  get queues(): boolean {
+    return this.#wake.possible;
+  }
+
+  isAwake(key: string): boolean {
+    return this.#wake.isAwake(key);
   }
 
   counterOf(key: string): string {
     return this.#names.counterOf(key);
   }
 
-  listen(): Promise<void> {
-    return this.#wake.listen();
+  listen(key: string): Promise<void> {
+    return this.#wake.listen(key);
   }
 
   turn(request: TurnRequest): Promise<TurnReply> {
     const { key, ask } = request;
-    if (ask !== undefined && ask.mode !== 'once') this.#wake.want();
+    if (ask !== undefined) this.#wake.asks(request);
     const until = this.#link.until();
-    try {
-      const names = this.#names.of(key);
-      if (ask === undefined || this.#link.synchronised) return this.#send(request, names, until);
-      return this.#link.synchronise(until).then(
-        () => this.#send(request, names, until),
-        (error: unknown) => {
-          this.#withdraw({ key, giveUp: request.giveUp }, 0);
-          throw error;
+    return new Promise((resolve, reject) => {
+      const command = new TurnCommand(this.#sender, request, this.#names.of(key), until, resolve, reject);
+      if (ask === undefined || this.#link.isSynchronised(until)) return command.send();
+      this.#link.synchronise(until).then(
+        () => command.send(),
+        (error: LockStoreError) => {
+          // The ask was not sent.
+          this.#sender.withdraw({ key, giveUp: request.giveUp }, 0);
+          reject(error);
         },
       );
-    } catch (error) {
-      return Promise.resolve().then(() => {
-        throw error;
-      });
-    }
-  }
-
-  /** Promise by hand, no async functions: two of them a lock are a good part of what a lock costs this process. */
-  #send(request: TurnRequest, names: LockNames, until: Until): Promise<TurnReply> {
-    const { key, ask } = request;
-    const notAfter = ask === undefined ? 0 : this.#link.serverTimeAt(until);
-    const parameters = turnParameters(names, request, notAfter);
-    const { down, interruptions } = this.#link;
-    return this.#link.run(until, ask === undefined ? GIVING_UP : ASKING, key, TURN, parameters).then(
-      (raw) => {
-        const { reply, serverTime, refusedPublish } = parseTurn(raw, request);
-        if (refusedPublish !== undefined) this.#settings.onPublishRefused(refusedPublish);
-        if (serverTime === undefined) {
-          // Sent again after its first answer was lost, giving up finds nothing to give up.
-          const again = request.giveUp !== undefined && interruptions !== this.#link.interruptions;
-          return again && !reply.released ? { ...reply, released: undefined } : reply;
-        }
-        // Nothing was done, as the server's clock is ahead of what we reckoned.
-        this.#link.clock.set(serverTime);
-        return this.#send(request, names, until);
-      },
-      (error: unknown) => {
-        // A new token that never left this process needs no withdrawal: while Redis is down, every call would leave one.
-        const unknown = down && ask?.mode !== 'look' ? { key, giveUp: request.giveUp } : request;
-        this.#withdraw(unknown, notAfter);
-        throw error;
-      },
-    );
-  }
-
-  #withdraw({ key, giveUp, ask }: TurnRequest, notAfter: number): void {
-    if (ask !== undefined) this.#withdrawals.add(key, ask.token, notAfter);
-    if (giveUp !== undefined) this.#withdrawals.add(key, giveUp.token, 0);
+    });
   }
 
   async renew({ key, token, ttl, sections }: RenewRequest): Promise<RenewReply> {
@@ -141,9 +118,13 @@ export class RedisSession implements LockStoreSession {
     this.#settings.listener.recovered();
   }
 
-  async #giveUp(key: string, token: string): Promise<void> {
-    const parameters = turnParameters(this.#names.of(key), { key, giveUp: { token } }, 0);
-    await this.#link.run(this.#link.until(), GIVING_UP, key, TURN, parameters);
+  #giveUp(key: string, token: string): Promise<unknown> {
+    // A failure is the withdrawals' own to see to.
+    const sender = { ...this.#sender, withdraw: () => undefined };
+    return new Promise((resolve, reject) => {
+      const names = this.#names.of(key);
+      new TurnCommand(sender, { key, giveUp: { token } }, names, this.#link.until(), resolve, reject).send();
+    });
   }
 
   close(): Promise<void> {
@@ -161,21 +142,4 @@ export class RedisSession implements LockStoreSession {
 function notOursByType(error: unknown): number {
   if (isWrongType(error)) return -1;
   throw error;
-}
-
-/** The keys and arguments of the script, without the trailing ones that are at their defaults: each costs time. */
-function turnParameters(
-  { lock, queue, fences }: LockNames,
-  { giveUp, ask }: TurnRequest,
-  notAfter: number,
-): string[] {
-  const parameters = ['3', lock, queue, fences, giveUp?.token ?? ''];
-  const keepFor = giveUp?.keepFor ?? 0;
-  if (ask !== undefined) parameters.push(ask.token, String(Math.ceil(ask.ttl)), String(notAfter), ask.mode);
-  else if (keepFor > 0) parameters.push('', '', '', '');
-  if (ask !== undefined && (ask.sections !== 1 || ask.place !== undefined || keepFor > 0)) {
-    parameters.push(String(ask.sections), ask.place === undefined ? '' : String(ask.place));
-  } else if (keepFor > 0) parameters.push('', '');
-  if (keepFor > 0) parameters.push(String(Math.ceil(keepFor)));
-  return parameters;
 }

@@ -66,8 +66,8 @@ export class RedisLockStore implements LockStore {
     if (this.#warnedOfPublish) return;
     this.#warnedOfPublish = true;
     this.#settings.warn(
-      `Redis refuses PUBLISH (${why}): waiting callers learn of a free lock late, by asking again. ` +
-        `Give the Redis user the command, and the channels "${this.#names.channelPrefix}*".`,
+      `Redis refuses ${this.#link.cluster ? 'SPUBLISH' : 'PUBLISH'} (${why}): waiting callers learn of a free lock late, by asking again. ` +
+        `Give the Redis user the command, and the channels "${this.#names.channelPattern}".`,
     );
   }
 }

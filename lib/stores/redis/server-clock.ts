@@ -25,13 +25,13 @@ export class ServerClock {
     return this.#offset !== undefined;
   }
 
-  /** How long ago it was read, in ms. */
-  get age(): number {
-    return performance.now() - this.#readAt;
+  /** When it was read, on the monotonic clock. */
+  get readAt(): number {
+    return this.#readAt;
   }
 
-  /** The server's µs, `ms` from now. */
-  in(ms: number): number {
-    return Math.floor((this.#offset ?? 0) + (performance.now() + ms) * 1000);
+  /** The server's µs at that time of the monotonic clock. */
+  at(monotonic: number): number {
+    return Math.floor((this.#offset ?? 0) + monotonic * 1000);
   }
 }

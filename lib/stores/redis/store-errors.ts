@@ -9,7 +9,8 @@ const CURES: Record<string, string> = {
     'Something that is not a lock stands at its key in Redis. Choose another key or "prefix", or remove it.',
   NOPERM:
     'The Redis user lacks a right: it needs EVAL, EVALSHA, GET, SET, DEL, EXISTS, PTTL, PEXPIRE, TIME, the sorted-set ' +
-    'commands and PUBLISH, SUBSCRIBE, PING, INFO, CLIENT, for the keys and channels "<prefix>*".',
+    'commands and PUBLISH, SUBSCRIBE (in a Cluster SPUBLISH, SSUBSCRIBE), PING, INFO, CLIENT, for the keys and channels ' +
+    '"<prefix>*".',
   NOAUTH: 'Redis asks for a password: give "username" and "password" in the "redis" option.',
   WRONGPASS: 'The "username" or "password" in the "redis" option is wrong.',
   READONLY: 'This Redis is a replica: point the "redis" option at the master.',
@@ -58,9 +59,26 @@ export function downError(doing: string, cause: unknown): LockStoreError {
   );
 }
 
+/** The store was closed while it was under way. */
+export function endedError(doing: string): LockStoreError {
+  return new LockStoreError(
+    `The lock store was closed before Redis answered (${doing}). Whether it took effect is not known.`,
+  );
+}
+
 /** Does something that is no string stand at a lock's key? */
 export function isWrongType(error: unknown): boolean {
   return error instanceof LockStoreError && messageOf(error.cause).startsWith('WRONGTYPE');
+}
+
+/** Does the server not have the command: it is older, or was told to have it not? */
+export function isUnknownCommand(error: unknown): boolean {
+  return error instanceof Error && /^(?:-?ERR )?unknown command/i.test(error.message);
+}
+
+/** Is the slot another node's? */
+export function isMoved(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('MOVED ');
 }
 
 /** Will trying again not help before somebody changes the server's or the module's set-up? */

@@ -1,14 +1,10 @@
 /** The connection on which a party hears that a key was handed to it. Opened at the first contention. */
-import type { LockStoreError } from '../../errors/index.js';
+import type { TurnRequest } from '../../core/store.contract.js';
 import type { RedisLike } from './redis-client.interface.js';
+import { SharedPromise } from './shared-promise.js';
 import { isRefusal, storeError } from './store-errors.js';
-
-/** A half-open connection looks like a quiet one: it is pinged this often, in ms, while somebody waits. */
-const PING_EVERY = 3_000;
-/** It counts as dead without an answer for this long, in ms. */
-const PING_TIMEOUT = 2_000;
-/** Somebody waits, as long as somebody asked within this time, in ms: more than the longest look. */
-const WANTED_FOR = 15_000;
+import { SUBSCRIBER_OPTIONS } from './subscriber-options.js';
+import { TRY_EVERY, TRY_TIMEOUT, WANTED_FOR, type Wake } from './wake.interface.js';
 
 export interface WakeChannelSettings {
   readonly client: RedisLike;
@@ -19,49 +15,39 @@ export interface WakeChannelSettings {
 }
 
 /** States: closed → opening → awake ⇄ asleep (the connection is down and opened again) → ended. */
-export class WakeChannel {
+export class WakeChannel implements Wake {
+  readonly possible = true;
   readonly #settings: WakeChannelSettings;
+  readonly #listening = new SharedPromise();
   #connection: RedisLike | undefined;
   #awake = false;
   #ended = false;
   #wantedUntil = -Infinity;
   #pinger: NodeJS.Timeout | undefined;
-  #pending:
-    { promise: Promise<void>; resolve: () => void; reject: (error: LockStoreError) => void } | undefined;
 
   constructor(settings: WakeChannelSettings) {
     this.#settings = settings;
   }
 
-  get awake(): boolean {
+  isAwake(): boolean {
     return this.#awake;
   }
 
-  /** Somebody waits from now on: the connection is watched. */
-  want(): void {
-    this.#wantedUntil = performance.now() + WANTED_FOR;
-    if (this.#awake && this.#pinger === undefined) this.#watch();
+  asks({ ask }: TurnRequest): void {
+    if (ask !== undefined && ask.mode !== 'once') this.#want();
   }
 
-  /**
-   * Resolves once messages arrive; stays pending while the connection is down.
-   * @throws LockStoreError when the server refuses the subscription.
-   */
+  /** A single connection, whose end is noticed, and which is pinged. */
+  doubt(): void {}
+
   listen(): Promise<void> {
-    this.want();
+    this.#want();
     if (this.#awake) return Promise.resolve();
-    if (this.#pending === undefined) {
-      let resolve!: () => void;
-      let reject!: (error: LockStoreError) => void;
-      const promise = new Promise<void>((yes, no) => {
-        resolve = yes;
-        reject = no;
-      });
-      this.#pending = { promise, resolve, reject };
+    if (!this.#listening.pending) {
       if (this.#connection === undefined) this.#open();
       else if (this.#connection.status === 'ready') this.#subscribe(this.#connection);
     }
-    return this.#pending.promise;
+    return this.#listening.get();
   }
 
   end(): void {
@@ -71,19 +57,14 @@ export class WakeChannel {
     this.#connection?.disconnect();
   }
 
+  /** Somebody waits from now on: the connection is watched. */
+  #want(): void {
+    this.#wantedUntil = performance.now() + WANTED_FOR;
+    if (this.#awake && this.#pinger === undefined) this.#watch();
+  }
+
   #open(): void {
-    const connection = this.#settings.client.duplicate({
-      // Channels get no prefix from ioredis; PING has no key. Nothing that the application set for its own commands
-      // should hold a subscription up.
-      keyPrefix: '',
-      lazyConnect: true,
-      autoResubscribe: false,
-      enableOfflineQueue: false,
-      enableAutoPipelining: false,
-      maxRetriesPerRequest: null,
-      commandTimeout: undefined,
-      retryStrategy: (attempt: number) => Math.min(25 * 2 ** Math.min(attempt, 6), 1000),
-    }) as RedisLike;
+    const connection = this.#settings.client.duplicate(SUBSCRIBER_OPTIONS) as RedisLike;
     this.#connection = connection;
     connection.on('error', (error: unknown) => {
       if (isRefusal(error)) this.#refuse(error);
@@ -99,8 +80,7 @@ export class WakeChannel {
       () => {
         if (this.#ended || connection.status !== 'ready' || this.#awake) return;
         this.#awake = true;
-        this.#pending?.resolve();
-        this.#pending = undefined;
+        this.#listening.resolve();
         if (performance.now() < this.#wantedUntil) this.#watch();
         this.#settings.onAwake();
       },
@@ -118,8 +98,7 @@ export class WakeChannel {
   }
 
   #refuse(error: unknown): void {
-    this.#pending?.reject(storeError(`subscribing to the channel "${this.#settings.channel}"`, error));
-    this.#pending = undefined;
+    this.#listening.reject(storeError(`subscribing to the channel "${this.#settings.channel}"`, error));
   }
 
   #watch(): void {
@@ -130,7 +109,7 @@ export class WakeChannel {
         clearInterval(this.#pinger);
         this.#pinger = undefined;
       }
-    }, PING_EVERY).unref();
+    }, TRY_EVERY).unref();
   }
 
   async #ping(): Promise<void> {
@@ -139,7 +118,7 @@ export class WakeChannel {
     let answered = false;
     const timer = setTimeout(() => {
       if (!answered && connection === this.#connection && !this.#ended) connection.disconnect(true);
-    }, PING_TIMEOUT).unref();
+    }, TRY_TIMEOUT).unref();
     try {
       await connection.call('ping');
     } catch {

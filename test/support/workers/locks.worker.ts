@@ -2,6 +2,12 @@
 import type { AcquireOptions } from '../../../lib/core/acquire.options.js';
 import type { Lock } from '../../../lib/core/lock.js';
 import { serve } from '../child-worker.js';
+import {
+  type ClusterLocks,
+  type ClusterLocksOptions,
+  clusterLocksOn,
+  type ClusterTarget,
+} from '../cluster-locks.js';
 import { type Locks, type LocksOptions, locksOn } from '../locks.js';
 
 export type LocksHandlers = typeof handlers;
@@ -11,7 +17,7 @@ export interface Acquired {
   readonly fence: number;
 }
 
-let locks: Locks;
+let locks: Locks | ClusterLocks;
 const acquiring = new Map<string, Promise<Lock>>();
 
 async function lockOf(key: string): Promise<Lock> {
@@ -23,6 +29,9 @@ async function lockOf(key: string): Promise<Lock> {
 export const handlers = serve({
   open(url: string, options: LocksOptions = {}): void {
     locks = locksOn({ url }, options);
+  },
+  openOnCluster(target: ClusterTarget, options: ClusterLocksOptions = {}): void {
+    locks = clusterLocksOn(target, options);
   },
   /** Asks in the background. */
   ask(key: string, options: AcquireOptions = {}): void {

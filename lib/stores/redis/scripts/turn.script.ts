@@ -9,7 +9,7 @@
  *       2 the token to ask with, or ''
  *       3 its ttl in ms
  *       4 the server's time in µs after which nothing must happen
- *       5 'once' | 'queue' | 'look'
+ *       5 'once' | 'queue' | 'look' ('queue')
  *       6 how many fences to draw, at the most (1)
  *       7 the place to take back, or '' ('')
  *       8 ms to keep K busy for instead of freeing it (none)
@@ -28,6 +28,7 @@
  */
 import { OFFER_MS } from '../../../core/store.contract.js';
 import { TOP_OF_FENCES } from './fences.js';
+import { REACHING } from './reaching.js';
 import { defineScript } from './script.js';
 
 /** How long a queue outlives its last look, in ms: more than three of the longest looks. */
@@ -36,10 +37,11 @@ const QUEUE_MS = 60_000;
 /** The most waiters that are found dead, and skipped, in one run. */
 const MOST_SKIPPED = 100;
 
-export const TURN = defineScript(`
+export const TURN_BODY = `
 local call = redis.call
 local K, Q, F = KEYS[1], KEYS[2], KEYS[3]
 local old, new = ARGV[1], ARGV[2]
+local owner
 
 -- The two common cases, before anything is prepared for the others.
 if old == '' then
@@ -55,13 +57,16 @@ if old == '' then
       end
     end
   end
-elseif not new and call('GET', K) == old and call('EXISTS', Q) == 0 then
-  call('DEL', K)
-  return 1
+elseif not new then
+  owner = call('GET', K)
+  if owner == old and call('EXISTS', Q) == 0 then
+    call('DEL', K)
+    return 1
+  end
 end
 
 new = new or ''
-local released, now, owner, failure = 0, nil, nil, nil
+local released, now, failure = 0, nil, nil
 local count = tonumber(ARGV[6]) or 1
 
 local function clock()
@@ -85,10 +90,10 @@ local function lastFence()
   return tonumber(call('GET', F) or '') or clock() - 1
 end
 
+${REACHING}
 -- K is free: hand it to the first in the queue that can be reached. The asking token gets it without a message.
 local function promote(ttl)
   local last = nil
-  local channels = string.gsub(F, '~nl:f$', '~nl:w:')
   for _ = 1, ${MOST_SKIPPED} do
     local head = call('ZRANGE', Q, 0, 0)[1]
     if not head then return end
@@ -102,7 +107,7 @@ local function promote(ttl)
     local party = string.match(head, '^nl1:([^:]+):')
     if party then
       local fence = math.max(last + 1, clock())
-      local reached = redis.pcall('PUBLISH', channels .. party, string.format('%.0f', fence) .. ' ' .. head .. ' ' .. K)
+      local reached = reach(F, party, string.format('%.0f', fence) .. ' ' .. head .. ' ' .. K)
       if type(reached) == 'table' then
         failure = reached['err']
       elseif reached > 0 then
@@ -110,6 +115,10 @@ local function promote(ttl)
         call('SET', K, head, 'PX', ${OFFER_MS})
         draw(last, 1)
         return
+      else
+        -- A replica may have passed it on to somebody who is not counted.
+        last = fence
+        call('SET', F, string.format('%.0f', fence))
       end
     end
   end
@@ -120,26 +129,31 @@ if new ~= '' and clock() > tonumber(ARGV[4]) then
 end
 
 if old ~= '' then
-  owner = call('GET', K)
+  owner = owner or call('GET', K)
   if owner == old then
     released = 1
     if ARGV[8] then
       call('PEXPIRE', K, ARGV[8])
     else
-      call('DEL', K)
       owner = nil
+      -- Alone, to take the next one off the queue frees memory as well.
+      if new ~= '' then call('DEL', K) end
     end
   else
     call('ZREM', Q, old)
   end
   if new == '' then
-    if not owner then promote() end
+    if not owner then
+      promote()
+      if not owner and released == 1 then call('DEL', K) end
+    end
     if failure then return { released, failure } end
     return released
   end
 end
 
-local ttl, mode = ARGV[3], ARGV[5]
+local ttl, mode = ARGV[3], ARGV[5] or ''
+if mode == '' then mode = 'queue' end
 
 -- Nobody queues, and the key may be free by now.
 if mode ~= 'look' and call('EXISTS', Q) == 0 then
@@ -162,7 +176,7 @@ end
 if not owner then promote(ttl) end
 
 local answer
-if owner == new or (not owner and mode == 'once') then
+if owner == new or (not owner and mode == 'once' and call('EXISTS', Q) == 0) then
   local last = lastFence()
   if owner ~= new then
     call('SET', K, new, 'PX', ttl)
@@ -184,4 +198,6 @@ else
 end
 if failure then answer[#answer + 1] = failure end
 return answer
-`);
+`;
+
+export const TURN = defineScript(TURN_BODY);

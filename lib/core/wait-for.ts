@@ -1,0 +1,156 @@
+/** Who waits for whom among the callers of this process: finds the wait that would close a circle. */
+import { type DeadlockLink, LockDeadlockError } from '../errors/index.js';
+import type { CallSite } from './call-sites.js';
+import { LinkedList, type Place } from './linked-list.js';
+
+/**
+ * Keys that one caller holds, with what it runs under: a link of the chain of one async context. It is given back when
+ * what runs under it has ended, so it waits for whatever that waits for.
+ */
+export abstract class Claim {
+  /** Its own: none that an outer one holds. */
+  abstract readonly keys: readonly string[];
+  /** Are they held now? */
+  abstract readonly holding: boolean;
+  /** Of those that run under it. Empty for nearly all, nearly always. */
+  waits: LinkedList<Wait> | undefined;
+
+  constructor(
+    readonly graph: WaitGraph,
+    readonly outer: Claim | undefined,
+  ) {}
+}
+
+/**
+ * The waits for the keys of one engine. A circle may lead through several of them.
+ *
+ * Entered are the waits of callers that hold something, and no others: a circle has none besides. Each of its edges is
+ * "waits for a key, which a claim holds", looked up when it is asked for, so that hand-overs change nothing here: a
+ * claim that has just got its key does not wait yet, and when something under it does, that is what closes the circle.
+ */
+export class WaitGraph {
+  /** By key: the claims that hold it while something waits under them. */
+  readonly #blocked = new Map<string, Claim>();
+
+  /** How many keys are held by those who wait. @internal */
+  get size(): number {
+    return this.#blocked.size;
+  }
+
+  /**
+   * A caller is about to wait for a key. To be ended when it does so no more.
+   * @returns undefined where there is nothing to be kept: it holds nothing.
+   */
+  begin(key: string, claim: Claim, site: CallSite | undefined): Wait | LockDeadlockError | undefined {
+    let wait: Wait | undefined;
+    for (let each: Claim | undefined = claim; each !== undefined; each = each.outer) {
+      if (!each.holding || each.keys.length === 0) continue;
+      wait ??= new Wait(this, key, claim, site);
+      wait.block(each);
+    }
+    const circle = wait === undefined ? undefined : circleOf(wait);
+    if (circle === undefined) return wait;
+    wait?.end();
+    return new LockDeadlockError(key, circle.map(linkOf));
+  }
+
+  /** The claim that holds a key, if something waits under it. */
+  holderOf(key: string): Claim | undefined {
+    const claim = this.#blocked.get(key);
+    return claim?.holding === true ? claim : undefined;
+  }
+
+  /** @internal Something waits under a claim of this graph's, for the first time. */
+  enter(claim: Claim): void {
+    for (const key of claim.keys) this.#blocked.set(key, claim);
+  }
+
+  /** @internal Nothing does any more. */
+  leave(claim: Claim): void {
+    for (const key of claim.keys) {
+      // It may have been lost meanwhile, and be somebody else's.
+      if (this.#blocked.get(key) === claim) this.#blocked.delete(key);
+    }
+  }
+}
+
+/** One caller's wait for one key. */
+export class Wait {
+  readonly #blocks: Array<{ claim: Claim; place: Place<Wait> }> = [];
+
+  constructor(
+    readonly graph: WaitGraph,
+    readonly key: string,
+    readonly claim: Claim,
+    readonly site: CallSite | undefined,
+  ) {}
+
+  block(claim: Claim): void {
+    claim.waits ??= new LinkedList();
+    const place = claim.waits.push(this);
+    if (claim.waits.size === 1) claim.graph.enter(claim);
+    this.#blocks.push({ claim, place });
+  }
+
+  end(): void {
+    for (const { claim, place } of this.#blocks) {
+      claim.waits?.remove(place);
+      if (claim.waits?.size === 0) claim.graph.leave(claim);
+    }
+  }
+
+  /** Ends with what is waited for. */
+  during<T>(waited: Promise<T>): Promise<T> {
+    return waited.then(
+      (value) => {
+        this.end();
+        return value;
+      },
+      (error: unknown) => {
+        this.end();
+        throw error;
+      },
+    );
+  }
+}
+
+/** How the search came to a wait. */
+interface Step {
+  readonly wait: Wait;
+  readonly from: Step | undefined;
+}
+
+/** The shortest way from a wait to what its own caller holds, breadth first. Mostly the first look finds nobody. */
+function circleOf(start: Wait): Wait[] | undefined {
+  if (start.graph.holderOf(start.key) === undefined) return undefined;
+  const seen = new Set<Claim>();
+  const steps: Step[] = [{ wait: start, from: undefined }];
+  for (const step of steps) {
+    const holder = step.wait.graph.holderOf(step.wait.key);
+    if (holder === undefined || seen.has(holder)) continue;
+    if (runsUnder(start.claim, holder)) return wayTo(step);
+    seen.add(holder);
+    for (const wait of holder.waits ?? []) steps.push({ wait, from: step });
+  }
+  return undefined;
+}
+
+function runsUnder(claim: Claim, outer: Claim): boolean {
+  let each: Claim | undefined = claim;
+  while (each !== undefined && each !== outer) each = each.outer;
+  return each !== undefined;
+}
+
+function wayTo(last: Step): Wait[] {
+  const way: Wait[] = [];
+  for (let step: Step | undefined = last; step !== undefined; step = step.from) way.push(step.wait);
+  return way.reverse();
+}
+
+function linkOf({ key, claim, site }: Wait): DeadlockLink {
+  const holds: string[] = [];
+  for (let each: Claim | undefined = claim; each !== undefined; each = each.outer) {
+    if (each.holding) holds.unshift(...each.keys);
+  }
+  return { holds, wants: key, site: site?.stack?.replace(/^.*?\n/s, '') };
+}

@@ -1,0 +1,142 @@
+/** How hand-offs reach a party in a Cluster: by a sharded channel for each slot in which it has had to wait. */
+import type { TurnRequest } from '../../core/store.contract.js';
+import type { KeyNames } from './key-names.js';
+import type { RedisLink } from './redis-link.js';
+import type { ClusterLike } from './redis-client.interface.js';
+import { REACH } from './scripts/reach.script.js';
+import { ShardChannel } from './shard-channel.js';
+import { ShardNodes } from './shard-nodes.js';
+import { slotOf } from './slots.js';
+import { TRY_EVERY, type Wake } from './wake.interface.js';
+
+export interface ShardedWakeSettings {
+  readonly link: RedisLink;
+  readonly names: KeyNames;
+  readonly party: string;
+  readonly onMessage: (message: string) => void;
+  /** Called after every subscription, with the counter of the slot's keys: what was published before it is lost. */
+  readonly onAwake: (counter: string) => void;
+}
+
+/**
+ * A script's PUBLISH counts the subscribers of its own node only, so a hand-off would not know whom it reaches; SPUBLISH is
+ * of the slot's node. ioredis has `shardedSubscribers` for it, but tells nobody when one of its connections is down, or
+ * when a channel is back: so these connections are our own. Channels are never unsubscribed from.
+ */
+export class ShardedWake implements Wake {
+  readonly #settings: ShardedWakeSettings;
+  readonly #nodes: ShardNodes;
+  /** By counter. */
+  readonly #channels = new Map<string, ShardChannel>();
+  readonly #byName = new Map<string, ShardChannel>();
+  #possible = true;
+  #ended = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(settings: ShardedWakeSettings) {
+    this.#settings = settings;
+    this.#nodes = new ShardNodes({
+      client: settings.link.client as ClusterLike,
+      onMessage: (node, name, message) => {
+        settings.onMessage(message);
+        this.#byName.get(name)?.heard(node, message);
+      },
+      onRefresh: () => {
+        for (const channel of this.#channels.values()) if (channel.wanted) channel.seek();
+      },
+    });
+  }
+
+  get possible(): boolean {
+    return this.#possible;
+  }
+
+  isAwake(key: string): boolean {
+    return this.#channels.get(this.#settings.names.counterOf(key))?.awake === true;
+  }
+
+  asks({ key, giveUp, ask }: TurnRequest): void {
+    if (!this.#working || ask === undefined) return;
+    if (ask.mode !== 'once') {
+      this.#watch();
+      this.#channel(key).want();
+    } else if (giveUp !== undefined) {
+      // Callers stand in line here. That there is no queue has to be known before others are kept out for long.
+      const channel = this.#channel(key);
+      if (!channel.awake && !channel.refused) channel.listen().catch(() => undefined);
+    }
+  }
+
+  doubt(key: string): void {
+    if (this.#working) this.#channel(key).try();
+  }
+
+  listen(key: string): Promise<void> {
+    if (!this.#working) return Promise.resolve();
+    this.#watch();
+    return this.#channel(key).listen();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#stop();
+  }
+
+  /** Whoever listens goes on without. */
+  #giveUp(): void {
+    this.#possible = false;
+    const channels = [...this.#channels.values()];
+    this.#stop();
+    for (const channel of channels) channel.abandon();
+  }
+
+  get #working(): boolean {
+    return this.#possible && !this.#ended;
+  }
+
+  #channel(key: string): ShardChannel {
+    const { link, names, party, onAwake } = this.#settings;
+    const counter = names.counterOf(key);
+    let channel = this.#channels.get(counter);
+    if (channel === undefined) {
+      const { fences } = names.of(key);
+      channel = new ShardChannel({
+        slot: slotOf(counter),
+        name: names.channelOf(counter, party),
+        nodes: this.#nodes,
+        publish: async (message) =>
+          Number(await link.run(link.until(), 'reaching', key, REACH, ['1', fences, party, message])),
+        onAwake: () => onAwake(counter),
+        onUnknown: () => this.#giveUp(),
+      });
+      this.#channels.set(counter, channel);
+      this.#byName.set(channel.name, channel);
+    }
+    return channel;
+  }
+
+  /** While somebody waits, what they wait on is tried now and then. */
+  #watch(): void {
+    this.#timer ??= setInterval(() => {
+      let wanted = false;
+      for (const channel of this.#channels.values()) {
+        if (!channel.wanted) continue;
+        wanted = true;
+        if (!channel.awake) this.#nodes.refresh();
+        channel.seek();
+        channel.try();
+      }
+      if (wanted) return;
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }, TRY_EVERY).unref();
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer);
+    this.#nodes.end();
+    for (const channel of this.#channels.values()) channel.end();
+    this.#channels.clear();
+    this.#byName.clear();
+  }
+}

@@ -1,0 +1,59 @@
+/** Gathers the turns of one tick into one command. */
+import type { Command } from './command-watch.js';
+import type { LockNames } from './key-names.js';
+import type { RedisLink } from './redis-link.js';
+import { TURN } from './scripts/turn.script.js';
+import { MOST_TURNS, TURNS } from './scripts/turns.script.js';
+
+interface Turn {
+  readonly command: Command;
+  readonly names: LockNames;
+  readonly parameters: readonly string[];
+}
+
+/**
+ * Turns leave in the order in which they came, when the promise jobs at hand are done; a single one as it is. In a Cluster
+ * each goes by itself: they may be of different nodes.
+ */
+export class TurnBatch {
+  readonly #link: RedisLink;
+  #turns: Turn[] = [];
+
+  constructor(link: RedisLink) {
+    this.#link = link;
+  }
+
+  /** @param parameters the arguments of `turn`. */
+  send(command: Command, names: LockNames, parameters: readonly string[]): void {
+    const turn = { command, names, parameters };
+    if (this.#link.cluster) return this.#sendOne(turn);
+    if (this.#turns.length === 0) process.nextTick(() => this.#flush());
+    this.#turns.push(turn);
+  }
+
+  #flush(): void {
+    const turns = this.#turns;
+    this.#turns = [];
+    for (let i = 0; i < turns.length; i += MOST_TURNS) {
+      const some = turns.slice(i, i + MOST_TURNS);
+      const [first] = some;
+      if (first !== undefined && some.length === 1) this.#sendOne(first);
+      else this.#sendAll(some);
+    }
+  }
+
+  #sendOne({ command, names: { lock, queue, fences }, parameters }: Turn): void {
+    this.#link.send(command, TURN, ['3', lock, queue, fences, ...parameters]);
+  }
+
+  #sendAll(turns: readonly Turn[]): void {
+    const keys = [turns[0]?.names.fences ?? ''];
+    const all: string[] = [];
+    for (const { names, parameters } of turns) {
+      keys.push(names.lock, names.queue);
+      all.push(String(parameters.length), ...parameters);
+    }
+    const commands = turns.map(({ command }) => command);
+    this.#link.sendAll(commands, TURNS, [String(keys.length), ...keys, ...all]);
+  }
+}

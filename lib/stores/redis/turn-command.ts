@@ -1,0 +1,107 @@
+/** One `turn` on its way: what it is sent with, and what its outcome means. */
+import type { LockStoreError } from '../../errors/index.js';
+import type { TurnReply, TurnRequest } from '../../core/store.contract.js';
+import type { Command } from './command-watch.js';
+import type { LockNames } from './key-names.js';
+import type { RedisLink, Until } from './redis-link.js';
+import type { TurnBatch } from './turn-batch.js';
+import { parseTurn } from './turn-reply.js';
+
+const ASKING = 'asking for';
+const GIVING_UP = 'giving up';
+
+/** What a session does about the turns it sends. */
+export interface TurnSender {
+  readonly link: RedisLink;
+  readonly batch: TurnBatch;
+  /** Whether they ran is not known: the tokens are to be given up. */
+  withdraw(request: TurnRequest, notAfter: number): void;
+  publishRefused(why: string): void;
+  /** The queue has forgotten the key's ask. */
+  gone(key: string): void;
+}
+
+/** By hand, no async functions: two of them a lock are a good part of what a lock costs this process. */
+export class TurnCommand implements Command {
+  readonly until: Until;
+  readonly #sender: TurnSender;
+  readonly #request: TurnRequest;
+  readonly #names: LockNames;
+  readonly #resolve: (reply: TurnReply) => void;
+  readonly #reject: (error: LockStoreError) => void;
+  #notAfter = 0;
+  #interruptions = 0;
+  #down = false;
+
+  constructor(
+    sender: TurnSender,
+    request: TurnRequest,
+    names: LockNames,
+    until: Until,
+    resolve: (reply: TurnReply) => void,
+    reject: (error: LockStoreError) => void,
+  ) {
+    this.#sender = sender;
+    this.#request = request;
+    this.#names = names;
+    this.until = until;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  get doing(): string {
+    return this.#request.ask === undefined ? GIVING_UP : ASKING;
+  }
+
+  get key(): string {
+    return this.#request.key;
+  }
+
+  /** The server's clock must be known where something is asked for. */
+  send(): void {
+    const { link } = this.#sender;
+    if (this.#request.ask !== undefined) this.#notAfter = link.serverTimeAt(this.until);
+    this.#interruptions = link.interruptions;
+    this.#down = link.down;
+    this.#sender.batch.send(this, this.#names, turnParameters(this.#request, this.#notAfter));
+  }
+
+  onReply(raw: unknown): void {
+    const { link } = this.#sender;
+    const { reply, serverTime, refusedPublish } = parseTurn(raw, this.#request);
+    if (refusedPublish !== undefined) this.#sender.publishRefused(refusedPublish);
+    if (reply.answer?.state === 'gone') this.#sender.gone(this.key);
+    if (serverTime !== undefined) {
+      // Nothing was done, as the server's clock is ahead of what we reckoned.
+      link.clock.set(serverTime);
+      this.send();
+      return;
+    }
+    // Sent again after its first answer was lost, giving up finds nothing to give up.
+    const again = this.#request.giveUp !== undefined && this.#interruptions !== link.interruptions;
+    this.#resolve(again && !reply.released ? { ...reply, released: undefined } : reply);
+  }
+
+  onFailure(error: LockStoreError): void {
+    const { key, giveUp, ask } = this.#request;
+    // A new token that never left this process needs no withdrawal: while Redis is down, every call would leave one.
+    const unknown = this.#down && ask?.mode !== 'look' ? { key, giveUp } : this.#request;
+    this.#sender.withdraw(unknown, this.#notAfter);
+    this.#reject(error);
+  }
+}
+
+/** The arguments of the script, without the trailing ones that are at their defaults: each costs time. */
+function turnParameters({ giveUp, ask }: TurnRequest, notAfter: number): string[] {
+  const parameters = [giveUp?.token ?? ''];
+  const keepFor = giveUp?.keepFor ?? 0;
+  if (ask !== undefined) {
+    parameters.push(ask.token, String(Math.ceil(ask.ttl)), String(notAfter));
+    if (ask.mode === 'queue' && ask.sections === 1 && ask.place === undefined && keepFor <= 0)
+      return parameters;
+    parameters.push(ask.mode, ask.sections === 1 ? '' : String(ask.sections), String(ask.place ?? ''));
+  } else if (keepFor > 0) parameters.push('', '', '', '', '', '');
+  if (keepFor > 0) parameters.push(String(Math.ceil(keepFor)));
+  while (parameters.at(-1) === '') parameters.pop();
+  return parameters;
+}

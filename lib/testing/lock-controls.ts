@@ -1,0 +1,112 @@
+/** What a test does to the locks of the code under test: holds them, takes them away, takes the store away, looks on. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { LockStore, LockStoreSession } from '../core/store.contract.js';
+import { TokenMint, newParty } from '../core/token.js';
+import { ControlledStore } from './controlled-store.js';
+import type { LockCall } from './recording-lock-service.js';
+
+/** The holder's name in what is told of a busy lock. */
+const OTHER = 'another process';
+
+/** How long a lock that was lost is waited for to hear of it: one that is not renewed does not before its end. */
+const HEARD_WITHIN = 200;
+
+/**
+ * Locks in memory, at a test's hand: given to `LockTestingModule.forRoot({ controls })`, to `memoryLocks(controls)`, or, by
+ * its `store`, to whatever takes one.
+ */
+export class LockControls {
+  readonly #store = new ControlledStore();
+  readonly #other: LockStoreSession;
+  readonly #mint: TokenMint;
+  readonly #held = new Map<string, string>();
+  readonly #calls: LockCall[] = [];
+
+  constructor() {
+    const party = newParty();
+    this.#mint = new TokenMint(party, OTHER);
+    this.#other = this.#store.open(party, {
+      offered: () => undefined,
+      awake: () => undefined,
+      recovered: () => undefined,
+    });
+  }
+
+  /** In the place of the application's: `overrideProvider(getLockStoreToken()).useValue(controls.store)`. */
+  get store(): LockStore {
+    return this.#store;
+  }
+
+  /** What was asked of the services that have these controls, in order. */
+  get calls(): readonly LockCall[] {
+    return this.#calls;
+  }
+
+  /** Those that named a key, or several. */
+  callsOf(key: string): readonly LockCall[] {
+    return this.#calls.filter(({ keys }) => keys.includes(key));
+  }
+
+  /** Forgets the calls, frees what {@link hold} holds, and brings the store back: between two tests. */
+  async reset(): Promise<void> {
+    this.comeBack();
+    await Promise.all([...this.#held.keys()].map((key) => this.letGo(key)));
+    this.#calls.length = 0;
+  }
+
+  /**
+   * Another process holds the key, until {@link letGo}: whoever asks for it waits, or finds it busy.
+   * @param ttl how long it says that its lease runs, in ms.
+   * @throws Error when the key is held already.
+   */
+  async hold(key: string, ttl = 30_000): Promise<void> {
+    const token = this.#mint.next();
+    const { answer } = await this.#other.turn({ key, ask: { token, ttl, sections: 1, mode: 'once' } });
+    if (answer?.state !== 'granted') throw new Error(`LockControls.hold: "${key}" is held already.`);
+    this.#held.set(key, token);
+  }
+
+  /** It gives the key back: who waits gets it. */
+  async letGo(key: string): Promise<void> {
+    const token = this.#held.get(key);
+    if (token === undefined) throw new Error(`LockControls.letGo: hold("${key}") was not called.`);
+    this.#held.delete(key);
+    await this.#other.turn({ key, giveUp: { token } });
+  }
+
+  /**
+   * Takes a key away from the code that holds it, as if its lease had run out, and waits until it has learnt of it: its
+   * `signal` is aborted, `held` is false, and `@Locked` and `using` reject with a LockLostError once the work has settled.
+   * (With `renew: false` it learns of it at the end of its ttl only, as it would from Redis.)
+   * @throws Error when nobody holds the key.
+   */
+  async lose(key: string): Promise<void> {
+    const token = this.#mint.next();
+    const { answer } = await this.#other.turn({ key, ask: { token, ttl: 1, sections: 1, mode: 'once' } });
+    if (answer?.state !== 'busy' || answer.holder === '') {
+      await this.#other.turn({ key, giveUp: { token } });
+      throw new Error(`LockControls.lose: "${key}" is held by nobody.`);
+    }
+    const told = this.#store.renewed(answer.holder);
+    await this.#other.turn({ key, giveUp: { token: answer.holder } });
+    this.#store.wake();
+    await Promise.race([told, pause(HEARD_WITHIN)]);
+    // For what follows from the reply.
+    await pause(0);
+  }
+
+  /** The store stops answering: what is asked of it fails with a LockStoreError, what is held is not renewed. */
+  goDown(): void {
+    this.#store.down = true;
+  }
+
+  /** It answers again. */
+  comeBack(): void {
+    this.#store.down = false;
+  }
+
+  /** @internal For the services that record here. */
+  get record(): LockCall[] {
+    return this.#calls;
+  }
+}

@@ -1,0 +1,61 @@
+/** The LockModule of tests: everything as in an application, without Redis, and at the test's hand. */
+import { type DynamicModule, Module } from '@nestjs/common';
+import { Locker } from '../core/locker.js';
+import { LockWiringError } from '../errors/index.js';
+import type { LockModuleRootOptions } from '../interfaces/lock-module-options.interface.js';
+import { getLockServiceToken } from '../lock.constants.js';
+import { LockModule } from '../lock.module.js';
+import type { ResolvedModuleOptions } from '../lock.module-options.js';
+import { decided } from '../lock.providers.js';
+import { LockSiblings, RESOLVED_OPTIONS } from '../lock.siblings.js';
+import { LockControls } from './lock-controls.js';
+import { RecordingLockService } from './recording-lock-service.js';
+
+/** What `LockModule.forRoot()` takes, but for what concerns Redis. */
+export interface LockTestingOptions extends Omit<
+  LockModuleRootOptions,
+  'redis' | 'store' | 'prefix' | 'commandTimeout'
+> {
+  /** Made before, or shared by several modules, which then exclude each other. @default ones of its own */
+  controls?: LockControls;
+}
+
+/**
+ * In tests in the place of `LockModule.forRoot()`. It provides {@link LockControls}, by its class:
+ *
+ * ```ts
+ * const module = await Test.createTestingModule({ imports: [LockTestingModule.forRoot()], providers: [Stock] }).compile();
+ * await module.get(LockControls).hold('stock:apples');
+ * ```
+ * Of a named module the controls are those that it was given.
+ */
+@Module({})
+export class LockTestingModule {
+  /** @internal */
+  constructor() {
+    throw new LockWiringError(
+      'LockTestingModule is imported without forRoot(). Import LockTestingModule.forRoot() in its place.',
+    );
+  }
+
+  /** @throws LockOptionsError as `LockModule.forRoot()` does. */
+  static forRoot({ controls = new LockControls(), ...options }: LockTestingOptions = {}): DynamicModule {
+    const definition = LockModule.forRoot({ ...options, store: controls.store });
+    const unnamed = options.name === undefined;
+    return {
+      ...definition,
+      providers: [
+        ...(definition.providers ?? []),
+        // The later of one token is the one that counts.
+        {
+          provide: getLockServiceToken(options.name),
+          inject: [Locker, RESOLVED_OPTIONS, LockSiblings],
+          useFactory: (locker: Locker, { policy }: ResolvedModuleOptions, siblings: LockSiblings) =>
+            decided(new RecordingLockService(locker, policy, controls.record), siblings),
+        },
+        ...(unnamed ? [{ provide: LockControls, useValue: controls }] : []),
+      ],
+      exports: [...(definition.exports ?? []), ...(unnamed ? [LockControls] : [])],
+    };
+  }
+}

@@ -1,0 +1,95 @@
+/** A LockService that notes what it was asked for, and otherwise is one. */
+import type { AcquireOptions, UsingOptions } from '../core/acquire.options.js';
+import type { Lock } from '../core/lock.js';
+import type { Locker } from '../core/locker.js';
+import type { LockPolicy } from '../core/resolve-options.js';
+import { isLockError } from '../errors/index.js';
+import { type LockedWork, LockService } from '../lock.service.js';
+
+/** One call of the service, as a test looks at it. `@Locked` calls `using`. */
+export interface LockCall {
+  readonly method: 'acquire' | 'tryAcquire' | 'using';
+  /** As given. */
+  readonly keys: readonly string[];
+  /** As given. */
+  readonly options: UsingOptions | undefined;
+  /** `waiting` until it is known; `failed` for every error but a busy lock. */
+  readonly outcome: 'waiting' | 'held' | 'busy' | 'failed';
+  /** Why it did not get the lock. */
+  readonly error: unknown;
+}
+
+type Entry = { -readonly [Property in keyof LockCall]: LockCall[Property] };
+
+export class RecordingLockService extends LockService {
+  readonly #calls: LockCall[];
+
+  constructor(locker: Locker, policy: LockPolicy, calls: LockCall[]) {
+    super(locker, policy);
+    this.#calls = calls;
+  }
+
+  override async acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock> {
+    const call = this.#note('acquire', key, options);
+    return this.#settled(call, super.acquire(key, options));
+  }
+
+  override async tryAcquire(
+    key: string | readonly string[],
+    options?: Omit<AcquireOptions, 'wait' | 'signal'>,
+  ): Promise<Lock | null> {
+    const call = this.#note('tryAcquire', key, options);
+    return this.#settled(call, super.tryAcquire(key, options));
+  }
+
+  override using<T>(key: string | readonly string[], work: LockedWork<T>): Promise<T>;
+  override using<T>(
+    key: string | readonly string[],
+    options: UsingOptions | undefined,
+    work: LockedWork<T>,
+  ): Promise<T>;
+  override async using<T>(
+    key: string | readonly string[],
+    optionsOrWork: UsingOptions | undefined | LockedWork<T>,
+    maybeWork?: LockedWork<T>,
+  ): Promise<T> {
+    const [options, work] =
+      typeof optionsOrWork === 'function' ? [undefined, optionsOrWork] : [optionsOrWork, maybeWork];
+    // What is no work is told so by the service itself.
+    if (typeof work !== 'function') return super.using(key, options, work as unknown as LockedWork<T>);
+    const call = this.#note('using', key, options);
+    try {
+      return await super.using(key, options, (lock) => {
+        call.outcome = 'held';
+        return work(lock);
+      });
+    } catch (error) {
+      // Once held, it is the work's own.
+      if (call.outcome === 'waiting') refuse(call, error);
+      throw error;
+    }
+  }
+
+  #note(method: LockCall['method'], key: string | readonly string[], options?: UsingOptions): Entry {
+    const keys = typeof key === 'string' ? [key] : [...key];
+    const call: Entry = { method, keys, options, outcome: 'waiting', error: undefined };
+    this.#calls.push(call);
+    return call;
+  }
+
+  async #settled<L extends Lock | null>(call: Entry, acquiring: Promise<L>): Promise<L> {
+    try {
+      const lock = await acquiring;
+      call.outcome = lock === null ? 'busy' : 'held';
+      return lock;
+    } catch (error) {
+      refuse(call, error);
+      throw error;
+    }
+  }
+}
+
+function refuse(call: Entry, error: unknown): void {
+  call.outcome = isLockError(error, 'LOCK_BUSY') ? 'busy' : 'failed';
+  call.error = error;
+}

@@ -1,0 +1,242 @@
+/**
+ * Nobody who waits in a Cluster is forgotten when the way by which hand-offs reach it is lost, or its slot goes elsewhere.
+ * Each name says how long the wait is at the most, and why. The first look of each waiter is ten seconds off.
+ */
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Cluster, Redis } from 'ioredis';
+import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
+import { TRY_EVERY, TRY_TIMEOUT } from '../../lib/stores/redis/wake.interface.js';
+import { type ClusterLocks, clusterLocksOn } from '../support/cluster-locks.js';
+import { type ClusterQueueView, clusterQueueOf } from '../support/cluster-queue.js';
+import { eventuallyTrue } from '../support/eventually.js';
+import {
+  type RedisCluster,
+  type RedisServer,
+  startRedis,
+  startRedisCluster,
+} from '../support/redis-server.js';
+import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
+import { LOADED, timed } from '../support/waits.js';
+
+const LONG = { ttl: '60s', wait: '60s' } as const;
+
+let cluster: RedisCluster;
+let client: Cluster;
+let queue: ClusterQueueView;
+const opened: ClusterLocks[] = [];
+const ends: (() => Promise<void>)[] = [];
+
+// Each test has its own Cluster: what happens to it is not undone.
+beforeEach(async () => {
+  cluster = await startRedisCluster();
+  client = cluster.client();
+  queue = clusterQueueOf(client, 'k');
+  await client.set('warm', '1');
+}, 60_000);
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((each) => each.close()));
+  await Promise.all(ends.splice(0).map((end) => end()));
+  await cluster.stop();
+}, 30_000);
+
+function locksOf(ioredis: 5 | 6): ClusterLocks {
+  const locks = clusterLocksOn(cluster, { ioredis });
+  opened.push(locks);
+  return locks;
+}
+
+/** The node with the key's slot, and the others. */
+function nodes(): { readonly master: RedisServer; readonly others: RedisServer[] } {
+  const port = Number(client.slots[queue.slot][0].split(':').at(-1));
+  const master = cluster.nodes.find((node) => node.port === port)!;
+  return { master, others: cluster.nodes.filter((node) => node !== master) };
+}
+
+/** Somebody holds the key, and the locks wait for it, after ten others that are dead. */
+async function waiting(holder: ClusterLocks, locks: ClusterLocks) {
+  // The first to wait subscribes; from then on who has to wait queues at once.
+  const first = await holder.service.acquire('k', LONG);
+  const subscribed = locks.service.acquire('k', LONG);
+  await queue.holds(1);
+  await first.release();
+  await (await subscribed).release();
+
+  const held = await holder.service.acquire('k', LONG);
+  await queue.crowd(10);
+  const waits = locks.service.acquire('k', LONG);
+  await queue.holds(11);
+  return { held, waits };
+}
+
+const id = async (node: Redis): Promise<string> => String(await node.call('CLUSTER', 'MYID'));
+
+/** A replica of the node, in sync, that the Cluster knows. */
+async function replicaOf(
+  master: RedisServer,
+): Promise<{ readonly server: RedisServer; readonly node: Redis }> {
+  const server = await startRedis({
+    config: { 'cluster-enabled': 'yes', 'cluster-config-file': 'nodes.conf', 'cluster-node-timeout': '5000' },
+  });
+  ends.push(() => server.stop());
+  const node = server.client();
+  const masterId = await id(master.client());
+  await node.call('CLUSTER', 'MEET', '127.0.0.1', String(master.port));
+  await eventuallyTrue(async () => String(await node.call('CLUSTER', 'NODES')).includes(masterId), {
+    within: 20_000,
+  });
+  await eventuallyTrue(async () => (await node.call('CLUSTER', 'REPLICATE', masterId)) === 'OK', {
+    within: 20_000,
+  });
+  await eventuallyTrue(async () => (await node.info('replication')).includes('master_link_status:up'), {
+    within: 20_000,
+  });
+  const own = await id(node);
+  for (const each of cluster.nodes) {
+    const other = each.client();
+    const known = async (): Promise<boolean> =>
+      String(await other.call('CLUSTER', 'NODES')).includes(`${own} `) &&
+      String(await other.call('CLUSTER', 'REPLICAS', masterId)).includes(own);
+    await eventuallyTrue(known, { within: 20_000, every: 20 });
+  }
+  return { server, node };
+}
+
+describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
+  it('the connection for hand-offs is killed: until it is back, as the waiter then looks', async () => {
+    const { held, waits } = await waiting(locksOf(ioredis), locksOf(ioredis));
+    for (const node of cluster.nodes) {
+      expect(await node.client().call('CLIENT', 'KILL', 'TYPE', 'pubsub')).toBeGreaterThanOrEqual(0);
+    }
+    // Nobody can be told.
+    const served = timed(waits);
+    expect(await held.release()).toBe(true);
+    const { value: lock, waited } = await served;
+    expect(waited).toBeLessThan(LOADED);
+    expect(lock.fence).toBeGreaterThan(held.fence);
+    expect(await lock.release()).toBe(true);
+  }, 60_000);
+
+  it('it is half open: three seconds to the next trial, two for its answer, and the new connection', async () => {
+    const locks = locksOf(ioredis);
+    const { master } = nodes();
+    const proxy = await startProxy(master);
+    ends.push(() => proxy.stop());
+    divert(locks, proxy);
+    const { held, waits } = await waiting(locksOf(ioredis), locks);
+    // Its receiver counts as alive: it is made an offer, of which it does not hear.
+    proxy.holdReplies();
+    const served = timed(waits);
+    expect(await held.release()).toBe(true);
+    // Over the old connection it sends nothing: this is a new one.
+    await proxy.waitFor((chunk) => !chunk.includes('smessage'), { within: TRY_EVERY + TRY_TIMEOUT + LOADED });
+    proxy.release();
+    const { value: lock, waited } = await served;
+    expect(waited).toBeLessThan(TRY_EVERY + TRY_TIMEOUT + LOADED);
+    expect(await lock.release()).toBe(true);
+  }, 60_000);
+
+  it('its slot is moved to another node: nothing, as the waiter is told and goes there', async () => {
+    const locks = locksOf(ioredis);
+    const { held, waits } = await waiting(locksOf(ioredis), locks);
+    withoutTrials(locks);
+    const { master, others } = nodes();
+    const target = others[0];
+    const [from, to] = [master.client(), target.client()];
+    const [fromId, toId, slot] = [await id(from), await id(to), String(queue.slot)];
+    await to.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId);
+    await from.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId);
+    const keys = (await from.call('CLUSTER', 'GETKEYSINSLOT', slot, '100')) as string[];
+    await from.call('MIGRATE', '127.0.0.1', String(target.port), '', '0', '5000', 'KEYS', ...keys);
+    for (const node of [to, from, others[1].client()])
+      await node.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
+    await queue.listens();
+    const served = timed(waits);
+    expect(await held.release()).toBe(true);
+    const { value: lock, waited } = await served;
+    expect(waited).toBeLessThan(LOADED);
+    expect(lock.fence).toBeGreaterThan(held.fence);
+    expect(await lock.release()).toBe(true);
+  }, 60_000);
+
+  it('a replica takes over from a master that lives: nothing, as the waiter is told and goes there', async () => {
+    const { master } = nodes();
+    const { node } = await replicaOf(master);
+    const locks = locksOf(ioredis);
+    const { held, waits } = await waiting(locksOf(ioredis), locks);
+    withoutTrials(locks);
+    await node.call('CLUSTER', 'FAILOVER');
+    await eventuallyTrue(async () => (await node.info('replication')).includes('role:master'), {
+      within: 20_000,
+    });
+    await queue.listens();
+    const served = timed(waits);
+    expect(await held.release()).toBe(true);
+    const { value: lock, waited } = await served;
+    expect(waited).toBeLessThan(LOADED);
+    expect(lock.fence).toBeGreaterThan(held.fence);
+    expect(await lock.release()).toBe(true);
+  }, 90_000);
+
+  it('the master is killed, and its replica takes over: until the waiter has found it, three seconds at the most', async () => {
+    const { master } = nodes();
+    const { node } = await replicaOf(master);
+    const { held, waits } = await waiting(locksOf(ioredis), locksOf(ioredis));
+    await master.kill();
+    await node.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
+    await eventuallyTrue(async () => (await node.info('replication')).includes('role:master'), {
+      within: 20_000,
+    });
+    const found = timed(queue.listens());
+    expect((await found).waited).toBeLessThan(TRY_EVERY + LOADED);
+    const served = timed(waits);
+    // What the holder's client made of its connection's end is not what this is about.
+    await eventuallyTrue(async () => (await held.release()) || (await queue.holder()) !== held.token);
+    const { value: lock, waited } = await served;
+    expect(waited).toBeLessThan(LOADED);
+    expect(lock.fence).toBeGreaterThan(held.fence);
+    expect(await lock.release()).toBe(true);
+  }, 90_000);
+});
+
+it('an offer is not sent to who listens at a replica alone, who would take it for its own', async () => {
+  const { master } = nodes();
+  const { server } = await replicaOf(master);
+  const locks = locksOf(6);
+  const held = await locks.service.acquire('k', LONG);
+  // There a party may be left after a fail-over. A sharded message goes to replicas as well, and those are not counted.
+  const replica = server.client();
+  const heard: string[] = [];
+  replica.on('smessage', (_channel, message: string) => heard.push(message));
+  await replica.ssubscribe(queue.channelOf('dead'));
+  await queue.crowd(1);
+  expect(await held.release()).toBe(true);
+  expect(await queue.holder()).toBeNull();
+  await client.eval(
+    "return redis.call('SPUBLISH', ARGV[1], 'after')",
+    1,
+    queue.fences,
+    queue.channelOf('dead'),
+  );
+  await eventuallyTrue(() => heard.length > 0);
+  expect(heard).toEqual(['after']);
+}, 60_000);
+
+/** What it notices from now on, it does not notice by publishing to itself every three seconds. */
+function withoutTrials(locks: ClusterLocks): void {
+  const call = locks.client.call.bind(locks.client);
+  const isTrial = (args: unknown[]): boolean => String(args.at(-1)).startsWith('try ');
+  Object.assign(locks.client, {
+    call: (command: string, ...args: unknown[]) =>
+      isTrial(args) ? new Promise(() => undefined) : call(command, ...args),
+  });
+}
+
+/** From now on the locks' connections for hand-offs lead through the proxy; their commands do not. */
+function divert(locks: ClusterLocks, proxy: TcpProxy): void {
+  const nodesOf = locks.client.nodes.bind(locks.client);
+  const diverted = (node: RedisLike): Pick<RedisLike, 'options' | 'duplicate'> => ({
+    options: node.options,
+    duplicate: (override: object) => node.duplicate({ ...override, port: proxy.port }),
+  });
+  Object.assign(locks.client, { nodes: () => nodesOf().map(diverted) });
+}

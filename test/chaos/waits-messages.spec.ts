@@ -1,0 +1,230 @@
+/**
+ * Nobody who waits is forgotten when a connection or a message goes lost, and no grant stays with a caller who has left.
+ * Each name says how long the others wait at the most, and why; `docs/protocol.md` has all of it in a table.
+ */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { partyOf } from '../../lib/core/token.js';
+import { eventuallyTrue } from '../support/eventually.js';
+import { type Locks, locksOn } from '../support/locks.js';
+import { type QueueView, queueOf } from '../support/queue.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { type SplitLocks, splitLocks } from '../support/split-locks.js';
+import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
+import { LOADED, answered, look, timed } from '../support/waits.js';
+
+const LONG = { ttl: '60s', wait: '60s' } as const;
+
+let server: RedisServer;
+let client: Redis;
+let queue: QueueView;
+/** In front of what the test is about. */
+let proxy: TcpProxy;
+/** Two processes that nothing happens to. */
+let other: Locks;
+let third: Locks;
+const opened: Locks[] = [];
+
+beforeAll(async () => {
+  server = await startRedis();
+  client = server.client();
+  queue = queueOf(client);
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  await client.flushall();
+  proxy = await startProxy(server);
+  other = opening(locksOn(server));
+  third = opening(locksOn(server));
+});
+afterEach(async () => {
+  proxy.release();
+  proxy.accept();
+  await Promise.all(opened.splice(0).map((each) => each.close()));
+  await proxy.stop();
+});
+
+/** Closed after the test. */
+function opening<L extends Locks>(locks: L): L {
+  opened.push(locks);
+  return locks;
+}
+
+/** Its hand-offs come through the proxy, and its commands do not. */
+const handOffsProxied = (): SplitLocks => opening(splitLocks({ commands: server, handOffs: proxy }));
+
+const isHandOff = (chunk: string): boolean => chunk.includes('lock:~nl:w:');
+
+describe('the message of a hand-off', () => {
+  it('lost: one look, since who does not hear of its offer finds it by looking, or finds that it has ended', async () => {
+    const locks = handOffsProxied();
+    const held = await other.service.acquire('k', LONG);
+    const first = locks.service.acquire('k', LONG);
+    await queue.holds(1);
+    const second = third.service.acquire('k', LONG);
+    await queue.holds(2);
+    const lost = proxy.waitFor(isHandOff);
+    proxy.dropReplies();
+    expect(await held.release()).toBe(true);
+    const served = timed(Promise.race([first, second]));
+    await lost;
+    proxy.release();
+    expect((await served).waited).toBeLessThan(look(2) + LOADED);
+    await Promise.all([first, second].map(async (each) => (await each).release()));
+    await queue.nothingLeft();
+  });
+
+  it('held up for longer than its offer: one look, and when it comes at last it disturbs nobody', async () => {
+    const locks = handOffsProxied();
+    const held = await other.service.acquire('k', LONG);
+    const first = locks.service.acquire('k', LONG);
+    await queue.holds(1);
+    const second = third.service.acquire('k', LONG);
+    await queue.holds(2);
+    await answered(locks);
+    proxy.holdReplies();
+    expect(await held.release()).toBe(true);
+    const { value: lock, waited } = await timed(Promise.race([first, second]));
+    expect(waited).toBeLessThan(look(2) + LOADED);
+    expect(proxy.held).toBeGreaterThan(0);
+    proxy.release();
+    await locks.heard();
+    await locks.client.ping();
+    await lock.extend();
+    expect(await lock.release()).toBe(true);
+    for (const each of [first, second]) await (await each).release();
+    await queue.nothingLeft();
+  });
+
+  it('that crosses the cancel of its caller: nothing, as the token is given up though no message told of it', async () => {
+    for (const behind of [false, true]) {
+      const locks = handOffsProxied();
+      const abort = new AbortController();
+      const held = await other.service.acquire('k', LONG);
+      const call = locks.service.acquire('k', { ...LONG, signal: abort.signal });
+      await queue.holds(1);
+      const next = behind ? third.service.acquire('k', LONG) : undefined;
+      await queue.holds(behind ? 2 : 1);
+      const [own, following = null] = await queue.tokens();
+      await answered(locks);
+      proxy.holdReplies();
+      expect(await held.release()).toBe(true);
+      expect(await queue.holder()).toBe(own);
+      abort.abort();
+      await expect(call).rejects.toMatchObject({ code: 'LOCK_ABORTED' });
+      // What was sent before this has run by now.
+      await locks.client.ping();
+      expect(await queue.holder()).toBe(following);
+
+      const lock = await (next ?? third.service.acquire('k', LONG));
+      expect(proxy.held).toBeGreaterThan(0);
+      proxy.release();
+      await locks.heard();
+      await locks.client.ping();
+      await lock.extend();
+      expect(await lock.release()).toBe(true);
+      await queue.nothingLeft();
+    }
+  });
+});
+
+describe('a granting reply', () => {
+  it('that crosses the cancel of its caller: nothing, as the token is given up behind the command', async () => {
+    const locks = opening(locksOn(proxy));
+    await (await locks.service.acquire('warm')).release();
+    const abort = new AbortController();
+    proxy.holdReplies();
+    const call = locks.service.acquire('k', { ...LONG, signal: abort.signal });
+    await eventuallyTrue(async () => (await queue.holder()) !== null);
+    await queue.crowd(10);
+    const waiting = other.service.acquire('k', LONG);
+    await queue.holds(11);
+    abort.abort();
+    await expect(call).rejects.toMatchObject({ code: 'LOCK_ABORTED' });
+    // The replies are held up still.
+    const { value: lock, waited } = await timed(waiting);
+    expect(waited).toBeLessThan(LOADED);
+    proxy.release();
+    await locks.client.ping();
+    await lock.extend();
+    expect(await lock.release()).toBe(true);
+    await queue.nothingLeft();
+  });
+});
+
+describe('the subscription of a waiter', () => {
+  it('killed, and away for as long as it likes: one look, as who cannot be told asks outside the queue', async () => {
+    const locks = handOffsProxied();
+    const held = await other.service.acquire('k', LONG);
+    const waiting = locks.service.acquire('k', LONG);
+    await queue.holds(1);
+    const [own = ''] = await queue.tokens();
+    proxy.refuse();
+    await client.call('CLIENT', 'KILL', 'TYPE', 'PUBSUB');
+    await queue.deaf(own);
+    expect(await held.release()).toBe(true);
+    // Nobody could be told.
+    expect(await queue.holder()).toBeNull();
+    const { value, waited } = await timed(waiting);
+    expect(waited).toBeLessThan(look(1) + LOADED);
+    await value.release();
+  });
+
+  it('killed, and restored after the hand-off: the reconnection, as who hears again asks at once', async () => {
+    const locks = handOffsProxied();
+    const held = await other.service.acquire('k', LONG);
+    await queue.crowd(10);
+    const waiting = locks.service.acquire('k', LONG);
+    await queue.holds(11);
+    const own = (await queue.tokens()).at(-1) ?? '';
+    proxy.refuse();
+    await client.call('CLIENT', 'KILL', 'TYPE', 'PUBSUB');
+    await queue.deaf(own);
+    expect(await held.release()).toBe(true);
+    expect(await queue.holder()).toBeNull();
+    proxy.accept();
+    const { value, waited } = await timed(waiting);
+    expect(waited).toBeLessThan(1_000 + LOADED);
+    await value.release();
+  });
+});
+
+describe('the connections of a waiter at the head', () => {
+  it('swallow everything: the next one waits for one look, in which the offer of a second ends, and not for the ttl', async () => {
+    const locks = opening(locksOn(proxy, { commandTimeout: 300 }));
+    const held = await other.service.acquire('k', LONG);
+    const swallowed = locks.service.acquire('k', LONG);
+    await queue.holds(1);
+    const next = third.service.acquire('k', LONG);
+    await queue.holds(2);
+    const behind = opening(locksOn(server)).service.acquire('k', LONG);
+    await queue.holds(3);
+    const [slow = ''] = await queue.tokens();
+    await answered(locks);
+    proxy.dropReplies();
+    proxy.dropRequests();
+    expect(await held.release()).toBe(true);
+    const served = timed(next);
+    // The server counts it as a listener.
+    expect(await queue.holder()).toBe(slow);
+    expect(await queue.left()).toBeLessThanOrEqual(1_000);
+    const { value: lock, waited } = await served;
+    expect(waited).toBeLessThan(look(3) + LOADED);
+
+    // When it is there again it has its place, before those who came after it.
+    proxy.refuse();
+    proxy.cut();
+    await queue.deaf(slow);
+    proxy.release();
+    proxy.accept();
+    await queue.listens(slow);
+    await queue.holds(2);
+    expect(partyOf((await queue.tokens())[0] ?? '')).toBe(partyOf(slow));
+    expect(await lock.release()).toBe(true);
+    const late = await swallowed;
+    expect(late.fence).toBeGreaterThan(lock.fence);
+    await late.release();
+    await (await behind).release();
+    await queue.nothingLeft();
+  });
+});

@@ -1,0 +1,179 @@
+/**
+ * Who is served when, by several real processes, from a log that Redis itself has put in order.
+ *
+ * Nobody is passed by more than a batch of each other process: 64 sections, or those that begin within 50 ms.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { MOST_SECTIONS } from '../../lib/core/tenure.js';
+import { type Child, startChild } from '../support/child-process.js';
+import { locksOn } from '../support/locks.js';
+import { type QueueView, queueOf } from '../support/queue.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import type { Entry, OrderHandlers } from '../support/workers/order.worker.js';
+
+const NAMES = ['a', 'b', 'c', 'd'];
+
+let server: RedisServer;
+let client: Redis;
+let queue: QueueView;
+const processes = new Map<string, Child<OrderHandlers>>();
+
+beforeAll(async () => {
+  server = await startRedis();
+  client = server.client();
+  queue = queueOf(client);
+  const file = new URL('../support/workers/order.worker.ts', import.meta.url);
+  await Promise.all(
+    NAMES.map(async (name) => {
+      const child = await startChild<OrderHandlers>(file);
+      processes.set(name, child);
+      await child.call('open', server.url, name);
+    }),
+  );
+  // From here on they hear of hand-offs, and so queue.
+  await (await allAsk(NAMES, 1)).release();
+}, 60_000);
+afterAll(async () => {
+  await Promise.all([...processes.values()].map((child) => child.kill()));
+  await server.stop();
+});
+beforeEach(() => client.flushall());
+
+function on(name: string): Child<OrderHandlers> {
+  const child = processes.get(name);
+  if (child === undefined) throw new Error(`There is no process "${name}".`);
+  return child;
+}
+
+/** All queue for the key while somebody else has it, one after the other, each with so many callers. */
+async function allAsk(order: readonly string[], callers: number): Promise<{ release(): Promise<boolean> }> {
+  const locks = locksOn(server);
+  const held = await locks.service.acquire('k');
+  for (const [index, name] of order.entries()) {
+    await on(name).call('ask', callers);
+    await queue.holds(index + 1);
+  }
+  return {
+    async release() {
+      const released = await held.release();
+      await Promise.all(order.map((name) => on(name).call('served')));
+      await locks.close();
+      return released;
+    },
+  };
+}
+
+async function log(): Promise<Entry[]> {
+  const entries = await client.xrange('log', '-', '+');
+  return entries.map(([, fields]) => {
+    const field = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
+    const event = field('event') as Entry['event'];
+    return { event, process: field('process'), call: Number(field('call')), token: field('token') };
+  });
+}
+
+interface Batch {
+  readonly process: string;
+  readonly token: string;
+  size: number;
+}
+
+/** The sections, in the order in which they were entered, joined to those that ran under one lease. */
+function batches(entries: readonly Entry[]): Batch[] {
+  const found: Batch[] = [];
+  for (const { event, process, token } of entries) {
+    if (event !== 'entered') continue;
+    const latest = found.at(-1);
+    if (latest?.token === token) latest.size += 1;
+    else found.push({ process, token, size: 1 });
+  }
+  return found;
+}
+
+/** What holds for every log: one lease at a time, of 64 sections at the most, and each process's callers as they asked. */
+function expectOrderWithin(entries: readonly Entry[]): void {
+  const all = batches(entries);
+  expect(new Set(all.map(({ token }) => token)).size).toBe(all.length);
+  expect(Math.max(...all.map(({ size }) => size))).toBeLessThanOrEqual(MOST_SECTIONS);
+  for (const name of NAMES) {
+    const calls = entries.filter(({ event, process }) => event === 'entered' && process === name);
+    const numbers = calls.map(({ call }) => call);
+    expect(numbers).toEqual(numbers.map((_, i) => (numbers[0] ?? 0) + i));
+  }
+}
+
+describe('several processes', () => {
+  it('are served in the order in which they queued, and their callers in the order in which they asked', async () => {
+    for (const order of [
+      ['c', 'a', 'd', 'b'],
+      ['b', 'd', 'a', 'c'],
+    ]) {
+      await client.flushall();
+      const asked = await allAsk(order, 5);
+      expect(await asked.release()).toBe(true);
+      const entries = await log();
+      expect(entries).toHaveLength(20);
+      expectOrderWithin(entries);
+      expect(batches(entries).map(({ process }) => process)).toEqual(roundsOf(order, 5, batches(entries)));
+    }
+  });
+
+  it('with more callers than a batch holds take turns, a batch each, in the order in which they queued', async () => {
+    const order = ['b', 'd', 'c', 'a'];
+    const asked = await allAsk(order, 150);
+    expect(await asked.release()).toBe(true);
+    const entries = await log();
+    expect(entries).toHaveLength(600);
+    expectOrderWithin(entries);
+    const all = batches(entries);
+    expect(all.length).toBeGreaterThanOrEqual(12);
+    expect(all.map(({ process }) => process)).toEqual(roundsOf(order, 150, all));
+  });
+
+  it('that never pause pass a caller with one batch each until its own process has its turn', async () => {
+    await Promise.all(NAMES.map((name) => on(name).call('loop', 8, 40)));
+    const entries = await log();
+    expect(entries).toHaveLength(NAMES.length * 8 * 40 * 2);
+    expectOrderWithin(entries);
+    expect(passes(entries)).toEqual([]);
+    // They did contend.
+    expect(batches(entries).length).toBeGreaterThan(NAMES.length * 40);
+  });
+});
+
+/**
+ * Whose batch follows whose: the first in the queue is served, and goes to its end with the callers that its batch has left,
+ * however many those are on a slow machine.
+ */
+function roundsOf(order: readonly string[], callers: number, all: readonly Batch[]): string[] {
+  const waiting = order.map((process) => ({ process, left: callers }));
+  return all.map(({ size }) => {
+    const head = waiting.shift();
+    if (head === undefined) return 'nobody';
+    head.left -= size;
+    if (head.left > 0) waiting.push(head);
+    return head.process;
+  });
+}
+
+/** The calls that were passed by two batches of one other process, with no batch of their own process in between. */
+function passes(entries: readonly Entry[]): string[] {
+  const passed: string[] = [];
+  /** For each call that has asked, which lease it saw last of each process since. */
+  const waiting = new Map<string, { readonly process: string; readonly seen: Map<string, string> }>();
+  for (const { event, process, call, token } of entries) {
+    const id = `${process}${call}`;
+    if (event === 'asked') {
+      waiting.set(id, { process, seen: new Map() });
+      continue;
+    }
+    waiting.delete(id);
+    for (const [name, { process: own, seen }] of waiting) {
+      if (own === process) seen.clear();
+      else if (seen.has(process) && seen.get(process) !== token) passed.push(`${name} by ${id}`);
+      else seen.set(process, token);
+    }
+  }
+  return passed;
+}

@@ -1,0 +1,105 @@
+/** The turns of one tick leave in one command, and are what they would be alone. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { MOST_TURNS, TURNS } from '../../lib/stores/redis/scripts/turns.script.js';
+import { TURN } from '../../lib/stores/redis/scripts/turn.script.js';
+import { type Locks, locksOn } from '../support/locks.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+
+const KEYS = Array.from({ length: 2 * MOST_TURNS + 1 }, (_, i) => `k${i}`);
+
+let server: RedisServer;
+let client: Redis;
+let locks: Locks;
+
+beforeAll(async () => {
+  server = await startRedis();
+  client = server.client();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  await client.flushall();
+  locks = locksOn(server);
+  // Connected, and the server's clock known.
+  await (await locks.service.acquire('warm')).release();
+});
+afterEach(() => locks.close());
+
+/** The scripts that are run meanwhile. */
+async function scriptsOf(work: () => Promise<unknown>): Promise<string[]> {
+  const monitor = await client.monitor();
+  const seen: string[] = [];
+  let end = (): void => undefined;
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  monitor.on('monitor', (_time: string, [command = '', argument = '']: string[], source: string) => {
+    if (argument === 'the end') end();
+    if (/^evalsha$/i.test(command) && source !== 'lua') seen.push(argument);
+  });
+  await work();
+  await client.call('ECHO', 'the end');
+  await ended;
+  monitor.disconnect();
+  return seen;
+}
+
+describe('the turns of one tick', () => {
+  it('leave in one command up to a number of them; a single one as it is', async () => {
+    const seen = await scriptsOf(async () => {
+      const held = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
+      await Promise.all(held.map((lock) => lock.release()));
+    });
+    const { sha: many } = TURNS;
+    const { sha: one } = TURN;
+    expect(seen).toEqual([many, many, one, many, many, one]);
+  });
+
+  it('are each answered by their own: granted, busy, or an error of the key', async () => {
+    await client.set('lock:taken', 'somebody', 'PX', 60_000);
+    await client.rpush('lock:list', 'no lock');
+    const tries = await Promise.allSettled(
+      ['a', 'taken', 'list', 'b'].map((key) => locks.service.tryAcquire(key)),
+    );
+    expect(tries).toEqual([
+      { status: 'fulfilled', value: expect.objectContaining({ keys: ['a'] }) },
+      { status: 'fulfilled', value: null },
+      {
+        status: 'rejected',
+        reason: expect.objectContaining({ code: 'LOCK_STORE', message: expect.stringMatching(/not a lock/) }),
+      },
+      { status: 'fulfilled', value: expect.objectContaining({ keys: ['b'] }) },
+    ]);
+    const [a, , , b] = tries.map((each) => (each.status === 'fulfilled' ? each.value : null));
+    expect(b?.fence).toBeGreaterThan(a?.fence ?? Infinity);
+    await Promise.all([a?.release(), b?.release()]);
+    expect((await client.keys('lock:*')).sort()).toEqual(['lock:list', 'lock:taken', 'lock:~nl:f']);
+  });
+
+  it('run in the order in which they came', async () => {
+    const held = await locks.service.acquire('k');
+    const [released, next] = await Promise.all([held.release(), locks.service.tryAcquire('k')]);
+    expect(released).toBe(true);
+    expect(next?.fence).toBeGreaterThan(held.fence);
+    await next?.release();
+  });
+
+  it('are sent in full to a server that forgot the script', async () => {
+    await client.script('FLUSH');
+    const held = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
+    await client.script('FLUSH');
+    expect(await Promise.all(held.map((lock) => lock.release()))).toEqual(KEYS.map(() => true));
+  });
+
+  it('that are not answered are all given up', async () => {
+    const hung = locksOn(server, { commandTimeout: 300 });
+    await (await hung.service.acquire('warm')).release();
+    server.pause();
+    const tries = await Promise.allSettled(KEYS.map((key) => hung.service.acquire(key)));
+    server.resume();
+    expect(tries.map((each) => each.status === 'rejected' && (each.reason as { code: string }).code)).toEqual(
+      KEYS.map(() => 'LOCK_STORE'),
+    );
+    const free = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
+    await Promise.all(free.map((lock) => lock.release()));
+    await hung.close();
+  });
+});

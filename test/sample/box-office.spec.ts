@@ -1,0 +1,93 @@
+/** The ticket office by itself: unit tests as a user would write them, with `nestjs-locked/testing` and no server. */
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { isLockError, LockService, lockKey } from 'nestjs-locked';
+import { LockControls, LockTestingModule } from 'nestjs-locked/testing';
+import { BoxOffice } from '../../sample-app/src/events/box-office.service.js';
+import { EventsRepository } from '../../sample-app/src/events/events.repository.js';
+import { MemoryEventsRepository } from '../../sample-app/src/events/memory-events.repository.js';
+import { SalesReport } from '../../sample-app/src/events/sales-report.job.js';
+import { deferred } from '../support/deferred.js';
+
+const KEY = lockKey`event:${'gala'}`;
+
+let module: TestingModule;
+let office: BoxOffice;
+let events: EventsRepository;
+let locks: LockService;
+let controls: LockControls;
+
+beforeEach(async () => {
+  module = await Test.createTestingModule({
+    imports: [LockTestingModule.forRoot({ defaults: { wait: '100ms' } })],
+    providers: [BoxOffice, SalesReport, { provide: EventsRepository, useClass: MemoryEventsRepository }],
+  }).compile();
+  [office, events] = [module.get(BoxOffice), module.get(EventsRepository)];
+  [locks, controls] = [module.get(LockService), module.get(LockControls)];
+  await locks.using(KEY, () => office.open('gala', 5));
+  await controls.reset();
+});
+afterEach(() => module.close());
+
+describe('the box office', () => {
+  it('sells each seat once, to buyers that come at once', async () => {
+    const tickets = await Promise.all([1, 2, 3].map(() => office.sell('gala')));
+    expect(tickets.map(({ seat }) => seat)).toEqual([1, 2, 3]);
+    expect(controls.callsOf(KEY).map(({ outcome }) => outcome)).toEqual(['held', 'held', 'held']);
+  });
+
+  it('sells a seat twice without the lock, which is what the lock is for', async () => {
+    const tickets = await Promise.all([1, 2].map(() => office.sellWithoutLock('gala')));
+    expect(tickets.map(({ seat }) => seat)).toEqual([1, 1]);
+  });
+
+  it('sells nothing while another machine sells for too long', async () => {
+    await controls.hold(KEY);
+    const sale: unknown = await office.sell('gala').catch((thrown: unknown) => thrown);
+    expect(isLockError(sale, 'LOCK_BUSY')).toBe(true);
+    expect((await office.find('gala')).sold).toBe(0);
+    await controls.letGo(KEY);
+    expect((await office.sell('gala')).seat).toBe(1);
+  });
+
+  it('sells nothing while the locks are down', async () => {
+    controls.goDown();
+    await expect(office.sell('gala')).rejects.toMatchObject({ code: 'LOCK_STORE' });
+    expect((await office.find('gala')).sold).toBe(0);
+  });
+
+  it('refuses the write of a sale whose lock was lost, and that has been overtaken', async () => {
+    const [found, go] = [deferred(), deferred()];
+    const find = events.find.bind(events);
+    // The first sale is paused between its reading and its writing.
+    events.find = async (id) => {
+      events.find = find;
+      const event = await find(id);
+      found.resolve();
+      await go.promise;
+      return event;
+    };
+    const late = office.sell('gala');
+    const settled = expect(late).rejects.toMatchObject({ code: 'LOCK_LOST', cause: { status: 503 } });
+    await found.promise;
+    await controls.lose(KEY);
+    expect((await office.sell('gala')).seat).toBe(1);
+    go.resolve();
+    await settled;
+    expect(await office.find('gala')).toMatchObject({ lastSeat: 1, sold: 1 });
+  });
+});
+
+describe('the sales report', () => {
+  it('is made by one machine, and not again at once', async () => {
+    const report = module.get(SalesReport);
+    expect(await report.report()).toBe(1);
+    expect(await report.report()).toBeUndefined();
+    expect(controls.callsOf('sales-report').map(({ outcome }) => outcome)).toEqual(['held', 'busy']);
+  });
+
+  it('is skipped while another machine is at it', async () => {
+    await controls.hold('sales-report');
+    expect(await module.get(SalesReport).report()).toBeUndefined();
+  });
+});

@@ -1,0 +1,51 @@
+/** What Redis itself knows of one lock: who holds it, and who queues for it. */
+import type { Redis } from 'ioredis';
+import { partyOf } from '../../lib/core/token.js';
+import { eventuallyTrue } from './eventually.js';
+
+export interface QueueView {
+  /** The token at the key. */
+  holder(): Promise<string | null>;
+  /** How long the key lives, in ms. */
+  left(): Promise<number>;
+  /** The tokens that wait, in order. */
+  tokens(): Promise<string[]>;
+  /** Resolves when `n` tokens wait. */
+  holds(n: number): Promise<void>;
+  /** Resolves when nobody listens for hand-offs to the party of a token. */
+  deaf(token: string): Promise<void>;
+  /** Resolves when its party listens. */
+  listens(token: string): Promise<void>;
+  /**
+   * Puts `n` dead waiters at the end. Who queues with ten of them looks every 10 to 12 s only: what is noticed earlier was
+   * not noticed by a look.
+   */
+  crowd(n: number): Promise<void>;
+  /** Resolves when nobody holds it, and nobody queues. */
+  nothingLeft(): Promise<void>;
+}
+
+export function queueOf(client: Redis, key = 'k'): QueueView {
+  const queue = `lock:~nl:q:${key}`;
+  const listeners = async (token: string): Promise<number> => {
+    const counts = (await client.call('PUBSUB', 'NUMSUB', `lock:~nl:w:${partyOf(token)}`)) as unknown[];
+    return Number(counts[1]);
+  };
+  return {
+    holder: () => client.get(`lock:${key}`),
+    left: () => client.pttl(`lock:${key}`),
+    tokens: () => client.zrange(queue, '0', '-1'),
+    holds: (n) => eventuallyTrue(async () => (await client.zcard(queue)) === n),
+    deaf: (token) => eventuallyTrue(async () => (await listeners(token)) === 0),
+    listens: (token) => eventuallyTrue(async () => (await listeners(token)) === 1),
+    async crowd(n) {
+      const [, last = '0'] = await client.zrange(queue, '-1', '-1', 'WITHSCORES');
+      const places = Array.from({ length: n }, (_, i) => [
+        String(Number(last) + i + 1),
+        `nl1:dead:${i}:dead`,
+      ]);
+      await client.zadd(queue, ...places.flat());
+    },
+    nothingLeft: () => eventuallyTrue(async () => (await client.exists(`lock:${key}`, queue)) === 0),
+  };
+}

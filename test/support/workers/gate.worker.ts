@@ -1,0 +1,143 @@
+/** A process of very many callers of one key, or of very many keys: what each costs, and what is left of them. */
+import v8 from 'node:v8';
+import vm from 'node:vm';
+import type { Redis } from 'ioredis';
+import { memoryStore } from '../../../lib/stores/memory/memory.store.js';
+import { Locker } from '../../../lib/core/locker.js';
+import { resolvePolicy } from '../../../lib/core/resolve-options.js';
+import { LockService } from '../../../lib/lock.service.js';
+import { serve } from '../child-worker.js';
+import { type Locks, locksOn } from '../locks.js';
+
+export type GateHandlers = typeof handlers;
+
+/** What the sections of a tenth of the callers cost. */
+export interface Tenth {
+  /** Of this process's time on processors, in µs a section. */
+  readonly cpu: number;
+  /** Redis commands a section. */
+  readonly commands: number;
+}
+
+const LONG = { ttl: '10m', wait: '10m' } as const;
+
+v8.setFlagsFromString('--expose-gc');
+const gc = vm.runInNewContext('gc') as () => void;
+
+/** What this process has used of processors, in µs. */
+function cpu(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+/** What lives on the heap, in bytes. */
+function heap(): number {
+  gc();
+  gc();
+  return process.memoryUsage().heapUsed;
+}
+
+async function scripts(client: Redis): Promise<number> {
+  const stats = await client.info('commandstats');
+  return [...stats.matchAll(/cmdstat_evalsha:calls=(\d+)/g)].reduce(
+    (sum, [, calls]) => sum + Number(calls),
+    0,
+  );
+}
+
+/** Calls `pile` while another process has the key, and then gives it to those who wait. */
+async function piledUp<T>(url: string, pile: (locks: Locks) => Promise<T>): Promise<T> {
+  // So many callers at once keep this process busy for longer than a reply may usually take.
+  const options = { commandTimeout: 120_000 };
+  const [holder, locks] = [locksOn({ url }, options), locksOn({ url }, options)];
+  const held = await holder.service.acquire('k', LONG);
+  const piled = pile(locks);
+  await held.release();
+  const result = await piled;
+  await Promise.all([holder.close(), locks.close()]);
+  return result;
+}
+
+export const handlers = serve({
+  /** So many callers wait for one key, and are served: what that costs, by tenths of them. */
+  serveAll(url: string, callers: number): Promise<Tenth[]> {
+    return piledUp(url, async ({ service, client }) => {
+      const marks: { cpu: number; commands: Promise<number> }[] = [];
+      const mark = (): unknown => marks.push({ cpu: cpu(), commands: scripts(client) });
+      let sections = 0;
+      const calls = Array.from({ length: callers }, (_, i) =>
+        service.using('k', LONG, () => {
+          if (sections !== i) throw new Error(`Caller ${i} was served after ${sections} others.`);
+          if (sections % (callers / 10) === 0) mark();
+          sections += 1;
+        }),
+      );
+      await Promise.all(calls);
+      mark();
+      const commands = await Promise.all(marks.map((each) => each.commands));
+      return marks.slice(1).map((each, i) => ({
+        cpu: ((each.cpu - (marks[i]?.cpu ?? 0)) * 10) / callers,
+        commands: (((commands[i + 1] ?? 0) - (commands[i] ?? 0)) * 10) / callers,
+      }));
+    });
+  },
+  /** Of so many callers the middle half leaves, by their signals: what each costs, in µs of processors. */
+  leave(url: string, callers: number): Promise<{ cpu: number; left: number; served: number }> {
+    return piledUp(url, async ({ service }) => {
+      const signals = Array.from({ length: callers }, () => new AbortController());
+      const served: number[] = [];
+      let left = 0;
+      const calls = signals.map(({ signal }, i) =>
+        service
+          .using('k', { ...LONG, signal }, () => void served.push(i))
+          .catch(({ code }: { code?: string }) => void (left += code === 'LOCK_ABORTED' ? 1 : 0)),
+      );
+      const middle = signals.slice(callers / 4, (callers * 3) / 4);
+      const before = cpu();
+      for (const each of middle) each.abort();
+      await Promise.all(calls.slice(callers / 4, (callers * 3) / 4));
+      const used = cpu() - before;
+      await Promise.all(calls);
+      if (served.some((each, i) => each <= (served[i - 1] ?? -1)))
+        throw new Error('The rest lost its order.');
+      return { cpu: used / middle.length, left, served: served.length };
+    });
+  },
+  /** So many keys, each used once, on a store in memory: by how many bytes the heap has grown. */
+  async useOnceInMemory(keys: number): Promise<number> {
+    const store = memoryStore();
+    const locker = new Locker({
+      store,
+      owner: 'test',
+      maxWaiters: Infinity,
+      longHold: 60_000,
+      emit: () => undefined,
+    });
+    const service = new LockService(locker, resolvePolicy());
+    await useOnce(service, 'warm', 20_000);
+    const before = heap();
+    await useOnce(service, 'k', keys);
+    const grown = heap() - before;
+    await locker.close();
+    await store.close();
+    return grown;
+  },
+  /** The same on Redis. */
+  async useOnce(url: string, keys: number): Promise<number> {
+    const locks = locksOn({ url });
+    await useOnce(locks.service, 'warm', 5_000);
+    const before = heap();
+    await useOnce(locks.service, 'k', keys);
+    const grown = heap() - before;
+    await locks.close();
+    return grown;
+  },
+});
+
+/** A hundred at a time, and five of these by two callers, of which one waits. */
+async function useOnce(service: LockService, prefix: string, keys: number): Promise<void> {
+  for (let i = 0; i < keys; i += 100) {
+    const names = Array.from({ length: 100 }, (_, n) => `${prefix}:${i + n}`);
+    await Promise.all([...names, ...names.slice(0, 5)].map((name) => service.using(name, () => undefined)));
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * A process whose callers write into a stream of Redis in what order they are served: entries get their place in it from the
+ * server, and only who has the lock writes that it entered.
+ */
+import type { Lock } from '../../../lib/core/lock.js';
+import { serve } from '../child-worker.js';
+import { type Locks, locksOn } from '../locks.js';
+
+export type OrderHandlers = typeof handlers;
+
+export interface Entry {
+  readonly event: 'asked' | 'entered';
+  readonly process: string;
+  /** Calls of a process are numbered in the order in which they asked, from 0. */
+  readonly call: number;
+  /** Of the lease under which it entered. */
+  readonly token: string;
+}
+
+let locks: Locks;
+let name: string;
+let calls = 0;
+let running: Promise<unknown> = Promise.resolve();
+
+function write(event: Entry['event'], call: number, token: string): Promise<unknown> {
+  return locks.client.xadd('log', '*', 'event', event, 'process', name, 'call', call, 'token', token);
+}
+
+async function enter(call: number, asked: Promise<Lock>): Promise<void> {
+  const lock = await asked;
+  await write('entered', call, lock.token);
+  await lock.release();
+}
+
+const ask = (): Promise<Lock> => locks.service.acquire('k', { wait: '1m' });
+
+export const handlers = serve({
+  open(url: string, called: string): void {
+    locks = locksOn({ url });
+    name = called;
+  },
+  /** So many callers ask at once. */
+  ask(callers: number): void {
+    running = Promise.all(Array.from({ length: callers }, () => enter(calls++, ask())));
+  },
+  /** Until all who asked have been served. */
+  async served(): Promise<void> {
+    await running;
+  },
+  /** So many callers ask over and over, each in so many turns, and write that they have. */
+  async loop(callers: number, turns: number): Promise<void> {
+    const caller = async (): Promise<void> => {
+      for (let turn = 0; turn < turns; turn += 1) {
+        const call = calls++;
+        const asked = ask();
+        // By the connection of the ask, and so after it.
+        const written = write('asked', call, '');
+        await enter(call, asked);
+        await written;
+      }
+    };
+    await Promise.all(Array.from({ length: callers }, caller));
+  },
+  async close(): Promise<void> {
+    await locks.close();
+  },
+});

@@ -1,0 +1,290 @@
+/** GraphQL over HTTP and graphql-ws: queries, mutations, fields and subscriptions, each with its lock. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import {
+  type CanActivate,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  type INestApplication,
+  Logger,
+  ParseIntPipe,
+  SetMetadata,
+  UseGuards,
+} from '@nestjs/common';
+import {
+  Args,
+  Field,
+  GraphQLModule,
+  Int,
+  Mutation,
+  ObjectType,
+  Parent,
+  Query,
+  ResolveField,
+  Resolver,
+  Subscription,
+} from '@nestjs/graphql';
+import { Test } from '@nestjs/testing';
+import { type Client, createClient } from 'graphql-ws';
+import { Locked, LockModule, LockService } from 'nestjs-locked';
+import { WebSocket } from 'ws';
+import { type Deferred, deferred } from '../support/deferred.js';
+import { eventually, eventuallyTrue } from '../support/eventually.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { Acquisitions } from './support/acquisitions.js';
+
+@ObjectType()
+class Order {
+  @Field(() => Int)
+  id!: number;
+}
+
+/** A guard that needs a lock itself. */
+@Injectable()
+class Turnstile implements CanActivate {
+  constructor(private readonly locks: LockService) {}
+
+  async canActivate(_context: ExecutionContext): Promise<boolean> {
+    return this.locks.using('turnstile', { wait: 0 }, () => true);
+  }
+}
+
+@Resolver(() => Order)
+class Orders {
+  readonly ran: string[] = [];
+  step: Deferred = deferred();
+  sent = 0;
+
+  constructor(@Inject(LockService) private readonly locks: LockService) {}
+
+  @Query(() => [String])
+  @Locked('order:{gql.id}', { wait: 0 })
+  async find(@Args('id', { type: () => String }, ParseIntPipe) id: number): Promise<string[]> {
+    this.ran.push(`find ${id}`);
+    return [...this.locks.current().keys];
+  }
+
+  @Locked('order:{gql.id}', { wait: 0 })
+  @SetMetadata('own', 'kept')
+  @Mutation(() => String)
+  async pay(@Args('id', { type: () => Int }) id: number): Promise<string> {
+    this.ran.push(`pay ${id}`);
+    await this.step.promise;
+    return 'paid';
+  }
+
+  @Query(() => [Order])
+  async orders(): Promise<Order[]> {
+    return [{ id: 1 }, { id: 2 }];
+  }
+
+  @ResolveField(() => String)
+  @Locked((order: Order) => `price:${order.id}`, { wait: 0 })
+  async price(@Parent() order: Order): Promise<string> {
+    return `${order.id} under ${this.locks.current().keys.join()}`;
+  }
+
+  @ResolveField(() => String, { nullable: true })
+  async stock(@Parent() order: Order): Promise<string> {
+    return this.locks.using(`stock:${order.id}`, { wait: 0 }, () => 'plenty');
+  }
+
+  @Query(() => String)
+  async byService(@Args('id', { type: () => Int }) id: number): Promise<string> {
+    return this.locks.using(`order:${id}`, { wait: 0 }, () => 'done');
+  }
+
+  @Query(() => String)
+  @UseGuards(Turnstile)
+  async guarded(): Promise<string> {
+    return 'in';
+  }
+
+  @Subscription(() => String)
+  @Locked('feed:{gql.id}', { wait: 0 })
+  async *feed(@Args('id', { type: () => Int }) id: number): AsyncGenerator<{ feed: string }> {
+    yield { feed: `${id} under ${this.locks.current().keys.join()}` };
+    await this.step.promise;
+    yield { feed: `end under ${this.locks.current().keys.join()}` };
+  }
+
+  /** As a PubSub's iterator: no generator. */
+  @Subscription(() => Int)
+  @Locked('ticks:{gql.id}', { wait: 0 })
+  async ticks(
+    @Args('id', { type: () => Int }) _id: number,
+  ): Promise<AsyncIterableIterator<{ ticks: number }>> {
+    let ticks = 0;
+    let over = (): void => undefined;
+    const end = new Promise<void>((resolve) => (over = resolve));
+    const iterator: AsyncIterableIterator<{ ticks: number }> = {
+      next: async () => {
+        if (ticks > 0) await end;
+        return ticks === 0 ? { done: false, value: { ticks: ++ticks } } : { done: true, value: undefined };
+      },
+      return: async () => {
+        this.ran.push('returned');
+        over();
+        return { done: true, value: undefined };
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+}
+
+interface Answer {
+  readonly data?: Record<string, unknown> | null;
+  readonly errors?: ReadonlyArray<Record<string, unknown>>;
+}
+
+describe.each<[string, Partial<ApolloDriverConfig>]>([
+  ['as they are', {}],
+  ['with interceptors on fields', { fieldResolverEnhancers: ['interceptors'] }],
+])('resolvers, %s', (_name, config) => {
+  const everyField = config.fieldResolverEnhancers !== undefined;
+  let redis: RedisServer;
+  let app: INestApplication;
+  let url: string;
+  let orders: Orders;
+  let locks: LockService;
+  let acquired: Acquisitions;
+  let socket: Client;
+
+  beforeAll(async () => {
+    redis = await startRedis();
+    const module = await Test.createTestingModule({
+      imports: [
+        LockModule.forRoot({ redis: redis.url }),
+        GraphQLModule.forRoot<ApolloDriverConfig>({
+          driver: ApolloDriver,
+          autoSchemaFile: true,
+          graphiql: false,
+          subscriptions: { 'graphql-ws': true },
+          // As in development: what an error must not have is not cut off by the server.
+          includeStacktraceInErrorResponses: true,
+          ...config,
+        }),
+      ],
+      providers: [Orders, Turnstile],
+    }).compile();
+    app = module.createNestApplication({ forceCloseConnections: true });
+    Logger.overrideLogger(false);
+    await app.listen(0, '127.0.0.1');
+    url = `${await app.getUrl()}/graphql`;
+    [orders, locks] = [module.get(Orders), module.get(LockService)];
+  });
+  afterAll(async () => {
+    await app?.close();
+    await redis.stop();
+  });
+  beforeEach(() => {
+    acquired = new Acquisitions();
+    orders.ran.length = 0;
+    orders.step = deferred();
+    socket = createClient({ url: url.replace('http', 'ws'), webSocketImpl: WebSocket, retryAttempts: 0 });
+  });
+  afterEach(async () => {
+    orders.step.resolve();
+    acquired.end();
+    await socket.dispose();
+  });
+
+  async function ask(query: string): Promise<Answer> {
+    const reply = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query }),
+    });
+    return (await reply.json()) as Answer;
+  }
+
+  const isFree = async (key: string): Promise<boolean> => {
+    const lock = await locks.tryAcquire(key);
+    return (await lock?.release()) === true;
+  };
+  const message = 'The resource is in use. Try again in a moment.';
+  const busy = expect.objectContaining({
+    message,
+    extensions: expect.objectContaining({ code: 'LOCK_BUSY' }),
+  });
+
+  it('a query locks by the argument after its pipes, once', async () => {
+    expect(await ask('{ find(id: "07") }')).toEqual({ data: { find: ['order:7'] } });
+    expect(acquired.keys).toEqual(['order:7']);
+  });
+
+  it('a mutation, @Locked above it: the field is found, and the metadata is there; it excludes its own key', async () => {
+    expect(Reflect.getMetadata('own', Orders.prototype.pay)).toBe('kept');
+    const paying = ask('mutation { pay(id: 1) }');
+    await eventually(() => expect(orders.ran).toEqual(['pay 1']));
+    expect((await ask('{ find(id: "1") }')).errors).toEqual([busy]);
+    expect(await ask('{ find(id: "2") }')).toEqual({ data: { find: ['order:2'] } });
+    orders.step.resolve();
+    expect(await paying).toEqual({ data: { pay: 'paid' } });
+    expect(await ask('{ find(id: "1") }')).toEqual({ data: { find: ['order:1'] } });
+    expect(acquired.keys).toEqual(['order:1', 'order:2', 'order:1']);
+  });
+
+  it('a field locks once a parent', async () => {
+    const { data } = await ask('{ orders { price } }');
+    expect(data).toEqual({ orders: [{ price: '1 under price:1' }, { price: '2 under price:2' }] });
+    expect([...acquired.keys].sort()).toEqual(['price:1', 'price:2']);
+  });
+
+  it.each([
+    ['a query', '{ find(id: "9") }'],
+    ['a mutation', 'mutation { pay(id: 9) }'],
+    ['an undecorated query', '{ byService(id: 9) }'],
+    ['a locked field', '{ orders { price } }'],
+    ['what a guard throws', '{ guarded }'],
+    ...(everyField ? [['an undecorated field', '{ orders { stock } }']] : []),
+  ])('%s: the client sees code and message, and no stack, key or holder', async (_case, query) => {
+    const held = await locks.acquire(['order:9', 'price:1', 'stock:1', 'turnstile'], { ttl: '30s' });
+    const answer = await ask(query);
+    await held.release();
+    expect(answer.errors).toEqual([busy]);
+    expect(JSON.stringify(answer)).not.toMatch(
+      /Internal|order:9|price:1|stock:1|turnstile|nl1|\bat |\.ts|\.js/,
+    );
+    expect(orders.ran).toEqual([]);
+  });
+
+  it('a subscription by a generator keeps the lock to its end, and runs under it', async () => {
+    const feed = socket.iterate<{ feed: string }>({ query: 'subscription { feed(id: 3) }' });
+    expect((await feed.next()).value).toEqual({ data: { feed: '3 under feed:3' } });
+    expect(acquired.keys).toEqual(['feed:3']);
+    expect(await locks.tryAcquire('feed:3')).toBeNull();
+    orders.step.resolve();
+    expect((await feed.next()).value).toEqual({ data: { feed: 'end under feed:3' } });
+    expect((await feed.next()).done).toBe(true);
+    await eventuallyTrue(() => isFree('feed:3'));
+  });
+
+  it('a subscription by an iterator keeps the lock until its client has done with it', async () => {
+    const ticks = socket.iterate<{ ticks: number }>({ query: 'subscription { ticks(id: 4) }' });
+    expect((await ticks.next()).value).toEqual({ data: { ticks: 1 } });
+    expect(await locks.tryAcquire('ticks:4')).toBeNull();
+    await ticks.return?.();
+    await eventuallyTrue(() => isFree('ticks:4'));
+    expect(orders.ran).toEqual(['returned']);
+  });
+
+  it('a subscription gives its lock back when its client leaves', async () => {
+    const ticks = socket.iterate<{ ticks: number }>({ query: 'subscription { ticks(id: 5) }' });
+    await ticks.next();
+    socket.terminate();
+    await ticks.next().catch(() => undefined);
+    await eventuallyTrue(() => isFree('ticks:5'));
+  });
+
+  it.each(['feed', 'ticks'])('a busy %s: its client sees code and message', async (field) => {
+    const held = await locks.acquire(`${field}:6`);
+    const stream = socket.iterate({ query: `subscription { ${field}(id: 6) }` });
+    const { value } = (await stream.next()) as { value: Answer };
+    await held.release();
+    expect(value.errors).toEqual([busy]);
+    expect(JSON.stringify(value)).not.toMatch(/:6|nl1|\bat /);
+  });
+});

@@ -1,0 +1,147 @@
+/** HTTP handlers on Express and Fastify: one acquisition a call, metadata, and `@Res()`. Streams: http-streams.spec.ts. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  Controller,
+  Get,
+  Header,
+  HttpCode,
+  Inject,
+  Param,
+  ParseIntPipe,
+  Post,
+  Res,
+  SetMetadata,
+  Sse,
+  type MessageEvent,
+  StreamableFile,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { Locked, LockService } from 'nestjs-locked';
+import { LockControls, LockTestingModule } from 'nestjs-locked/testing';
+import { Observable, of } from 'rxjs';
+import { type Deferred, deferred } from '../support/deferred.js';
+import { eventually } from '../support/eventually.js';
+import { type HttpApp, PLATFORMS, startHttp } from '../support/http-app.js';
+import { Acquisitions } from './support/acquisitions.js';
+
+/** What Express's and Fastify's have in common. */
+interface Reply {
+  header(name: string, value: string): void;
+  send(body: string): void;
+}
+
+@Controller('orders')
+class Orders {
+  step: Deferred = deferred();
+  entered = 0;
+
+  constructor(@Inject(LockService) private readonly locks: LockService) {}
+
+  #under(): string {
+    this.entered += 1;
+    return `under ${this.locks.current().keys.join()}`;
+  }
+
+  @Post(':id/promise')
+  @HttpCode(202)
+  @Header('x-own', 'kept')
+  @Locked('order:{params.id}', { wait: 0 })
+  async promise(@Param('id', ParseIntPipe) _id: number): Promise<string> {
+    return this.#under();
+  }
+
+  @Locked('order:{params.id}', { wait: 0 })
+  @SetMetadata('own', 'kept')
+  @Get(':id/observable')
+  observable(@Param('id', ParseIntPipe) _id: number): Observable<string> {
+    return of(this.#under());
+  }
+
+  @Sse(':id/events')
+  @Locked('order:{params.id}', { wait: 0 })
+  events(@Param('id', ParseIntPipe) _id: number): Observable<MessageEvent> {
+    return of({ data: this.#under() });
+  }
+
+  @Get(':id/file')
+  @Locked('order:{params.id}', { wait: 0 })
+  async file(@Param('id', ParseIntPipe) _id: number): Promise<StreamableFile> {
+    return new StreamableFile(Buffer.from(this.#under()));
+  }
+
+  /** Answers by itself, in the middle of its work. */
+  @Get(':id/res')
+  @Locked('order:{params.id}', { wait: 0 })
+  async res(@Param('id', ParseIntPipe) _id: number, @Res() res: Reply): Promise<void> {
+    res.send(this.#under());
+    await this.step.promise;
+  }
+
+  @Locked('order:{params.id}', { wait: 0 })
+  @Get(':id/passthrough')
+  async passthrough(
+    @Param('id', ParseIntPipe) _id: number,
+    @Res({ passthrough: true }) res: Reply,
+  ): Promise<string> {
+    res.header('x-own', 'kept');
+    return this.#under();
+  }
+}
+
+describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
+  let http: HttpApp;
+  let orders: Orders;
+  let controls: LockControls;
+  let acquired: Acquisitions;
+
+  beforeAll(async () => {
+    http = await startHttp(adapter, { imports: [LockTestingModule.forRoot()], controllers: [Orders] });
+    [orders, controls] = [http.module.get(Orders), http.module.get(LockControls)];
+  });
+  afterAll(() => http.app.close());
+  beforeEach(() => {
+    acquired = new Acquisitions();
+    orders.step = deferred();
+    orders.entered = 0;
+  });
+  afterEach(async () => {
+    orders.step.resolve();
+    acquired.end();
+    await controls.reset();
+  });
+
+  const call = (route: string): Promise<Response> =>
+    route === 'promise' ? http.post('/orders/07/promise') : http.get(`/orders/07/${route}`);
+  const ROUTES = ['promise', 'observable', 'events', 'file', 'res', 'passthrough'];
+
+  it.each(ROUTES)('%s: runs under the key after its pipes, acquired once', async (route) => {
+    const response = await call(route);
+    expect(await response.text()).toContain('under order:7');
+    expect(response.status).toBe(route === 'promise' ? 202 : 200);
+    if (route === 'promise' || route === 'passthrough') expect(response.headers.get('x-own')).toBe('kept');
+    expect(acquired.keys).toEqual(['order:7']);
+  });
+
+  it.each(ROUTES)('%s: a busy lock is 423 with code and message, and nothing else', async (route) => {
+    await controls.hold('order:7', 30_000);
+    const response = await call(route);
+    await expect(response.json()).resolves.toEqual({
+      statusCode: 423,
+      code: 'LOCK_BUSY',
+      message: 'The resource is in use. Try again in a moment.',
+    });
+    expect([response.status, response.headers.get('retry-after')]).toEqual([423, '30']);
+    expect(orders.entered).toBe(0);
+  });
+
+  it('@Locked above: the metadata of the others is there for guards and interceptors', () => {
+    expect(http.module.get(Reflector).get('own', Orders.prototype.observable)).toBe('kept');
+  });
+
+  it('a handler that answers by @Res() has its lock until it has ended, not until it has answered', async () => {
+    expect(await (await call('res')).text()).toBe('under order:7');
+    expect((await call('promise')).status).toBe(423);
+    orders.step.resolve();
+    await eventually(async () => expect((await call('promise')).status).toBe(202));
+  });
+});

@@ -1,0 +1,240 @@
+/** Microservices, over TCP and over Redis: messages and events, each with its lock. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  type CanActivate,
+  Controller,
+  Inject,
+  Injectable,
+  type INestMicroservice,
+  Logger,
+  ParseIntPipe,
+  SetMetadata,
+  UseGuards,
+} from '@nestjs/common';
+import {
+  ClientProxy,
+  ClientProxyFactory,
+  EventPattern,
+  type MicroserviceOptions,
+  MessagePattern,
+  Payload,
+  Transport,
+} from '@nestjs/microservices';
+import { Test } from '@nestjs/testing';
+import { Locked, LockModule, LockService } from 'nestjs-locked';
+import { firstValueFrom, lastValueFrom, Observable, toArray } from 'rxjs';
+import { type Deferred, deferred } from '../support/deferred.js';
+import { eventually } from '../support/eventually.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { Acquisitions } from './support/acquisitions.js';
+import { freePort } from './support/free-port.js';
+
+/** A guard that needs a lock itself. */
+@Injectable()
+class Turnstile implements CanActivate {
+  constructor(private readonly locks: LockService) {}
+
+  async canActivate(): Promise<boolean> {
+    return this.locks.using('order:9', { wait: 0 }, () => true);
+  }
+}
+
+@Controller()
+class Orders {
+  readonly ran: string[] = [];
+  step: Deferred = deferred();
+
+  constructor(@Inject(LockService) private readonly locks: LockService) {}
+
+  @MessagePattern('pay')
+  @Locked('order:{data.id}', { wait: 0 })
+  async pay(@Payload('id', ParseIntPipe) id: number): Promise<{ id: number; under: readonly string[] }> {
+    return { id, under: this.locks.current().keys };
+  }
+
+  @Locked('order:{data.id}', { wait: 0 })
+  @SetMetadata('own', 'kept')
+  @MessagePattern({ cmd: 'ship' })
+  async ship(data: { id: number }): Promise<string> {
+    this.ran.push(`ship ${data.id}`);
+    await this.step.promise;
+    return 'shipped';
+  }
+
+  @MessagePattern('track')
+  @Locked('order:{data}', { wait: 0 })
+  track(id: number): Observable<string> {
+    return new Observable((subscriber) => {
+      subscriber.next(`${id} under ${this.locks.current().keys.join()}`);
+      void this.step.promise.then(() => {
+        subscriber.next('there');
+        subscriber.complete();
+      });
+    });
+  }
+
+  /** Not decorated itself: what it calls is. */
+  @MessagePattern('by-service')
+  async byService(data: { id: number }): Promise<string> {
+    return this.locks.using(`order:${data.id}`, { wait: 0 }, () => 'done');
+  }
+
+  @MessagePattern('guarded')
+  @UseGuards(Turnstile)
+  async guarded(): Promise<string> {
+    return 'in';
+  }
+
+  @EventPattern('paid')
+  @Locked('order:{data.id}', { onBusy: 'skip' })
+  async paid(@Payload() data: { id: number; by: string }): Promise<void> {
+    this.ran.push(`paid ${data.id} by ${data.by} under ${this.locks.current().keys.join()}`);
+    await this.step.promise;
+  }
+}
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+
+describe('a hybrid application', () => {
+  const INTERNAL = { status: 'error', message: 'Internal server error' };
+  const BUSY = { status: 'error', code: 'LOCK_BUSY' };
+
+  it.each([
+    ['with inheritAppConfig', true, true, 'pay', BUSY],
+    ['with inheritAppConfig, by a service', true, true, 'by-service', BUSY],
+    // As Nest has it: a microservice without the interceptors of the application.
+    ['without it', false, true, 'pay', BUSY],
+    ['without it, by a service', false, true, 'by-service', INTERNAL],
+    ['with mapErrors: false', true, false, 'pay', INTERNAL],
+  ])('%s', async (_name, inheritAppConfig, mapErrors, pattern, seen) => {
+    const module = await Test.createTestingModule({
+      imports: [LockModule.forRoot({ redis: redis.url, mapErrors })],
+      controllers: [Orders],
+    }).compile();
+    const app = module.createNestApplication();
+    const options = { transport: Transport.TCP, options: { port: await freePort() } } as const;
+    app.connectMicroservice<MicroserviceOptions>(options, { inheritAppConfig });
+    Logger.overrideLogger(false);
+    await app.startAllMicroservices();
+    const client = ClientProxyFactory.create(options);
+    const held = await module.get(LockService).acquire('order:9');
+    const answer = firstValueFrom(client.send(pattern, { id: 9 }));
+    await expect(answer).rejects.toMatchObject(seen);
+    await held.release();
+    client.close();
+    await app.close();
+  });
+});
+
+describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
+  ['TCP', async () => ({ transport: Transport.TCP, options: { port: await freePort() } })],
+  ['Redis', async () => ({ transport: Transport.REDIS, options: { host: '127.0.0.1', port: redis.port } })],
+])('a message over %s', (_name, optionsOf) => {
+  let app: INestMicroservice;
+  let client: ClientProxy;
+  let orders: Orders;
+  let locks: LockService;
+  let acquired: Acquisitions;
+
+  beforeAll(async () => {
+    const options = await optionsOf();
+    const module = await Test.createTestingModule({
+      imports: [LockModule.forRoot({ redis: redis.url })],
+      controllers: [Orders],
+    }).compile();
+    app = module.createNestMicroservice(options);
+    Logger.overrideLogger(false);
+    await app.listen();
+    [orders, locks] = [module.get(Orders), module.get(LockService)];
+    client = ClientProxyFactory.create(options as Parameters<typeof ClientProxyFactory.create>[0]);
+    await client.connect();
+  });
+  afterAll(async () => {
+    await client?.close();
+    await app?.close();
+  });
+  beforeEach(() => {
+    acquired = new Acquisitions();
+    orders.ran.length = 0;
+    orders.step = deferred();
+  });
+  afterEach(() => {
+    orders.step.resolve();
+    acquired.end();
+  });
+
+  const ask = (pattern: unknown, data: unknown): Promise<unknown> =>
+    firstValueFrom(client.send(pattern, data));
+
+  it('locks by the payload after its pipes, once, and is answered', async () => {
+    expect(await ask('pay', { id: '07' })).toEqual({ id: 7, under: ['order:7'] });
+    expect(acquired.keys).toEqual(['order:7']);
+  });
+
+  it('@Locked above the pattern: the route is found, and the metadata is there', async () => {
+    expect(Reflect.getMetadata('own', Orders.prototype.ship)).toBe('kept');
+    orders.step.resolve();
+    expect(await ask({ cmd: 'ship' }, { id: 5 })).toBe('shipped');
+    expect(acquired.keys).toEqual(['order:5']);
+  });
+
+  it('excludes the same key, and not another', async () => {
+    const shipping = ask({ cmd: 'ship' }, { id: 1 });
+    await eventually(() => expect(orders.ran).toEqual(['ship 1']));
+    await expect(ask('pay', { id: 1 })).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    expect(await ask('pay', { id: 2 })).toMatchObject({ id: 2 });
+    orders.step.resolve();
+    expect(await shipping).toBe('shipped');
+    // Back before the answer was out.
+    expect(await ask('pay', { id: 1 })).toMatchObject({ id: 1 });
+  });
+
+  it('an Observable keeps the lock to its end', async () => {
+    const tracking = lastValueFrom(client.send('track', 3).pipe(toArray()));
+    await eventually(() => expect(acquired.keys).toEqual(['order:3']));
+    await expect(ask('pay', { id: 3 })).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    orders.step.resolve();
+    expect(await tracking).toEqual(['3 under order:3', 'there']);
+    expect(await ask('pay', { id: 3 })).toMatchObject({ id: 3 });
+  });
+
+  it.each(['pay', 'by-service', 'guarded'])(
+    '%s: the client sees code and message, and nothing else',
+    async (pattern) => {
+      const held = await locks.acquire('order:9', { ttl: '30s' });
+      const error: unknown = await ask(pattern, { id: 9 }).catch((thrown: unknown) => thrown);
+      await held.release();
+      expect(error).toEqual({
+        status: 'error',
+        code: 'LOCK_BUSY',
+        message: 'The resource is in use. Try again in a moment.',
+        retryAfter: expect.any(Number),
+      });
+    },
+  );
+
+  it('a key that cannot be made is a mistake: its code, and nothing of it', async () => {
+    const error: unknown = await ask({ cmd: 'ship' }, {}).catch((thrown: unknown) => thrown);
+    expect(error).toEqual({
+      status: 'error',
+      code: 'LOCK_KEY',
+      message: 'The request could not be completed.',
+    });
+    expect(orders.ran).toEqual([]);
+  });
+
+  it('an event runs under its lock, once; a second one skips while it runs', async () => {
+    await lastValueFrom(client.emit('paid', { id: 6, by: 'a' }), { defaultValue: undefined });
+    await eventually(() => expect(orders.ran).toEqual(['paid 6 by a under order:6']));
+    await lastValueFrom(client.emit('paid', { id: 6, by: 'b' }), { defaultValue: undefined });
+    await lastValueFrom(client.emit('paid', { id: 8, by: 'c' }), { defaultValue: undefined });
+    await eventually(() => expect(orders.ran).toHaveLength(2));
+    orders.step.resolve();
+    expect(orders.ran).toEqual(['paid 6 by a under order:6', 'paid 8 by c under order:8']);
+    expect(acquired.keys).toEqual(['order:6', 'order:8']);
+  });
+});

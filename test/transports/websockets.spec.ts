@@ -1,0 +1,270 @@
+/** WebSocket gateways, of ws and of socket.io: messages, each with its lock, and clients that leave. */
+import { once } from 'node:events';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  type INestApplication,
+  type INestApplicationContext,
+  Inject,
+  Logger,
+  ParseIntPipe,
+  SetMetadata,
+} from '@nestjs/common';
+import { IoAdapter } from '@nestjs/platform-socket.io';
+import { WsAdapter } from '@nestjs/platform-ws';
+import { Test } from '@nestjs/testing';
+import {
+  ConnectedSocket,
+  MessageBody,
+  SubscribeMessage,
+  WebSocketGateway,
+  type WsResponse,
+} from '@nestjs/websockets';
+import type { Redis } from 'ioredis';
+import { Locked, LockModule, LockService } from 'nestjs-locked';
+import { Observable } from 'rxjs';
+import { io } from 'socket.io-client';
+import { WebSocket } from 'ws';
+import { type Deferred, deferred } from '../support/deferred.js';
+import { eventually } from '../support/eventually.js';
+import { queueOf } from '../support/queue.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { Acquisitions } from './support/acquisitions.js';
+
+type Keys = readonly string[];
+
+@WebSocketGateway()
+class Seats {
+  readonly ran: string[] = [];
+  step: Deferred = deferred();
+
+  constructor(@Inject(LockService) private readonly locks: LockService) {}
+
+  @SubscribeMessage('take')
+  @Locked('seat:{data.id}', { wait: 0 })
+  async take(@MessageBody('id', ParseIntPipe) id: number): Promise<WsResponse<Keys>> {
+    this.ran.push(`take ${id}`);
+    return { event: 'taken', data: this.locks.current().keys };
+  }
+
+  @Locked('seat:{data.id}', { wait: 0 })
+  @SetMetadata('own', 'kept')
+  @SubscribeMessage('hold')
+  async hold(_client: unknown, data: { id: number }): Promise<WsResponse<Keys>> {
+    this.ran.push(`hold ${data.id}`);
+    await this.step.promise;
+    return { event: 'held', data: this.locks.current().keys };
+  }
+
+  @SubscribeMessage('watch')
+  @Locked('seat:{data.id}', { wait: 0 })
+  watch(
+    @ConnectedSocket() _client: unknown,
+    @MessageBody() data: { id: number },
+  ): Observable<WsResponse<string>> {
+    return new Observable((subscriber) => {
+      subscriber.next({ event: 'watched', data: `${data.id} under ${this.locks.current().keys.join()}` });
+      void this.step.promise.then(() => {
+        subscriber.next({ event: 'watched', data: 'end' });
+        subscriber.complete();
+      });
+    });
+  }
+
+  /** Waits for its lock. */
+  @SubscribeMessage('wait')
+  @Locked('seat:{data.id}', { wait: '20s' })
+  async wait(@MessageBody() data: { id: number }): Promise<void> {
+    this.ran.push(`wait ${data.id}`);
+  }
+
+  /** Not decorated itself: what it calls is. */
+  @SubscribeMessage('by-service')
+  async byService(@MessageBody() data: { id: number }): Promise<WsResponse<string>> {
+    const result = await this.locks.using(`seat:${data.id}`, { wait: 0 }, () => 'done');
+    return { event: 'done', data: result };
+  }
+}
+
+interface Message {
+  readonly event: string;
+  readonly data: unknown;
+}
+
+/** A client of either kind: what it sends and what it got. */
+interface Client {
+  readonly got: Message[];
+  send(event: string, data: unknown): void;
+  close(): void;
+}
+
+async function wsClient(url: string): Promise<Client> {
+  const socket = new WebSocket(url.replace('http', 'ws'));
+  const got: Message[] = [];
+  socket.on('message', (text: Buffer) => got.push(JSON.parse(text.toString()) as Message));
+  await once(socket, 'open');
+  return {
+    got,
+    send: (event, data) => socket.send(JSON.stringify({ event, data })),
+    close: () => socket.terminate(),
+  };
+}
+
+async function ioClient(url: string): Promise<Client> {
+  const socket = io(url, { transports: ['websocket'], forceNew: true, reconnection: false });
+  const got: Message[] = [];
+  socket.onAny((event: string, data: unknown) => got.push({ event, data }));
+  await new Promise<void>((resolve, reject) => {
+    socket.on('connect', resolve);
+    socket.on('connect_error', reject);
+  });
+  return { got, send: (event, data) => void socket.emit(event, data), close: () => void socket.disconnect() };
+}
+
+let redis: RedisServer;
+let watcher: Redis;
+beforeAll(async () => {
+  redis = await startRedis();
+  watcher = redis.client();
+});
+afterAll(() => redis.stop());
+
+describe.each<
+  [
+    name: string,
+    adapter: new (app: INestApplicationContext) => WsAdapter | IoAdapter,
+    connect: (url: string) => Promise<Client>,
+  ]
+>([
+  ['ws', WsAdapter, wsClient],
+  ['socket.io', IoAdapter, ioClient],
+])('a message over %s', (_name, Adapter, connect) => {
+  let app: INestApplication;
+  let seats: Seats;
+  let locks: LockService;
+  let client: Client;
+  let acquired: Acquisitions;
+
+  beforeAll(async () => {
+    const module = await Test.createTestingModule({
+      imports: [LockModule.forRoot({ redis: redis.url })],
+      providers: [Seats],
+    }).compile();
+    app = module.createNestApplication({ forceCloseConnections: true });
+    app.useWebSocketAdapter(new Adapter(app));
+    Logger.overrideLogger(false);
+    await app.listen(0, '127.0.0.1');
+    [seats, locks] = [module.get(Seats), module.get(LockService)];
+  });
+  afterAll(() => app.close());
+  beforeEach(async () => {
+    acquired = new Acquisitions();
+    seats.ran.length = 0;
+    seats.step = deferred();
+    client = await connect(await app.getUrl());
+  });
+  afterEach(() => {
+    seats.step.resolve();
+    client.close();
+    acquired.end();
+  });
+
+  const answer = (message: Message): Promise<void> => eventually(() => expect(client.got).toEqual([message]));
+  const busy = expect.objectContaining({
+    event: 'exception',
+    data: expect.objectContaining({ code: 'LOCK_BUSY' }),
+  });
+
+  it('locks by the payload after its pipes, once, and is answered', async () => {
+    client.send('take', { id: '07' });
+    await answer({ event: 'taken', data: ['seat:7'] });
+    expect(acquired.keys).toEqual(['seat:7']);
+  });
+
+  it('@Locked above the pattern: the route is found, and the metadata is there', async () => {
+    expect(Reflect.getMetadata('own', Seats.prototype.hold)).toBe('kept');
+    seats.step.resolve();
+    client.send('hold', { id: 5 });
+    await answer({ event: 'held', data: ['seat:5'] });
+    expect(acquired.keys).toEqual(['seat:5']);
+  });
+
+  it('excludes the same key, and not another', async () => {
+    client.send('hold', { id: 1 });
+    await eventually(() => expect(seats.ran).toEqual(['hold 1']));
+    client.send('take', { id: 1 });
+    await eventually(() => expect(client.got).toEqual([busy]));
+    client.send('take', { id: 2 });
+    await eventually(() => expect(client.got).toHaveLength(2));
+    seats.step.resolve();
+    await eventually(() => expect(client.got).toHaveLength(3));
+    // Back before the answer was out.
+    client.send('take', { id: 1 });
+    await eventually(() => expect(client.got).toHaveLength(4));
+    expect(client.got.slice(1).map(({ event }) => event)).toEqual(['taken', 'held', 'taken']);
+    expect(seats.ran).toEqual(['hold 1', 'take 2', 'take 1']);
+  });
+
+  it('an Observable keeps the lock to its end', async () => {
+    client.send('watch', { id: 3 });
+    await answer({ event: 'watched', data: '3 under seat:3' });
+    client.send('take', { id: 3 });
+    await eventually(() => expect(client.got[1]).toEqual(busy));
+    seats.step.resolve();
+    await eventually(() => expect(client.got[2]).toEqual({ event: 'watched', data: 'end' }));
+    await eventually(async () =>
+      expect(await locks.tryAcquire('seat:3').then((lock) => lock?.release())).toBe(true),
+    );
+    expect(acquired.keys).toEqual(['seat:3', 'seat:3']);
+  });
+
+  it.each(['take', 'by-service'])('%s: the client sees code and message, and nothing else', async (event) => {
+    const held = await locks.acquire('seat:9', { ttl: '30s' });
+    client.send(event, { id: 9 });
+    await eventually(() => expect(client.got).toHaveLength(1));
+    await held.release();
+    expect(client.got).toEqual([
+      {
+        event: 'exception',
+        data: {
+          status: 'error',
+          code: 'LOCK_BUSY',
+          message: 'The resource is in use. Try again in a moment.',
+          retryAfter: expect.any(Number),
+        },
+      },
+    ]);
+  });
+
+  it('a key that cannot be made is a mistake: its code, and nothing of it', async () => {
+    client.send('hold', {});
+    await answer({
+      event: 'exception',
+      data: { status: 'error', code: 'LOCK_KEY', message: 'The request could not be completed.' },
+    });
+    expect(seats.ran).toEqual([]);
+  });
+
+  it('is not run for a client that has left while it waited', async () => {
+    // Held by another process.
+    await watcher.set('lock:seat:6', 'theirs', 'PX', 60_000);
+    const queue = queueOf(watcher, 'seat:6');
+    client.send('wait', { id: 6 });
+    await queue.holds(1);
+    client.close();
+    await queue.holds(0);
+    await watcher.del('lock:seat:6');
+    // Were it still waiting, it would go before this one.
+    await (await locks.acquire('seat:6')).release();
+    expect(seats.ran).toEqual([]);
+  });
+
+  it('an Observable gives its lock back when the client leaves', async () => {
+    client.send('watch', { id: 4 });
+    await answer({ event: 'watched', data: '4 under seat:4' });
+    expect(await locks.tryAcquire('seat:4')).toBeNull();
+    client.close();
+    await eventually(async () =>
+      expect(await locks.tryAcquire('seat:4').then((lock) => lock?.release())).toBe(true),
+    );
+  });
+});

@@ -1,0 +1,361 @@
+/** Nested use of a held key: refused at once, or joined with `reentrant: true`. */
+import { describe, expect, it } from '@jest/globals';
+import type { HeldLock } from '../../lib/core/lock.handle.js';
+import { resolvePolicy } from '../../lib/core/resolve-options.js';
+import { isLockError } from '../../lib/errors/index.js';
+import { LockService } from '../../lib/lock.service.js';
+import { memoryStore } from '../../lib/stores/memory/memory.store.js';
+import { type Core, core, type CoreSettings } from '../support/core.js';
+import { deferred } from '../support/deferred.js';
+import { FakeClock, settle } from '../support/fake-clock.js';
+
+interface Setup extends Core {
+  readonly locks: LockService;
+  /** Is the key free for another process? */
+  free(key: string): Promise<boolean>;
+}
+
+function setup(settings: CoreSettings = {}): Setup {
+  const clock = settings.clock ?? new FakeClock();
+  const store = settings.store ?? memoryStore({ clock });
+  const made = core({ ...settings, clock, store });
+  const other = new LockService(core({ clock, store }).locker, resolvePolicy());
+  return {
+    ...made,
+    locks: new LockService(made.locker, resolvePolicy()),
+    async free(key) {
+      const lock = await other.tryAcquire(key);
+      await lock?.release();
+      return lock !== null;
+    },
+  };
+}
+
+const joining = { reentrant: true } as const;
+
+async function codeOf(promise: Promise<unknown>): Promise<unknown> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  return isLockError(error) ? error.code : error;
+}
+
+describe('nested use of a held key, without "reentrant"', () => {
+  it('is refused at once by acquire, tryAcquire and using, also among several keys', async () => {
+    const { locks } = setup();
+    await locks.using('a', async () => {
+      await expect(locks.acquire('a')).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
+      await expect(locks.acquire('a')).rejects.toThrow(/reentrant: true/);
+      await expect(locks.tryAcquire('a')).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
+      await expect(locks.using(['z', 'a'], () => 1)).rejects.toMatchObject({
+        code: 'LOCK_REENTRY',
+        key: 'a',
+      });
+      await expect(locks.acquire('a', { reentrant: false })).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
+    });
+  });
+
+  it('is known by async context: a call beside it waits, and so does what is left running after the release', async () => {
+    const { locks, clock } = setup();
+    const [inside, after] = [deferred(), deferred()];
+    let left: Promise<unknown> = Promise.resolve();
+    const first = locks.using('a', async () => {
+      left = after.promise.then(() => locks.acquire('a'));
+      await inside.promise;
+    });
+    await settle();
+    const beside = locks.acquire('a', { wait: 100 });
+    void beside.catch(() => undefined);
+    await clock.advance(100);
+    expect(await codeOf(beside)).toBe('LOCK_BUSY');
+    inside.resolve();
+    await first;
+    after.resolve();
+    expect((await (left as Promise<HeldLock>)).held).toBe(true);
+  });
+
+  it('is not seen after a plain acquire, which is no async context: it waits as anybody does', async () => {
+    const { locks, clock } = setup();
+    const lock = await locks.acquire('a');
+    const again = codeOf(locks.acquire('a', { wait: 100, reentrant: true }));
+    await clock.advance(100);
+    expect(await again).toBe('LOCK_BUSY');
+    await lock.release();
+  });
+
+  it('means the keys of one service: those of another are others', async () => {
+    const [one, two] = [setup(), setup()];
+    await one.locks.using('a', async () => {
+      await two.locks.using('a', (lock) => {
+        expect(two.locks.current('a')).toBe(lock);
+        expect(one.locks.current('a')).not.toBe(lock);
+      });
+      expect(two.locks.tryCurrent('a')).toBeUndefined();
+    });
+  });
+});
+
+describe('"reentrant: true"', () => {
+  it('joins: the same token, fence, remaining time and expiry, without a word to the store', async () => {
+    const { locks, clock } = setup();
+    await locks.using('a', { ttl: 9_000 }, async (outer) => {
+      await clock.advance(1_000);
+      const inner = await locks.acquire('a', joining);
+      expect(inner.keys).toEqual(['a']);
+      expect([inner.token, inner.fence, inner.held]).toEqual([outer.token, outer.fence, true]);
+      expect([...inner.fences]).toEqual([['a', outer.fence]]);
+      expect([inner.remaining, inner.expiresAt]).toEqual([outer.remaining, outer.expiresAt]);
+      expect(() => inner.assertHeld()).not.toThrow();
+      expect(inner.signal.aborted).toBe(false);
+    });
+  });
+
+  it('takes the key where it is not held', async () => {
+    const { locks, free } = setup();
+    const lock = await locks.acquire('a', joining);
+    expect(await free('a')).toBe(false);
+    await lock.release();
+    expect(await free('a')).toBe(true);
+  });
+
+  it('gives nothing back before the outermost does, however deep', async () => {
+    const { locks, free } = setup();
+    await locks.using('a', async (outer) => {
+      const fence = await locks.using('a', joining, async (middle) => {
+        const inner = await locks.tryAcquire('a', joining);
+        expect(await inner?.release()).toBe(true);
+        expect(await inner?.release()).toBe(true);
+        expect(inner?.held).toBe(false);
+        expect(() => inner?.assertHeld()).toThrow(/not held here/);
+        expect(inner?.signal.aborted).toBe(false);
+        expect(middle.held).toBe(true);
+        expect(locks.current('a')).toBe(middle);
+        return middle.fence;
+      });
+      expect(fence).toBe(outer.fence);
+      expect(outer.held).toBe(true);
+      expect(locks.current('a')).toBe(outer);
+      expect(await free('a')).toBe(false);
+    });
+    expect(await free('a')).toBe(true);
+  });
+
+  it('an inner join outlives the middle one, and ends with the outermost', async () => {
+    const { locks } = setup();
+    await locks.using('a', async (outer) => {
+      const inner = await locks.using('a', joining, () => locks.acquire('a', joining));
+      expect(inner.held).toBe(true);
+      await outer.release();
+      expect(inner.held).toBe(false);
+    });
+  });
+
+  it('what runs on after the outermost release has lost it: held, signal, assertHeld, and using rejects', async () => {
+    const { locks, free, events } = setup();
+    const gate = deferred();
+    let inner!: Promise<unknown>;
+    let seen!: HeldLock;
+    await locks.using('a', async () => {
+      inner = locks.using('a', joining, async (lock) => {
+        seen = lock as HeldLock;
+        await gate.promise;
+        return 'done';
+      });
+      await settle();
+      expect(seen.signal.aborted).toBe(false);
+    });
+    expect(seen.held).toBe(false);
+    expect(seen.remaining).toBe(0);
+    expect(seen.signal.aborted).toBe(true);
+    expect(seen.signal.reason).toMatchObject({ code: 'LOCK_LOST', key: 'a', reason: 'released' });
+    expect(() => seen.assertHeld()).toThrow(/gave it back/);
+    expect(events).toMatchObject([{ name: 'lost', key: 'a', reason: 'released' }]);
+    expect(await free('a')).toBe(true);
+    gate.resolve();
+    await expect(inner).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'released' });
+    expect(await seen.release()).toBe(false);
+  });
+
+  it('and does not count as holding: neither for current(), nor for a nested acquire, which takes the lock anew', async () => {
+    const { locks, clock } = setup();
+    const gate = deferred();
+    let inner!: Promise<unknown>;
+    await locks.using('a', async () => {
+      inner = locks.using('a', { ...joining, onLost: 'warn' }, async () => {
+        await gate.promise;
+        expect(locks.tryCurrent('a')).toBeUndefined();
+        const busy = codeOf(locks.acquire('a', { ...joining, wait: 50 }));
+        await clock.advance(50);
+        expect(await busy).toBe('LOCK_BUSY');
+        await next.release();
+        const own = await locks.acquire('a', joining);
+        expect(own.fence).toBeGreaterThan(next.fence);
+        return own.release();
+      });
+      await settle();
+    });
+    const next = await locks.acquire('a');
+    gate.resolve();
+    expect(await inner).toBe(true);
+  });
+
+  it('a loss of the lease is the loss of all who joined it', async () => {
+    const { locks, clock } = setup();
+    const work = locks.using('a', { maxHold: 1_000, onLost: 'warn' }, async (outer) => {
+      const inner = await locks.acquire('a', joining);
+      const released = await locks.acquire('a', joining);
+      const { signal } = inner;
+      await released.release();
+      await clock.advance(1_000);
+      expect(signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'max-hold' });
+      expect(signal.reason).toBe((outer as HeldLock).lost);
+      expect(inner.held).toBe(false);
+      expect(released.signal.aborted).toBe(false);
+      expect(await inner.release()).toBe(false);
+      expect(await released.release()).toBe(true);
+      expect(await codeOf(locks.acquire('a', joining))).toBe('LOCK_LOST');
+      return 'done';
+    });
+    expect(await work).toBe('done');
+  });
+
+  it('extends for all, by the ttl of the outermost unless one is given', async () => {
+    const { locks, clock } = setup();
+    await locks.using('a', { ttl: 10_000, renew: false }, async (outer) => {
+      const inner = await locks.acquire('a', { ...joining, ttl: '40s' });
+      await clock.advance(4_000);
+      expect(inner.remaining).toBe(6_000);
+      await inner.extend();
+      expect([inner.remaining, outer.remaining]).toEqual([10_000, 10_000]);
+      await inner.extend('1m');
+      expect([inner.remaining, outer.remaining]).toEqual([60_000, 60_000]);
+    });
+  });
+
+  it('keeps others out for its minHold, from the joining on', async () => {
+    const { locks, clock, free } = setup();
+    await locks.using('a', { minHold: 200 }, async () => {
+      await clock.advance(100);
+      await locks.using('a', { ...joining, minHold: 500 }, () => undefined);
+      await locks.using('a', { ...joining, minHold: 50 }, () => undefined);
+    });
+    await clock.advance(480);
+    expect(await free('a')).toBe(false);
+    await clock.advance(30);
+    expect(await free('a')).toBe(true);
+  });
+
+  it('heeds a signal that has aborted, and no later one: it does not wait', async () => {
+    const { locks } = setup();
+    await locks.using('a', async () => {
+      const aborted = { ...joining, signal: AbortSignal.abort(new Error('gone')) };
+      expect(await codeOf(locks.acquire('a', aborted))).toBe('LOCK_ABORTED');
+    });
+  });
+
+  it('is allowed while the application shuts down, as it takes nothing', async () => {
+    const { locks, locker } = setup();
+    await locks.using('a', async () => {
+      locker.refuse();
+      expect((await locks.acquire('a', joining)).held).toBe(true);
+      expect(await codeOf(locks.acquire('b', joining))).toBe('LOCK_SHUTDOWN');
+      expect(await codeOf(locks.acquire(['a', 'b'], joining))).toBe('LOCK_SHUTDOWN');
+    });
+  });
+});
+
+describe('several keys of which some are held', () => {
+  it('joins those and takes the rest, which it gives back itself', async () => {
+    const { locks, free } = setup();
+    await locks.using(['a', 'b'], async (outer) => {
+      await locks.using(['c', 'b'], joining, async (inner) => {
+        expect(inner.keys).toEqual(['b', 'c']);
+        expect(inner.fences.get('b')).toBe(outer.fence);
+        expect(inner.fences.get('c')).toBeGreaterThan(outer.fence);
+        expect(await free('c')).toBe(false);
+        // A fence of "c" on what "b" protects would have the outer call's own writes refused.
+        expect(() => inner.fence).toThrow(/was joined.*Use "fences"/);
+        const innermost = await locks.acquire(['a', 'c'], joining);
+        expect([...innermost.fences]).toEqual([
+          ['a', outer.fence],
+          ['c', inner.fences.get('c')],
+        ]);
+      });
+      expect(await free('c')).toBe(true);
+      expect(await free('b')).toBe(false);
+      const both = await locks.acquire(['b', 'a'], joining);
+      expect([both.fence, both.token]).toEqual([outer.fence, outer.token]);
+    });
+  });
+
+  it('only if the rest sorts behind: taken out of order, processes could wait for each other', async () => {
+    const { locks, free } = setup();
+    await locks.using('b', async () => {
+      const refused = locks.acquire(['a', 'b', 'c'], joining);
+      await expect(refused).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'b' });
+      await expect(refused).rejects.toThrow(/"a", which sorts before it/);
+      expect(await free('a')).toBe(true);
+    });
+  });
+
+  it('holds nothing more when the rest stays busy', async () => {
+    const { locks, clock, free } = setup();
+    const busy = await locks.acquire('c');
+    await locks.using('a', async (outer) => {
+      const refused = codeOf(locks.acquire(['a', 'b', 'c'], { ...joining, wait: 100, minHold: 5_000 }));
+      await clock.advance(100);
+      expect(await refused).toBe('LOCK_BUSY');
+      expect(await free('b')).toBe(true);
+      expect(outer.held).toBe(true);
+      expect((outer as HeldLock).rootOf('a')?.guests?.size).toBe(0);
+    });
+    expect(await free('a')).toBe(true);
+    await busy.release();
+  });
+
+  it('holds the rest to its own end, also when the outer call has ended before', async () => {
+    const { locks, free } = setup();
+    const gate = deferred();
+    let inner!: Promise<unknown>;
+    await locks.using('a', async () => {
+      inner = locks.using(['a', 'b'], { ...joining, onLost: 'warn' }, async (lock) => {
+        await gate.promise;
+        expect(lock.held).toBe(false);
+        expect(await free('b')).toBe(false);
+        expect(await codeOf(locks.acquire('b'))).toBe('LOCK_REENTRY');
+        const again = await locks.acquire('b', joining);
+        expect([again.held, again.fence]).toEqual([true, lock.fences.get('b')]);
+        expect((await locks.acquire('a')).fence).toBeGreaterThan(again.fence);
+      });
+      await settle();
+    });
+    gate.resolve();
+    await inner;
+    expect(await free('b')).toBe(true);
+  });
+
+  it('gives the rest back when the outer call has ended while it was waited for', async () => {
+    const { locks, free } = setup();
+    const busy = await locks.acquire('b');
+    let inner!: Promise<unknown>;
+    await locks.using('a', async () => {
+      inner = locks.acquire(['a', 'b'], { ...joining, minHold: 5_000 });
+      void inner.catch(() => undefined);
+      await settle();
+    });
+    await busy.release();
+    await expect(inner).rejects.toMatchObject({ code: 'LOCK_LOST', key: 'a', reason: 'released' });
+    expect(await free('b')).toBe(true);
+  });
+});
+
+describe('memory', () => {
+  it('a hold that is joined a thousand times keeps none of them', async () => {
+    const { locks } = setup();
+    await locks.using('a', async (outer) => {
+      for (let i = 0; i < 1_000; i += 1) await locks.using('a', joining, () => undefined);
+      expect((outer as HeldLock).rootOf('a')?.guests?.size).toBe(0);
+    });
+  });
+});
