@@ -148,7 +148,6 @@ export class LockHandle implements HeldLock, SectionHolder {
     return only === undefined || others.length > 0 ? this.#releaseAll() : only.release();
   }
 
-  /** @internal */
   sectionLost(error: LockLostError): void {
     this.#abort?.abort(error);
   }

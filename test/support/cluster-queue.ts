@@ -20,7 +20,7 @@ export interface ClusterQueueView {
   /** Resolves when `n` tokens wait. */
   holds(n: number): Promise<void>;
   /** Resolves when the party of the token that waits last is subscribed at the slot's master. */
-  listens(): Promise<void>;
+  listens(options?: { within: number }): Promise<void>;
   /** Puts `n` dead waiters at the end: who queues with ten of them looks every 10 to 12 s only. */
   crowd(n: number): Promise<void>;
 }
@@ -36,12 +36,12 @@ export function clusterQueueOf(client: Cluster, key: string): ClusterQueueView {
     holder: () => client.get(lock),
     tokens,
     holds: (n) => eventuallyTrue(async () => (await client.zcard(queue)) === n),
-    listens: () =>
+    listens: (options) =>
       eventuallyTrue(async () => {
         const channel = channelOf(partyOf((await tokens()).at(-1) ?? '') ?? '');
         const count = "return redis.call('PUBSUB', 'SHARDNUMSUB', ARGV[1])[2]";
         return (await client.eval(count, 1, fences, channel)) === 1;
-      }),
+      }, options),
     async crowd(n) {
       const [, last = '0'] = await client.zrange(queue, '-1', '-1', 'WITHSCORES');
       const places = Array.from({ length: n }, (_, i) => [
