@@ -1,6 +1,5 @@
 /** The connection that a store's commands go over: their time-outs, whether it is down, and the server's clock. */
 import { type Command, CommandWatch, type Watching } from './command-watch.js';
-import { SocketCork } from './socket-cork.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { type Script, isUnknownScript } from './scripts/script.js';
 import { ServerClock } from './server-clock.js';
@@ -27,7 +26,6 @@ export class RedisLink {
   readonly cluster: boolean;
   readonly clock = new ServerClock();
   readonly #settings: RedisLinkSettings;
-  readonly #cork: SocketCork | undefined;
   readonly #autoPipelining: boolean;
   readonly #watch: CommandWatch;
   #interruptions = 0;
@@ -44,8 +42,6 @@ export class RedisLink {
     this.#down = ['close', 'reconnecting', 'end'].includes(client.status);
     this.#autoPipelining =
       (client.options as { enableAutoPipelining?: boolean }).enableAutoPipelining === true;
-    // On the application's own client, how commands are written is the application's choice.
-    this.#cork = owned && !this.cluster && !this.#autoPipelining ? new SocketCork(client) : undefined;
     client.on('ready', this.#onReady);
     client.on('close', this.#onClose);
     client.on('end', this.#onClose);
@@ -173,12 +169,10 @@ export class RedisLink {
     onError: (error: unknown) => void,
   ): void {
     const client = urgent && this.#autoPipelining ? unpipelined(this.client) : this.client;
-    if (!urgent) this.#cork?.cork();
     client.call('EVALSHA', script.sha, ...parameters).then(onReply, (error: unknown) => {
       if (isUnknownScript(error)) client.call('EVAL', script.source, ...parameters).then(onReply, onError);
       else onError(error);
     });
-    if (urgent) this.#cork?.uncork();
   }
 
   #answer(watching: Watching, reply: unknown): void {
