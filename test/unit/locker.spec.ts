@@ -633,12 +633,10 @@ describe('a handle', () => {
 });
 
 describe('an offer', () => {
-  it('that is older than the latest answer is not believed: it has ended since', async () => {
-    const clock = new FakeClock();
-    const store = memoryStore({ clock });
-    const a = core({ clock, store });
+  /** A store that makes offers of "k" to the latest token that asked, as late messages do. */
+  const offeringAtWill = (store: LockStore): LockStore & { offer(fence: number): void } => {
     let offered: ((fence: number) => void) | undefined;
-    const spied: LockStore = {
+    return {
       open(party, listener) {
         const session = store.open(party, listener);
         return {
@@ -651,12 +649,20 @@ describe('an offer', () => {
         };
       },
       close: () => store.close(),
+      offer: (fence) => offered?.(fence),
     };
-    const b = core({ clock, store: spied });
+  };
+
+  it('that is older than the latest answer is not believed: it has ended since', async () => {
+    const clock = new FakeClock();
+    const store = memoryStore({ clock });
+    const a = core({ clock, store });
+    const offering = offeringAtWill(store);
+    const b = core({ clock, store: offering });
     const held = await a.locker.acquire(['k'], acquiring());
     const waiting = watch(b.locker.acquire(['k'], acquiring()));
     await settle();
-    offered?.(held.fence);
+    offering.offer(held.fence);
     await settle();
     expect(waiting.settled).toBe(false);
     await held.release();
@@ -670,29 +676,15 @@ describe('an offer', () => {
     const store = memoryStore({ clock });
     const a = core({ clock, store });
     const c = core({ clock, store });
-    let offered: ((fence: number) => void) | undefined;
-    const spied: LockStore = {
-      open(party, listener) {
-        const session = store.open(party, listener);
-        return {
-          ...session,
-          turn: (request) => {
-            const { ask } = request;
-            if (ask !== undefined) offered = (fence) => listener.offered('k', ask.token, fence);
-            return session.turn(request);
-          },
-        };
-      },
-      close: () => store.close(),
-    };
-    const b = core({ clock, store: spied });
+    const offering = offeringAtWill(store);
+    const b = core({ clock, store: offering });
     const held = await a.locker.acquire(['k'], acquiring());
     const second = watch(b.locker.acquire(['k'], acquiring()));
     await settle();
     const third = watch(c.locker.acquire(['k'], acquiring()));
     // Too old to start on; its confirmation finds that the key is another's.
     await clock.advance(600);
-    offered?.(held.fence + 1_000_000);
+    offering.offer(held.fence + 1_000_000);
     await settle();
     await held.release();
     await settle();
