@@ -11,5 +11,5 @@ export default {
   section: 1,
   warmers: 2,
   // Long rounds: who is passed over by others has waited for hardly longer than one lasts.
-  times: { rounds: 3, seconds: 2, warmup: 0.8 },
+  times: { rounds: 3, seconds: 2, warmup: 2 },
 };

@@ -7,5 +7,5 @@ export default {
   keyOf: (caller) => `own:${caller}`,
   slots: 64,
   slotOf: (caller) => caller,
-  times: { rounds: 7, seconds: 0.4, warmup: 1.2 },
+  times: { rounds: 7, seconds: 0.4, warmup: 4 },
 };

@@ -7,7 +7,7 @@ export interface CallSite {
 }
 
 /** The share of the time that may go into walking stacks. */
-const SHARE = 0.01;
+const SHARE = 0.002;
 
 /**
  * Walking the stack costs microseconds, which a hot key would pay on every turn: so it is done at most once a millisecond,

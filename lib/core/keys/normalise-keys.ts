@@ -9,6 +9,8 @@ const LONE_SURROGATE = /\p{Cs}/u;
  * @throws LockKeyError for an empty list, an empty key, or anything but well-formed strings.
  */
 export function normaliseKeys(key: string | readonly string[]): string[] {
+  // Nearly all, and short of work on the way to the store.
+  if (typeof key === 'string' && key !== '' && !LONE_SURROGATE.test(key)) return [key];
   const given: readonly unknown[] = Array.isArray(key) ? key : [key];
   if (given.length === 0) {
     throw new LockKeyError(

@@ -38,6 +38,11 @@ export class CommandWatch {
     this.#timeout = timeout;
   }
 
+  /** Is nothing waited for? */
+  get idle(): boolean {
+    return this.#pending.size === 0;
+  }
+
   add(command: Command, unsent: boolean): Watching {
     if (this.#timer === undefined) this.#arm(command.until);
     return this.#pending.push({ command, unsent });

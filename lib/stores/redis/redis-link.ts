@@ -54,6 +54,11 @@ export class RedisLink {
     return this.#down;
   }
 
+  /** Is no reply waited for? */
+  get idle(): boolean {
+    return this.#watch.idle;
+  }
+
   /** How often the connection was interrupted: what was under way then may have run twice. */
   get interruptions(): number {
     return this.#interruptions;

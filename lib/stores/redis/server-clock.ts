@@ -1,5 +1,8 @@
 /** What the server's clock surely shows at least, reckoned from its replies. */
 
+/** In µs. */
+const STEP = 10_000;
+
 /**
  * Asks carry a server time after which they must not run. It is reckoned from the latest TIME as if that had been read
  * at the moment its reply came: too early by the reply's trip, never too late while the clocks run alike. An error costs
@@ -30,8 +33,23 @@ export class ServerClock {
     return this.#readAt;
   }
 
-  /** The server's µs at that time of the monotonic clock. */
+  /**
+   * The server's µs at that time of the monotonic clock, rounded down to {@link STEP}: many asks in a row then
+   * have it in common.
+   */
   at(monotonic: number): number {
-    return Math.floor((this.#offset ?? 0) + monotonic * 1000);
+    return Math.floor(((this.#offset ?? 0) + monotonic * 1000) / STEP) * STEP;
   }
+}
+
+let latest = 0;
+let latestDigits = '0';
+
+/** A time as a script takes it. To write out so large a number costs an ask as much as all its other arguments. */
+export function digitsOf(time: number): string {
+  if (time !== latest) {
+    latest = time;
+    latestDigits = String(time);
+  }
+  return latestDigits;
 }

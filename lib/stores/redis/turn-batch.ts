@@ -12,8 +12,9 @@ interface Turn {
 }
 
 /**
- * Turns leave in the order in which they came, when the promise jobs at hand are done; a single one as it is. In a Cluster
- * each goes by itself: they may be of different nodes.
+ * Turns leave in the order in which they came. One that finds the connection idle leaves at once: a lone caller has nothing
+ * to gather, and whoever waits for a hand-off would wait for the rest of our tick. The others leave when the promise jobs
+ * at hand are done; a single one as it is. In a Cluster each goes by itself: they may be of different nodes.
  */
 export class TurnBatch {
   readonly #link: RedisLink;
@@ -27,6 +28,7 @@ export class TurnBatch {
   send(command: Command, names: LockNames, parameters: readonly string[]): void {
     const turn = { command, names, parameters };
     if (this.#link.cluster) return this.#sendOne(turn);
+    if (this.#turns.length === 0 && this.#link.idle) return this.#sendOne(turn);
     if (this.#turns.length === 0) process.nextTick(() => this.#flush());
     this.#turns.push(turn);
   }

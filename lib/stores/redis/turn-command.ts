@@ -4,6 +4,7 @@ import type { TurnReply, TurnRequest } from '../../core/store.contract.js';
 import type { Command } from './command-watch.js';
 import type { LockNames } from './key-names.js';
 import type { RedisLink, Until } from './redis-link.js';
+import { digitsOf } from './server-clock.js';
 import type { TurnBatch } from './turn-batch.js';
 import { parseTurn } from './turn-reply.js';
 
@@ -96,7 +97,7 @@ function turnParameters({ giveUp, ask }: TurnRequest, notAfter: number): string[
   const parameters = [giveUp?.token ?? ''];
   const keepFor = giveUp?.keepFor ?? 0;
   if (ask !== undefined) {
-    parameters.push(ask.token, String(Math.ceil(ask.ttl)), String(notAfter));
+    parameters.push(ask.token, String(Math.ceil(ask.ttl)), digitsOf(notAfter));
     if (ask.mode === 'queue' && ask.sections === 1 && ask.place === undefined && keepFor <= 0)
       return parameters;
     parameters.push(ask.mode, ask.sections === 1 ? '' : String(ask.sections), String(ask.place ?? ''));
