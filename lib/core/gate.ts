@@ -206,6 +206,7 @@ export class Gate implements LineOwner, Landlord {
       return;
     }
     if (answer.state === 'gone') return this.#onGone(ask);
+    if (answer.state === 'mixed') return this.refuseAll(new LockStoreError(answer.kind));
     this.#holder = answer;
     this.#reportWait();
     if (answer.state === 'queued') {
