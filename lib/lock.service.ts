@@ -1,4 +1,6 @@
-import type { AcquireOptions, UsingOptions } from './core/acquire.options.js';
+import type { AcquireOptions, ResolvedAcquire, UsingOptions } from './core/acquire.options.js';
+import { mixedKinds } from './core/mixed-kinds.js';
+import { goTogether } from './core/token.js';
 import { normaliseKeys } from './core/keys/normalise-keys.js';
 import type { Lock } from './core/lock.js';
 import type { HeldLock } from './core/lock.handle.js';
@@ -145,13 +147,28 @@ export class LockService {
     for (const each of keys) {
       const section = this.#holderOf(each, scope);
       if (section === undefined) missing.push(each);
-      else if (!options.reentrant) throw new LockReentryError(each);
-      else held.push(section);
+      else held.push(checkReentry(section, options));
     }
     if (held.length === 0) return this.#locker.acquire(keys, options, scope);
     checkJoin(held, missing, options.signal);
     return this.#locker.join(held, missing, options, scope);
   }
+}
+
+/** @throws what keeps a caller from taking anew what it runs under, by whatever kind of lock. */
+function checkReentry(section: Section, { sharing, reentrant }: ResolvedAcquire): Section {
+  const { key } = section;
+  const held = section.options.sharing.kind;
+  if (!goTogether(held, sharing.kind)) throw mixedKinds(key, sharing, held);
+  if (held === 'shared' && sharing.kind === 'exclusive') {
+    throw new LockReentryError(
+      key,
+      `The lock "${key}" is held by this very call already as a shared one, which cannot become an exclusive one: it would ` +
+        `wait for all who share it, and so for itself. Take it exclusively on the outside, or end the shared one first.`,
+    );
+  }
+  if (!reentrant) throw new LockReentryError(key);
+  return section;
 }
 
 /** @throws what keeps a caller from joining what it holds of several keys, or of one. */

@@ -26,6 +26,16 @@ export interface Sharing {
 export const EXCLUSIVE: Sharing = Object.freeze({ kind: 'exclusive', limit: 1 });
 export const SHARED: Sharing = Object.freeze({ kind: 'shared', limit: Infinity });
 
+/** Are they of one kind, and of one limit? */
+export function sameSharing(a: Sharing, b: Sharing): boolean {
+  return a === b || (a.kind === b.kind && a.limit === b.limit);
+}
+
+/** May locks of these two kinds be taken on one key, at one time or another? */
+export function goTogether(a: LockKind, b: LockKind): boolean {
+  return (a === 'semaphore') === (b === 'semaphore');
+}
+
 /**
  * Makes the tokens of one party: `nl1:<party>:<number>:<owner's label>`. Of a shared one the number ends in `-s`, of a
  * semaphore in `-<limit>`: a store can tell the kind from the token, as long as it knows the token.
