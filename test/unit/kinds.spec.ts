@@ -37,6 +37,11 @@ function take(engine: Core, options: ResolvedAcquire, keys = ['k']): Watched {
 
 const held = (...all: Watched[]): boolean[] => all.map(({ value }) => value?.held === true);
 
+/** Of all that are held, or were: whether each was still ours. */
+function releaseAll(all: readonly Watched[]): Promise<boolean[]> {
+  return Promise.all(all.flatMap(({ value }) => value?.release() ?? []));
+}
+
 /** Two processes on one store. */
 function two(store?: (inner: LockStore) => LockStore): { clock: FakeClock; a: Core; b: Core } {
   const clock = new FakeClock();
@@ -142,7 +147,7 @@ describe('readers', () => {
     const fences = readers.map(({ value }) => value?.fence ?? 0);
     expect(fences).toEqual([...fences].sort((x, y) => x - y));
     expect(new Set(fences).size).toBe(200);
-    await Promise.all(readers.map(({ value }) => value?.release()));
+    await releaseAll(readers);
     expect([a.locker.gateCount, clock.timers]).toEqual([0, 0]);
   });
 
@@ -157,7 +162,7 @@ describe('readers', () => {
     expect(readers.filter(({ value }) => value?.held)).toHaveLength(2_500);
     expect(new Set(readers.map(({ value }) => value?.token)).size).toBe(3);
     expect(new Set(readers.map(({ value }) => value?.fence)).size).toBe(2_500);
-    await Promise.all(readers.map(({ value }) => value?.release()));
+    await releaseAll(readers);
     expect(a.locker.gateCount).toBe(0);
   });
 
@@ -180,7 +185,7 @@ describe('readers', () => {
       await writer.value?.release();
       await settle();
       expect(held(...late, last)).toEqual([true, true, true, false]);
-      await Promise.all(late.map(({ value }) => value?.release()));
+      await releaseAll(late);
       await settle();
       expect(held(last)).toEqual([true]);
       await last.value?.release();
@@ -225,7 +230,7 @@ describe('readers', () => {
     const third = take(a, reading());
     await settle();
     expect(held(first, second, third)).toEqual([false, true, true]);
-    await Promise.all([second, third].map(({ value }) => value?.release()));
+    await releaseAll([second, third]);
   });
 
   it('and writers go in the order of asking within one process', async () => {
@@ -314,7 +319,7 @@ describe('readers', () => {
     await settle();
     await gate.value?.release();
     await settle();
-    await Promise.all(readers.map(({ value }) => value?.release()));
+    await releaseAll(readers);
     const writer = take(b, writing());
     const beside = take(b, reading());
     await clock.advance(4_990);
@@ -352,7 +357,7 @@ describe('readers', () => {
     const writer = take(b, writing());
     await clock.advance(2_000);
     expect(held(writer)).toEqual([true]);
-    expect(await Promise.all(readers.map(({ value }) => value?.release()))).toEqual([false, false]);
+    expect(await releaseAll(readers)).toEqual([false, false]);
     await writer.value?.release();
   });
   const failing: Tapped[] = [];
@@ -373,7 +378,7 @@ describe('readers', () => {
     await holder.value?.release();
     await settle();
     expect(held(...readers, behind)).toEqual([true, true, false]);
-    await Promise.all(readers.map(({ value }) => value?.release()));
+    await releaseAll(readers);
     await settle();
     expect(held(behind)).toEqual([true]);
     await behind.value?.release();
@@ -398,7 +403,7 @@ describe('readers', () => {
     await settle();
     expect(writer.error).toMatchObject({ code: 'LOCK_ABORTED' });
     expect(held(...readers)).toEqual([true, true]);
-    await Promise.all(readers.map(({ value }) => value?.release()));
+    await releaseAll(readers);
     await settle();
     expect((await core({ clock, store }).locker.acquire(['k'], writing({ wait: 0 }))).held).toBe(true);
   });
@@ -424,7 +429,7 @@ describe('readers', () => {
     expect(held(...readers)).toEqual([true, true, true, true, true]);
     await clock.advance(5_000);
     expect(held(...readers)).toEqual([true, true, true, true, true]);
-    await Promise.all(readers.map(({ value }) => value?.release()));
+    await releaseAll(readers);
     await settle();
     expect([a.locker.gateCount, clock.timers]).toEqual([0, 0]);
   });
@@ -451,7 +456,7 @@ describe('readers', () => {
     kept[0](); // told twice: it is held, and is not given back
     await settle();
     expect(held(...readers)).toEqual([true, true]);
-    await Promise.all(readers.map(({ value }) => value?.release()));
+    await releaseAll(readers);
   });
 
   it('of which the confirmation fails: the first goes on, the others ask anew', async () => {
@@ -472,7 +477,7 @@ describe('readers', () => {
     expect(held(...readers)).toEqual([true, true]);
     await clock.advance(5_000);
     expect(held(...readers)).toEqual([true, true]);
-    await Promise.all(readers.map(({ value }) => value?.release()));
+    await releaseAll(readers);
     await settle();
     expect(a.locker.gateCount).toBe(0);
   });
@@ -488,7 +493,7 @@ describe('readers', () => {
     const late = take(b, reading());
     await clock.advance(500);
     expect(held(writer, late)).toEqual([false, false]);
-    await Promise.all(first.map(({ value }) => value?.release()));
+    await releaseAll(first);
     await clock.advance(300);
     expect(held(writer, late)).toEqual([true, false]);
     await writer.value?.release();
@@ -540,7 +545,7 @@ describe('a semaphore', () => {
       await settle();
       expect(held(...all.slice(3))).toEqual([0, 1, 2].map((n) => n <= i));
     }
-    await Promise.all(all.slice(3).map(({ value }) => value?.release()));
+    await releaseAll(all.slice(3));
     await settle();
     expect([a.locker.gateCount, b.locker.gateCount]).toEqual([0, 0]);
   });
@@ -628,7 +633,7 @@ describe('a semaphore', () => {
     await clock.advance(3_000);
     expect(held(...waits)).toEqual([true, true]);
     expect(gone.map(({ value }) => value?.lost?.code)).toEqual(['LOCK_LOST', 'LOCK_LOST']);
-    await Promise.all(waits.map(({ value }) => value?.release()));
+    await releaseAll(waits);
   });
 
   it('honours a changed limit: each caller is let in by its own', async () => {
@@ -668,7 +673,8 @@ describe('a semaphore', () => {
     await first.release();
     await settle();
     expect(held(waiting)).toEqual([true]);
-    await Promise.all([second.release(), waiting.value?.release()]);
+    await second.release();
+    await waiting.value?.release();
   });
 
   it('has the ask of a process whose last waiter got in by a free permit given up', async () => {
@@ -688,7 +694,7 @@ describe('a semaphore', () => {
     await waits[1].value?.release();
     await settle();
     expect(held(other)).toEqual([true]);
-    await Promise.all([holders[1], other].map(({ value }) => value?.release()));
+    await releaseAll([holders[1], other]);
     await settle();
     expect([a.locker.gateCount, b.locker.gateCount]).toEqual([0, 0]);
     expect((await a.locker.acquire(['k'], writing({ wait: 0 }))).held).toBe(true);
@@ -725,7 +731,7 @@ describe('a semaphore', () => {
     await settle();
     expect(left.error).toMatchObject({ code: 'LOCK_ABORTED' });
     expect(held(other, late)).toEqual([true, false]);
-    await Promise.all([holders[0], other].map(({ value }) => value?.release()));
+    await releaseAll([holders[0], other]);
     await settle();
     await late.value?.release();
   });
@@ -824,7 +830,7 @@ describe('several keys of one kind', () => {
     const free = take(a, writing({ wait: 0 }), ['0', 'c']);
     await settle();
     expect(held(free)).toEqual([true]);
-    await Promise.all([both, too, free].map(({ value }) => value?.release()));
+    await releaseAll([both, too, free]);
     expect([a.locker.gateCount, b.locker.gateCount]).toEqual([0, 0]);
   });
 
