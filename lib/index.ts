@@ -46,7 +46,7 @@ export { type MemoryStoreOptions, memoryStore } from './stores/memory/memory.sto
 export type { RedisLike, RedisSettings } from './stores/redis/redis-client.interface.js';
 export type { Clock, Timer } from './core/clock.js';
 export { OFFER_MS } from './core/store.contract.js';
-export { partyOf } from './core/token.js';
+export { type LockKind, type Sharing, partyOf, sharingOf } from './core/token.js';
 export type {
   Answer,
   Ask,
@@ -58,6 +58,7 @@ export type {
   LockStore,
   LockStoreListener,
   LockStoreSession,
+  Mixed,
   Queued,
   RenewReply,
   RenewRequest,

@@ -1,4 +1,12 @@
-import type { AcquireOptions, UsingOptions } from './core/acquire.options.js';
+import type {
+  AcquireOptions,
+  DeclaredOptions,
+  OneKind,
+  ResolvedAcquire,
+  UsingOptions,
+} from './core/acquire.options.js';
+import { mixedKinds } from './core/mixed-kinds.js';
+import { goTogether } from './core/token.js';
 import { normaliseKeys } from './core/keys/normalise-keys.js';
 import type { Lock } from './core/lock.js';
 import type { HeldLock } from './core/lock.handle.js';
@@ -14,6 +22,8 @@ import {
   LockReentryError,
   isLockError,
 } from './errors/index.js';
+
+type TryOptions = Omit<AcquireOptions, 'wait' | 'signal'>;
 
 /** What `using` runs. */
 export type LockedWork<T> = (lock: Lock) => T | PromiseLike<T>;
@@ -40,7 +50,13 @@ export class LockService {
    * @throws LockAbortedError when `signal` ended the wait.
    * @throws LockReentryError when this call runs under one of the keys already, and may not join (`reentrant`).
    * @throws LockDeadlockError when the wait would close a circle of calls of this process.
+   * @throws LockOptionsError when an option cannot be meant, or the key is taken by another kind of lock (`mode`, `limit`).
    */
+  acquire<O extends AcquireOptions>(
+    key: string | readonly string[],
+    options: (O & DeclaredOptions<O>) | undefined,
+  ): Promise<Lock>;
+  acquire(key: string | readonly string[], options?: OneKind<AcquireOptions>): Promise<Lock>;
   acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock> {
     try {
       return this.#acquire(key, resolveAcquire(options, this.#policy));
@@ -54,10 +70,12 @@ export class LockService {
    * Takes the lock if it is free; never waits for a holder.
    * @returns null only if it is busy: a failing store throws.
    */
-  async tryAcquire(
+  tryAcquire<O extends TryOptions>(
     key: string | readonly string[],
-    options?: Omit<AcquireOptions, 'wait' | 'signal'>,
-  ): Promise<Lock | null> {
+    options: (O & DeclaredOptions<O>) | undefined,
+  ): Promise<Lock | null>;
+  tryAcquire(key: string | readonly string[], options?: OneKind<TryOptions>): Promise<Lock | null>;
+  async tryAcquire(key: string | readonly string[], options?: TryOptions): Promise<Lock | null> {
     try {
       return await this.#acquire(key, resolveAcquire({ ...options, wait: 0 }, this.#policy));
     } catch (error) {
@@ -74,9 +92,14 @@ export class LockService {
    * @throws LockLostError after the work has settled, when the lock was lost meanwhile (`cause`: the work's error).
    */
   using<T>(key: string | readonly string[], work: LockedWork<T>): Promise<T>;
+  using<T, O extends UsingOptions = never>(
+    key: string | readonly string[],
+    options: (O & DeclaredOptions<O>) | undefined,
+    work: LockedWork<T>,
+  ): Promise<T>;
   using<T>(
     key: string | readonly string[],
-    options: UsingOptions | undefined,
+    options: OneKind<UsingOptions> | undefined,
     work: LockedWork<T>,
   ): Promise<T>;
   async using<T>(
@@ -145,13 +168,28 @@ export class LockService {
     for (const each of keys) {
       const section = this.#holderOf(each, scope);
       if (section === undefined) missing.push(each);
-      else if (!options.reentrant) throw new LockReentryError(each);
-      else held.push(section);
+      else held.push(checkReentry(section, options));
     }
     if (held.length === 0) return this.#locker.acquire(keys, options, scope);
     checkJoin(held, missing, options.signal);
     return this.#locker.join(held, missing, options, scope);
   }
+}
+
+/** @throws what keeps a caller from taking anew what it runs under, by whatever kind of lock. */
+function checkReentry(section: Section, { sharing, reentrant }: ResolvedAcquire): Section {
+  const { key } = section;
+  const held = section.options.sharing.kind;
+  if (!goTogether(held, sharing.kind)) throw mixedKinds(key, sharing, held);
+  if (held === 'shared' && sharing.kind === 'exclusive') {
+    throw new LockReentryError(
+      key,
+      `The lock "${key}" is held by this very call already as a shared one, which cannot become an exclusive one: it would ` +
+        `wait for all who share it, and so for itself. Take it exclusively on the outside, or end the shared one first.`,
+    );
+  }
+  if (!reentrant) throw new LockReentryError(key);
+  return section;
 }
 
 /** @throws what keeps a caller from joining what it holds of several keys, or of one. */

@@ -1,5 +1,6 @@
 /** The options of one acquisition, as users write them and as the core works with them. */
 import type { Duration } from './duration.js';
+import type { LockKind, Sharing } from './token.js';
 
 export interface AcquireOptions {
   /**
@@ -34,7 +35,37 @@ export interface AcquireOptions {
   reentrant?: boolean;
   /** Ends the wait (not the hold) with a LockAbortedError. */
   signal?: AbortSignal;
+  /**
+   * `'exclusive'`: one holder at a time. `'shared'`: a reader, which holds the key together with other readers, and
+   * keeps out, and is kept out by, exclusive ones (writers). Not together with `limit`.
+   * @default 'exclusive'
+   */
+  mode?: LockMode;
+  /**
+   * Makes the key a semaphore: so many callers hold it at a time, on all machines together. A whole number from 1. Every
+   * caller should give the same; while they differ, each is let in by its own. `1` is a semaphore of one, and no
+   * exclusive lock: the two cannot be mixed on one key. Not together with `mode`.
+   * @default none
+   */
+  limit?: number;
 }
+
+/** The kinds of lock that go together on one key. */
+export type LockMode = Exclude<LockKind, 'semaphore'>;
+
+/**
+ * Options of one kind, as a literal gives them: an exclusive or shared lock, or a semaphore. A function that passes on
+ * what it got, declared as {@link AcquireOptions} (or an interface that extends it), is not bound to one: see
+ * {@link DeclaredOptions}.
+ */
+export type OneKind<O extends AcquireOptions> = (O & { limit?: undefined }) | (O & { mode?: undefined });
+
+/** Options whose declared type leaves open which of `mode` and `limit` is there: they are checked when they are used. */
+export type DeclaredOptions<O> = 'mode' | 'limit' extends keyof O
+  ? object extends Pick<O, 'mode' | 'limit'>
+    ? O
+    : never
+  : never;
 
 export interface UsingOptions extends AcquireOptions {
   /**
@@ -69,6 +100,7 @@ export interface ResolvedAcquire {
   readonly minHold: number;
   readonly reentrant: boolean;
   readonly signal: AbortSignal | undefined;
+  readonly sharing: Sharing;
 }
 
 export interface ResolvedUsing extends ResolvedAcquire {

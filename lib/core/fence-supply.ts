@@ -1,13 +1,28 @@
-/** Fences that were drawn for a tenure and not used yet, in increasing order. */
+/** Fences that were drawn and not used yet, in increasing order: of one tenure, or of all permits of a gate. */
+interface Block {
+  next: number;
+  left: number;
+  readonly upTo: number;
+}
+
 export class FenceSupply {
-  readonly #blocks: { next: number; left: number }[] = [];
+  readonly #blocks: Block[] = [];
   #left = 0;
   #floor = 0;
 
-  /** Adds `count` consecutive ones. They must be above all that were added before. */
-  add(first: number, count: number): this {
-    if (count > 0) this.#blocks.push({ next: first, left: count });
-    this.#left += Math.max(0, count);
+  /**
+   * Adds `count` consecutive ones. Any that are not above those given out already are dropped.
+   * @param upTo the number of the last caller who stood in line when they were asked for.
+   */
+  add(first: number, count: number, upTo = Infinity): this {
+    if (count <= 0) return this;
+    let at = this.#blocks.length;
+    // Nearly always the last: only a reply that was overtaken is not.
+    while (at > 0 && this.#blocks[at - 1].next > first) at -= 1;
+    const block = { next: first, left: count, upTo };
+    if (at === this.#blocks.length) this.#blocks.push(block);
+    else this.#blocks.splice(at, 0, block);
+    this.#left += count;
     this.#drop();
     return this;
   }
@@ -16,6 +31,19 @@ export class FenceSupply {
   raise(fence: number): void {
     this.#floor = Math.max(this.#floor, fence);
     this.#drop();
+  }
+
+  /**
+   * Is there one for this caller? Its fence must be above those of all who had begun when it came, so it was drawn
+   * since; those that are too old for it are too old for all who follow.
+   */
+  hasFor(number: number): boolean {
+    for (let block = this.#blocks[0]; block !== undefined; block = this.#blocks[0]) {
+      if (block.upTo >= number) return true;
+      this.#left -= block.left;
+      this.#blocks.shift();
+    }
+    return false;
   }
 
   get left(): number {
@@ -27,6 +55,7 @@ export class FenceSupply {
     const block = this.#blocks[0];
     if (block === undefined) throw new RangeError('No fence is left.');
     const fence = block.next;
+    this.#floor = fence;
     block.next += 1;
     block.left -= 1;
     this.#left -= 1;

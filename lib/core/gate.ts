@@ -1,18 +1,21 @@
 /** One key's waiting callers in this process: however many they are, the store sees one ask. */
-import { LockBusyError, LockQueueFullError, LockStoreError } from '../errors/index.js';
+import { LockBusyError, type LockOptionsError, LockQueueFullError, LockStoreError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
-import { Deadline } from './deadline.js';
+import { Asker, type AskerHost, type Sent } from './asker.js';
+import type { Deadline } from './deadline.js';
 import { observed } from './diagnostics.js';
 import { FenceSupply } from './fence-supply.js';
 import { Lease } from './lease.js';
 import { CallerLine, type LineOwner } from './line.js';
-import { lookDelay, pollDelay, retryDelay, turnDelay } from './pace.js';
-import { outcomeOf, type Party, type ReleaseOutcome } from './party.js';
-import { PendingAsk } from './pending-ask.js';
+import { mixedKinds } from './mixed-kinds.js';
+import type { Party, ReleaseOutcome } from './party.js';
+import type { PendingAsk } from './pending-ask.js';
+import type { ReadersTenure } from './readers.tenure.js';
 import type { Section } from './section.js';
-import { type Answer, type Ask, type GiveUp, type Holder, OFFER_MS } from './store.contract.js';
+import { SideBySide, type SideBySideHost } from './side-by-side.js';
+import { type Granted, OFFER_MS } from './store.contract.js';
 import { type Landlord, Tenure } from './tenure.js';
-import { ownerOf } from './token.js';
+import { goTogether, type LockKind, ownerOf, type Sharing } from './token.js';
 import type { Waiter } from './waiter.js';
 
 /** The first answer of the store is given at least this long, in ms, even where `wait` is shorter. */
@@ -26,37 +29,25 @@ export interface GateSettings {
   readonly onIdle: (gate: Gate) => void;
 }
 
-/** What a command was sent with. */
-interface Sent {
-  /** When. */
-  readonly sent: Deadline;
-  /** In ms. */
-  readonly ttl: number;
-  /** The number of the last caller that it asked for. */
-  readonly upTo: number;
-}
-
 /**
- * States: idle → asking (`#ask`) → serving (`#tenure`) → asking again for those who came meanwhile, or idle.
+ * States: idle → asking (`#asker`) → serving → asking again for those who came meanwhile, or idle. While an exclusive
+ * lease is served (`#tenure`) nothing is asked for. While readers or permits are (`#shared`), those who stand in line are
+ * asked for as soon as the latest of these leases has let its own in.
  *
- * Invariant: while somebody stands in line, there is a tenure, or an ask that is on its way (bounded by the store's
- * time-out) or has a timer set. So nobody waits for a message alone, and no lost message is waited for longer than the
- * timer.
+ * Invariants: while somebody stands in line, there is an exclusive tenure, or a shared one that still lets callers in, or
+ * an ask. The ask is for the first one in line, and of its kind. All in a gate are of kinds that go together.
  */
-export class Gate implements LineOwner, Landlord {
+export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
   readonly key: string;
   readonly #party: Party;
   readonly #onIdle: (gate: Gate) => void;
   readonly #line: CallerLine;
-  #ask: PendingAsk | undefined;
+  readonly #asker: Asker;
   #tenure: Tenure | undefined;
-  /** The latest failure, while no answer came since. */
-  #trouble: LockStoreError | undefined;
-  /** How often in a row the store was busy, or failed. */
-  #attempt = 0;
-  /** The place to take back, if the queue forgets us. */
-  #place: number | undefined;
-  #holder: Holder | undefined;
+  /** Made for the first of them: most gates have none. */
+  #shared: SideBySide | undefined;
+  /** Of the latest caller: whether others go with it is what it is kept for. */
+  #kind: LockKind | undefined;
 
   constructor(settings: GateSettings) {
     this.key = settings.key;
@@ -68,63 +59,47 @@ export class Gate implements LineOwner, Landlord {
       maxWaiters: settings.maxWaiters,
       owner: this,
     });
+    this.#asker = new Asker(settings.key, settings.party, this.#line, this);
   }
 
-  /** Can a caller that does not wait be told "busy" without asking the store? */
+  /** Can a caller that does not wait be told "busy" without asking the store? Under an exclusive lease alone. */
   get surelyHeld(): boolean {
     return this.#tenure?.surelyHeld ?? false;
   }
 
+  /** Is an exclusive caller the first to wait? Then readers, too, wait for those who hold the key. */
+  get writerFirst(): boolean {
+    return this.#line.first?.options.sharing.kind === 'exclusive';
+  }
+
+  /** Why a caller of this kind cannot be served while the others of the gate are there. */
+  refusal(sharing: Sharing): LockOptionsError | undefined {
+    if (this.#kind === undefined || goTogether(this.#kind, sharing.kind)) return undefined;
+    return mixedKinds(this.key, sharing, this.#kind);
+  }
+
   /** Waits for a section, in order of arrival. */
   join(options: ResolvedAcquire, wait: number): Promise<Section> {
-    if (this.#trouble !== undefined) return Promise.reject(this.#trouble);
+    const refusal = this.refusal(options.sharing) ?? this.#asker.trouble;
+    if (refusal !== undefined) return Promise.reject(refusal);
     const waiter = this.#line.join(options, wait);
     if (waiter instanceof LockQueueFullError) return Promise.reject(waiter);
+    this.#kind = options.sharing.kind;
     // That it is busy is known already: a newcomer must not take the store for silent.
-    if (this.#tenure !== undefined || this.#holder !== undefined) this.#reportWait();
-    if (this.#tenure === undefined && this.#ask === undefined) void this.#send();
+    if (this.#tenure !== undefined || this.#asker.holder !== undefined) this.knownBusy();
+    if (!this.#asker.asking && this.#mayAsk) void this.#asker.send();
     return waiter.promise;
   }
 
   /** The store hands the key to one of our tokens. */
   offered(token: string, fence: number): void {
-    if (this.#tenure?.lease.token === token) return;
-    const ask = this.#ask;
-    if (ask === undefined || ask.token !== token || ask.state === 'resting') {
-      this.#party.giveUp(this.key, token);
-      return;
-    }
-    if (fence <= ask.floor) return;
-    // Should the command on its way fail, the token is dead: its answer, which must be here soon, decides.
-    if (ask.unansweredSince === undefined) this.#take(ask, fence);
-    else ask.offer = fence;
-  }
-
-  #take(ask: PendingAsk, fence: number): void {
-    this.#endAsk('taken');
-    // An older offer may have ended and come again, with other holders in between. Only the confirmation's fences are
-    // above theirs, and above those of all who began before a caller came that was not there when the offer was asked for.
-    const young = ask.offerEnds.remaining >= OFFER_MS / 2 && this.#isFor(ask.upTo);
-    const { ttl, callers, upTo } = this.#line.batch();
-    const deadline = young ? ask.offerEnds : undefined;
-    const { token } = ask;
-    const lease = new Lease({ party: this.#party, key: this.key, token, ttl, deadline, confirmed: false });
-    const fences = new FenceSupply().add(fence, young ? 1 : 0);
-    this.#enter(lease, upTo, fences).beginConfirming(callers - fences.left, young);
-  }
-
-  /** Is what was asked for with this number of the last caller for the first one in line? */
-  #isFor(upTo = 0): boolean {
-    return (this.#line.first?.number ?? 0) <= upTo;
+    if (this.#tenure?.lease.token === token || this.#shared?.has(token) === true) return;
+    this.#asker.offered(token, fence);
   }
 
   /** The store, or the way grants reach us, is back: messages may have been lost. */
   nudge(): void {
-    const ask = this.#ask;
-    if (ask?.state === 'queued') this.#look(ask);
-    else if (ask?.state === 'resting') void this.#send();
-    // Its answer may be older than what was missed.
-    else if (ask?.state === 'sent') ask.stale = true;
+    this.#asker.nudge();
   }
 
   /** Ends all waits. */
@@ -132,177 +107,116 @@ export class Gate implements LineOwner, Landlord {
     this.#line.refuseAll(error);
   }
 
-  // ---- asking
-
-  /** Asks for those who stand in line, giving up a former lease in the same step. */
-  #send(giveUp?: GiveUp): Promise<ReleaseOutcome> {
-    const { session, mint } = this.#party;
-    const mode: Ask['mode'] = session.queues && session.isAwake(this.key) ? 'queue' : 'once';
-    const ask = new PendingAsk(mint.next(), mode);
-    this.#ask?.rest(undefined);
-    this.#ask = ask;
-    return this.#command(ask, mode, giveUp);
-  }
-
-  #look(ask: PendingAsk): void {
-    ask.rest(undefined);
-    if (ask.looking) {
-      ask.stale = true;
-      return;
-    }
-    ask.looking = true;
-    void this.#command(ask, 'look');
-  }
-
-  #command(ask: PendingAsk, mode: Ask['mode'], giveUp?: GiveUp): Promise<ReleaseOutcome> {
-    const { ttl, callers, upTo } = this.#line.batch();
-    const sent = Deadline.in(this.#party.clock, 0);
-    ask.offerEnds ??= sent.plus(OFFER_MS);
-    ask.upTo ??= upTo;
-    ask.unansweredSince = this.#party.clock.monotonic();
-    const place = mode === 'queue' ? this.#place : undefined;
-    const request = { key: this.key, giveUp, ask: { token: ask.token, ttl, sections: callers, mode, place } };
-    return this.#party.turn<ReleaseOutcome>(
-      request,
-      ({ released, answer }) => {
-        if (answer !== undefined) this.#onAnswer(ask, answer, { sent, ttl, upTo });
-        return outcomeOf(released);
-      },
-      (error: LockStoreError) => {
-        this.#onFailure(ask, error);
-        return 'unknown';
-      },
-    );
-  }
-
-  #onAnswer(ask: PendingAsk, answer: Answer, { sent, ttl, upTo }: Sent): void {
-    ask.looking = false;
-    ask.unansweredSince = undefined;
-    this.#trouble = undefined;
-    if (ask.state === 'taken') return;
-    if (ask.state === 'left') {
-      // Its place was given up behind it; this is for a store that may have changed their order.
-      if (answer.state === 'granted' || answer.state === 'queued') this.#party.giveUp(this.key, ask.token);
-      return;
-    }
-    if (answer.state === 'granted') {
-      this.#endAsk('taken');
-      const { token } = ask;
-      const lease = new Lease({
-        party: this.#party,
-        key: this.key,
-        token,
-        ttl,
-        deadline: sent.plus(ttl),
-        confirmed: true,
-      });
-      if (this.#isFor(upTo)) {
-        this.#enter(lease, upTo, new FenceSupply().add(answer.fence, answer.drawn)).begin();
-      } else {
-        // Those it was asked for have left, and others have come.
-        const { callers, upTo: last } = this.#line.batch();
-        this.#enter(lease, last, new FenceSupply()).beginConfirming(callers, false);
-      }
-      return;
-    }
-    if (answer.state === 'gone') return this.#onGone(ask);
-    this.#holder = answer;
-    this.#reportWait();
-    if (answer.state === 'queued') {
-      ask.state = 'queued';
-      ask.offerEnds = sent.plus(OFFER_MS);
-      this.#place = answer.place;
-      this.#attempt = 0;
-      ask.floor = answer.fence;
-      // Had it been made since, and stood, the answer would have been "granted".
-      if (ask.offer !== undefined && ask.offer > ask.floor) return this.#take(ask, ask.offer);
-      ask.offer = undefined;
-      const delay = ask.stale ? 0 : lookDelay(answer);
-      ask.stale = false;
-      ask.rest(this.#party.clock.schedule(() => this.#look(ask), delay));
-      return;
-    }
-    if (ask.mode === 'once' && this.#listen()) void this.#send();
-    else this.#rest(ask, pollDelay(answer, (this.#attempt += 1)));
-  }
-
-  /** The queue forgot us: skipped while we could not be reached, flushed, or restarted. */
-  #onGone(ask: PendingAsk): void {
-    if (this.#listen()) void this.#send();
-    else this.#rest(ask, retryDelay((this.#attempt += 1)));
-  }
-
-  #onFailure(ask: PendingAsk, error: LockStoreError): void {
-    ask.looking = false;
-    ask.unansweredSince = undefined;
-    if (!ask.live) return;
-    this.#trouble = error;
-    this.#rest(ask, retryDelay((this.#attempt += 1)));
-    this.#line.refuseUninformed(error);
-  }
-
-  /** The ask's token is dead: another one follows after `delay`. */
-  #rest(ask: PendingAsk, delay: number): void {
-    ask.state = 'resting';
-    ask.rest(this.#party.clock.schedule(() => void this.#send(), delay));
-  }
-
-  #restAnew(delay: number): void {
-    this.#ask = new PendingAsk(this.#party.mint.next(), 'once');
-    this.#rest(this.#ask, delay);
-  }
-
-  /** Can the store's queue reach us? If it could and does not yet, sees to it. */
-  #listen(): boolean {
-    const { session } = this.#party;
-    if (!session.queues) return false;
-    if (session.isAwake(this.key)) return true;
-    session.listen(this.key).then(
-      () => this.nudge(),
-      (error: LockStoreError) => this.refuseAll(error),
-    );
-    return false;
-  }
-
   // ---- serving
 
-  #enter(lease: Lease, upTo: number, fences: FenceSupply): Tenure {
-    this.#attempt = 0;
-    this.#tenure = new Tenure({
-      party: this.#party,
-      lease,
-      line: this.#line,
-      upTo,
-      fences,
-      landlord: this,
-    });
+  granted(ask: PendingAsk, { fence, drawn }: Granted, { sent, ttl, upTo }: Sent): void {
+    const lease = this.#lease(ask, ttl, sent.plus(ttl), true);
+    if (this.#isFor(upTo)) {
+      this.#enter(ask, lease, upTo, fence, drawn, upTo).begin();
+    } else {
+      // Those it was asked for have left, and others have come.
+      const { callers, upTo: last } = this.#line.batch();
+      this.#enter(ask, lease, last, 0, 0, last).beginConfirming(callers, false);
+    }
+  }
+
+  handed(ask: PendingAsk, fence: number): void {
+    const { upTo: drawnFor = 0 } = ask;
+    // An older offer may have ended and come again, with other holders in between. Only the confirmation's fences are
+    // above theirs, and above those of all who began before a caller came that was not there when the offer was asked for.
+    const young = ask.offerEnds.remaining >= OFFER_MS / 2 && this.#isFor(drawnFor);
+    const { ttl, callers, upTo } = this.#line.batch();
+    const lease = this.#lease(ask, ttl, young ? ask.offerEnds : undefined, false);
+    const drawn = young ? 1 : 0;
+    this.#enter(ask, lease, upTo, fence, drawn, drawnFor).beginConfirming(callers - drawn, young);
+  }
+
+  /** Is what was asked for with this number of the last caller for the first one in line? */
+  #isFor(upTo: number): boolean {
+    return (this.#line.first?.number ?? 0) <= upTo;
+  }
+
+  #lease({ token }: PendingAsk, ttl: number, deadline: Deadline | undefined, confirmed: boolean): Lease {
+    return new Lease({ party: this.#party, key: this.key, token, ttl, deadline, confirmed });
+  }
+
+  #enter(
+    { sharing: { kind } }: PendingAsk,
+    lease: Lease,
+    upTo: number,
+    fence: number,
+    drawn: number,
+    drawnFor: number,
+  ): Tenure | ReadersTenure {
+    const party = this.#party;
+    const line = this.#line;
+    if (kind !== 'exclusive') {
+      this.#shared ??= new SideBySide(this);
+      return this.#shared.enter(kind, { party, lease, line, upTo }, { fence, drawn, drawnFor });
+    }
+    const fences = new FenceSupply().add(fence, drawn);
+    this.#tenure = new Tenure({ party, lease, line, upTo, fences, landlord: this });
     return this.#tenure;
   }
 
-  /** The tenure is over: gives its lease up, and asks for those who stand in line by now. */
+  /** The exclusive tenure is over: gives its lease up, and asks for those who stand in line by now. */
   tenureOver(lease: Lease, keepFor: number): Promise<ReleaseOutcome> {
     // A lease that came too late to serve anybody does not show that the key was busy.
     const served = this.#tenure?.served === true;
     if (served) this.#line.inform();
-    // An offer that had ended was no turn: the place is still ours to take back.
-    if (served || lease.confirmed) this.#place = undefined;
     this.#tenure = undefined;
-    this.#holder = undefined;
+    // An offer that had ended was no turn: the place is still ours to take back.
+    this.#asker.servedBy(served || lease.confirmed);
+    return this.#giveUp(lease, keepFor);
+  }
+
+  sharedSettled(turn: boolean): void {
+    this.#asker.servedBy(turn);
+  }
+
+  /** One of several tenures is over. Those who stand in line are asked for already, unless they were to be let in by it. */
+  sharedOver(lease: Lease, keepFor: number): Promise<ReleaseOutcome> {
+    return this.#giveUp(lease, keepFor);
+  }
+
+  #giveUp(lease: Lease, keepFor: number): Promise<ReleaseOutcome> {
     const giveUp = this.#party.givingUp(this.key, lease.token, keepFor);
-    if (this.#line.size > 0 && this.#party.session.queues) return this.#send(giveUp);
+    if (this.#line.size > 0 && this.#mayAsk) return this.#asker.sendAfter(giveUp);
     const outcome = this.#party.release(this.key, giveUp);
-    // Without a queue, to ask in the same step would be to win every time: others must have a chance in between.
-    if (this.#line.size > 0) this.#restAnew(turnDelay());
-    else this.#forgetIfIdle();
+    this.#forgetIfIdle();
     return outcome;
   }
 
-  // ---- leaving
+  // ---- the line
+
+  get #mayAsk(): boolean {
+    return this.#tenure === undefined && this.#shared?.entering !== true;
+  }
+
+  /** Others are first, or callers that were let in do not wait any more: the ask is to be theirs who do. */
+  lineMoved(): void {
+    const { first } = this.#line;
+    if (first === undefined) this.lineEmpty();
+    else if (!this.#mayAsk) return;
+    else if (this.#asker.asking) this.#asker.suit(first.options.sharing);
+    else void this.#asker.send();
+  }
+
+  /** With the last caller the ask goes too. */
+  lineEmpty(): void {
+    this.#asker.leave();
+    this.#forgetIfIdle();
+  }
+
+  /** Only those of the ask: the others' own asks are answered by how it stands then. */
+  mixed(kind: LockKind, sharing: Sharing, upTo: number): void {
+    this.#line.refuseUpTo(upTo, mixedKinds(this.key, sharing, kind));
+    if (this.#line.size > 0) this.lineMoved();
+  }
 
   waiterDue(waiter: Waiter): void {
-    if (this.#trouble !== undefined) return waiter.refuse(this.#trouble);
-    const since = this.#ask?.unansweredSince;
-    const silent = since === undefined ? 0 : this.#party.clock.monotonic() - since;
+    const { trouble, silent } = this.#asker;
+    if (trouble !== undefined) return waiter.refuse(trouble);
     const busy = this.#tenure !== undefined || (this.#line.informed(waiter) && silent < REPLY_GRACE);
     if (busy) return waiter.refuse(this.busy(waiter.waited));
     const grace = REPLY_GRACE - waiter.waited;
@@ -317,33 +231,19 @@ export class Gate implements LineOwner, Landlord {
 
   /** The error for a caller who waited so long, in ms. */
   busy(waited: number): LockBusyError {
-    const holder = this.#tenure?.lease.token ?? this.#holder?.holder ?? '';
-    const remaining = this.#tenure?.lease.remaining ?? this.#holder?.remaining;
+    const known = this.#asker.holder;
+    const holder = this.#tenure?.lease.token ?? known?.holder ?? '';
+    const remaining = this.#tenure?.lease.remaining ?? known?.remaining;
     return new LockBusyError(this.key, waited, holder === '' ? undefined : ownerOf(holder), remaining);
   }
 
-  /** With the last caller the ask goes too. */
-  lineEmpty(): void {
-    const ask = this.#ask;
-    if (ask !== undefined) {
-      const known = ask.state === 'sent' || ask.state === 'queued';
-      this.#endAsk('left');
-      if (known) this.#party.giveUp(this.key, ask.token);
-    }
-    this.#forgetIfIdle();
-  }
-
-  #endAsk(state: 'taken' | 'left'): void {
-    this.#ask?.end(state);
-    this.#ask = undefined;
+  knownBusy(): void {
+    const wait = { name: 'wait', key: this.key } as const;
+    this.#line.inform(observed('wait') ? () => this.#party.emit('wait', () => wait) : undefined);
   }
 
   #forgetIfIdle(): void {
-    if (this.#line.size === 0 && this.#ask === undefined && this.#tenure === undefined) this.#onIdle(this);
-  }
-
-  #reportWait(): void {
-    const wait = { name: 'wait', key: this.key } as const;
-    this.#line.inform(observed('wait') ? () => this.#party.emit('wait', () => wait) : undefined);
+    if (this.#line.size > 0 || this.#asker.asking || this.#tenure !== undefined) return;
+    if (this.#shared === undefined || this.#shared.size === 0) this.#onIdle(this);
   }
 }

@@ -3,10 +3,12 @@ import { LockReentryError } from '../errors/index.js';
 import type { JoinedSection } from './joined.section.js';
 import { LockHandle } from './lock.handle.js';
 import type { Section } from './section.js';
+import { EXCLUSIVE, type Sharing } from './token.js';
 
 export class JoinedHandle extends LockHandle {
   readonly #joined: readonly JoinedSection[];
   readonly #own: readonly string[];
+  readonly #sharing: Sharing;
 
   /**
    * @param own sections that this one took itself.
@@ -18,10 +20,15 @@ export class JoinedHandle extends LockHandle {
     super([...joined, ...own], (key) => (held.has(key) ? `joined ${key}` : `own ${counterOf(key)}`));
     this.#joined = joined;
     this.#own = own.map(({ key }) => key);
+    this.#sharing = own[0]?.options.sharing ?? EXCLUSIVE;
   }
 
   override get owned(): readonly string[] {
     return this.#own;
+  }
+
+  override get sharing(): Sharing {
+    return this.#sharing;
   }
 
   /** With the outer one it is over, too: what goes on is not under it any more. */

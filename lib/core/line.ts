@@ -4,6 +4,8 @@ import type { ResolvedAcquire } from './acquire.options.js';
 import type { Clock } from './clock.js';
 import { MOST_SECTIONS, type Line } from './tenure.js';
 import { LinkedList } from './linked-list.js';
+import { MOST_READERS } from './readers.tenure.js';
+import { EXCLUSIVE, type Sharing, sameSharing } from './token.js';
 import { Waiter, type WaiterLine } from './waiter.js';
 
 export interface CallerLineSettings {
@@ -20,10 +22,14 @@ export interface LineOwner {
   waiterDue(waiter: Waiter): void;
   /** The last one left without a section. */
   lineEmpty(): void;
+  /** The first one left without a section, and another one is the first now. */
+  lineMoved(): void;
 }
 
-/** What one ask asks for. */
+/** What one ask asks for: a lease for the first one, and for those of the same kind who stand next to it. */
 export interface Batch {
+  /** How they share the key. */
+  readonly sharing: Sharing;
   /** As many callers as may be served from it. */
   readonly callers: number;
   /** The longest ttl among them, in ms. */
@@ -41,6 +47,8 @@ export class CallerLine implements Line, WaiterLine {
   /** Callers are numbered; those up to `#informed` know that the key is busy. */
   #arrivals = 0;
   #informed = 0;
+  /** Are many being refused at once? */
+  #clearing = false;
 
   constructor(settings: CallerLineSettings) {
     this.key = settings.key;
@@ -73,13 +81,17 @@ export class CallerLine implements Line, WaiterLine {
     let ttl = 0;
     let callers = 0;
     let upTo = 0;
+    const sharing = this.first?.options.sharing ?? EXCLUSIVE;
+    const most = sharing.kind === 'shared' ? MOST_READERS : MOST_SECTIONS;
     // By hand: an iterator at each command is felt.
-    for (let at = this.#waiters.head; at !== undefined && callers < MOST_SECTIONS; at = at.next) {
-      ttl = Math.max(ttl, at.value.options.ttl);
+    for (let at = this.#waiters.head; at !== undefined && callers < most; at = at.next) {
+      const { options, number } = at.value;
+      if (!sameSharing(options.sharing, sharing)) break;
+      ttl = Math.max(ttl, options.ttl);
       callers += 1;
-      upTo = at.value.number;
+      upTo = number;
     }
-    return { ttl, callers: Math.max(1, callers), upTo };
+    return { sharing, ttl, callers: Math.max(1, callers), upTo };
   }
 
   /** All who stand in line know by now that the key is busy; `tell` is called for those who did not. */
@@ -100,12 +112,25 @@ export class CallerLine implements Line, WaiterLine {
   }
 
   refuseAll(error: Error): void {
-    for (const waiter of this.#waiters) waiter.refuse(error);
+    this.#refuse(error, () => true);
+  }
+
+  /** Refuses those who stood in line when an ask was sent whose last caller has this number. */
+  refuseUpTo(number: number, error: Error): void {
+    this.#refuse(error, (waiter) => waiter.number <= number);
   }
 
   /** Refuses those whom no answer has reached yet; the others keep waiting. */
   refuseUninformed(error: Error): void {
-    for (const waiter of this.#waiters) if (!this.informed(waiter)) waiter.refuse(error);
+    this.#refuse(error, (waiter) => !this.informed(waiter));
+  }
+
+  #refuse(error: Error, whom: (waiter: Waiter) => boolean): void {
+    const { first } = this;
+    this.#clearing = true;
+    for (const waiter of this.#waiters) if (whom(waiter)) waiter.refuse(error);
+    this.#clearing = false;
+    if (this.size > 0 && this.first !== first) this.#owner.lineMoved();
   }
 
   waiterDue(waiter: Waiter): void {
@@ -113,7 +138,9 @@ export class CallerLine implements Line, WaiterLine {
   }
 
   waiterLeft(waiter: Waiter): void {
+    const first = this.first === waiter;
     if (waiter.place !== undefined) this.#waiters.remove(waiter.place);
     if (this.size === 0) this.#owner.lineEmpty();
+    else if (first && !this.#clearing) this.#owner.lineMoved();
   }
 }

@@ -3,6 +3,7 @@ import { LockNotHeldError, type LockLostError, LockOptionsError, LockStoreError 
 import { DURATION_HINT, type Duration, parseDuration } from './duration.js';
 import type { Lock } from './lock.js';
 import type { Section, SectionHolder } from './section.js';
+import { EXCLUSIVE, type Sharing } from './token.js';
 
 /** What a handle needs of its sections. */
 export type HandleSection = Pick<
@@ -30,6 +31,8 @@ export interface HeldLock extends Lock {
   readonly released: boolean;
   /** Those of its keys that it took itself. */
   readonly owned: readonly string[];
+  /** How it shares those. */
+  readonly sharing: Sharing;
   /** The section that holds a key of its. */
   rootOf(key: string): Section | undefined;
 }
@@ -112,6 +115,10 @@ export class LockHandle implements HeldLock, SectionHolder {
 
   get owned(): readonly string[] {
     return this.keys;
+  }
+
+  get sharing(): Sharing {
+    return this.#sections[0]?.options.sharing ?? EXCLUSIVE;
   }
 
   rootOf(key: string): Section | undefined {

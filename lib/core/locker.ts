@@ -37,7 +37,7 @@ interface GateSlot {
 
 export class Locker {
   /** Who of its callers waits for whom. */
-  readonly waits = new WaitGraph();
+  readonly waits = new WaitGraph((key) => this.#gates.get(key)?.gate?.writerFirst === true);
   readonly #party: Party;
   readonly #gates = new Map<string, GateSlot>();
   readonly #maxWaiters: number;
@@ -175,7 +175,7 @@ export class Locker {
     if (this.#refusing) return Promise.reject(new LockShutdownError(key));
     if (options.signal?.aborted) return Promise.reject(new LockAbortedError(key, 0, options.signal.reason));
     if (wait <= 0) return this.#takeOnce(key, options);
-    const waiting = claim === undefined ? undefined : this.waits.begin(key, claim, site);
+    const waiting = claim === undefined ? undefined : this.waits.begin(key, claim, site, options.sharing);
     if (waiting === undefined) return this.#gate(key).join(options, wait);
     if (waiting instanceof LockDeadlockError) return Promise.reject(waiting);
     return waiting.during(this.#gate(key).join(options, wait));
@@ -183,6 +183,8 @@ export class Locker {
 
   #takeOnce(key: string, options: ResolvedAcquire): Promise<Section> {
     const gate = this.#gates.get(key)?.gate;
+    const refusal = gate?.refusal(options.sharing);
+    if (refusal !== undefined) return Promise.reject(refusal);
     if (gate?.surelyHeld === true) return Promise.reject(gate.busy(0));
     return takeOnce(this.#party, key, options);
   }
@@ -193,7 +195,7 @@ export class Locker {
     under: Claim | undefined,
     site: CallSite | undefined,
   ): Promise<Section[]> {
-    const taken = new TakenKeys(this.waits, under);
+    const taken = new TakenKeys(this.waits, under, options.sharing);
     return takeAll(this.#party, keys, options, taken, (key, wait) =>
       this.#take(key, options, wait, taken, site),
     );

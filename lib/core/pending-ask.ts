@@ -2,6 +2,7 @@
 import type { Timer } from './clock.js';
 import type { Deadline } from './deadline.js';
 import type { Ask } from './store.contract.js';
+import type { Sharing } from './token.js';
 
 /**
  * - `sent`: a command with it is on its way and it was not answered yet.
@@ -38,6 +39,8 @@ export class PendingAsk {
   constructor(
     readonly token: string,
     readonly mode: Ask['mode'],
+    /** How those it asks for share the key. */
+    readonly sharing: Sharing,
   ) {}
 
   get live(): boolean {

@@ -7,7 +7,16 @@ import type {
   ResolvedUsing,
   UsingOptions,
 } from './acquire.options.js';
-import { badOption, checkBoolean, checkDuration, checkNames, checkObject, join } from './option-checks.js';
+import { EXCLUSIVE, SHARED, type Sharing } from './token.js';
+import {
+  badOption,
+  checkBoolean,
+  checkDuration,
+  checkNames,
+  checkObject,
+  join,
+  show,
+} from './option-checks.js';
 
 export const DEFAULT_TTL = 30_000;
 export const DEFAULT_WAIT = 10_000;
@@ -23,10 +32,12 @@ export interface LockPolicy extends ResolvedUsing {
   readonly minHold: 0;
   readonly reentrant: false;
   readonly signal: undefined;
+  readonly sharing: typeof EXCLUSIVE;
 }
 
 const DEFAULTS = new Set(['ttl', 'wait', 'renew', 'maxHold', 'onLost']);
-const ACQUIRE = new Set(['ttl', 'wait', 'renew', 'maxHold', 'minHold', 'reentrant', 'signal']);
+const KIND = ['mode', 'limit'];
+const ACQUIRE = new Set(['ttl', 'wait', 'renew', 'maxHold', 'minHold', 'reentrant', 'signal', ...KIND]);
 /** The names of what `using` takes, for those that take more. */
 export const USING = new Set([...ACQUIRE, 'onLost']);
 
@@ -48,6 +59,7 @@ export function resolvePolicy(defaults?: LockDefaults, path = 'defaults'): LockP
     minHold: 0,
     reentrant: false,
     signal: undefined,
+    sharing: EXCLUSIVE,
     onLost: onLost === undefined ? 'throw' : checkOnLost(join(path, 'onLost'), onLost),
   };
   return Object.freeze(policy);
@@ -69,7 +81,7 @@ function resolve(options: UsingOptions, policy: LockPolicy, known: ReadonlySet<s
   checkObject('options', options);
   if (known === ACQUIRE && 'onLost' in options) throw onLostOfAcquire(options.onLost);
   checkNames('', options, known);
-  const { ttl, wait, renew, maxHold, minHold, reentrant, signal, onLost } = options;
+  const { ttl, wait, renew, maxHold, minHold, reentrant, signal, mode, limit, onLost } = options;
   return {
     ttl: ttl === undefined ? policy.ttl : checkDuration('ttl', ttl, LEAST_TTL),
     wait: wait === undefined ? policy.wait : checkDuration('wait', wait, 0),
@@ -78,8 +90,28 @@ function resolve(options: UsingOptions, policy: LockPolicy, known: ReadonlySet<s
     minHold: minHold === undefined ? 0 : checkDuration('minHold', minHold, 0),
     reentrant: reentrant === undefined ? false : checkBoolean('reentrant', reentrant),
     signal: signal === undefined ? undefined : checkSignal(signal),
+    sharing: mode === undefined && limit === undefined ? EXCLUSIVE : checkSharing(mode, limit),
     onLost: onLost === undefined ? policy.onLost : checkOnLost('onLost', onLost),
   };
+}
+
+function checkSharing(mode: unknown, limit: unknown): Sharing {
+  if (mode !== undefined && limit !== undefined) {
+    throw new LockOptionsError(
+      'limit',
+      limit,
+      `The lock options "mode" (${show(mode)}) and "limit" (${show(limit)}) exclude each other: "limit" makes the key a ` +
+        'semaphore, "mode" an exclusive or a shared lock. Leave one of them out.',
+    );
+  }
+  if (limit !== undefined) {
+    if (Number.isSafeInteger(limit) && (limit as number) >= 1)
+      return { kind: 'semaphore', limit: limit as number };
+    throw badOption('limit', limit, 'a whole number from 1: how many may hold the key at a time');
+  }
+  if (mode === 'exclusive') return EXCLUSIVE;
+  if (mode === 'shared') return SHARED;
+  throw badOption('mode', mode, `'exclusive' or 'shared'; a semaphore has a "limit" instead`);
 }
 
 function checkOnLost(path: string, value: unknown): 'throw' | 'warn' {

@@ -12,7 +12,7 @@ export class Scope extends Claim {
     outer: Scope | undefined,
     readonly lock: HeldLock,
   ) {
-    super(graph, outer);
+    super(graph, outer, lock.sharing);
   }
 
   get keys(): readonly string[] {

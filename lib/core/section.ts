@@ -57,6 +57,7 @@ export class Section implements RunningSection {
   #lost: LockLostError | undefined;
   #release: Promise<boolean> | undefined;
   #unused = false;
+  #reported = false;
   /** How long others are to be kept out from its start, in ms. */
   #minHold: number;
 
@@ -147,6 +148,8 @@ export class Section implements RunningSection {
 
   /** It has been held for long: says so once, with where it was taken. */
   reportLong(): void {
+    if (this.#reported) return;
+    this.#reported = true;
     this.#party.emit('long-hold', () => ({ name: 'long-hold', ...this.#facts(), site: this.site?.stack }));
   }
 

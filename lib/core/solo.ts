@@ -5,6 +5,7 @@ import type { Clock } from './clock.js';
 import { Deadline } from './deadline.js';
 import { FenceSupply } from './fence-supply.js';
 import { Lease } from './lease.js';
+import { mixedKinds } from './mixed-kinds.js';
 import type { Party, ReleaseOutcome } from './party.js';
 import type { Section } from './section.js';
 import type { Answer } from './store.contract.js';
@@ -43,7 +44,7 @@ class Attempt implements WaiterLine, Line, Landlord {
 
   run(): Promise<Section> {
     const { ttl } = this.#waiter.options;
-    const token = this.#party.mint.next();
+    const token = this.#party.mint.next(this.#waiter.options.sharing);
     const deadline = Deadline.in(this.clock, ttl);
     const asking = this.#party.turn(
       { key: this.key, ask: { token, ttl, sections: 1, mode: 'once' } },
@@ -57,6 +58,9 @@ class Attempt implements WaiterLine, Line, Landlord {
 
   #onAnswer(answer: Answer | undefined, token: string, deadline: Deadline): void {
     const { key } = this;
+    if (answer?.state === 'mixed') {
+      return this.#waiter.refuse(mixedKinds(key, this.#waiter.options.sharing, answer.kind));
+    }
     if (answer?.state !== 'granted') {
       const { holder, remaining } = answer?.state === 'busy' ? answer : { holder: '', remaining: undefined };
       this.#waiter.refuse(new LockBusyError(key, 0, ownerOf(holder), remaining));

@@ -1,4 +1,5 @@
 /** The contract between the core and a store: what a key's state machine must do, in three verbs and a wake-up. */
+import type { LockKind } from './token.js';
 
 /**
  * A place where locks live. It opens one session for each party (a module in a process); everything a party does
@@ -43,7 +44,8 @@ export interface LockStoreSession {
 
   /**
    * Gives up a token and asks with another, in one atomic step; either alone will do. Giving up hands the key to the
-   * first live ask of the queue (by `offered`), or frees it.
+   * first live ask of the queue (by `offered`), and to those behind it for as long as the next one may hold it too; or
+   * frees it.
    *
    * @throws LockStoreError when the store failed or did not answer in time. Both tokens are dead then: the store gives
    * them up by itself, and keeps an ask that is still under way from taking effect later. The caller goes on with a
@@ -85,7 +87,12 @@ export interface GiveUp {
 }
 
 export interface Ask {
-  /** Never used before, made by {@link TokenMint}; the same token repeated is the same ask. */
+  /**
+   * Never used before, made by {@link TokenMint}; the same token repeated is the same ask. It tells its kind
+   * ({@link sharingOf}), by which the store grants: an exclusive one while nobody holds the key, a shared one while none but
+   * shared ones do, a semaphore's while fewer than its own limit do, all of them semaphores'. None passes the queue: who
+   * could be let in by the holders, and finds others waiting, waits behind them.
+   */
   readonly token: string;
   /** The lease's length in ms, if it is granted at once. */
   readonly ttl: number;
@@ -103,7 +110,7 @@ export interface Ask {
 
 export interface TurnReply {
   /**
-   * Was the given-up token the owner? `false` without a `giveUp`; undefined where it is not known: the command may have
+   * Was the given-up token the owner, or one of them? `false` without a `giveUp`; undefined where it is not known: the command may have
    * run twice, and its first answer was lost.
    */
   readonly released: boolean | undefined;
@@ -111,7 +118,7 @@ export interface TurnReply {
   readonly answer?: Answer;
 }
 
-export type Answer = Granted | Queued | Busy | Gone;
+export type Answer = Granted | Queued | Busy | Gone | Mixed;
 
 /** The key is ours for at least the ttl that was asked for. An ask repeated by its owner is granted anew, with new fences. */
 export interface Granted {
@@ -142,10 +149,24 @@ export interface Gone {
   readonly state: 'gone';
 }
 
+/**
+ * Locks of another kind hold the key or queue for it, with which the ask's does not go: a semaphore's with an exclusive or
+ * shared one, or the reverse. It was left out of the queue. An answer to `once` and `queue` only. A foreign client's value
+ * is of no kind: it is `busy`, or waited for.
+ */
+export interface Mixed {
+  readonly state: 'mixed';
+  /** Of those that are there. */
+  readonly kind: LockKind;
+}
+
 export interface Holder {
-  /** How long the holder's lease still runs, in ms; `Infinity` without an expiry; 0 when the key is only queued for. */
+  /**
+   * How long the holder's lease still runs, in ms; `Infinity` without an expiry; 0 when the key is only queued for. Of
+   * several holders: of the last of shared ones, of the first of a semaphore's.
+   */
   readonly remaining: number;
-  /** The holder's token; empty when the key is only queued for. */
+  /** That holder's token; empty when the key is only queued for. */
   readonly holder: string;
 }
 
@@ -159,7 +180,7 @@ export interface RenewRequest {
 }
 
 export interface RenewReply {
-  /** `false`: somebody else has the key, or nobody. */
+  /** `false`: others have the key, or nobody. */
   readonly held: boolean;
   /** The first of the fences that were drawn; 0 for none. */
   readonly fence: number;

@@ -1,4 +1,7 @@
-/** Serves the callers of this process that stood in line when a lease came, one after the other, from memory. */
+/**
+ * Serves the callers of this process that stood in line when a lease came, one after the other, from memory: an
+ * exclusive lease's, or those of one permit of a semaphore.
+ */
 import type { LockLossReason } from '../errors/index.js';
 import type { FenceSupply } from './fence-supply.js';
 import type { Lease, LeaseTenant } from './lease.js';
@@ -33,6 +36,8 @@ export interface TenureSettings {
 export interface Landlord {
   /** Called once, at the end: gives the lease up, after `keepFor` ms where that is above 0. */
   tenureOver(lease: Lease, keepFor: number): Promise<ReleaseOutcome>;
+  /** It took callers off the line. Told only where others may be served at the same time: not by an exclusive lease. */
+  sectionsStarted?(): void;
 }
 
 /**
@@ -74,6 +79,11 @@ export class Tenure implements LeaseTenant, SectionTenure {
     );
   }
 
+  /** Is its first section still to begin? */
+  get entering(): boolean {
+    return !this.#served && this.#over === undefined;
+  }
+
   /** Has a section begun? */
   get served(): boolean {
     return this.#served;
@@ -100,7 +110,7 @@ export class Tenure implements LeaseTenant, SectionTenure {
 
   async #confirm(fences: number): Promise<void> {
     const reply = await this.lease.renew(this.lease.ttl, fences);
-    if (reply.held) this.#fences.add(reply.fence, reply.drawn ?? fences);
+    if (reply.held) this.#fences.add(reply.fence, reply.drawn ?? fences, this.#upTo);
     this.lease.autoRenew = this.#current?.options.renew ?? true;
   }
 
@@ -110,7 +120,7 @@ export class Tenure implements LeaseTenant, SectionTenure {
     if (next === undefined || next.number > this.#upTo) return void this.#end(0);
     if (this.#served && this.#party.clock.monotonic() >= this.#until) return void this.#end(0);
     if (this.#confirming !== undefined) return this.#resumeAfter(this.#confirming);
-    if (this.#fences.left === 0) return void this.#end(0);
+    if (!this.#fences.hasFor(next.number)) return void this.#end(0);
     const { ttl, renew } = next.options;
     if (this.lease.remaining < (renew ? (ttl * 2) / 3 : ttl)) this.#topUp(next);
     else this.#start();
@@ -138,8 +148,10 @@ export class Tenure implements LeaseTenant, SectionTenure {
   }
 
   #start(): void {
-    const waiter = this.#line.shift();
-    if (waiter === undefined) return void this.#end(0);
+    const waiter = this.#line.first;
+    // Another permit of the same semaphore may have used it up meanwhile.
+    if (waiter === undefined || !this.#fences.hasFor(waiter.number)) return void this.#end(0);
+    this.#line.shift();
     this.#served = true;
     const now = this.#party.clock.monotonic();
     const section = new Section({
@@ -156,6 +168,7 @@ export class Tenure implements LeaseTenant, SectionTenure {
     this.lease.alarmAt = Math.min(section.limitAt, section.startedAt + this.#party.longHold);
     this.#party.keeper.touch(this.lease);
     waiter.grant(section);
+    this.#landlord.sectionsStarted?.();
   }
 
   sectionEnded(section: Section): Promise<ReleaseOutcome> {

@@ -4,14 +4,42 @@ import { randomBytes } from 'node:crypto';
 /** Every token of ours begins so; a key's value that does not is a foreign client's. */
 export const TOKEN_MARK = 'nl1:';
 
-const SHAPE = /^nl1:([A-Za-z0-9_-]+):([0-9a-z]+):(\S*)$/;
+const SHAPE = /^nl1:([A-Za-z0-9_-]+):([0-9a-z]+)(?:-(s|[1-9]\d*))?:(\S*)$/;
 
 /** A new party name: 96 random bits. */
 export function newParty(): string {
   return randomBytes(12).toString('base64url');
 }
 
-/** Makes the tokens of one party: `nl1:<party>:<number>:<owner's label>`. */
+/**
+ * What a token's owner lets others do meanwhile. Exclusive and shared ones go together on one key (writers and readers);
+ * semaphores go with semaphores only, whose limits may differ.
+ */
+export type LockKind = 'exclusive' | 'shared' | 'semaphore';
+
+/** A token's kind, and how many may hold the key with it, itself included: 1, `Infinity` (readers), or the limit. */
+export interface Sharing {
+  readonly kind: LockKind;
+  readonly limit: number;
+}
+
+export const EXCLUSIVE: Sharing = Object.freeze({ kind: 'exclusive', limit: 1 });
+export const SHARED: Sharing = Object.freeze({ kind: 'shared', limit: Infinity });
+
+/** Are they of one kind, and of one limit? */
+export function sameSharing(a: Sharing, b: Sharing): boolean {
+  return a === b || (a.kind === b.kind && a.limit === b.limit);
+}
+
+/** May locks of these two kinds be taken on one key, at one time or another? */
+export function goTogether(a: LockKind, b: LockKind): boolean {
+  return (a === 'semaphore') === (b === 'semaphore');
+}
+
+/**
+ * Makes the tokens of one party: `nl1:<party>:<number>:<owner's label>`. Of a shared one the number ends in `-s`, of a
+ * semaphore in `-<limit>`: a store can tell the kind from the token, as long as it knows the token.
+ */
 export class TokenMint {
   readonly #suffix: string;
   #count = 0;
@@ -24,10 +52,24 @@ export class TokenMint {
     this.#suffix = encodeURIComponent(owner);
   }
 
-  next(): string {
+  next(sharing: Sharing = EXCLUSIVE): string {
     this.#count += 1;
-    return `${TOKEN_MARK}${this.party}:${this.#count.toString(36)}:${this.#suffix}`;
+    return `${TOKEN_MARK}${this.party}:${this.#count.toString(36)}${markOf(sharing)}:${this.#suffix}`;
   }
+}
+
+function markOf({ kind, limit }: Sharing): string {
+  if (kind === 'exclusive') return '';
+  return kind === 'shared' ? '-s' : `-${limit}`;
+}
+
+/** How a token shares its key; undefined for a foreign value, which shares with nobody. */
+export function sharingOf(token: string): Sharing | undefined {
+  const match = SHAPE.exec(token);
+  if (match === null) return undefined;
+  const mark = match[3];
+  if (mark === undefined) return EXCLUSIVE;
+  return mark === 's' ? SHARED : { kind: 'semaphore', limit: Number(mark) };
 }
 
 /** The party a token belongs to, or undefined for a foreign value. */
@@ -37,7 +79,7 @@ export function partyOf(token: string): string | undefined {
 
 /** The label of a token's owner, for people; undefined for a foreign value. */
 export function ownerOf(token: string): string | undefined {
-  const suffix = SHAPE.exec(token)?.[3];
+  const suffix = SHAPE.exec(token)?.[4];
   try {
     return suffix === undefined ? undefined : decodeURIComponent(suffix);
   } catch {

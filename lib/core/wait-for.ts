@@ -2,6 +2,7 @@
 import { type DeadlockLink, LockDeadlockError } from '../errors/index.js';
 import type { CallSite } from './call-sites.js';
 import { LinkedList, type Place } from './linked-list.js';
+import { EXCLUSIVE, type Sharing } from './token.js';
 
 /**
  * Keys that one caller holds, with what it runs under: a link of the chain of one async context. It is given back when
@@ -18,6 +19,8 @@ export abstract class Claim {
   constructor(
     readonly graph: WaitGraph,
     readonly outer: Claim | undefined,
+    /** How its keys are shared. */
+    readonly sharing: Sharing = EXCLUSIVE,
   ) {}
 }
 
@@ -27,10 +30,20 @@ export abstract class Claim {
  * Entered are the waits of callers that hold something, and no others: a circle has none besides. Each of its edges is
  * "waits for a key, which a claim holds", looked up when it is asked for, so that hand-overs change nothing here: a
  * claim that has just got its key does not wait yet, and when something under it does, that is what closes the circle.
+ *
+ * A key may have several holders, readers: who waits for it waits for each of them. A reader does not wait for other
+ * readers, but for the writer who waits before it, and so for those whom that one waits for. Semaphores are left out: who
+ * waits for a permit waits for any of its holders, and a circle through one of them is none while another goes on.
  */
 export class WaitGraph {
   /** By key: the claims that hold it while something waits under them. */
-  readonly #blocked = new Map<string, Claim>();
+  readonly #blocked = new Map<string, Set<Claim>>();
+  readonly #writerFirst: (key: string) => boolean;
+
+  /** @param writerFirst is a writer of this process the first to wait for the key? */
+  constructor(writerFirst: (key: string) => boolean = () => false) {
+    this.#writerFirst = writerFirst;
+  }
 
   /** How many keys are held by those who wait. @internal */
   get size(): number {
@@ -41,11 +54,17 @@ export class WaitGraph {
    * A caller is about to wait for a key. To be ended when it does so no more.
    * @returns undefined where there is nothing to be kept: it holds nothing.
    */
-  begin(key: string, claim: Claim, site: CallSite | undefined): Wait | LockDeadlockError | undefined {
+  begin(
+    key: string,
+    claim: Claim,
+    site: CallSite | undefined,
+    sharing: Sharing = EXCLUSIVE,
+  ): Wait | LockDeadlockError | undefined {
+    if (sharing.kind === 'semaphore') return undefined;
     let wait: Wait | undefined;
     for (let each: Claim | undefined = claim; each !== undefined; each = each.outer) {
-      if (!each.holding || each.keys.length === 0) continue;
-      wait ??= new Wait(this, key, claim, site);
+      if (!each.holding || each.keys.length === 0 || each.sharing.kind === 'semaphore') continue;
+      wait ??= new Wait(this, key, claim, site, sharing);
       wait.block(each);
     }
     const circle = wait === undefined ? undefined : circleOf(wait);
@@ -54,22 +73,29 @@ export class WaitGraph {
     return new LockDeadlockError(key, circle.map(linkOf));
   }
 
-  /** The claim that holds a key, if something waits under it. */
-  holderOf(key: string): Claim | undefined {
-    const claim = this.#blocked.get(key);
-    return claim?.holding === true ? claim : undefined;
+  /** The claims that hold what is waited for and keep it from the one who waits, if something waits under them. */
+  holdersOf({ key, sharing }: Wait): Claim[] {
+    const claims = this.#blocked.get(key);
+    if (claims === undefined) return [];
+    const reads = sharing.kind === 'shared' && !this.#writerFirst(key);
+    return [...claims].filter((each) => each.holding && !(reads && each.sharing.kind === 'shared'));
   }
 
   /** @internal Something waits under a claim of this graph's, for the first time. */
   enter(claim: Claim): void {
-    for (const key of claim.keys) this.#blocked.set(key, claim);
+    for (const key of claim.keys) {
+      const claims = this.#blocked.get(key);
+      if (claims === undefined) this.#blocked.set(key, new Set([claim]));
+      else claims.add(claim);
+    }
   }
 
   /** @internal Nothing does any more. */
   leave(claim: Claim): void {
     for (const key of claim.keys) {
       // It may have been lost meanwhile, and be somebody else's.
-      if (this.#blocked.get(key) === claim) this.#blocked.delete(key);
+      const claims = this.#blocked.get(key);
+      if (claims?.delete(claim) === true && claims.size === 0) this.#blocked.delete(key);
     }
   }
 }
@@ -83,6 +109,7 @@ export class Wait {
     readonly key: string,
     readonly claim: Claim,
     readonly site: CallSite | undefined,
+    readonly sharing: Sharing,
   ) {}
 
   block(claim: Claim): void {
@@ -122,15 +149,16 @@ interface Step {
 
 /** The shortest way from a wait to what its own caller holds, breadth first. Mostly the first look finds nobody. */
 function circleOf(start: Wait): Wait[] | undefined {
-  if (start.graph.holderOf(start.key) === undefined) return undefined;
+  if (start.graph.holdersOf(start).length === 0) return undefined;
   const seen = new Set<Claim>();
   const steps: Step[] = [{ wait: start, from: undefined }];
   for (const step of steps) {
-    const holder = step.wait.graph.holderOf(step.wait.key);
-    if (holder === undefined || seen.has(holder)) continue;
-    if (runsUnder(start.claim, holder)) return wayTo(step);
-    seen.add(holder);
-    for (const wait of holder.waits ?? []) steps.push({ wait, from: step });
+    for (const holder of step.wait.graph.holdersOf(step.wait)) {
+      if (seen.has(holder)) continue;
+      if (runsUnder(start.claim, holder)) return wayTo(step);
+      seen.add(holder);
+      for (const wait of holder.waits ?? []) steps.push({ wait, from: step });
+    }
   }
   return undefined;
 }

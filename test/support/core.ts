@@ -4,6 +4,7 @@ import type { LockEvent } from '../../lib/core/events.js';
 import type { ResolvedAcquire } from '../../lib/core/acquire.options.js';
 import type { LockStore } from '../../lib/core/store.contract.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
+import { EXCLUSIVE } from '../../lib/core/token.js';
 import { FakeClock } from './fake-clock.js';
 
 export interface CoreSettings {
@@ -45,6 +46,7 @@ export function acquiring(options: Partial<ResolvedAcquire> = {}): ResolvedAcqui
     minHold: 0,
     reentrant: false,
     signal: undefined,
+    sharing: EXCLUSIVE,
     ...options,
   };
 }

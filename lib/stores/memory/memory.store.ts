@@ -13,6 +13,7 @@ import {
   type TurnRequest,
 } from '../../core/store.contract.js';
 import { partyOf } from '../../core/token.js';
+import { MemoryKey } from './memory.key.js';
 
 export interface MemoryStoreOptions {
   /** @default the system's clock */
@@ -24,17 +25,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): LockStore {
   return new MemoryLockStore(options.clock ?? systemClock);
 }
 
-/** A key: who holds it until when, and who queues for it. */
-interface Entry {
-  owner: string;
-  /** On the clock's monotonic time; `owner` counts only before it. */
-  until: number;
-  /** By token, in the order of `place`. */
-  readonly queue: { token: string; place: number }[];
-}
-
 class MemoryLockStore implements LockStore {
-  readonly #entries = new Map<string, Entry>();
+  readonly #keys = new Map<string, MemoryKey>();
   readonly #listeners = new Map<string, LockStoreListener>();
   #lastFence = 0;
 
@@ -61,75 +53,80 @@ class MemoryLockStore implements LockStore {
   }
 
   #turn({ key, giveUp, ask }: TurnRequest): TurnReply {
-    const entry = this.#entry(key);
+    const state = this.#key(key);
     let released = false;
     if (giveUp !== undefined) {
-      released = entry.owner === giveUp.token;
-      if (released && giveUp.keepFor !== undefined) entry.until = this.clock.monotonic() + giveUp.keepFor;
-      else if (released) entry.owner = '';
-      remove(entry, giveUp.token);
+      const { token, keepFor } = giveUp;
+      released = state.giveUp(token, keepFor === undefined ? undefined : this.clock.monotonic() + keepFor);
+      state.leave(token);
     }
-    const answer = ask === undefined ? undefined : this.#ask(key, entry, ask);
-    if (entry.owner === '') this.#promote(key, entry);
-    if (entry.owner !== '' || entry.queue.length > 0) this.#entries.set(key, entry);
-    else this.#entries.delete(key);
+    const answer = ask === undefined ? undefined : this.#ask(key, state, ask);
+    this.#promote(key, state);
+    if (state.unused) this.#keys.delete(key);
+    else this.#keys.set(key, state);
     return answer === undefined ? { released } : { released, answer };
   }
 
-  #ask(key: string, entry: Entry, ask: Ask): Answer {
-    const queued = entry.queue.some((waiting) => waiting.token === ask.token);
-    if (ask.mode === 'queue' && !queued && entry.owner !== ask.token) {
-      enqueue(entry, ask.token, ask.place, this.#microseconds());
+  #ask(key: string, state: MemoryKey, ask: Ask): Answer {
+    const { token, mode } = ask;
+    const until = this.clock.monotonic() + ask.ttl;
+    if (mode !== 'look' && !state.holds(token) && state.queued(token) === undefined) {
+      // Dead ones at the head are no reason to refuse the ask.
+      if (state.otherKind(token) !== undefined) this.#promote(key, state);
+      const kind = state.otherKind(token);
+      if (kind !== undefined) return { state: 'mixed', kind };
+      if (mode === 'queue') state.enqueue(token, ask.place, this.#microseconds());
     }
-    if (entry.owner === '') this.#promote(key, entry, ask.token);
-    const free = entry.owner === '' && ask.mode === 'once';
-    if (free || entry.owner === ask.token) {
-      entry.owner = ask.token;
-      entry.until = this.clock.monotonic() + ask.ttl;
+    this.#promote(key, state, { token, until });
+    if (mode === 'once' && !state.holds(token) && state.length === 0 && state.fits(token)) {
+      state.hold(token, until);
+    }
+    if (state.holds(token)) {
+      state.extend(token, until);
       return { state: 'granted', fence: this.#fences(ask.sections), drawn: ask.sections };
     }
-    const holder = { holder: entry.owner, remaining: Math.max(0, entry.until - this.clock.monotonic()) };
-    if (ask.mode === 'once') return { state: 'busy', ...holder };
-    const index = entry.queue.findIndex((waiting) => waiting.token === ask.token);
-    const place = entry.queue[index]?.place;
-    if (place === undefined) return { state: 'gone' };
-    return {
-      state: 'queued',
-      ...holder,
-      place,
-      length: entry.queue.length,
-      first: index === 0,
-      fence: this.#lastFence,
-    };
+    const holder = state.holder(this.clock.monotonic());
+    if (mode === 'once') return { state: 'busy', ...holder };
+    const queued = state.queued(token);
+    if (queued === undefined) return { state: 'gone' };
+    return { state: 'queued', ...holder, ...queued, length: state.length, fence: this.#lastFence };
   }
 
-  /** Hands a free key to the first of its queue whose party still listens. `asking` learns of it by its own reply. */
-  #promote(key: string, entry: Entry, asking?: string): void {
-    for (let head = entry.queue.shift(); head !== undefined; head = entry.queue.shift()) {
-      const { token } = head;
+  /**
+   * Grants the key to the first of its queue for as long as they fit. Who does not listen any more is skipped; the asking
+   * token learns of it by its own reply.
+   */
+  #promote(key: string, state: MemoryKey, asking?: { readonly token: string; readonly until: number }): void {
+    for (let token = state.head; token !== undefined && state.fits(token); token = state.head) {
+      state.leave(token);
+      if (token === asking?.token) {
+        state.hold(token, asking.until);
+        continue;
+      }
       const listener = this.#listeners.get(partyOf(token) ?? '');
-      if (token !== asking && listener === undefined) continue;
-      entry.owner = token;
-      entry.until = this.clock.monotonic() + OFFER_MS;
-      if (token === asking || listener === undefined) return;
-      const fence = this.#fences(1);
-      queueMicrotask(() => listener.offered(key, token, fence));
-      return;
+      if (listener === undefined) continue;
+      state.hold(token, this.clock.monotonic() + OFFER_MS);
+      this.#offer(listener, key, token);
     }
+  }
+
+  #offer(listener: LockStoreListener, key: string, token: string): void {
+    const fence = this.#fences(1);
+    queueMicrotask(() => listener.offered(key, token, fence));
   }
 
   #renew({ key, token, ttl, sections }: RenewRequest): RenewReply {
-    const entry = this.#entry(key);
-    if (entry.owner !== token) return { held: false, fence: 0 };
-    entry.until = Math.max(entry.until, this.clock.monotonic() + ttl);
+    const state = this.#key(key);
+    if (!state.holds(token)) return { held: false, fence: 0 };
+    state.extend(token, this.clock.monotonic() + ttl);
     return { held: true, fence: sections > 0 ? this.#fences(sections) : 0 };
   }
 
-  /** The key as it stands now: an owner whose time is over is none. */
-  #entry(key: string): Entry {
-    const entry = this.#entries.get(key) ?? { owner: '', until: 0, queue: [] };
-    if (entry.until <= this.clock.monotonic()) entry.owner = '';
-    return entry;
+  /** The key as it stands now: a holder whose time is over is none. */
+  #key(key: string): MemoryKey {
+    const state = this.#keys.get(key) ?? new MemoryKey();
+    state.prune(this.clock.monotonic());
+    return state;
   }
 
   /** Draws consecutive fences and returns the first. */
@@ -142,16 +139,4 @@ class MemoryLockStore implements LockStore {
   #microseconds(): number {
     return Math.round(this.clock.wall() * 1000);
   }
-}
-
-function remove(entry: Entry, token: string): void {
-  const index = entry.queue.findIndex((waiting) => waiting.token === token);
-  if (index >= 0) entry.queue.splice(index, 1);
-}
-
-/** A new place is behind all others; one that is taken back is where it was. */
-function enqueue(entry: Entry, token: string, former: number | undefined, now: number): void {
-  const place = former ?? Math.max((entry.queue.at(-1)?.place ?? 0) + 1, now);
-  const index = entry.queue.findIndex((waiting) => waiting.place > place);
-  entry.queue.splice(index < 0 ? entry.queue.length : index, 0, { token, place });
 }

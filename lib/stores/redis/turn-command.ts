@@ -1,6 +1,7 @@
 /** One `turn` on its way: what it is sent with, and what its outcome means. */
 import type { LockStoreError } from '../../errors/index.js';
 import type { TurnReply, TurnRequest } from '../../core/store.contract.js';
+import { TOKEN_MARK } from '../../core/token.js';
 import type { Command } from './command-watch.js';
 import type { LockNames } from './key-names.js';
 import type { RedisLink, Until } from './redis-link.js';
@@ -97,11 +98,18 @@ function turnParameters({ giveUp, ask }: TurnRequest, notAfter: number): string[
   const keepFor = giveUp?.keepFor ?? 0;
   if (ask !== undefined) {
     parameters.push(ask.token, String(Math.ceil(ask.ttl)), String(notAfter));
-    if (ask.mode === 'queue' && ask.sections === 1 && ask.place === undefined && keepFor <= 0)
-      return parameters;
-    parameters.push(ask.mode, ask.sections === 1 ? '' : String(ask.sections), String(ask.place ?? ''));
+    const plain = ask.sections === 1 && isExclusive(ask.token);
+    if (ask.mode === 'queue' && plain && ask.place === undefined && keepFor <= 0) return parameters;
+    parameters.push(ask.mode, plain ? '' : String(ask.sections), String(ask.place ?? ''));
   } else if (keepFor > 0) parameters.push('', '', '', '', '', '');
   if (keepFor > 0) parameters.push(String(Math.ceil(keepFor)));
   while (parameters.at(-1) === '') parameters.pop();
   return parameters;
+}
+
+/** Without the pattern that reads all of a token: this is asked for every turn. */
+function isExclusive(token: string): boolean {
+  const number = token.indexOf(':', TOKEN_MARK.length) + 1;
+  const mark = token.indexOf('-', number);
+  return mark < 0 || mark > token.indexOf(':', number);
 }

@@ -1,4 +1,5 @@
 /** What the `turn` script replies, as the contract says it. */
+import type { LockKind } from '../../core/token.js';
 import type { TurnReply, TurnRequest } from '../../core/store.contract.js';
 
 export interface TurnOutcome {
@@ -28,6 +29,8 @@ export function parseTurn(raw: unknown, { ask, giveUp }: TurnRequest): TurnOutco
   }
   if (code === -1) return outcome({ released, answer: { state: 'gone' } }, parts[2]);
   if (code === -2) return { ...outcome({ released }, undefined), serverTime: Number(parts[2]) };
+  if (code === -3)
+    return outcome({ released, answer: { state: 'mixed', kind: parts[2] as LockKind } }, parts[3]);
   const left = Number(parts[3]);
   const holder = { holder: String(parts[2]), remaining: left < 0 ? Infinity : left };
   if (ask.mode === 'once') return outcome({ released, answer: { state: 'busy', ...holder } }, parts[4]);

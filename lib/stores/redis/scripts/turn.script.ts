@@ -1,26 +1,29 @@
 /**
- * `turn`: give up one token, ask with another, hand a free key to the first of its queue. One atomic step, idempotent
- * by token.
+ * `turn`: give up one token, ask with another, hand the key to the first of its queue for as long as they fit. One atomic
+ * step, idempotent by token.
  *
- * KEYS  1 K, the key: the owner's token, a string with an expiry
+ * KEYS  1 K, the key: the owner's token, or the marker of several, a string with an expiry (see holders.ts)
  *       2 Q, its queue: a sorted set of the waiting tokens, by place
  *       3 F, the counter of fences
+ *         H, the holders where there may be several: its name is made from these
  * ARGV  1 the token to give up, or ''
  *       2 the token to ask with, or ''
  *       3 its ttl in ms
  *       4 the server's time in µs after which nothing must happen
  *       5 'once' | 'queue' | 'look' ('queue')
- *       6 how many fences to draw, at the most (1)
+ *       6 how many fences to draw, at the most (1). Always given with a token that is not exclusive: that keeps it out
+ *         of the first of the two common cases
  *       7 the place to take back, or '' ('')
- *       8 ms to keep K busy for instead of freeing it (none)
+ *       8 ms to keep the token a holder for instead of freeing its place (none)
  *       Trailing ones that are '' or at their default, in brackets, may be left out.
  *
- * Reply, to giving up alone: 1 if the token owned K, else 0. To asking alone for one fence, when granted: the fence. Else
+ * Reply, to giving up alone: 1 if the token held K, else 0. To asking alone for one fence, when granted: the fence. Else
  *       { released, first fence, how many }                       granted
- *       { released, 0, K's token, ms left (-1: no expiry) }       busy
+ *       { released, 0, a holder's token, ms left (-1: no expiry) }   busy
  *       { released, 0, the same two, place, length, rank, the latest fence }   queued
  *       { released, -1 }                                          gone
  *       { released, -2, server's time in µs }                     too late: nothing was done
+ *       { released, -3, kind }                                    mixed: others are there that the kind does not go with
  *       An error of PUBLISH is the last element, where one came.
  *
  * Order of commands: what may fail by type or by right is read before anything is written, and giving up frees memory
@@ -28,14 +31,15 @@
  */
 import { OFFER_MS } from '../../../core/store.contract.js';
 import { TOP_OF_FENCES } from './fences.js';
+import { HOLDERS } from './holders.js';
 import { REACHING } from './reaching.js';
 import { defineScript } from './script.js';
 
 /** How long a queue outlives its last look, in ms: more than three of the longest looks. */
 const QUEUE_MS = 60_000;
 
-/** The most waiters that are found dead, and skipped, in one run. */
-const MOST_SKIPPED = 100;
+/** The most waiters that are granted the key, or found dead and skipped, in one run. */
+const MOST_PROMOTED = 100;
 
 export const TURN_BODY = `
 local call = redis.call
@@ -91,37 +95,47 @@ local function lastFence()
 end
 
 ${REACHING}
--- K is free: hand it to the first in the queue that can be reached. The asking token gets it without a message.
+${HOLDERS}
+local mine = false -- granted to the asking token, out of the queue
+
+-- Grants K to the first in the queue that can be reached, and to the next, for as long as they fit. The asking token gets
+-- it without a message.
 local function promote(ttl)
   local last = nil
-  for _ = 1, ${MOST_SKIPPED} do
+  for _ = 1, ${MOST_PROMOTED} do
+    if owner and live == 0 then return end
     local head = call('ZRANGE', Q, 0, 0)[1]
     if not head then return end
+    local marker, limit = sharing(head)
+    if not fits(marker, limit) then return end
     last = last or lastFence()
     call('ZREM', Q, head)
     if head == new then
-      owner = new
-      call('SET', K, new, 'PX', ttl)
-      return
-    end
-    local party = string.match(head, '^nl1:([^:]+):')
-    if party then
-      local fence = math.max(last + 1, clock())
-      local reached = reach(F, party, string.format('%.0f', fence) .. ' ' .. head .. ' ' .. K)
-      if type(reached) == 'table' then
-        failure = reached['err']
-      elseif reached > 0 then
-        owner = head
-        call('SET', K, head, 'PX', ${OFFER_MS})
-        draw(last, 1)
-        return
-      else
-        -- A replica may have passed it on to somebody who is not counted.
-        last = fence
-        call('SET', F, string.format('%.0f', fence))
+      mine = true
+      enter(new, marker, ttl)
+    else
+      local party = string.match(head, '^nl1:([^:]+):')
+      if party then
+        local fence = math.max(last + 1, clock())
+        local reached = reach(F, party, string.format('%.0f', fence) .. ' ' .. head .. ' ' .. K)
+        if type(reached) == 'table' then
+          failure = reached['err']
+        else
+          if reached > 0 then enter(head, marker, ${OFFER_MS}) end
+          -- Of those who were not reached too: a replica may have passed it on to somebody who is not counted.
+          last = fence
+          call('SET', F, string.format('%.0f', fence))
+          -- Read anew for the next one, whose fence must not be ahead of it.
+          now = nil
+        end
       end
     end
   end
+end
+
+local function answered(answer)
+  if failure then answer[#answer + 1] = failure end
+  return answer
 end
 
 if new ~= '' and clock() > tonumber(ARGV[4]) then
@@ -129,24 +143,26 @@ if new ~= '' and clock() > tonumber(ARGV[4]) then
 end
 
 if old ~= '' then
-  owner = owner or call('GET', K)
+  see()
   if owner == old then
     released = 1
     if ARGV[8] then
       call('PEXPIRE', K, ARGV[8])
     else
-      owner = nil
-      -- Alone, to take the next one off the queue frees memory as well.
-      if new ~= '' then call('DEL', K) end
+      owner = false
     end
+  elseif leave(old, ARGV[8]) then
+    released = 1
   else
     call('ZREM', Q, old)
   end
-  if new == '' then
-    if not owner then
-      promote()
-      if not owner and released == 1 then call('DEL', K) end
-    end
+  local freed = released == 1 and not owner
+  if new ~= '' then
+    if freed then call('DEL', K) end
+  else
+    -- To take the next one off the queue frees memory as well.
+    promote()
+    if freed and not owner then call('DEL', K) end
     if failure then return { released, failure } end
     return released
   end
@@ -154,50 +170,67 @@ end
 
 local ttl, mode = ARGV[3], ARGV[5] or ''
 if mode == '' then mode = 'queue' end
+local marker, limit = sharing(new)
+local alone = mode ~= 'look' and call('EXISTS', Q) == 0
 
 -- Nobody queues, and the key may be free by now.
-if mode ~= 'look' and call('EXISTS', Q) == 0 then
+if alone and not marker and not owner then
   local last = lastFence()
   if call('SET', K, new, 'NX', 'PX', ttl) then
     return { released, draw(last, count) }
   end
 end
 
-owner = call('GET', K)
-local place = call('ZSCORE', Q, new)
-if mode == 'queue' and owner ~= new and not place then
-  place = ARGV[7] or ''
-  if place == '' then
-    local tail = call('ZRANGE', Q, -1, -1, 'WITHSCORES')[2]
-    place = string.format('%.0f', math.max((tonumber(tail) or 0) + 1, clock()))
-  end
-  call('ZADD', Q, place, new)
-end
-if not owner then promote(ttl) end
-
-local answer
-if owner == new or (not owner and mode == 'once' and call('EXISTS', Q) == 0) then
+if owner == nil then see() end
+if owner == new or (owner == marker and call('ZSCORE', H, new)) then
   local last = lastFence()
-  if owner ~= new then
-    call('SET', K, new, 'PX', ttl)
+  if marker then
+    extend(K, H, new, milliseconds(), ttl)
   elseif call('PTTL', K) < tonumber(ttl) then
     call('PEXPIRE', K, ttl)
   end
-  answer = { released, draw(last, count) }
-elseif mode ~= 'once' and not call('ZSCORE', Q, new) then
-  answer = { released, -1 }
-else
-  answer = { released, 0, owner or '', owner and call('PTTL', K) or 0 }
-  if mode ~= 'once' then
-    call('PEXPIRE', Q, ${QUEUE_MS})
-    answer[5] = call('ZSCORE', Q, new)
-    answer[6] = call('ZCARD', Q)
-    answer[7] = call('ZRANK', Q, new)
-    answer[8] = lastFence()
+  return { released, draw(last, count) }
+end
+
+if mode ~= 'look' and (alone or not call('ZSCORE', Q, new)) then
+  local tail = alone and {} or call('ZRANGE', Q, -1, -1, 'WITHSCORES')
+  local other = otherKind(marker, tail[1])
+  if other then
+    -- Dead ones in the queue are no reason to refuse it.
+    promote()
+    tail = call('ZRANGE', Q, -1, -1, 'WITHSCORES')
+    other = otherKind(marker, tail[1])
+    if other then return answered({ released, -3, other }) end
+  end
+  if mode == 'queue' and not (tail[1] == nil and fits(marker, limit)) then
+    local place = ARGV[7] or ''
+    if place == '' then
+      place = string.format('%.0f', math.max((tonumber(tail[2]) or 0) + 1, clock()))
+    end
+    call('ZADD', Q, place, new)
   end
 end
-if failure then answer[#answer + 1] = failure end
-return answer
+promote(ttl)
+
+-- Nobody queues any more.
+local enters = mode ~= 'look' and not mine and fits(marker, limit) and call('EXISTS', Q) == 0
+if mine or enters then
+  local last = lastFence()
+  if enters then enter(new, marker, ttl) end
+  return answered({ released, draw(last, count) })
+end
+if mode ~= 'once' and not call('ZSCORE', Q, new) then return answered({ released, -1 }) end
+
+local token, left = holder()
+local answer = { released, 0, token, left }
+if mode ~= 'once' then
+  call('PEXPIRE', Q, ${QUEUE_MS})
+  answer[5] = call('ZSCORE', Q, new)
+  answer[6] = call('ZCARD', Q)
+  answer[7] = call('ZRANK', Q, new)
+  answer[8] = lastFence()
+end
+return answered(answer)
 `;
 
 export const TURN = defineScript(TURN_BODY);
