@@ -8,7 +8,7 @@ import { glanceAt } from './support/glance.mjs';
 import { fillRegion } from './support/regions.mjs';
 import { readRun, seriesOf, singlesOf, slugOf } from './support/run-file.mjs';
 import { markdownTable } from './support/table.mjs';
-import { howMeasured, scenarioTable, seriesTable } from './support/tables.mjs';
+import { howMeasured, seriesTable, tableOf } from './support/tables.mjs';
 
 const { values, positionals: files } = parseArgs({
   allowPositionals: true,
@@ -46,7 +46,7 @@ function section(run, i) {
   const { machine, versions } = run;
   const libraries = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const singles = singlesOf(run).map(([name, scenario]) =>
-    part(name, scenario.title, [scenario], scenarioTable(scenario.rows)),
+    part(name, scenario.title, [scenario], tableOf(scenario)),
   );
   const series = seriesOf(run).map(({ name, title, unit, lines }) =>
     part(name, title, lines, seriesTable(unit, lines)),

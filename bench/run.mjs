@@ -1,14 +1,15 @@
 // Runs the scenarios on every adapter, round by round in turn, and prints a table of each.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { adapters } from './adapters/index.mjs';
+import { adapters, adaptersFor } from './adapters/index.mjs';
 import { versionOf } from './adapters/clients.mjs';
 import { choices, scenarios, scenariosNamed } from './scenarios/index.mjs';
 import { describeMachine, loadNow } from './support/machine.mjs';
 import { measure } from './support/measure.mjs';
+import { measureApplications } from './overhead/measure.mjs';
 import { startServer } from './support/server.mjs';
 import { sum } from './support/stats.mjs';
-import { howMeasured, scenarioTable, seriesTable } from './support/tables.mjs';
+import { howMeasured, seriesTable, tableOf } from './support/tables.mjs';
 import { timesOf } from './support/times.mjs';
 
 const HELP = `node run.mjs [options]
@@ -40,8 +41,9 @@ if (values.help) {
   console.log(HELP);
   process.exit();
 }
-const chosen = values.scenario === undefined ? scenarios : values.scenario.split(',').flatMap(scenariosNamed);
 const rows = selectRows(values.only).filter((row) => !(values.quick && row.variant));
+const asked = values.scenario === undefined ? scenarios : values.scenario.split(',').flatMap(scenariosNamed);
+const chosen = asked.filter((each) => each.application || adaptersFor(each, rows).length > 0);
 const wanted = { rounds: positive('rounds'), seconds: positive('seconds'), warmup: positive('warmup') };
 
 const server = await startServer();
@@ -53,12 +55,13 @@ try {
   console.log(header(report));
   for (const [i, scenario] of chosen.entries()) {
     const times = timesOf(scenario, values.quick, wanted);
-    const results = await measure(scenario, { rows, server, pinned: !values.unpinned, times });
-    const { name, title, series } = scenario;
-    report.scenarios[name] = { title, series, ...times, ...results };
+    const how = { rows, server, pinned: !values.unpinned, times };
+    const results = await (scenario.application ? measureApplications : measure)(scenario, how);
+    const { name, title, series, table, than } = scenario;
+    report.scenarios[name] = { title, series, table, than, ...times, ...results };
     if (series === undefined) {
-      const how = howMeasured([report.scenarios[name]]);
-      console.log(`\n### ${name}: ${title}\n\n${how}\n\n${scenarioTable(results.rows)}`);
+      const shown = report.scenarios[name];
+      console.log(`\n### ${name}: ${title}\n\n${howMeasured([shown])}\n\n${tableOf(shown)}`);
     } else if (chosen[i + 1]?.series?.name !== series.name) {
       console.log(`\n### ${series.name}: ${series.title}\n\n${seriesText(series)}`);
     }
@@ -72,7 +75,7 @@ try {
 }
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
 const overlaps = sum(
-  Object.values(report.scenarios).flatMap(({ rows: all }) => all.map((row) => row.overlaps)),
+  Object.values(report.scenarios).flatMap(({ rows: all }) => all.map((row) => row.overlaps ?? 0)),
 );
 if (overlaps > 0) {
   console.error(`${overlaps} sections overlapped: see the table.`);

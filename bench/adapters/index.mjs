@@ -1,8 +1,9 @@
 // Everything that is measured. An adapter is
-//   { name, version, base, note?, variant?, takesPart?(scenario),
-//     create({ port, ttl, patience, index, processes }) → { acquire(key) → release(), close(), rest?() } }
-// where `base` names the raw row that sends its commands in the same way, and `variant` marks another mode of a library that
-// has a row already.
+//   { name, version, base, note?, variant?, kind?, takesPart?(scenario),
+//     create({ port, ttl, patience, index, processes, limit }) → { acquire(key) → release(), close(), rest?() } }
+// where `base` names the row that it is compared with (of locks, the raw one that sends its commands in the same way),
+// `variant` marks another mode of a library that has a row already, and `kind` is what it takes: 'exclusive' (the default),
+// 'shared', or one permit of a 'semaphore' of `limit`.
 // `release()` is awaited everywhere. A library is loaded in `create`: by the processes that use it, and by no other.
 import barePublish from './bare-publish.mjs';
 import nestjsLocked from './nestjs-locked.mjs';
@@ -28,10 +29,16 @@ export function adapterNamed(name) {
   return adapter;
 }
 
-/** The adapters of a scenario. Where callers wait for each other, how commands are sent decides little: one mode of each. */
+/** How many may be in a section at a time, by the kind of what they hold. */
+export function mostInside({ kind = 'exclusive' }, { limit }) {
+  return { exclusive: 1, shared: Infinity, semaphore: limit }[kind];
+}
+
+/** The adapters of a scenario: of the kinds that it asks for. Where callers wait for each other, how commands are sent decides little: one mode of each. */
 export function adaptersFor(scenario, among = adapters) {
   return among.filter(
     (adapter) =>
+      (scenario.kinds ?? ['exclusive']).includes(adapter.kind ?? 'exclusive') &&
       (scenario.rows?.includes(adapter.name) ??
         !(adapter.variant && contended(scenario) && !scenario.also?.includes(adapter.name))) &&
       (adapter.takesPart?.(scenario) ?? true),

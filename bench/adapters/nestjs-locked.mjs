@@ -1,18 +1,23 @@
-// Ours: the service of a Nest application, as built in ../dist, on a client it is given and on one it opens itself.
+// Ours: the service of a Nest application, as built in ../dist, on a client it is given and on one it opens itself; shared
+// locks and semaphores on a client that it is given.
 import { readFileSync } from 'node:fs';
 import { ours as entry } from '../support/ours.mjs';
 import { connect } from './clients.mjs';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
-/** @param redisFor what the module gets as `redis`, and how to end it */
-const ours = (name, base, note, redisFor) => ({
+/**
+ * @param redisFor what the module gets as `redis`, and how to end it
+ * @param optionsOf the options of an acquisition in a scenario
+ */
+const ours = (name, base, note, redisFor, kind = 'exclusive', optionsOf = () => undefined) => ({
   name,
-  variant: name !== 'nestjs-locked',
+  variant: kind === 'exclusive' && name !== 'nestjs-locked',
+  kind,
   version,
   base,
   note,
-  async create({ port, ttl, patience }) {
+  async create({ port, ttl, patience, limit }) {
     // A run without it needs no build.
     await import('reflect-metadata');
     const { NestFactory } = await import('@nestjs/core');
@@ -23,9 +28,10 @@ const ours = (name, base, note, redisFor) => ({
       logger: ['error', 'warn'],
     });
     const locks = app.get(LockService);
+    const options = optionsOf({ limit });
     return {
       async acquire(key) {
-        const lock = await locks.acquire(key);
+        const lock = await locks.acquire(key, options);
         return () => lock.release();
       },
       async close() {
@@ -51,4 +57,15 @@ export default [
     given({ enableAutoPipelining: true }),
   ),
   ours('nestjs-locked, own client', 'raw, one write a tick', 'on a client that the module opens', opened),
+  ours('nestjs-locked, shared', 'nestjs-locked', "mode: 'shared'", given({}), 'shared', () => ({
+    mode: 'shared',
+  })),
+  ours(
+    'nestjs-locked, semaphore',
+    'redis-semaphore, Semaphore',
+    "limit: the scenario's",
+    given({}),
+    'semaphore',
+    ({ limit }) => ({ limit }),
+  ),
 ];

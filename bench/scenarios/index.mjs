@@ -10,16 +10,35 @@
 //   warmers      so many callers of each process warm up (else all): what all of them start, libraries that poll take long to end
 //   rows         the names of the adapters that take part (else all that can, and of variants only those in `also`)
 //   series       { name, title, unit, size }: one line of a table of costs
+//   kinds        which adapters take part, by their kind (else those of exclusive locks)
+//   limit        of the semaphore
+//   table        which table it is shown in (else that of locks), and for `together`, `than`: what its ratio is to
+//   application  what is measured without any of that, by ../overhead/
 import busy from './busy.mjs';
 import costs from './costs.mjs';
 import cross from './cross.mjs';
 import delay from './delay.mjs';
 import hot from './hot.mjs';
+import overhead from './overhead.mjs';
 import parallel from './parallel.mjs';
+import permits from './permits.mjs';
 import pingpong from './pingpong.mjs';
+import readers from './readers.mjs';
 import sequential from './sequential.mjs';
 
-export const scenarios = [sequential, parallel, hot, cross, pingpong, busy, delay, ...costs];
+export const scenarios = [
+  sequential,
+  parallel,
+  hot,
+  cross,
+  pingpong,
+  busy,
+  delay,
+  ...costs,
+  ...readers,
+  ...permits,
+  ...overhead,
+];
 
 /** What one may ask for: a scenario, or a series of them. */
 export const choices = [...new Set(scenarios.map((each) => each.series?.name ?? each.name))];

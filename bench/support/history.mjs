@@ -7,8 +7,9 @@ export const ENTRY = 3;
 /**
  * @param logs one Float64Array of entries for each process
  * @param to the round's end: later sections were begun by who had waited, and count for overlaps alone
+ * @param most how many sections may run at a time
  */
-export function compare(logs, to) {
+export function compare(logs, to, most = 1) {
   const sections = logs
     .flatMap((log, process) =>
       Array.from({ length: log.length / ENTRY }, (_, i) => ({
@@ -25,11 +26,14 @@ export function compare(logs, to) {
   let overlaps = 0;
   let pairs = 0;
   let changes = 0;
-  let end = -Infinity;
+  let running = [];
   let last;
   for (const section of sections) {
-    if (section.began < end) overlaps += 1;
-    end = Math.max(end, section.ended);
+    if (most < Infinity) {
+      running = running.filter((ended) => ended > section.began);
+      if (running.length >= most) overlaps += 1;
+      running.push(section.ended);
+    }
     if (section.ended <= to) {
       counts[section.process] += 1;
       if (last !== undefined) {

@@ -1,5 +1,5 @@
 // Runs one scenario: all its rows are started, warmed up, and take their rounds in turn, so that drift hits all alike.
-import { adaptersFor } from '../adapters/index.mjs';
+import { adaptersFor, mostInside } from '../adapters/index.mjs';
 import { startDelayProxy } from './delay-proxy.mjs';
 import { compare } from './history.mjs';
 import { placement } from './placement.mjs';
@@ -18,7 +18,7 @@ export async function measure(scenario, { rows, server, pinned, times }) {
   placement(pinned).pin(server.pid, 'anywhere');
   place.pin(server.pid, 'server');
   const proxy = scenario.delay === undefined ? undefined : await startDelayProxy(server.port);
-  const settings = { port: proxy?.port ?? server.port, ...SETTINGS };
+  const settings = { port: proxy?.port ?? server.port, limit: scenario.limit, ...SETTINGS };
   const teams = [];
   try {
     const starting = adaptersFor(scenario, rows).map(async (adapter) => ({
@@ -37,7 +37,7 @@ export async function measure(scenario, { rows, server, pinned, times }) {
       // Each round begins with another row, so that none always follows the same one.
       for (let i = 0; i < teams.length; i += 1) {
         const team = teams[(i + round) % teams.length];
-        team.rounds.push(await oneRound(team.workers, scenario, times.seconds * 1000, server));
+        team.rounds.push(await oneRound(team, scenario, times.seconds * 1000, server));
       }
     }
   } finally {
@@ -47,7 +47,7 @@ export async function measure(scenario, { rows, server, pinned, times }) {
   return { placement: place.text, rows: summarise(teams) };
 }
 
-async function oneRound(workers, scenario, lasting, server) {
+async function oneRound({ adapter, workers }, scenario, lasting, server) {
   const before = await serverCpu(server);
   const { to, replies } = await workers.round(lasting);
   const serverTime = (await serverCpu(server)) - before;
@@ -57,6 +57,7 @@ async function oneRound(workers, scenario, lasting, server) {
     ? compare(
         replies.map((reply) => reply.log),
         to,
+        mostInside(adapter, scenario),
       )
     : undefined;
   return {

@@ -23,7 +23,10 @@ const LEFT = MARGIN + NAMES;
 const RIGHT = LEFT + CHART + FIGURES + GAP;
 
 export function drawRun(run) {
-  const panels = singlesOf(run).map(([name, { title, rows }]) => ({
+  const drawn = singlesOf(run).filter(([, { rows }]) =>
+    rows.every(({ perSecond }) => perSecond !== undefined),
+  );
+  const panels = drawn.map(([name, { title, rows }]) => ({
     name,
     title,
     rows: rows.filter(({ variant }) => !variant),

@@ -36,7 +36,50 @@ const SHARES = [
 const WITHIN = [...SPEED, ['to raw in its mode', (row) => ratio(row.toBase)], ...WAIT, ...COSTS, ...OVERLAPS];
 const ACROSS = [...SPEED, ...WAIT, ...HAND_OVER, ...SHARES, ...TURNS, ...COSTS, ...OVERLAPS];
 
+const signed = (value) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`;
+/** Of an application: what each of its rows takes, and beyond the first one. */
+const figures = (of, unit) => [
+  [`${of} ${unit}`, (row) => row.time.toFixed(2)],
+  ['±', (row) => percent(row.spread * 100)],
+  [`− base ${unit}`, (row) => signed(row.beyond)],
+  ['to base', (row) => ratio(row.ratio)],
+];
+const CPU = [
+  ['CPU µs', (row) => row.cpu.time.toFixed(2)],
+  ['− base, CPU µs', (row) => signed(row.cpu.beyond)],
+  ['CPU to base', (row) => ratio(row.cpu.ratio)],
+];
+const CALLS = [...figures('call', 'µs'), ...CPU];
+const REQUESTS = [...figures('request', 'µs'), ...CPU];
+const STARTS = [
+  ...figures('start-up', 'ms'),
+  ['create() ms', (row) => row.create.time.toFixed(2)],
+  ['− base ms', (row) => signed(row.create.beyond)],
+];
+
 const NAME = ['', (row) => row.name];
+
+/** Where several are in a section at a time, nothing is handed over, and no turns are taken. @param than what the base is */
+const together = (than, rows) => [
+  ...SPEED.slice(0, 2),
+  [`to ${than}`, (row) => ratio(row.toBase)],
+  ...WAIT,
+  ...(rows[0].shares === undefined ? [] : SHARES),
+  ...COSTS,
+  ['overlaps beyond the limit', (row) => row.overlaps],
+];
+
+const TABLES = {
+  together: ({ than, rows }) => table([NAME, ...together(than, rows)], rows),
+  calls: ({ rows }) => table([NAME, ...CALLS], rows),
+  requests: ({ rows }) => table([NAME, ...REQUESTS], rows),
+  starts: ({ rows }) => table([NAME, ...STARTS], rows),
+};
+
+/** @param scenario as it stands in a run's JSON */
+export function tableOf(scenario) {
+  return TABLES[scenario.table]?.(scenario) ?? scenarioTable(scenario.rows);
+}
 
 export function scenarioTable(rows) {
   return table([NAME, ...(rows[0].shares === undefined ? WITHIN : ACROSS)], rows);
@@ -45,8 +88,9 @@ export function scenarioTable(rows) {
 /** How long they were measured, and where: of one scenario, or of those of a series. */
 export function howMeasured(scenarios) {
   const { rounds, placement } = scenarios[0];
-  const seconds = [...new Set(scenarios.map((each) => each.seconds))].join(' or ');
-  return `${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s; ${placement}`;
+  const seconds = [...new Set(scenarios.map((each) => each.seconds))].filter((each) => each !== undefined);
+  const each = seconds.length === 0 ? '' : ` of ${seconds.join(' or ')} s`;
+  return `${rounds} ${rounds === 1 ? 'round' : 'rounds'}${each}; ${placement}`;
 }
 
 /** @param lines `{ size, rows }`, a group of rows for each size */

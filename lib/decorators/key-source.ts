@@ -2,19 +2,38 @@
 import { fillTemplate, follow, type KeyTemplate, parseTemplate } from '../core/keys/key-template.js';
 import { normaliseKeys } from '../core/keys/normalise-keys.js';
 import { LockKeyError } from '../errors/index.js';
-import { isFromContext } from './from-context.js';
+import { type FromContextKey, isFromContext } from './from-context.js';
 import type { LockedCall } from './locked-call.interface.js';
 import type { LockedKey } from './locked.types.js';
 import { requestValue } from './request-value.js';
 
 export type KeySource = (call: LockedCall) => string | readonly string[];
 
-/** @throws LockKeyError for a template that cannot be meant, and for anything that is no key. */
-export function compileKey(key: LockedKey): KeySource {
-  if (typeof key === 'function') {
-    const keyOf = key as (...args: readonly unknown[]) => unknown;
-    return (call) => checked(Reflect.apply(keyOf, call.self, call.args), `The key function of ${call.label}`);
+export interface CompiledKey {
+  readonly keyOf: KeySource;
+  /** What it is filled in from; none of a function. */
+  readonly templates: readonly KeyTemplate[];
+}
+
+/**
+ * Templates are parsed here, once, and filled in for each call.
+ * @throws LockKeyError for a template that cannot be meant, and for anything that is no key.
+ */
+export function compileKey(key: LockedKey): CompiledKey {
+  if (typeof key === 'function' || isFromContext(key)) return { keyOf: compileFunction(key), templates: [] };
+  if (Array.isArray(key)) {
+    const templates = key.map((each) => parseTemplate(each as string));
+    if (templates.length === 0)
+      throw new LockKeyError('[]', '@Locked needs at least one key, and the list is empty.');
+    return { keyOf: (call) => templates.map((template) => fill(template, call)), templates };
   }
+  const template = parseTemplate(key as string);
+  return { keyOf: (call) => fill(template, call), templates: [template] };
+}
+
+function compileFunction(
+  key: Extract<LockedKey, FromContextKey | ((...args: never[]) => unknown)>,
+): KeySource {
   if (isFromContext(key)) {
     return (call) => {
       if (call.scope !== undefined) {
@@ -27,14 +46,8 @@ export function compileKey(key: LockedKey): KeySource {
       );
     };
   }
-  if (Array.isArray(key)) {
-    const templates = key.map((each) => parseTemplate(each as string));
-    if (templates.length === 0)
-      throw new LockKeyError('[]', '@Locked needs at least one key, and the list is empty.');
-    return (call) => templates.map((template) => fill(template, call));
-  }
-  const template = parseTemplate(key as string);
-  return (call) => fill(template, call);
+  const keyOf = key as (...args: readonly unknown[]) => unknown;
+  return (call) => checked(Reflect.apply(keyOf, call.self, call.args), `The key function of ${call.label}`);
 }
 
 function fill(template: KeyTemplate, call: LockedCall): string {

@@ -3,6 +3,7 @@ import { UseInterceptors } from '@nestjs/common';
 import type { DeclaredOptions } from '../core/acquire.options.js';
 import { LockWiringError } from '../errors/index.js';
 import { LockedInterceptor } from '../interceptors/locked.interceptor.js';
+import { checkArguments } from './argument-check.js';
 import { copyMethod } from './copy-method.js';
 import { compileKey } from './key-source.js';
 import type { LockedMethod } from './locked-call.js';
@@ -55,12 +56,14 @@ export function Locked<const K extends LockedKey, B extends OnBusy = OnBusy>(
 ): LockedDecorator<K, B>;
 export function Locked(key: LockedKey, options?: LockedOptions): unknown {
   const resolved = resolveLockedOptions(options);
-  const keyOf = compileKey(key);
+  const { keyOf, templates } = compileKey(key);
   const decorator: AnyDecorator = (target, name, descriptor) => {
     const original = checkTarget(target, name, descriptor);
+    const label = `${target.constructor.name}.${String(name)}`;
+    checkArguments(templates, original, Reflect.getOwnMetadata('design:paramtypes', target, name), label);
     const locked: LockedMethod = {
       method: name,
-      label: `${target.constructor.name}.${String(name)}`,
+      label,
       body: original,
       keyOf,
       options: resolved,

@@ -1,6 +1,7 @@
 /** Starts the ticket office on PORT (3000). */
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { WsAdapter } from '@nestjs/platform-ws';
 import { AppModule } from './app.module.js';
 import { describeStorage, openStorage } from './storage/open-storage.js';
 
@@ -11,6 +12,7 @@ try {
   const storage = await openStorage(process.env);
   logger.log(describeStorage(storage));
   const app = await NestFactory.create(AppModule.on(storage));
+  app.useWebSocketAdapter(new WsAdapter(app));
   // On SIGTERM and Ctrl-C sales under way finish and give their locks back. A private server ends with this process.
   app.enableShutdownHooks([], { useProcessExit: true });
   await app.listen(port);

@@ -615,6 +615,11 @@ describe('what cannot be meant is refused at decoration', () => {
     ['an onBusy', { onBusy: 'ignore' }, /"onBusy" is 'ignore'; it must be 'throw', 'skip' or a function/],
     ['a service', { service: '' }, /"service" is ''/],
     ['a busyStatus', { busyStatus: 200 }, /"busyStatus" is 200; it must be an HTTP error status/],
+    [
+      'a busyStatus that nobody would see',
+      { busyStatus: 409, onBusy: 'skip' },
+      /"busyStatus" is 409; it must be left out where "onBusy" answers/,
+    ],
     ['options', 'skip', /an object of options/],
   ])('%s', (_, options, message) => {
     expect(decorate('a', options as object)).toThrow(LockOptionsError);
@@ -630,6 +635,67 @@ describe('what cannot be meant is refused at decoration', () => {
   ])('a key: %s', (_, key, message) => {
     expect(decorate(key)).toThrow(LockKeyError);
     expect(decorate(key)).toThrow(message);
+  });
+
+  describe('an argument that is not there, in a key that the compiler does not see', () => {
+    const unseen = (key: string | string[]): string => key as string;
+
+    it.each<[string, string | string[], RegExp]>([
+      [
+        'of two parameters',
+        'a:{5}',
+        /"a:\{5\}" of Service\.take names \{5\}, .* has 2 parameters, \{0\} to \{1\}\. .*from 0/,
+      ],
+      ['a path', 'a:{2.sku}', /names \{2\.sku\}, and the method has 2 parameters/],
+      ['in a list', ['a:{0}', 'b:{3}'], /"b:\{3\}" of Service\.take names \{3\}/],
+    ])('%s', (_, key, message) => {
+      const define = () => {
+        class Service {
+          @Locked(unseen(key))
+          async take(_sku: string, _n = 1): Promise<void> {}
+        }
+        return Service;
+      };
+      expect(define).toThrow(LockKeyError);
+      expect(define).toThrow(message);
+    });
+
+    it('of one, of none', () => {
+      const one = () => {
+        class Service {
+          @Locked(unseen('a:{1}'))
+          async take(_sku: string): Promise<void> {}
+        }
+        return Service;
+      };
+      const none = () => {
+        class Service {
+          @Locked(unseen('a:{0}'))
+          async take(): Promise<void> {}
+        }
+        return Service;
+      };
+      expect(one).toThrow(/has one parameter, \{0\}\./);
+      expect(none).toThrow(/has no parameters\./);
+    });
+
+    it('what may be there is not refused: defaults, rest arguments, and `arguments`', async () => {
+      class Service {
+        @Locked(unseen('a:{1}'))
+        async preset(_sku: string, _n = 1): Promise<void> {}
+        @Locked(unseen('a:{3}'))
+        async rest(..._ids: number[]): Promise<void> {}
+        @Locked(unseen('a:{2}'))
+        async all(_sku?: string): Promise<number> {
+          return arguments.length;
+        }
+      }
+      const service = provideLocks(new Service());
+      await service.preset('a', 2);
+      await service.rest(0, 1, 2, 3);
+      const all = service.all as (...args: unknown[]) => Promise<number>;
+      expect(await all.call(service, 'a', 'b', 'c')).toBe(3);
+    });
   });
 
   it('a key function that makes no key is named', async () => {

@@ -1,7 +1,10 @@
-/** The sample application end to end, over HTTP: on Express and Fastify with Redis, and in memory. */
+/** The sample application end to end, over HTTP and WebSockets: on Express and Fastify with Redis, and in memory. */
+import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { WsAdapter } from '@nestjs/platform-ws';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { type Duration, LockService, lockKey } from 'nestjs-locked';
+import { WebSocket } from 'ws';
 import { AppModule } from '../../sample-app/src/app.module.js';
 import type { Ticket } from '../../sample-app/src/events/box-office.service.js';
 import type { EventView } from '../../sample-app/src/events/events.controller.js';
@@ -15,7 +18,7 @@ import { findServer, startPrivateRedis } from '../../sample-app/src/storage/priv
 import { startTied } from '../../sample-app/src/storage/tied-process.js';
 import { type HttpApp, PLATFORMS, startHttp } from '../support/http-app.js';
 import { deferred } from '../support/deferred.js';
-import { eventuallyTrue } from '../support/eventually.js';
+import { eventually, eventuallyTrue } from '../support/eventually.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
 const [[, express], [, fastify]] = PLATFORMS;
@@ -28,7 +31,10 @@ class Office {
     storage: TicketStorage,
     wait: Duration = '15s',
   ): Promise<Office> {
-    const office = new Office(await startHttp(adapter, { imports: [AppModule.on(storage, { wait })] }));
+    const http = await startHttp(adapter, { imports: [AppModule.on(storage, { wait })] }, (app) => {
+      app.useWebSocketAdapter(new WsAdapter(app));
+    });
+    const office = new Office(http);
     // The clock of the test's machine has no say in it.
     await office.job.stop();
     return office;
@@ -59,10 +65,45 @@ class Office {
   async view(id: string): Promise<EventView> {
     return (await (await this.http.get(`/events/${id}`)).json()) as EventView;
   }
+  async visitor(): Promise<Visitor> {
+    const socket = new WebSocket(`${this.http.url.replace('http', 'ws')}/live`);
+    await once(socket, 'open');
+    return new Visitor(socket);
+  }
   close(): Promise<void> {
     return this.http.app.close();
   }
 }
+
+interface Message {
+  readonly event: string;
+  readonly data: unknown;
+}
+
+/** Who buys by WebSocket: the answers come in the order in which they are made. */
+class Visitor {
+  readonly got: Message[] = [];
+
+  constructor(private readonly socket: WebSocket) {
+    socket.on('message', (text: Buffer) => this.got.push(JSON.parse(text.toString()) as Message));
+  }
+
+  group(data: unknown): void {
+    this.socket.send(JSON.stringify({ event: 'group', data }));
+  }
+  async answers(count: number): Promise<Message[]> {
+    await eventually(() => expect(this.got).toHaveLength(count), { within: 15_000 });
+    return this.got;
+  }
+  leave(): void {
+    this.socket.terminate();
+  }
+}
+
+const refused = (statusCode: number) => ({
+  event: 'exception',
+  data: { status: 'error', statusCode, message: expect.any(String) },
+});
 
 /** What each buyer came home with: a ticket, or a status. */
 async function visits(
@@ -134,6 +175,50 @@ describe.each([
     expect((await office.buy('macbeth')).status).toBe(409);
   });
 
+  it('sells groups seats in a row, among single buyers and other groups', async () => {
+    await office.open('iliad', 30);
+    const visitors = await Promise.all([office.visitor(), office.visitor()]);
+    for (const visitor of visitors) for (const size of [3, 4]) visitor.group({ id: 'iliad', size });
+    const { tickets } = await visits(upTo(10).map(() => office.buy('iliad')));
+    const groups = (await Promise.all(visitors.map((visitor) => visitor.answers(2)))).flat();
+    visitors.forEach((visitor) => visitor.leave());
+
+    expect(groups.map(({ event }) => event)).toEqual(Array(4).fill('tickets'));
+    const sold = groups.map(({ data }) => data as Ticket[]);
+    expect(sold.map(({ length }) => length).sort()).toEqual([3, 3, 4, 4]);
+    for (const group of sold) {
+      const [{ seat, fence }] = group;
+      // Under one lock: the sales within it have joined, with the same fence.
+      expect(group).toEqual(group.map((_, i) => ({ seat: seat + i, fence })));
+    }
+    const seats = [...tickets, ...sold.flat()].map(({ seat }) => seat).sort((a, b) => a - b);
+    expect(seats).toEqual(upTo(24));
+    expect(await office.view('iliad')).toEqual({ id: 'iliad', capacity: 30, sold: 24, oversold: 0 });
+  });
+
+  it('sells a group all its seats or none, and tells it why', async () => {
+    await office.open('odyssey', 5);
+    const visitor = await office.visitor();
+    const bad = [
+      { id: 'odyssey', size: 6 },
+      { id: 'nowhere', size: 1 },
+      { id: 'odyssey', size: 0 },
+      { id: 'odyssey', size: 11 },
+      { id: 'odyssey', size: '2' },
+      { id: 'x'.repeat(65), size: 1 },
+      { id: 7, size: 1 },
+      { size: 1 },
+      [],
+    ];
+    for (const [i, data] of bad.entries()) {
+      visitor.group(data);
+      await visitor.answers(i + 1);
+    }
+    visitor.leave();
+    expect(visitor.got).toEqual([409, 404, 400, 400, 400, 400, 400, 400, 400].map(refused));
+    expect(await office.view('odyssey')).toMatchObject({ sold: 0 });
+  });
+
   it('answers 423 with Retry-After when the event stays locked past the wait', async () => {
     const impatient = await Office.start(adapter, storage, '50ms');
     try {
@@ -143,6 +228,10 @@ describe.each([
       expect(reply.status).toBe(423);
       expect(Number(reply.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
       expect((await impatient.put('lear', '{"capacity":9}')).status).toBe(423);
+      const visitor = await impatient.visitor();
+      visitor.group({ id: 'lear', size: 2 });
+      expect(await visitor.answers(1)).toMatchObject([{ event: 'exception', data: { code: 'LOCK_BUSY' } }]);
+      visitor.leave();
       // Without the lock nothing holds it up.
       expect((await impatient.buy('lear', '?lock=off')).status).toBe(201);
       await lock.release();

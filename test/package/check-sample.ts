@@ -1,14 +1,16 @@
 /**
- * The built sample application, as `npm start` and `npm run storm` run it: it sells a ticket, ends its private server
- * however it ends itself, and the storm comes out right and leaves nothing behind. Run by `npm run check:sample`.
+ * The built sample application, as `npm start` and `npm run storm` run it: it sells tickets over HTTP and by
+ * WebSocket, ends its private server however it ends itself, and the storm comes out right and leaves nothing behind. Run by `npm run check:sample`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
+import { WebSocket } from 'ws';
 import { eventually } from '../support/eventually.js';
 import { startRedis } from '../support/redis-server.js';
 import { endWithUs } from '../support/watchdog.js';
@@ -136,7 +138,29 @@ async function sellOne(base: string): Promise<void> {
   same(await (await fetch(`${base}/health`)).json(), { status: 'ok', storage: 'redis' });
 }
 
-/** Sells a ticket, then sends `signal` to what was started. */
+async function sellToGroup(socket: WebSocket, base: string): Promise<void> {
+  const put = await fetch(`${base}/events/macbeth`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: '{"capacity":4}',
+  });
+  same(put.status, 200);
+  const ask = async (): Promise<{ event: string; data: unknown }> => {
+    const answer = once(socket, 'message', { signal: AbortSignal.timeout(READY_WITHIN) });
+    socket.send('{"event":"group","data":{"id":"macbeth","size":3}}');
+    const [text] = (await answer) as [Buffer];
+    return JSON.parse(text.toString()) as { event: string; data: unknown };
+  };
+  const { event, data } = await ask();
+  same(event, 'tickets');
+  same(
+    (data as Array<{ seat: number }>).map(({ seat }) => seat),
+    [1, 2, 3],
+  );
+  same((await ask()).event, 'exception');
+}
+
+/** Sells some tickets, then sends `signal` to what was started, while a client is still connected. */
 async function endsItsServer(
   command: readonly string[],
   signal: NodeJS.Signals,
@@ -146,12 +170,17 @@ async function endsItsServer(
     const redis = Number(await said(run, /private redis-server on port (\d+)/));
     const base = await said(run, /is open at (http:\S+)/);
     await sellOne(base);
+    const socket = new WebSocket(`${base.replace('http', 'ws')}/live`);
+    socket.on('error', () => undefined); // That it is cut off, when the application is killed.
+    await once(socket, 'open');
+    await sellToGroup(socket, base);
     const listening = async () => [await isListening(Number(new URL(base).port)), await isListening(redis)];
     same(await listening(), [true, true]);
     run.child.kill(signal);
     const result = await run.ended;
     if (command === MAIN) same(result, signal === 'SIGKILL' ? signal : 0);
     await eventually(async () => same(await listening(), [false, false]));
+    socket.terminate();
   });
 }
 
@@ -163,7 +192,7 @@ try {
   if (given) await symlink(given, join(temp, 'redis-server'));
   const path = [temp, process.env.PATH ?? ''].join(delimiter);
 
-  await step('npm start sells a ticket, and ends with its server on SIGTERM', () =>
+  await step('npm start sells tickets, and ends with its server on SIGTERM', () =>
     endsItsServer(START, 'SIGTERM', path),
   );
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGKILL'] as const) {

@@ -76,6 +76,21 @@ const REFUSED: Record<string, { code: string; at: string; says: string }> = {
     at: `@Locked(['a:{0}', 'b:{3}'])`,
     says: 'the key names {3}, and the method has no argument 3',
   },
+  'a misspelt parameter in a key function': {
+    code: `@Locked((sku: string) => lockKey\`stock:\${skuu}\`) async take(sku: string) {}`,
+    at: '@Locked((sku: string)',
+    says: `Cannot find name 'skuu'`,
+  },
+  'a misspelt property in a key function': {
+    code: `@Locked((dto: { sku: string }) => lockKey\`stock:\${dto.skuu}\`) async take(dto: { sku: string }) {}`,
+    at: '@Locked((dto: { sku: string })',
+    says: `Property 'skuu' does not exist`,
+  },
+  'a key function of another object': {
+    code: `@Locked((dto: { skuu: string }) => lockKey\`stock:\${dto.skuu}\`) async take(dto: { sku: string }) {}`,
+    at: '@Locked((dto: { skuu: string })',
+    says: 'do not accept the arguments of the method',
+  },
   'an unknown root': {
     code: `@Locked('order:{id}') async pay(id: number) {}`,
     at: `@Locked('order:{id}')`,
@@ -115,6 +130,16 @@ const REFUSED: Record<string, { code: string; at: string; says: string }> = {
     code: `@Locked('a', { ttL: '30s' }) async take() {}`,
     at: `@Locked('a', { ttL: '30s' })`,
     says: `'ttL' does not exist in type`,
+  },
+  'a misspelt option among right ones': {
+    code: `@Locked('a', { ttl: '30s', minhold: '5s', onLost: 'warn' }) async take() {}`,
+    at: `@Locked('a', { ttl: '30s', minhold: '5s'`,
+    says: `'minhold' does not exist in type`,
+  },
+  'an option of the module': {
+    code: `@Locked('a', { commandTimeout: '2s' }) async take() {}`,
+    at: `@Locked('a', { commandTimeout: '2s' })`,
+    says: `'commandTimeout' does not exist in type`,
   },
   'a misspelt option beside onBusy': {
     code: `@Locked('a', { onBusy: 'skip', waits: 1 }) async take() {}`,
@@ -217,6 +242,8 @@ const ACCEPTED: Record<string, string> = {
   'a static key': `@Locked('a') async take() {}`,
   'a method of everything': `@Locked('a') async take(...all: unknown[]): Promise<any> {}`,
   'a template of arguments': `@Locked('a:{0}:{1.sku}') async take(id: number, dto: { sku: string }) {}`,
+  // Closes the class that it is put into.
+  'a class with type parameters, and a path into one': `} export class Of<T extends { sku: string }> { @Locked('a:{0.sku}') async take(of: T) {}`,
   'a template of an optional argument': `@Locked('a:{1}') async take(id: number, n?: number) {}`,
   'a template of rest arguments': `@Locked('a:{7}') async take(...ids: number[]) {}`,
   'a template of the request': `@Get(':id') @Locked('a:{params.id}:{query.x}:{body.y.z}:{headers.x-id}:{user.id}:{data}:{gql.x}')
@@ -261,7 +288,7 @@ const ACCEPTED: Record<string, string> = {
   'an onBusy function that is async': `@Locked('a', { onBusy: async () => 0 }) async take(): Promise<number> { return 1; }`,
   'an onBusy function that throws': `@Locked('a', { onBusy: (): never => { throw new Error(); } }) async take(): Promise<number> { return 1; }`,
   'an onBusy function for an Observable': `@Locked('a', { onBusy: () => new Observable<number>() }) take(): Observable<number> { return new Observable(); }`,
-  'a class with type parameters': `@Locked((id: number) => lockKey\`a:\${id}\`) async take<T>(id: number, of: T): Promise<T> { return of; }`,
+  'a method with type parameters': `@Locked((id: number) => lockKey\`a:\${id}\`) async take<T>(id: number, of: T): Promise<T> { return of; }`,
 };
 
 let complaints: Record<string, Complaint[]>;

@@ -25,8 +25,11 @@ export class BoxOffice {
     private readonly locks: LockService,
   ) {}
 
-  /** One sale of an event at a time, on every machine; other events are sold meanwhile. */
-  @Locked((id: string) => lockKey`event:${id}`)
+  /**
+   * One sale of an event at a time, on every machine; other events are sold meanwhile. Within a sale of several it
+   * joins the lock that those are sold under: alone it would wait for itself, which is an error at once.
+   */
+  @Locked((id: string) => lockKey`event:${id}`, { reentrant: true })
   async sell(id: string): Promise<Ticket> {
     return this.#sellNextSeat(id, this.locks.current().fence);
   }

@@ -4,6 +4,7 @@ import type { TicketStorage } from '../storage/open-storage.js';
 import { BoxOffice } from './box-office.service.js';
 import { EventsController } from './events.controller.js';
 import { EventsRepository } from './events.repository.js';
+import { LiveSaleGateway } from './live-sale.gateway.js';
 import { MemoryEventsRepository } from './memory-events.repository.js';
 import { RedisEventsRepository } from './redis-events.repository.js';
 import { SalesReport } from './sales-report.job.js';
@@ -19,7 +20,7 @@ export class EventsModule {
     return {
       module: EventsModule,
       controllers: [EventsController],
-      providers: [repository, BoxOffice, SalesReport],
+      providers: [repository, BoxOffice, LiveSaleGateway, SalesReport],
       exports: [EventsRepository],
     };
   }

@@ -1,0 +1,25 @@
+/** What the message `group` brings. Both are checked before the lock is taken, whose key has the id. */
+import { BadRequestException, Injectable, type PipeTransform } from '@nestjs/common';
+import { EventIdPipe } from './event-id.pipe.js';
+
+export interface Group {
+  /** Of the event. */
+  readonly id: string;
+  readonly size: number;
+}
+
+const LARGEST = 10;
+
+@Injectable()
+export class GroupPipe implements PipeTransform<unknown, Group> {
+  readonly #ids = new EventIdPipe();
+
+  transform(data: unknown): Group {
+    const { id, size } = (data ?? {}) as { id?: unknown; size?: unknown };
+    if (typeof id !== 'string' || id === '') throw new BadRequestException('"id" is the id of an event.');
+    if (Number.isInteger(size) && (size as number) >= 1 && (size as number) <= LARGEST) {
+      return { id: this.#ids.transform(id), size: size as number };
+    }
+    throw new BadRequestException(`"size" is a whole number from 1 to ${LARGEST}.`);
+  }
+}

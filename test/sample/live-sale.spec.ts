@@ -1,0 +1,69 @@
+/** The gateway by itself, with locks in memory. Its key is of the message, so messages are what it is given. */
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { INestApplication } from '@nestjs/common';
+import { WsAdapter } from '@nestjs/platform-ws';
+import { Test } from '@nestjs/testing';
+import { LockService, lockKey } from 'nestjs-locked';
+import { LockControls, LockTestingModule } from 'nestjs-locked/testing';
+import { WebSocket } from 'ws';
+import { BoxOffice } from '../../sample-app/src/events/box-office.service.js';
+import { EventsRepository } from '../../sample-app/src/events/events.repository.js';
+import { LiveSaleGateway } from '../../sample-app/src/events/live-sale.gateway.js';
+import { MemoryEventsRepository } from '../../sample-app/src/events/memory-events.repository.js';
+
+const KEY = lockKey`event:${'gala'}`;
+
+let app: INestApplication;
+let office: BoxOffice;
+let controls: LockControls;
+let socket: WebSocket;
+
+beforeEach(async () => {
+  const module = await Test.createTestingModule({
+    imports: [LockTestingModule.forRoot({ defaults: { wait: '100ms' } })],
+    providers: [BoxOffice, LiveSaleGateway, { provide: EventsRepository, useClass: MemoryEventsRepository }],
+  }).compile();
+  app = module.createNestApplication({ logger: false });
+  app.useWebSocketAdapter(new WsAdapter(app));
+  await app.listen(0, '127.0.0.1');
+  [office, controls] = [module.get(BoxOffice), module.get(LockControls)];
+  await module.get(LockService).using(KEY, () => office.open('gala', 5));
+  await controls.reset();
+  socket = new WebSocket(`${(await app.getUrl()).replace('http', 'ws')}/live`);
+  await once(socket, 'open');
+});
+afterEach(async () => {
+  socket.terminate();
+  await app.close();
+});
+
+async function askFor(size: number): Promise<unknown> {
+  const answer = once(socket, 'message', { signal: AbortSignal.timeout(10_000) });
+  socket.send(JSON.stringify({ event: 'group', data: { id: 'gala', size } }));
+  const [text] = (await answer) as [Buffer];
+  return JSON.parse(text.toString());
+}
+
+describe('a group', () => {
+  it('gets its seats under one lock, which the sales within it join', async () => {
+    expect(await askFor(3)).toMatchObject({
+      event: 'tickets',
+      data: [{ seat: 1 }, { seat: 2 }, { seat: 3 }],
+    });
+    expect(controls.callsOf(KEY).map(({ outcome }) => outcome)).toEqual(Array(4).fill('held'));
+  });
+
+  it('gets none of them where there are too few', async () => {
+    expect(await askFor(6)).toMatchObject({ event: 'exception', data: { statusCode: 409 } });
+    expect((await office.find('gala')).sold).toBe(0);
+  });
+
+  it('gets none while another machine sells for too long', async () => {
+    await controls.hold(KEY);
+    expect(await askFor(3)).toMatchObject({ event: 'exception', data: { code: 'LOCK_BUSY' } });
+    expect((await office.find('gala')).sold).toBe(0);
+    await controls.letGo(KEY);
+    expect(await askFor(3)).toMatchObject({ event: 'tickets' });
+  });
+});
