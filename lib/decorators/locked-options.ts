@@ -11,15 +11,17 @@ export interface ResolvedLockedOptions {
   readonly onBusy: 'throw' | 'skip' | ((error: LockBusyError, ...args: unknown[]) => unknown);
   readonly service: string | undefined;
   readonly busyStatus: number | undefined;
+  readonly holdUntil: 'response' | undefined;
+  readonly abortOn: 'disconnect' | undefined;
 }
 
-const KNOWN = new Set([...USING, 'onBusy', 'service', 'busyStatus']);
+const KNOWN = new Set([...USING, 'onBusy', 'service', 'busyStatus', 'holdUntil', 'abortOn']);
 
 /** @throws LockOptionsError */
 export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): ResolvedLockedOptions {
   checkObject('options', options);
   checkNames('', options, KNOWN);
-  const { onBusy = 'throw', service, busyStatus, ...using } = options;
+  const { onBusy = 'throw', service, busyStatus, holdUntil, abortOn, ...using } = options;
   if (onBusy !== 'throw' && onBusy !== 'skip' && typeof onBusy !== 'function') {
     throw badOption(
       'onBusy',
@@ -33,6 +35,12 @@ export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): Resol
   if (busyStatus !== undefined && !(Number.isInteger(busyStatus) && busyStatus >= 400 && busyStatus <= 599)) {
     throw badOption('busyStatus', busyStatus, 'an HTTP error status, 400 to 599');
   }
+  if (holdUntil !== undefined && holdUntil !== 'response') {
+    throw badOption('holdUntil', holdUntil, `'response', or left out for the end of the call`);
+  }
+  if (abortOn !== undefined && abortOn !== 'disconnect') {
+    throw badOption('abortOn', abortOn, `'disconnect', or left out to let the method run to its end`);
+  }
   resolveUsing(using, resolvePolicy());
   if (onBusy !== 'throw' && using.wait === undefined) using.wait = 0;
   return {
@@ -41,5 +49,7 @@ export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): Resol
     onBusy: onBusy as ResolvedLockedOptions['onBusy'],
     service,
     busyStatus,
+    holdUntil,
+    abortOn,
   };
 }

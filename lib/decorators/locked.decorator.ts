@@ -2,6 +2,7 @@
 import { UseInterceptors } from '@nestjs/common';
 import { LockWiringError } from '../errors/index.js';
 import { LockedInterceptor } from '../interceptors/locked.interceptor.js';
+import { declareClientOptions } from './client-options.js';
 import { copyMethod } from './copy-method.js';
 import { compileKey } from './key-source.js';
 import type { LockedMethod } from './locked-call.js';
@@ -53,6 +54,7 @@ export function Locked<const K extends LockedKey, B extends OnBusy = OnBusy>(
       options: resolved,
       service: declareService(target, resolved.service),
     };
+    declareClientOptions(target, name, locked.label, resolved);
     const site = {};
     const kind = kindOf(original, Reflect.getMetadata('design:returntype', target, name));
     const wrapper = copyMethod(original, lockedMethod(locked, kind, site));

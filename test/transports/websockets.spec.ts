@@ -77,6 +77,19 @@ class Seats {
     this.ran.push(`wait ${data.id}`);
   }
 
+  /** Goes on until it is told to, whoever leaves. */
+  @SubscribeMessage('work')
+  @Locked('seat:{data.id}', { wait: 0, abortOn: 'disconnect' })
+  async work(@MessageBody() data: { id: number }): Promise<void> {
+    const lock = this.locks.current();
+    this.ran.push(`work ${data.id}`);
+    lock.signal.addEventListener('abort', () => {
+      const { code } = lock.signal.reason as { code?: string };
+      this.ran.push(`${code}, ${lock.held ? 'held' : 'lost'}`);
+    });
+    await this.step.promise;
+  }
+
   /** Not decorated itself: what it calls is. */
   @SubscribeMessage('by-service')
   async byService(@MessageBody() data: { id: number }): Promise<WsResponse<string>> {
@@ -256,6 +269,18 @@ describe.each<
     // Were it still waiting, it would go before this one.
     await (await locks.acquire('seat:6')).release();
     expect(seats.ran).toEqual([]);
+  });
+
+  it('abortOn: the signal of a running handler aborts when the client leaves; its lock is held to its end', async () => {
+    client.send('work', { id: 10 });
+    await eventually(() => expect(seats.ran).toEqual(['work 10']));
+    client.close();
+    await eventually(() => expect(seats.ran).toEqual(['work 10', 'LOCK_ABORTED, held']));
+    expect(await locks.tryAcquire('seat:10')).toBeNull();
+    seats.step.resolve();
+    await eventually(async () =>
+      expect(await locks.tryAcquire('seat:10').then((lock) => lock?.release())).toBe(true),
+    );
   });
 
   it('an Observable gives its lock back when the client leaves', async () => {
