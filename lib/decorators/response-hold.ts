@@ -38,7 +38,8 @@ export class ResponseHold {
     const { response } = this.#exchange;
     const own = holds.get(response) ?? new Set();
     holds.set(response, own);
-    await Promise.all([...own].map((other) => (this.#shares(other) ? other.#letGo() : undefined)));
+    const inTheWay = [...own].filter((other) => this.#shares(other));
+    await Promise.all(inTheWay.map((other) => other.#letGo()));
     own.add(this);
     try {
       return await (this.#whole = call());

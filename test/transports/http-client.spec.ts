@@ -19,6 +19,7 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { Cron, ScheduleModule } from '@nestjs/schedule';
+import { Test } from '@nestjs/testing';
 import { isLockError, type Lock, Locked, LockService } from 'nestjs-locked';
 import { LockControls, LockTestingModule } from 'nestjs-locked/testing';
 import { Observable, of, retry, timeout } from 'rxjs';
@@ -34,7 +35,7 @@ interface Reply {
 }
 
 /** More than the buffers on the way take: it is sent when its client reads it. */
-const LONG = 'x'.repeat(32 << 20);
+const LONG = 'x'.repeat(16 << 20);
 
 const UNTIL_SENT = { wait: 0, holdUntil: 'response' } as const;
 const UNTIL_GONE = { wait: 0, abortOn: 'disconnect' } as const;
@@ -420,11 +421,15 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
 
 describe('an option that could never do anything', () => {
   async function startWith(provider: new () => object): Promise<void> {
-    const { app } = await startHttp(PLATFORMS[0][1], {
+    const module = await Test.createTestingModule({
       imports: [LockTestingModule.forRoot(), ScheduleModule.forRoot()],
       providers: [provider],
-    });
-    await app.close();
+    }).compile();
+    try {
+      await module.init();
+    } finally {
+      await module.close();
+    }
   }
 
   @Injectable()
