@@ -21,7 +21,14 @@ const nodeGlobals = {
 };
 
 export default defineConfig(
-  globalIgnores(['dist', 'dist-sample', 'coverage', 'bench/node_modules', 'test/package/apps']),
+  globalIgnores([
+    'dist',
+    'dist-sample',
+    'coverage',
+    'bench/node_modules',
+    'test/nest-11/node_modules',
+    'test/package/apps',
+  ]),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {

@@ -1,4 +1,5 @@
 /** When a LockModule connects, refuses, drains and closes. */
+import type { ModulesContainer } from '@nestjs/core';
 import type {
   Logger,
   OnApplicationBootstrap,
@@ -6,6 +7,7 @@ import type {
   OnModuleDestroy,
   OnModuleInit,
 } from '@nestjs/common';
+import { checkClientOptions } from './decorators/client-options.js';
 import type { Locker } from './core/locker.js';
 import { SHUTDOWN_GRACE } from './lock.constants.js';
 import type { ResolvedModuleOptions } from './lock.module-options.js';
@@ -17,6 +19,8 @@ export interface LockLifecycleParts {
   readonly opened: OpenedStore;
   readonly options: ResolvedModuleOptions;
   readonly siblings: LockSiblings;
+  /** Of the application. */
+  readonly modules: ModulesContainer;
   readonly logger: Pick<Logger, 'error'>;
 }
 
@@ -30,7 +34,10 @@ export class LockLifecycle
   constructor(private readonly parts: LockLifecycleParts) {}
 
   onModuleInit(): void {
-    this.parts.siblings.checkMapping(this.parts.options);
+    const { siblings, options, modules } = this.parts;
+    siblings.checkMapping(options);
+    // Once for all modules.
+    if (siblings.mapsErrors) for (const prototype of prototypesOf(modules)) checkClientOptions(prototype);
   }
 
   /** Not earlier: an application that fails to start leaves no connection behind. */
@@ -51,6 +58,17 @@ export class LockLifecycle
       logger.error('Locks could not be given back at shutdown; they end with their leases.', error);
     } finally {
       await opened.close();
+    }
+  }
+}
+
+/** Of all classes that Nest makes instances of. */
+function* prototypesOf(modules: ModulesContainer): Iterable<object> {
+  for (const { controllers, providers } of modules.values()) {
+    for (const { metatype } of [...controllers.values(), ...providers.values()]) {
+      // Some factories have one too, and nothing on it.
+      const prototype = (metatype as { prototype?: unknown } | null)?.prototype;
+      if (typeof prototype === 'object' && prototype !== null) yield prototype;
     }
   }
 }

@@ -58,14 +58,15 @@ export function lockProviders(name: string | undefined): Provider[] {
     },
     {
       provide: LockLifecycle,
-      inject: [Locker, OpenedStore, RESOLVED_OPTIONS, LockSiblings, LOGGER],
+      inject: [Locker, OpenedStore, RESOLVED_OPTIONS, LockSiblings, ModulesContainer, LOGGER],
       useFactory: (
         locker: Locker,
         opened: OpenedStore,
         options: ResolvedModuleOptions,
         siblings: LockSiblings,
+        modules: ModulesContainer,
         logger: Logger,
-      ) => new LockLifecycle({ locker, opened, options, siblings, logger }),
+      ) => new LockLifecycle({ locker, opened, options, siblings, modules, logger }),
     },
     {
       provide: APP_INTERCEPTOR,

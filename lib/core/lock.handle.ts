@@ -35,6 +35,8 @@ export interface HeldLock extends Lock {
   readonly sharing: Sharing;
   /** The section that holds a key of its. */
   rootOf(key: string): Section | undefined;
+  /** Aborts its signal, while it stays held: its work is to stop for another reason than a loss. */
+  interrupt(reason: Error): void;
 }
 
 export class LockHandle implements HeldLock, SectionHolder {
@@ -157,6 +159,11 @@ export class LockHandle implements HeldLock, SectionHolder {
 
   sectionLost(error: LockLostError): void {
     this.#abort?.abort(error);
+  }
+
+  interrupt(reason: Error): void {
+    // Read first: whoever asks for the signal later must find it aborted.
+    if (!this.signal.aborted) this.#abort?.abort(reason);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -56,8 +56,14 @@ export function holdObservable(
 /**
  * Wraps an async generator, or another iterator, that a handler returned, likewise.
  * @param over ends it as well: nobody may read it at all.
+ * @param onBrokenOff told that its reader wants no more. The generator may go on for a while: it hears of it only where it
+ * yields.
  */
-export function holdGenerator(source: AnyIterator, over?: Promise<void>): HeldResult {
+export function holdGenerator(
+  source: AnyIterator,
+  over: Promise<void> | undefined,
+  onBrokenOff: () => void,
+): HeldResult {
   const { promise: ended, resolve: end } = withResolvers();
   void over?.then(end);
   const bound = bindGenerator(source);
@@ -73,7 +79,10 @@ export function holdGenerator(source: AnyIterator, over?: Promise<void>): HeldRe
   };
   const result: AnyGenerator = {
     next: (value) => step(bound.next(value)),
-    return: (value) => step(bound.return(value)),
+    return: (value) => {
+      onBrokenOff();
+      return step(bound.return(value));
+    },
     throw: (error) => step(bound.throw(error)),
     [Symbol.asyncIterator]: () => result,
     [Symbol.asyncDispose]: async () => void (await result.return(undefined)),

@@ -12,6 +12,7 @@ interface Closable extends EventEmitter {
   readonly destroyed?: boolean;
   readonly closed?: boolean;
   readonly writableFinished?: boolean;
+  readonly writableEnded?: boolean;
 }
 
 /** Undefined for other transports. GraphQL has its own in the context, where the application put them. */
@@ -39,10 +40,17 @@ export function onResponseOver({ response, socket }: HttpExchange, callback: () 
   };
 }
 
+/** Has the client been sent all of the response? Where it is over and has not, the client left. */
+export function isAnswered({ response }: HttpExchange): boolean {
+  // HTTP/2 knows only whether all of it has been handed over.
+  return response.writableFinished ?? response.writableEnded ?? false;
+}
+
 function exchange(request: unknown, response: unknown): HttpExchange | undefined {
-  const rawResponse = rawOf(response);
+  const { res, socket } = (rawOf(request) ?? {}) as { res?: unknown; socket?: unknown };
+  // Contexts of GraphQL often have the request alone; that of Express knows its response.
+  const rawResponse = rawOf(response ?? res);
   if (!isClosable(rawResponse)) return undefined;
-  const socket = (rawOf(request) as { socket?: unknown } | undefined)?.socket;
   return { response: rawResponse, socket: isClosable(socket) ? socket : undefined };
 }
 

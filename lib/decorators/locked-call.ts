@@ -1,11 +1,14 @@
 /** One call of a locked method: take the lock, run the body once, give it back. */
 import { isLockError, type LockBusyError, LockWiringError } from '../errors/index.js';
+import type { LockService } from '../lock.service.js';
 import { markBusyStatus } from '../interceptors/busy-status.js';
 import { runOutOfScope } from '../interceptors/handler-scope.js';
-import { httpExchange, onResponseOver } from './http-exchange.js';
+import { interruptedWhenGone, Wait } from './client-watch.js';
+import { httpExchange } from './http-exchange.js';
 import type { KeySource } from './key-source.js';
 import type { ResolvedLockedOptions } from './locked-options.js';
 import type { LockedCall } from './locked-call.interface.js';
+import { ResponseHold, type Work } from './response-hold.js';
 import { serviceOf } from './service-property.js';
 
 /** What is known of a locked method at its decoration. */
@@ -29,6 +32,7 @@ export interface Outcome<T> {
 /**
  * Runs `work` under the lock of a call.
  * @param withdrawn ends the wait when the caller has lost interest, besides the scope's end and the client's leaving.
+ * @returns when the lock has been given back; under `holdUntil`, where there is a response, before that.
  * @throws what the work threw, untouched; LockErrors of the acquisition.
  */
 export async function runLocked<T>(
@@ -39,14 +43,43 @@ export async function runLocked<T>(
 ): Promise<Outcome<unknown>> {
   const service = serviceOf(call.self, locked.service, locked.label);
   if (call.scope !== undefined) call.scope.service = service;
+  const { holdUntil, abortOn } = locked.options;
+  const attended: Work<T> = abortOn === undefined ? () => work() : interruptedWhenGone(call, work);
+  const exchange = holdUntil === undefined ? undefined : call.scope && httpExchange(call.scope.context);
   const keys = locked.keyOf(call);
+  if (exchange === undefined) return underLock(locked, call, service, keys, attended, withdrawn);
+  const hold = new ResponseHold(exchange, service, keys);
+  return new Promise((resolve, reject) => {
+    const tell = { resolve: (result: T) => resolve({ busy: false, result }), reject };
+    const whole = hold.afterOthers(() =>
+      underLock<T | undefined>(
+        locked,
+        call,
+        service,
+        keys,
+        (lock) => hold.keep(attended, lock, tell),
+        withdrawn,
+      ),
+    );
+    whole.then(resolve, reject);
+  });
+}
+
+async function underLock<T>(
+  locked: LockedMethod,
+  call: LockedCall,
+  service: LockService,
+  keys: string | readonly string[],
+  work: Work<T>,
+  withdrawn: AbortSignal | undefined,
+): Promise<Outcome<unknown>> {
   const wait = new Wait(call, locked.options.using.signal, withdrawn);
   let entered = false;
   try {
-    const result = await service.using(keys, { ...locked.options.using, signal: wait.signal }, () => {
+    const result = await service.using(keys, { ...locked.options.using, signal: wait.signal }, (lock) => {
       entered = true;
       wait.over();
-      return runOutOfScope(call.scope, work);
+      return runOutOfScope(call.scope, () => work(lock));
     });
     // A mock that swallows the body would have every test of the method pass without running it.
     if (!entered) throw swallowed(locked.label);
@@ -68,41 +101,6 @@ function answerBusy(
   if (onBusy === 'skip') return undefined;
   if (onBusy !== 'throw') return Reflect.apply(onBusy, call.self, [error, ...call.args]);
   throw busyStatus === undefined ? error : markBusyStatus(error, busyStatus);
-}
-
-/** The time before the lock is had: what ends it early. Nothing that is listened to outlives it. */
-class Wait {
-  /** Undefined where nothing can. */
-  readonly signal: AbortSignal | undefined;
-  readonly #stops: Array<() => void> = [];
-
-  constructor(call: LockedCall, ...signals: Array<AbortSignal | undefined>) {
-    const given = signals.filter((signal) => signal !== undefined);
-    if (call.scope === undefined && given.length < 2) {
-      this.signal = given[0];
-      return;
-    }
-    const controller = new AbortController();
-    this.signal = controller.signal;
-    for (const signal of given) this.#follow(signal, controller);
-    if (call.scope === undefined) return;
-    const gone = (): void =>
-      controller.abort(new Error('Nobody waits for the result any more: the client has gone.'));
-    this.#stops.push(call.scope.onEnd(gone));
-    const exchange = httpExchange(call.scope.context);
-    if (exchange !== undefined) this.#stops.push(onResponseOver(exchange, gone));
-  }
-
-  over(): void {
-    for (const stop of this.#stops.splice(0)) stop();
-  }
-
-  #follow(signal: AbortSignal, controller: AbortController): void {
-    const abort = (): void => controller.abort(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    this.#stops.push(() => signal.removeEventListener('abort', abort));
-  }
 }
 
 function swallowed(label: string): LockWiringError {

@@ -80,9 +80,12 @@ function holdResult(
   }
   if (isObservable(result)) return holdObservable(result, scope, locked.label, whole);
   const ended = streamedEnd(result, scope.context);
-  if (isSubscribed(result, scope.context)) return holdGenerator(result[Symbol.asyncIterator](), ended);
+  const brokenOff = (): void => scope.abandon();
+  if (isSubscribed(result, scope.context)) {
+    return holdGenerator(result[Symbol.asyncIterator](), ended, brokenOff);
+  }
   if (ended === undefined) return undefined;
-  return isAsyncGenerator(result) ? holdGenerator(result, ended) : { result, ended };
+  return isAsyncGenerator(result) ? holdGenerator(result, ended, brokenOff) : { result, ended };
 }
 
 /** Each subscription takes the lock, runs the body, and keeps the lock until it ends. */

@@ -11,15 +11,17 @@ export interface ResolvedLockedOptions {
   readonly onBusy: 'throw' | 'skip' | ((error: LockBusyError, ...args: unknown[]) => unknown);
   readonly service: string | undefined;
   readonly busyStatus: number | undefined;
+  readonly holdUntil: 'response' | undefined;
+  readonly abortOn: 'disconnect' | undefined;
 }
 
-const KNOWN = new Set([...USING, 'onBusy', 'service', 'busyStatus']);
+const KNOWN = new Set([...USING, 'onBusy', 'service', 'busyStatus', 'holdUntil', 'abortOn']);
 
 /** @throws LockOptionsError */
 export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): ResolvedLockedOptions {
   checkObject('options', options);
   checkNames('', options, KNOWN);
-  const { onBusy = 'throw', service, busyStatus, ...using } = options;
+  const { onBusy = 'throw', service, busyStatus, holdUntil, abortOn, ...using } = options;
   if (onBusy !== 'throw' && onBusy !== 'skip' && typeof onBusy !== 'function') {
     throw badOption(
       'onBusy',
@@ -40,6 +42,12 @@ export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): Resol
       `left out where "onBusy" answers a busy lock, without an error`,
     );
   }
+  if (holdUntil !== undefined && holdUntil !== 'response') {
+    throw badOption('holdUntil', holdUntil, `'response', or left out for the end of the call`);
+  }
+  if (abortOn !== undefined && abortOn !== 'disconnect') {
+    throw badOption('abortOn', abortOn, `'disconnect', or left out to let the method run to its end`);
+  }
   resolveUsing(using, resolvePolicy());
   if (onBusy !== 'throw' && using.wait === undefined) using.wait = 0;
   return {
@@ -48,5 +56,7 @@ export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): Resol
     onBusy: onBusy as ResolvedLockedOptions['onBusy'],
     service,
     busyStatus,
+    holdUntil,
+    abortOn,
   };
 }

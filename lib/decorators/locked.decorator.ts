@@ -4,6 +4,7 @@ import type { DeclaredOptions } from '../core/acquire.options.js';
 import { LockWiringError } from '../errors/index.js';
 import { LockedInterceptor } from '../interceptors/locked.interceptor.js';
 import { checkArguments } from './argument-check.js';
+import { declareClientOptions } from './client-options.js';
 import { copyMethod } from './copy-method.js';
 import { compileKey } from './key-source.js';
 import type { LockedMethod } from './locked-call.js';
@@ -69,6 +70,7 @@ export function Locked(key: LockedKey, options?: LockedOptions): unknown {
       options: resolved,
       service: declareService(target, resolved.service),
     };
+    declareClientOptions(target, name, locked.label, resolved);
     const site = {};
     const kind = kindOf(original, Reflect.getMetadata('design:returntype', target, name));
     const wrapper = copyMethod(original, lockedMethod(locked, kind, site));

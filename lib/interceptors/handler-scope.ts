@@ -10,7 +10,9 @@ export class HandlerScope {
   /** What its method locks by, once that is known. */
   service: object | undefined;
   #ended = false;
+  #abandoned = false;
   readonly #listeners = new Set<() => void>();
+  readonly #abandonListeners = new Set<() => void>();
 
   constructor(
     /** The decoration it belongs to: the identity of one `@Locked`. */
@@ -37,6 +39,27 @@ export class HandlerScope {
     }
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Whoever asked for the result has left before it was there, whole. */
+  abandon(): void {
+    if (this.#abandoned) return;
+    this.#abandoned = true;
+    for (const listener of this.#abandonListeners) listener();
+    this.#abandonListeners.clear();
+  }
+
+  /**
+   * Calls back when the result is abandoned, at once if it has been.
+   * @returns takes the listener away.
+   */
+  onAbandoned(listener: () => void): () => void {
+    if (this.#abandoned) {
+      listener();
+      return () => {};
+    }
+    this.#abandonListeners.add(listener);
+    return () => this.#abandonListeners.delete(listener);
   }
 }
 

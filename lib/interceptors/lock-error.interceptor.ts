@@ -2,6 +2,7 @@
 import { type CallHandler, type ExecutionContext, Logger, type NestInterceptor } from '@nestjs/common';
 import { catchError, from, mergeMap, type Observable, throwError } from 'rxjs';
 import { isLockError, type LockError } from '../errors/index.js';
+import { DEFAULT_BUSY_STATUS } from '../lock.constants.js';
 import { replyTo } from './error-reply.js';
 import { transportError } from './transport-error.js';
 
@@ -26,12 +27,16 @@ export interface LockErrorSettings {
  * of a LockError is not touched. Guards and middleware run before it: see LockErrorFilter. The field resolvers of GraphQL
  * run without it, unless `fieldResolverEnhancers` has `'interceptors'`: those with `@Locked` map their own.
  * Mapping twice does nothing.
+ *
+ * Where Nest leaves global interceptors out, give it by hand: `@UseInterceptors(LockErrorInterceptor)` on a gateway, before
+ * Nest 12, whose handlers call what is locked and are not `@Locked` themselves.
  */
 export class LockErrorInterceptor implements NestInterceptor {
   readonly #busyStatus: number;
 
-  constructor({ busyStatus }: LockErrorSettings) {
-    this.#busyStatus = busyStatus;
+  /** @param settings those of the module by default. */
+  constructor(settings?: LockErrorSettings) {
+    this.#busyStatus = settings?.busyStatus ?? DEFAULT_BUSY_STATUS;
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {

@@ -16,10 +16,23 @@ export class LockedInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     return new Observable((subscriber) => {
       const scope = new HandlerScope(this.site, context);
+      let settled = false;
+      const observer = {
+        next: (value: unknown) => subscriber.next(value),
+        error: (error: unknown) => {
+          settled = true;
+          subscriber.error(error);
+        },
+        complete: () => {
+          settled = true;
+          subscriber.complete();
+        },
+      };
       // handle() binds the async context that the handler will run in; subscribe() is where it starts.
-      const subscription = runInScope(scope, () => mapped(next.handle(), scope).subscribe(subscriber));
+      const subscription = runInScope(scope, () => mapped(next.handle(), scope).subscribe(observer));
       return () => {
         subscription.unsubscribe();
+        if (!settled) scope.abandon();
         scope.end();
       };
     });

@@ -2,6 +2,7 @@
 import { type ArgumentsHost, type ExecutionContext, HttpException } from '@nestjs/common';
 import type { LockError } from '../errors/index.js';
 import type { ErrorReply } from './error-reply.js';
+import { sendWhatIsEmitted } from './native-socket.js';
 
 /** What of Nest's RpcException and WsException is used: their filters know them by `instanceof`. */
 type TransportException = new (error: object) => Error;
@@ -21,7 +22,7 @@ export async function transportError(
     case 'rpc':
       return messageError('@nestjs/microservices', 'RpcException', reply, cause);
     case 'ws':
-      return messageError('@nestjs/websockets', 'WsException', reply, cause);
+      return socketError(context, reply, cause);
     case 'graphql':
       return graphqlError(reply, cause);
     default:
@@ -55,9 +56,20 @@ export function messagePayload({ code, message, retryAfter }: ErrorReply): objec
   return { status: 'error', code, message, ...(retryAfter !== undefined && { retryAfter }) };
 }
 
-async function messageError(module: string, name: string, reply: ErrorReply, cause: Error): Promise<Error> {
-  const { message } = reply;
+function socketError(context: ExecutionContext, reply: ErrorReply, cause: Error): Promise<Error> {
   const payload = messagePayload(reply);
+  sendWhatIsEmitted(context.switchToWs().getClient<unknown>(), payload);
+  return messageError('@nestjs/websockets', 'WsException', reply, cause, payload);
+}
+
+async function messageError(
+  module: string,
+  name: string,
+  reply: ErrorReply,
+  cause: Error,
+  payload = messagePayload(reply),
+): Promise<Error> {
+  const { message } = reply;
   const Exception = await loadException(module, name);
   const error = Exception === undefined ? new Error(message) : new Exception(payload);
   // Without the class, which cannot be missing where its transport runs, filters still find what it would give.

@@ -614,6 +614,8 @@ describe('what cannot be meant is refused at decoration', () => {
     ['a ttl', { ttl: '30' }, /"ttl" is '30'/],
     ['an onBusy', { onBusy: 'ignore' }, /"onBusy" is 'ignore'; it must be 'throw', 'skip' or a function/],
     ['a service', { service: '' }, /"service" is ''/],
+    ['a holdUntil', { holdUntil: 'sent' }, /"holdUntil" is 'sent'; it must be 'response', or left out/],
+    ['an abortOn', { abortOn: true }, /"abortOn" is true; it must be 'disconnect', or left out/],
     ['a busyStatus', { busyStatus: 200 }, /"busyStatus" is 200; it must be an HTTP error status/],
     [
       'a busyStatus that nobody would see',

@@ -1,4 +1,5 @@
 /** GraphQL over HTTP and graphql-ws: queries, mutations, fields and subscriptions, each with its lock. */
+import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import {
@@ -27,7 +28,7 @@ import {
 } from '@nestjs/graphql';
 import { Test } from '@nestjs/testing';
 import { type Client, createClient } from 'graphql-ws';
-import { Locked, LockModule, LockService } from 'nestjs-locked';
+import { type Lock, Locked, LockModule, LockService } from 'nestjs-locked';
 import { WebSocket } from 'ws';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { eventually, eventuallyTrue } from '../support/eventually.js';
@@ -107,6 +108,33 @@ class Orders {
     yield { feed: `${id} under ${this.locks.current().keys.join()}` };
     await this.step.promise;
     yield { feed: `end under ${this.locks.current().keys.join()}` };
+  }
+
+  @Mutation(() => String)
+  @Locked('order:{gql.id}', { wait: 0, abortOn: 'disconnect', holdUntil: 'response' })
+  async ship(@Args('id', { type: () => Int }) id: number): Promise<string> {
+    this.ran.push(`ship ${id}`);
+    this.#note(this.locks.current());
+    await this.step.promise;
+    return 'shipped';
+  }
+
+  /** Between two events of its own it hears of nothing but its signal. */
+  @Subscription(() => String)
+  @Locked('watch:{gql.id}', { wait: 0, abortOn: 'disconnect' })
+  async *watch(@Args('id', { type: () => Int }) id: number): AsyncGenerator<{ watch: string }> {
+    const lock = this.locks.current();
+    this.#note(lock);
+    yield { watch: `${id}` };
+    await Promise.race([this.step.promise, once(lock.signal, 'abort')]);
+    yield { watch: 'end' };
+  }
+
+  #note(lock: Lock): void {
+    lock.signal.addEventListener('abort', () => {
+      const { code } = lock.signal.reason as { code?: string };
+      this.ran.push(`${code}, ${lock.held ? 'held' : 'lost'}`);
+    });
   }
 
   /** As a PubSub's iterator: no generator. */
@@ -191,11 +219,12 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     await socket.dispose();
   });
 
-  async function ask(query: string): Promise<Answer> {
+  async function ask(query: string, signal?: AbortSignal): Promise<Answer> {
     const reply = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ query }),
+      signal,
     });
     return (await reply.json()) as Answer;
   }
@@ -277,6 +306,47 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     socket.terminate();
     await ticks.next().catch(() => undefined);
     await eventuallyTrue(() => isFree('ticks:5'));
+  });
+
+  it('abortOn: a subscription stops in the middle when its client leaves', async () => {
+    const watch = socket.iterate<{ watch: string }>({ query: 'subscription { watch(id: 7) }' });
+    expect((await watch.next()).value).toEqual({ data: { watch: '7' } });
+    expect(await locks.tryAcquire('watch:7')).toBeNull();
+    const more = watch.next();
+    socket.terminate();
+    await more.catch(() => undefined);
+    await eventuallyTrue(() => isFree('watch:7'));
+    expect(orders.ran).toEqual(['LOCK_ABORTED, held']);
+  });
+
+  it('abortOn: and is not aborted when it comes to its end', async () => {
+    const watch = socket.iterate<{ watch: string }>({ query: 'subscription { watch(id: 8) }' });
+    await watch.next();
+    orders.step.resolve();
+    expect((await watch.next()).value).toEqual({ data: { watch: 'end' } });
+    expect((await watch.next()).done).toBe(true);
+    await eventuallyTrue(() => isFree('watch:8'));
+    expect(orders.ran).toEqual([]);
+  });
+
+  it('abortOn: the signal of a running mutation aborts when its client leaves', async () => {
+    const client = new AbortController();
+    const shipping = ask('mutation { ship(id: 12) }', client.signal);
+    await eventually(() => expect(orders.ran).toEqual(['ship 12']));
+    client.abort();
+    await expect(shipping).rejects.toThrow();
+    await eventually(() => expect(orders.ran).toEqual(['ship 12', 'LOCK_ABORTED, held']));
+    expect(await locks.tryAcquire('order:12')).toBeNull();
+    orders.step.resolve();
+    await eventuallyTrue(() => isFree('order:12'));
+  });
+
+  it('holdUntil: fields of one request that share a key take turns, and give it back with the response', async () => {
+    orders.step.resolve();
+    const { data } = await ask('mutation { a: ship(id: 13) b: ship(id: 13) c: ship(id: 14) }');
+    expect(data).toEqual({ a: 'shipped', b: 'shipped', c: 'shipped' });
+    expect(acquired.keys).toEqual(['order:13', 'order:13', 'order:14']);
+    await eventuallyTrue(async () => (await isFree('order:13')) && (await isFree('order:14')));
   });
 
   it.each(['feed', 'ticks'])('a busy %s: its client sees code and message', async (field) => {

@@ -8,6 +8,7 @@ import {
   Logger,
   ParseIntPipe,
   SetMetadata,
+  UseInterceptors,
 } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
@@ -20,7 +21,7 @@ import {
   type WsResponse,
 } from '@nestjs/websockets';
 import type { Redis } from 'ioredis';
-import { Locked, LockModule, LockService } from 'nestjs-locked';
+import { LockErrorInterceptor, Locked, LockModule, LockService } from 'nestjs-locked';
 import { Observable } from 'rxjs';
 import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
@@ -29,8 +30,13 @@ import { eventually } from '../support/eventually.js';
 import { queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { Acquisitions } from './support/acquisitions.js';
+import { NEST_MAJOR } from '../support/nest-major.js';
 
 type Keys = readonly string[];
+
+/** Nest 11 leaves the module's interceptor out of gateways: what is not `@Locked` itself names it. */
+const BeforeNest12 = (decorator: MethodDecorator): MethodDecorator =>
+  NEST_MAJOR < 12 ? decorator : () => undefined;
 
 @WebSocketGateway()
 class Seats {
@@ -77,11 +83,43 @@ class Seats {
     this.ran.push(`wait ${data.id}`);
   }
 
+  /** Goes on until it is told to, whoever leaves. */
+  @SubscribeMessage('work')
+  @Locked('seat:{data.id}', { wait: 0, abortOn: 'disconnect' })
+  async work(@MessageBody() data: { id: number }): Promise<void> {
+    const lock = this.locks.current();
+    this.ran.push(`work ${data.id}`);
+    lock.signal.addEventListener('abort', () => {
+      const { code } = lock.signal.reason as { code?: string };
+      this.ran.push(`${code}, ${lock.held ? 'held' : 'lost'}`);
+    });
+    await this.step.promise;
+  }
+
   /** Not decorated itself: what it calls is. */
   @SubscribeMessage('by-service')
+  @BeforeNest12(UseInterceptors(LockErrorInterceptor))
   async byService(@MessageBody() data: { id: number }): Promise<WsResponse<string>> {
     const result = await this.locks.using(`seat:${data.id}`, { wait: 0 }, () => 'done');
     return { event: 'done', data: result };
+  }
+}
+
+/** A gateway that nothing of ours is on. */
+@WebSocketGateway()
+class Bare {
+  refused = 0;
+
+  constructor(@Inject(LockService) private readonly locks: LockService) {}
+
+  @SubscribeMessage('bare')
+  async bare(@MessageBody() data: { id: number }): Promise<WsResponse<string>> {
+    try {
+      return { event: 'done', data: await this.locks.using(`seat:${data.id}`, { wait: 0 }, () => 'done') };
+    } catch (error) {
+      this.refused += 1;
+      throw error;
+    }
   }
 }
 
@@ -137,9 +175,10 @@ describe.each<
 >([
   ['ws', WsAdapter, wsClient],
   ['socket.io', IoAdapter, ioClient],
-])('a message over %s', (_name, Adapter, connect) => {
+])('a message over %s', (kind, Adapter, connect) => {
   let app: INestApplication;
   let seats: Seats;
+  let bare: Bare;
   let locks: LockService;
   let client: Client;
   let acquired: Acquisitions;
@@ -147,13 +186,13 @@ describe.each<
   beforeAll(async () => {
     const module = await Test.createTestingModule({
       imports: [LockModule.forRoot({ redis: redis.url })],
-      providers: [Seats],
+      providers: [Seats, Bare],
     }).compile();
     app = module.createNestApplication({ forceCloseConnections: true });
     app.useWebSocketAdapter(new Adapter(app));
     Logger.overrideLogger(false);
     await app.listen(0, '127.0.0.1');
-    [seats, locks] = [module.get(Seats), module.get(LockService)];
+    [seats, bare, locks] = [module.get(Seats), module.get(Bare), module.get(LockService)];
   });
   afterAll(() => app.close());
   beforeEach(async () => {
@@ -235,6 +274,34 @@ describe.each<
     ]);
   });
 
+  it('several errors are one message each', async () => {
+    const held = await locks.acquire('seat:9', { ttl: '30s' });
+    for (let i = 1; i <= 3; i += 1) {
+      client.send('take', { id: 9 });
+      await eventually(() => expect(client.got).toEqual(Array(i).fill(busy)));
+    }
+    await held.release();
+    client.send('take', { id: 9 });
+    await eventually(() => expect(client.got[3]).toEqual({ event: 'taken', data: ['seat:9'] }));
+    expect(client.got).toHaveLength(4);
+  });
+
+  it('what a gateway throws that names nothing of ours: code and message, from Nest 12 on', async () => {
+    const held = await locks.acquire('seat:9', { ttl: '30s' });
+    client.send('bare', { id: 9 });
+    await eventually(() => expect(bare.refused).toBe(1));
+    if (NEST_MAJOR >= 12) {
+      await eventually(() => expect(client.got).toEqual([busy]));
+    } else if (kind === 'socket.io') {
+      await eventually(() => expect(client.got[0]?.data).toMatchObject({ message: 'Internal server error' }));
+    }
+    await held.release();
+    client.send('take', { id: 9 });
+    await eventually(() => expect(client.got.at(-1)).toEqual({ event: 'taken', data: ['seat:9'] }));
+    // Before, a client of ws was sent nothing.
+    expect(client.got).toHaveLength(NEST_MAJOR < 12 && kind === 'ws' ? 1 : 2);
+  });
+
   it('a key that cannot be made is a mistake: its code, and nothing of it', async () => {
     client.send('hold', {});
     await answer({
@@ -256,6 +323,18 @@ describe.each<
     // Were it still waiting, it would go before this one.
     await (await locks.acquire('seat:6')).release();
     expect(seats.ran).toEqual([]);
+  });
+
+  it('abortOn: the signal of a running handler aborts when the client leaves; its lock is held to its end', async () => {
+    client.send('work', { id: 10 });
+    await eventually(() => expect(seats.ran).toEqual(['work 10']));
+    client.close();
+    await eventually(() => expect(seats.ran).toEqual(['work 10', 'LOCK_ABORTED, held']));
+    expect(await locks.tryAcquire('seat:10')).toBeNull();
+    seats.step.resolve();
+    await eventually(async () =>
+      expect(await locks.tryAcquire('seat:10').then((lock) => lock?.release())).toBe(true),
+    );
   });
 
   it('an Observable gives its lock back when the client leaves', async () => {

@@ -156,6 +156,16 @@ const REFUSED: Record<string, { code: string; at: string; says: string }> = {
     at: `@Locked('a', { reentrant: 'join' })`,
     says: `'string' is not assignable to type 'boolean`,
   },
+  'holdUntil something else': {
+    code: `@Locked('a', { holdUntil: 'sent' }) async take() {}`,
+    at: `@Locked('a', { holdUntil: 'sent' })`,
+    says: `'"sent"' is not assignable to type '"response"'`,
+  },
+  'abortOn something else': {
+    code: `@Locked('a', { abortOn: 'close' }) async take() {}`,
+    at: `@Locked('a', { abortOn: 'close' })`,
+    says: `'"close"' is not assignable to type '"disconnect"'`,
+  },
   'a duration without a unit': {
     code: `@Locked('a', { ttl: '30' }) async take() {}`,
     at: `@Locked('a', { ttl: '30' })`,
@@ -258,7 +268,7 @@ const ACCEPTED: Record<string, string> = {
   'a key function of wider parameters': `@Locked((sku: string | number) => lockKey\`stock:\${sku}\`) async take(sku: string) {}`,
   'a key function of several keys': `@Locked((from: string, to: string) => [lockKey\`a:\${from}\`, lockKey\`a:\${to}\`]) async move(from: string, to: string) {}`,
   fromContext: `@Locked(fromContext((ctx: ExecutionContext) => ctx.getType())) async take() {}`,
-  'all options': `@Locked('a', { ttl: '30s', wait: 100, renew: false, maxHold: '1m', minHold: '5s', reentrant: true, onLost: 'warn', service: 'billing', busyStatus: 409 }) async take() {}`,
+  'all options': `@Locked('a', { ttl: '30s', wait: 100, renew: false, maxHold: '1m', minHold: '5s', reentrant: true, onLost: 'warn', service: 'billing', busyStatus: 409, holdUntil: 'response', abortOn: 'disconnect' }) async take() {}`,
   'a shared lock': `@Locked('a', { mode: 'shared', onBusy: 'throw', busyStatus: 409 }) async take() {}`,
   'a semaphore': `@Locked('a', { limit: 3, ttl: '5s', onBusy: 'skip' }) async take() {}`,
   'a semaphore with an onBusy of the arguments': `@Locked('a', { limit: 3, onBusy: (error, sku: string) => error.waited + sku.length }) async take(sku: string): Promise<number> { return 1; }`,

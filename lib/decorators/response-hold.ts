@@ -1,0 +1,82 @@
+/** `holdUntil: 'response'`: a call's outcome is told, so that it can be sent, and its lock is kept meanwhile. */
+import type { Lock } from '../core/lock.js';
+import { withResolvers } from './held-results.js';
+import { type HttpExchange, onResponseOver } from './http-exchange.js';
+
+/** @param lock undefined with a mock of the service that gives none. */
+export type Work<T> = (lock?: Lock) => T | PromiseLike<T>;
+
+/** Whoever called, and hears of the outcome once. */
+export interface Caller<T> {
+  resolve(result: T): void;
+  reject(error: unknown): void;
+}
+
+/** The holds of one response. */
+const holds = new WeakMap<object, Set<ResponseHold>>();
+
+/**
+ * One lock that is kept until a response is over. A request never waits for itself: what it calls afterwards on a key that
+ * it keeps (a retrying interceptor, a second field of GraphQL) gets it at once.
+ */
+export class ResponseHold {
+  readonly #exchange: HttpExchange;
+  readonly #service: object;
+  readonly #keys: readonly string[];
+  readonly #over = withResolvers();
+  #whole: Promise<unknown> | undefined;
+  #told = false;
+
+  constructor(exchange: HttpExchange, service: object, keys: string | readonly string[]) {
+    this.#exchange = exchange;
+    this.#service = service;
+    this.#keys = typeof keys === 'string' ? [keys] : keys;
+  }
+
+  /** Runs the whole of a call, when what the request keeps of its keys has been given back. */
+  async afterOthers<T>(call: () => Promise<T>): Promise<T> {
+    const { response } = this.#exchange;
+    const own = holds.get(response) ?? new Set();
+    holds.set(response, own);
+    const inTheWay = [...own].filter((other) => this.#shares(other));
+    await Promise.all(inTheWay.map((other) => other.#letGo()));
+    own.add(this);
+    try {
+      return await (this.#whole = call());
+    } finally {
+      own.delete(this);
+    }
+  }
+
+  /** Runs the work, tells its caller, and resolves when the response is over. */
+  async keep<T>(work: Work<T>, lock: Lock | undefined, caller: Caller<T>): Promise<T | undefined> {
+    let tell: () => void;
+    let result: T | undefined;
+    try {
+      const made = await work(lock);
+      result = made;
+      tell = () => caller.resolve(made);
+    } catch (error) {
+      // Of a lock that was lost the service tells, with the work's own error as the cause.
+      if (lock?.held === false) throw error;
+      tell = () => caller.reject(error);
+    }
+    if (lock?.held === false) return result;
+    const stop = onResponseOver(this.#exchange, this.#over.resolve);
+    this.#told = true;
+    tell();
+    await this.#over.promise;
+    stop();
+    return undefined;
+  }
+
+  #shares(other: ResponseHold): boolean {
+    return this.#service === other.#service && this.#keys.some((key) => other.#keys.includes(key));
+  }
+
+  /** Resolves when it is given back. One that still runs is waited for as any other holder is. */
+  async #letGo(): Promise<void> {
+    this.#over.resolve();
+    if (this.#told) await this.#whole?.catch(() => undefined);
+  }
+}

@@ -1,0 +1,16 @@
+// The tests of transports and handlers on Nest 11: the root's configuration, with every package of Nest taken from this folder. Its
+// own lock file installs them (`npm run test:nest11`); the repository itself is on Nest 12.
+import base from '../../jest.config.js';
+
+export default {
+  ...base,
+  globals: { NEST_MAJOR: 11 },
+  rootDir: '../..',
+  testMatch: [
+    '<rootDir>/test/transports/*.spec.ts',
+    '<rootDir>/test/integration/{http,http-streams,errors,locked-streams,transport}.spec.ts',
+  ],
+  // Its processes are the repository's own, on Nest 12.
+  testPathIgnorePatterns: ['/cron-machines'],
+  moduleNameMapper: { '^(@nestjs/.*)$': '<rootDir>/test/nest-11/node_modules/$1', ...base.moduleNameMapper },
+};
