@@ -38,10 +38,6 @@ process.send({ ready: true });
 
 async function answer(message) {
   if (message.round !== undefined) return round(message.round);
-  if (message.prepare) {
-    globalThis.gc?.();
-    return { prepared: true };
-  }
   await locks.close();
   setImmediate(() => process.disconnect());
   return { closed: true };

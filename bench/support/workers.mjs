@@ -17,7 +17,6 @@ export async function startWorkers(adapter, scenario, settings, place) {
   return {
     /** Runs one, and tells what each process saw and when it ended. @param hurried without the pauses in the sections */
     async round(lasting, hurried = false) {
-      await askAll({ prepare: true });
       const from = systemNow() + NOTICE;
       const to = from + lasting;
       return { to, replies: await askAll({ round: { from, to, hurried } }) };
@@ -28,7 +27,6 @@ export async function startWorkers(adapter, scenario, settings, place) {
 
 async function startWorker(what, place) {
   const child = fork(WORKER, [JSON.stringify(what)], {
-    execArgv: ['--expose-gc'],
     serialization: 'advanced',
   });
   const next = () =>
