@@ -66,8 +66,7 @@ const app = await NestFactory.create(AppModule, new FastifyAdapter(), { logger: 
 await app.listen(0, '127.0.0.1');
 process.on('disconnect', () => process.exit());
 process.on('message', (message) => {
-  if (message === 'collect' || message === 'cpu') {
-    if (message === 'collect') globalThis.gc?.();
+  if (message === 'cpu') {
     const used = process.cpuUsage();
     process.send({ cpu: used.user + used.system });
   } else {

@@ -101,7 +101,7 @@ async function warmUp(row) {
 
 async function oneRound(row, concurrency) {
   const app = apps.get(row.name);
-  const cpu = await app.cpu('collect');
+  const cpu = await app.cpu();
   const started = performance.now();
   const latencies = await load(row, concurrency, () => performance.now() - started < lasting);
   const elapsed = (performance.now() - started) * 1000;
@@ -183,9 +183,7 @@ function toTable(results) {
 }
 
 async function startApp(what) {
-  const child = fork(new URL('./http-app.mjs', import.meta.url), [JSON.stringify(what)], {
-    execArgv: ['--expose-gc'],
-  });
+  const child = fork(new URL('./http-app.mjs', import.meta.url), [JSON.stringify(what)]);
   const next = () =>
     new Promise((resolve, reject) => {
       const ended = (code) => reject(new Error(`The application ended with ${code}.`));
@@ -200,9 +198,9 @@ async function startApp(what) {
   const pool = new Pool(url, { connections: Math.max(...CONCURRENCIES), pipelining: 1 });
   return {
     pool,
-    async cpu(how = 'cpu') {
+    async cpu() {
       const reply = next();
-      child.send(how);
+      child.send('cpu');
       return (await reply).cpu;
     },
     async stop() {

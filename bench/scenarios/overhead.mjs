@@ -32,7 +32,7 @@ export default [
       { name: 'bare + ALS', ...alike, handler: 'bare', storage: true },
       { name: "@Locked('order:{params.id}')", ...alike, handler: 'locked' },
     ],
-    times: { rounds: 9, seconds: 0.5, warmup: 2 },
+    times: { rounds: 7, seconds: 0.4, warmup: 2 },
   },
   {
     name: 'untouched',
@@ -44,7 +44,7 @@ export default [
       { name: 'imported, in memory', module: 'memory', handler: 'bare' },
       { name: 'imported, on Redis', module: 'redis', handler: 'bare' },
     ],
-    times: { rounds: 9, seconds: 0.5, warmup: 2 },
+    times: { rounds: 7, seconds: 0.4, warmup: 2 },
   },
   {
     name: 'start-up',
@@ -56,6 +56,6 @@ export default [
       { name: 'imported, in memory', module: 'memory', handler: 'bare' },
       { name: 'imported, on Redis', module: 'redis', handler: 'bare' },
     ],
-    times: { rounds: 15 },
+    times: { rounds: 11 },
   },
 ];

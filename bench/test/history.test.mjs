@@ -8,6 +8,12 @@ const logs = (...processes) => processes.map((entries) => Float64Array.from(entr
 const END = 1_000;
 
 describe('compare', () => {
+  it('counts what goes beyond the limit of a semaphore, and nothing among readers', () => {
+    const three = logs([[0, 0, 3]], [[0, 1, 4]], [[0, 2, 5]], [[0, 3, 6]]);
+    const overlaps = (most) => compare(three, END, most).overlaps;
+    assert.deepEqual([1, 2, 3, Infinity].map(overlaps), [3, 2, 0, 0]);
+  });
+
   it('two processes in turn: each section but the first is a hand-over', () => {
     const seen = compare(
       logs(

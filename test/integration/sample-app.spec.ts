@@ -62,6 +62,9 @@ class Office {
   buy(id: string, query = ''): Promise<Response> {
     return this.http.get(`/events/${id}/tickets${query}`, { method: 'POST' });
   }
+  receipt(id: string, seat: number | string): Promise<Response> {
+    return this.http.get(`/events/${id}/tickets/${seat}/receipt`);
+  }
   async view(id: string): Promise<EventView> {
     return (await (await this.http.get(`/events/${id}`)).json()) as EventView;
   }
@@ -219,6 +222,54 @@ describe.each([
     expect(await office.view('odyssey')).toMatchObject({ sold: 0 });
   });
 
+  it('prints receipts on three printers, and answers 423 when all stay busy past the wait', async () => {
+    const impatient = await Office.start(adapter, storage, '50ms');
+    try {
+      await impatient.open('emma', 2);
+      expect((await impatient.buy('emma')).status).toBe(201);
+      const printer = () => impatient.locks.acquire('receipt-printers', { limit: 3 });
+      const printers = [await printer(), await printer()];
+      // The third one is free.
+      const receipt = await impatient.receipt('emma', 1);
+      expect(receipt.status).toBe(200);
+      expect(receipt.headers.get('content-type')).toMatch(/^text\/plain/);
+      expect(await receipt.text()).toBe('emma: seat 1, paid\n');
+
+      printers.push(await printer());
+      const busy = await impatient.receipt('emma', 1);
+      expect(busy.status).toBe(423);
+      expect(Number(busy.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+      // Sales go on.
+      expect((await impatient.buy('emma')).status).toBe(201);
+      await printers[0].release();
+      expect((await impatient.receipt('emma', 2)).status).toBe(200);
+      await Promise.all(printers.map((each) => each.release()));
+    } finally {
+      await impatient.close();
+    }
+  });
+
+  it('prints all receipts that are asked for at once', async () => {
+    await office.open('persuasion', 8);
+    await visits(upTo(8).map(() => office.buy('persuasion')));
+    const receipts = await Promise.all(upTo(8).map((seat) => office.receipt('persuasion', seat)));
+    expect(await Promise.all(receipts.map((each) => each.text()))).toEqual(
+      upTo(8).map((seat) => `persuasion: seat ${seat}, paid\n`),
+    );
+  });
+
+  it('prints no receipt for a seat that is not sold', async () => {
+    await office.open('sanditon', 2);
+    expect((await office.buy('sanditon')).status).toBe(201);
+    for (const [seat, status] of [
+      [0, 404],
+      [2, 404],
+      ['x', 400],
+    ] as const) {
+      expect((await office.receipt('sanditon', seat)).status).toBe(status);
+    }
+  });
+
   it('answers 423 with Retry-After when the event stays locked past the wait', async () => {
     const impatient = await Office.start(adapter, storage, '50ms');
     try {
@@ -337,6 +388,20 @@ describe('several instances on one Redis', () => {
     expect(tickets.map(({ seat }) => seat).sort((a, b) => a - b)).toEqual(upTo(20));
     expect(refusals).toEqual(Array(30).fill(409));
     expect(await offices[1].view('tempest')).toEqual({ id: 'tempest', capacity: 20, sold: 20, oversold: 0 });
+  });
+
+  it('share the three printers', async () => {
+    await offices[0].open('ulysses', 1);
+    expect((await offices[1].buy('ulysses')).status).toBe(201);
+    const printers = await Promise.all(
+      [0, 1, 0].map((i) => offices[i].locks.acquire('receipt-printers', { limit: 3 })),
+    );
+    const none = await offices[1].locks.tryAcquire('receipt-printers', { limit: 3 });
+    expect(none).toBeNull();
+    const receipt = offices[1].receipt('ulysses', 1);
+    await printers[0].release();
+    expect((await receipt).status).toBe(200);
+    await Promise.all(printers.map((each) => each.release()));
   });
 
   it('run the cron job on one of them, and skip it while another does or did just now', async () => {

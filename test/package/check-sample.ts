@@ -133,6 +133,10 @@ async function sellOne(base: string): Promise<void> {
   const { seat, fence } = (await bought.json()) as { seat: number; fence: number };
   same([seat, Number.isSafeInteger(fence)], [1, true]);
   same((await fetch(`${base}/events/hamlet/tickets`, { method: 'POST' })).status, 409);
+  // More at a time than there are printers.
+  const receipts = Array.from({ length: 5 }, () => fetch(`${base}/events/hamlet/tickets/1/receipt`));
+  const printed = await Promise.all((await Promise.all(receipts)).map((receipt) => receipt.text()));
+  same(printed, Array(5).fill('hamlet: seat 1, paid\n'));
   const view = await fetch(`${base}/events/hamlet`);
   same(await view.json(), { id: 'hamlet', capacity: 1, sold: 1, oversold: 0 });
   same(await (await fetch(`${base}/health`)).json(), { status: 'ok', storage: 'redis' });

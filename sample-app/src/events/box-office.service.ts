@@ -52,6 +52,12 @@ export class BoxOffice {
     return event;
   }
 
+  /** @throws NotFoundException for a seat that is not sold. */
+  async findTicket(id: string, seat: number): Promise<void> {
+    const { lastSeat } = await this.find(id);
+    if (seat < 1 || seat > lastSeat) throw new NotFoundException(`Seat ${seat} of "${id}" is not sold.`);
+  }
+
   async #sellNextSeat(id: string, fence: number | undefined): Promise<Ticket> {
     const { capacity, lastSeat } = await this.find(id);
     if (lastSeat >= capacity) throw new ConflictException(`The event "${id}" is sold out.`);

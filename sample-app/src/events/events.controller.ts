@@ -1,11 +1,12 @@
 /** The HTTP side of the ticket office. */
-import { Body, Controller, Get, Param, Post, Put, Query } from '@nestjs/common';
+import { Body, Controller, Get, Header, Param, ParseIntPipe, Post, Put, Query } from '@nestjs/common';
 import { Locked } from 'nestjs-locked';
 import { BoxOffice, type Ticket } from './box-office.service.js';
 import { EventIdPipe } from './event-id.pipe.js';
 import type { EventRecord } from './events.repository.js';
 import { type LockSwitch, LockSwitchPipe } from './lock-switch.pipe.js';
 import { type NewEvent, NewEventPipe } from './new-event.pipe.js';
+import { ReceiptPrinter } from './receipt-printer.service.js';
 
 export interface EventView {
   readonly id: string;
@@ -18,7 +19,10 @@ export interface EventView {
 
 @Controller('events/:id')
 export class EventsController {
-  constructor(private readonly boxOffice: BoxOffice) {}
+  constructor(
+    private readonly boxOffice: BoxOffice,
+    private readonly printer: ReceiptPrinter,
+  ) {}
 
   @Get()
   async find(@Param('id', EventIdPipe) id: string): Promise<EventView> {
@@ -39,6 +43,17 @@ export class EventsController {
     @Query('lock', LockSwitchPipe) lock: LockSwitch,
   ): Promise<Ticket> {
     return lock === 'off' ? this.boxOffice.sellWithoutLock(id) : this.boxOffice.sell(id);
+  }
+
+  /** Waits for one of the printers; 423 when all of them are busy for too long. */
+  @Get('tickets/:seat/receipt')
+  @Header('content-type', 'text/plain; charset=utf-8')
+  async receipt(
+    @Param('id', EventIdPipe) id: string,
+    @Param('seat', ParseIntPipe) seat: number,
+  ): Promise<string> {
+    await this.boxOffice.findTicket(id, seat);
+    return this.printer.print(id, seat);
   }
 }
 

@@ -6,6 +6,7 @@ import { EventsController } from './events.controller.js';
 import { EventsRepository } from './events.repository.js';
 import { LiveSaleGateway } from './live-sale.gateway.js';
 import { MemoryEventsRepository } from './memory-events.repository.js';
+import { ReceiptPrinter } from './receipt-printer.service.js';
 import { RedisEventsRepository } from './redis-events.repository.js';
 import { SalesReport } from './sales-report.job.js';
 
@@ -20,7 +21,7 @@ export class EventsModule {
     return {
       module: EventsModule,
       controllers: [EventsController],
-      providers: [repository, BoxOffice, LiveSaleGateway, SalesReport],
+      providers: [repository, BoxOffice, ReceiptPrinter, LiveSaleGateway, SalesReport],
       exports: [EventsRepository],
     };
   }
