@@ -96,7 +96,7 @@ end
 
 ${REACHING}
 ${HOLDERS}
-local mine = false -- granted to the asking token, out of the queue
+local mine = false -- is the asking token a holder?
 
 -- Grants K to the first in the queue that can be reached, and to the next, for as long as they fit. The asking token gets
 -- it without a message.
@@ -183,16 +183,14 @@ end
 
 if owner == nil then see() end
 if owner == new or (owner == marker and call('ZSCORE', H, new)) then
-  local last = lastFence()
+  lastFence() -- nothing is written if it cannot be read
+  mine = true
   if marker then
     extend(K, H, new, milliseconds(), ttl)
   elseif call('PTTL', K) < tonumber(ttl) then
     call('PEXPIRE', K, ttl)
   end
-  return { released, draw(last, count) }
-end
-
-if mode ~= 'look' and (alone or not call('ZSCORE', Q, new)) then
+elseif mode ~= 'look' and (alone or not call('ZSCORE', Q, new)) then
   local tail = alone and {} or call('ZRANGE', Q, -1, -1, 'WITHSCORES')
   local other = otherKind(marker, tail[1])
   if other then
