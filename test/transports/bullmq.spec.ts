@@ -1,7 +1,7 @@
 /** BullMQ processors: several workers on one queue, each job under its lock. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { BullModule, getQueueToken, Processor, WorkerHost } from '@nestjs/bullmq';
-import { Inject, Logger } from '@nestjs/common';
+import { Inject, Logger, SetMetadata } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { type Job, type Queue, QueueEvents } from 'bullmq';
 import { Locked, LockModule, LockService } from 'nestjs-locked';
@@ -9,6 +9,7 @@ import { type Deferred, deferred } from '../support/deferred.js';
 import { eventually } from '../support/eventually.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { Acquisitions } from './support/acquisitions.js';
+import { takeAway } from './support/failures.js';
 
 interface Order {
   readonly id: number;
@@ -24,6 +25,7 @@ class Orders extends WorkerHost {
   }
 
   @Locked((job: Job<Order>) => `order:${job.data.id}`)
+  @SetMetadata('own', 'kept')
   override async process(job: Job<Order>): Promise<string> {
     ran.push(`begin ${job.name}`);
     await step.promise;
@@ -96,6 +98,17 @@ describe('a job', () => {
     expect(results).toEqual(['order:1', 'order:1', 'order:2']);
     expect(ran.indexOf('begin b')).toBeGreaterThan(ran.indexOf('end a'));
     expect([...acquired.keys].sort()).toEqual(['order:1', 'order:1', 'order:2']);
+  });
+
+  it('whose lock is lost fails with that error, once it has settled; the metadata is where it was', async () => {
+    expect(Reflect.getMetadata('own', Orders.prototype.process)).toBe('kept');
+    const job = await orders.add('lost', { id: 4 });
+    await eventually(() => expect(ran).toEqual(['begin lost']));
+    const client = redis.client();
+    await takeAway(client, 'order:4');
+    step.resolve();
+    await expect(job.waitUntilFinished(ended.orders)).rejects.toThrow('The lock "order:4" was lost');
+    expect(ran).toEqual(['begin lost', 'end lost']);
   });
 
   it('whose lock is busy fails with that error, and its next attempt succeeds', async () => {

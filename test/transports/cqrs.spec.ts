@@ -1,6 +1,6 @@
 /** CQRS: handlers of commands, queries and events, each under its lock. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Inject, Logger } from '@nestjs/common';
+import { Inject, Logger, SetMetadata } from '@nestjs/common';
 import {
   CommandBus,
   CommandHandler,
@@ -38,6 +38,7 @@ class PayHandler implements ICommandHandler<Pay, string> {
   constructor(@Inject(LockService) private readonly locks: LockService) {}
 
   @Locked('order:{0.id}', { wait: 0 })
+  @SetMetadata('own', 'kept')
   async execute(_command: Pay): Promise<string> {
     ran.push(`pay under ${this.locks.current().keys.join()}`);
     await step.promise;
@@ -96,6 +97,7 @@ describe('a handler', () => {
     expect(isLockError(busy, 'LOCK_BUSY')).toBe(true);
     step.resolve();
     expect(await paying).toBe('paid');
+    expect(Reflect.getMetadata('own', PayHandler.prototype.execute)).toBe('kept');
     expect(ran).toHaveLength(1);
     expect(acquired.keys).toEqual(['order:1']);
   });

@@ -28,12 +28,14 @@ import {
 } from '@nestjs/graphql';
 import { Test } from '@nestjs/testing';
 import { type Client, createClient } from 'graphql-ws';
+import type { Redis } from 'ioredis';
 import { type Lock, Locked, LockModule, LockService } from 'nestjs-locked';
 import { WebSocket } from 'ws';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { eventually, eventuallyTrue } from '../support/eventually.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { Acquisitions } from './support/acquisitions.js';
+import { LOST, STORE_FAILED, takeAway, withoutMemory } from './support/failures.js';
 
 @ObjectType()
 class Order {
@@ -173,6 +175,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
 ])('resolvers, %s', (_name, config) => {
   const everyField = config.fieldResolverEnhancers !== undefined;
   let redis: RedisServer;
+  let watcher: Redis;
   let app: INestApplication;
   let url: string;
   let orders: Orders;
@@ -182,6 +185,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
 
   beforeAll(async () => {
     redis = await startRedis();
+    watcher = redis.client();
     const module = await Test.createTestingModule({
       imports: [
         LockModule.forRoot({ redis: redis.url }),
@@ -278,6 +282,30 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
       /Internal|order:9|price:1|stock:1|turnstile|nl1|\bat |\.ts|\.js/,
     );
     expect(orders.ran).toEqual([]);
+  });
+
+  it('a failing Redis, and a lost lock, likewise', async () => {
+    const failed = await withoutMemory(watcher, () =>
+      Promise.all([ask('{ find(id: "10") }'), ask('{ orders { price } }')]),
+    );
+    const { message: told, code } = STORE_FAILED;
+    for (const { errors } of failed) {
+      expect(errors).toEqual([
+        expect.objectContaining({ message: told, extensions: expect.objectContaining({ code }) }),
+      ]);
+    }
+    const paying = ask('mutation { pay(id: 10) }');
+    await eventually(() => expect(orders.ran).toEqual(['pay 10']));
+    await takeAway(watcher, 'order:10');
+    orders.step.resolve();
+    const lost = await paying;
+    expect(lost.errors).toEqual([
+      expect.objectContaining({
+        message: LOST.message,
+        extensions: expect.objectContaining({ code: LOST.code }),
+      }),
+    ]);
+    expect(JSON.stringify([failed, lost])).not.toMatch(/Internal|OOM|order:10|price:|nl1|\bat |\.ts|\.js/);
   });
 
   it('a subscription by a generator keeps the lock to its end, and runs under it', async () => {

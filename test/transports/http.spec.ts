@@ -18,7 +18,7 @@ import {
 import { Reflector } from '@nestjs/core';
 import { Locked, LockService } from 'nestjs-locked';
 import { LockControls, LockTestingModule } from 'nestjs-locked/testing';
-import { Observable, of } from 'rxjs';
+import { from, Observable, of } from 'rxjs';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { eventually } from '../support/eventually.js';
 import { type HttpApp, PLATFORMS, startHttp } from '../support/http-app.js';
@@ -77,6 +77,25 @@ class Orders {
     await this.step.promise;
   }
 
+  @Get(':id/lost')
+  @Locked('order:{params.id}', { wait: 0 })
+  async lost(@Param('id', ParseIntPipe) _id: number): Promise<string> {
+    this.#under();
+    await this.step.promise;
+    return 'as if nothing had happened';
+  }
+
+  @Get(':id/lost-observable')
+  @Locked('order:{params.id}', { wait: 0 })
+  lostObservable(@Param('id', ParseIntPipe) id: number): Observable<string> {
+    return from(this.#later(id));
+  }
+  async #later(_id: number): Promise<string> {
+    this.#under();
+    await this.step.promise;
+    return 'as if nothing had happened';
+  }
+
   @Locked('order:{params.id}', { wait: 0 })
   @Get(':id/passthrough')
   async passthrough(
@@ -133,6 +152,36 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     expect([response.status, response.headers.get('retry-after')]).toEqual([423, '30']);
     expect(orders.entered).toBe(0);
   });
+
+  it.each(ROUTES)('%s: a failing store is 503, with code and message, and nothing else', async (route) => {
+    controls.goDown();
+    const response = await call(route);
+    expect(await response.json()).toEqual({
+      statusCode: 503,
+      code: 'LOCK_STORE',
+      message: 'The service is unavailable for now. Try again in a moment.',
+    });
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(orders.entered).toBe(0);
+  });
+
+  it.each(['lost', 'lost-observable'])(
+    '%s: a lost lock is 500, once the handler has settled',
+    async (route) => {
+      const pending = call(route);
+      await eventually(() => expect(orders.entered).toBe(1));
+      await controls.lose('order:7');
+      orders.step.resolve();
+      const response = await pending;
+      expect(response.status).toBe(500);
+      expect(await response.json()).toEqual({
+        statusCode: 500,
+        code: 'LOCK_LOST',
+        message:
+          'The request lost its claim to the resource while it ran. Check its outcome before you repeat it.',
+      });
+    },
+  );
 
   it('@Locked above: the metadata of the others is there for guards and interceptors', () => {
     expect(http.module.get(Reflector).get('own', Orders.prototype.observable)).toBe('kept');

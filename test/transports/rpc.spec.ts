@@ -21,12 +21,14 @@ import {
   Transport,
 } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
+import type { Redis } from 'ioredis';
 import { Locked, LockModule, LockService } from 'nestjs-locked';
 import { firstValueFrom, lastValueFrom, Observable, toArray } from 'rxjs';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { eventually } from '../support/eventually.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { Acquisitions } from './support/acquisitions.js';
+import { LOST, STORE_FAILED, takeAway, withoutMemory } from './support/failures.js';
 import { freePort } from './support/free-port.js';
 
 /** A guard that needs a lock itself. */
@@ -85,6 +87,12 @@ class Orders {
     return 'in';
   }
 
+  @Locked('order:{data.id}', { wait: 0 })
+  @EventPattern('refunded')
+  async refunded(@Payload() data: { id: number }): Promise<void> {
+    this.ran.push(`refunded ${data.id}`);
+  }
+
   @EventPattern('paid')
   @Locked('order:{data.id}', { onBusy: 'skip' })
   async paid(@Payload() data: { id: number; by: string }): Promise<void> {
@@ -94,8 +102,10 @@ class Orders {
 }
 
 let redis: RedisServer;
+let watcher: Redis;
 beforeAll(async () => {
   redis = await startRedis();
+  watcher = redis.client();
 });
 afterAll(() => redis.stop());
 
@@ -139,6 +149,7 @@ describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
   let orders: Orders;
   let locks: LockService;
   let acquired: Acquisitions;
+  let refused: Acquisitions;
 
   beforeAll(async () => {
     const options = await optionsOf();
@@ -159,12 +170,14 @@ describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
   });
   beforeEach(() => {
     acquired = new Acquisitions();
+    refused = new Acquisitions('busy');
     orders.ran.length = 0;
     orders.step = deferred();
   });
   afterEach(() => {
     orders.step.resolve();
     acquired.end();
+    refused.end();
   });
 
   const ask = (pattern: unknown, data: unknown): Promise<unknown> =>
@@ -216,6 +229,30 @@ describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
       });
     },
   );
+
+  it.each(['pay', 'by-service'])('%s: a failing Redis, likewise', async (pattern) => {
+    const error: unknown = await withoutMemory(watcher, () =>
+      ask(pattern, { id: 9 }).catch((thrown: unknown) => thrown),
+    );
+    expect(error).toEqual(STORE_FAILED);
+  });
+
+  it('a lost lock, likewise, once its handler has settled', async () => {
+    const shipping = ask({ cmd: 'ship' }, { id: 10 }).catch((thrown: unknown) => thrown);
+    await eventually(() => expect(orders.ran).toEqual(['ship 10']));
+    await takeAway(watcher, 'order:10');
+    orders.step.resolve();
+    expect(await shipping).toEqual(LOST);
+  });
+
+  it('an event that finds its lock busy runs nothing, and tells its sender nothing; the next one is served', async () => {
+    const held = await locks.acquire('order:11');
+    await lastValueFrom(client.emit('refunded', { id: 11 }), { defaultValue: undefined });
+    await eventually(() => expect(refused.keys).toEqual(['order:11']));
+    await held.release();
+    await lastValueFrom(client.emit('refunded', { id: 11 }), { defaultValue: undefined });
+    await eventually(() => expect(orders.ran).toEqual(['refunded 11']));
+  });
 
   it('a key that cannot be made is a mistake: its code, and nothing of it', async () => {
     const error: unknown = await ask({ cmd: 'ship' }, {}).catch((thrown: unknown) => thrown);

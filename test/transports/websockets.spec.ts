@@ -30,6 +30,7 @@ import { eventually } from '../support/eventually.js';
 import { queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { Acquisitions } from './support/acquisitions.js';
+import { LOST, STORE_FAILED, takeAway, withoutMemory } from './support/failures.js';
 import { NEST_MAJOR } from '../support/nest-major.js';
 
 type Keys = readonly string[];
@@ -272,6 +273,18 @@ describe.each<
         },
       },
     ]);
+  });
+
+  it('a failing Redis, and a lost lock, likewise', async () => {
+    await withoutMemory(watcher, async () => {
+      client.send('take', { id: 11 });
+      await answer({ event: 'exception', data: STORE_FAILED });
+    });
+    client.send('hold', { id: 11 });
+    await eventually(() => expect(seats.ran).toEqual(['hold 11']));
+    await takeAway(watcher, 'seat:11');
+    seats.step.resolve();
+    await eventually(() => expect(client.got[1]).toEqual({ event: 'exception', data: LOST }));
   });
 
   it('several errors are one message each', async () => {

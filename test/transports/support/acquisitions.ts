@@ -1,15 +1,15 @@
-/** What was locked while a test ran, by the package's own channel: one entry an acquisition. */
+/** What was locked while a test ran, or refused, by the package's own channels: one entry an acquisition. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { LockEvent } from '../../../lib/core/events.js';
 
-const CHANNEL = 'nestjs-locked:acquire';
-
 export class Acquisitions {
   readonly keys: Array<string | undefined> = [];
+  readonly #channel: string;
   readonly #note = (event: unknown): void => void this.keys.push((event as LockEvent).key);
 
-  constructor() {
-    subscribe(CHANNEL, this.#note);
+  constructor(event: 'acquire' | 'busy' = 'acquire') {
+    this.#channel = `nestjs-locked:${event}`;
+    subscribe(this.#channel, this.#note);
   }
 
   /** Forgets what was seen. */
@@ -18,6 +18,6 @@ export class Acquisitions {
   }
 
   end(): void {
-    unsubscribe(CHANNEL, this.#note);
+    unsubscribe(this.#channel, this.#note);
   }
 }
