@@ -50,6 +50,7 @@ describe('resolveModuleOptions', () => {
         maxHold: Infinity,
         minHold: 0,
         reentrant: false,
+        sharing: { kind: 'exclusive', limit: 1 },
         signal: undefined,
         onLost: 'throw',
       },
