@@ -45,13 +45,17 @@ export async function runLocked<T>(
   if (call.scope !== undefined) call.scope.service = service;
   const { holdUntil, abortOn } = locked.options;
   const attended: Work<T> = abortOn === undefined ? () => work() : interruptedWhenGone(call, work);
-  const exchange = holdUntil === undefined ? undefined : call.scope && httpExchange(call.scope.context);
+  const exchange = call.scope && httpExchange(call.scope.context);
   const keys = locked.keyOf(call);
-  if (exchange === undefined) return underLock(locked, call, service, keys, attended, withdrawn);
+  if (exchange !== undefined && ResponseHold.of(exchange)) {
+    await ResponseHold.makeWay(exchange, service, keys);
+  }
+  if (exchange === undefined || holdUntil === undefined)
+    return underLock(locked, call, service, keys, attended, withdrawn);
   const hold = new ResponseHold(exchange, service, keys);
   return new Promise((resolve, reject) => {
     const tell = { resolve: (result: T) => resolve({ busy: false, result }), reject };
-    const whole = hold.afterOthers(() =>
+    const whole = hold.during(() =>
       underLock<T | undefined>(
         locked,
         call,

@@ -33,14 +33,29 @@ export class ResponseHold {
     this.#keys = typeof keys === 'string' ? [keys] : keys;
   }
 
-  /** Runs the whole of a call, when what the request keeps of its keys has been given back. */
-  async afterOthers<T>(call: () => Promise<T>): Promise<T> {
+  /** Gives back what a request keeps of some keys, for a call of its own that is to take them. */
+  static async makeWay(
+    { response }: HttpExchange,
+    service: object,
+    keys: string | readonly string[],
+  ): Promise<void> {
+    const wanted = typeof keys === 'string' ? [keys] : keys;
+    const inTheWay = [...(holds.get(response) ?? [])].filter(
+      (hold) => hold.#service === service && hold.#keys.some((key) => wanted.includes(key)),
+    );
+    await Promise.all(inTheWay.map((hold) => hold.#letGo()));
+  }
+
+  /** Does a request keep anything? */
+  static of({ response }: HttpExchange): boolean {
+    return (holds.get(response)?.size ?? 0) > 0;
+  }
+
+  /** Runs the whole of a call. */
+  async during<T>(call: () => Promise<T>): Promise<T> {
     const { response } = this.#exchange;
     const own = holds.get(response) ?? new Set();
-    holds.set(response, own);
-    const inTheWay = [...own].filter((other) => this.#shares(other));
-    await Promise.all(inTheWay.map((other) => other.#letGo()));
-    own.add(this);
+    holds.set(response, own.add(this));
     try {
       return await (this.#whole = call());
     } finally {
@@ -68,10 +83,6 @@ export class ResponseHold {
     await this.#over.promise;
     stop();
     return undefined;
-  }
-
-  #shares(other: ResponseHold): boolean {
-    return this.#service === other.#service && this.#keys.some((key) => other.#keys.includes(key));
   }
 
   /** Resolves when it is given back. One that still runs is waited for as any other holder is. */

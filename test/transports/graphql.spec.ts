@@ -374,6 +374,10 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     const { data } = await ask('mutation { a: ship(id: 13) b: ship(id: 13) c: ship(id: 14) }');
     expect(data).toEqual({ a: 'shipped', b: 'shipped', c: 'shipped' });
     expect(acquired.keys).toEqual(['order:13', 'order:13', 'order:14']);
+    // Also of a method that keeps nothing itself.
+    expect(await ask('mutation { a: ship(id: 13) b: pay(id: 13) }')).toEqual({
+      data: { a: 'shipped', b: 'paid' },
+    });
     await eventuallyTrue(async () => (await isFree('order:13')) && (await isFree('order:14')));
   });
 
