@@ -80,8 +80,8 @@ export interface TurnRequest {
 export interface GiveUp {
   readonly token: string;
   /**
-   * Keep the key busy for this long from now, in ms, then let it expire (a minimum hold). The queue is not served by
-   * this step: give up again, without it, when that time is over.
+   * Keep the token a holder for this long from now, in ms, then let it expire (a minimum hold). This step serves the queue
+   * only as far as others may hold the key beside it: give up again, without it, when that time is over.
    */
   readonly keepFor?: number;
 }
