@@ -76,6 +76,7 @@ function callOf(at: number, told: Partial<Asked>): Asked {
     order: at,
     kind: 'acquire',
     keys: ['a'],
+    lock: 'exclusive',
     ttl: 1_000,
     wait: 2_000,
     renew: true,
