@@ -7,10 +7,10 @@ import { sharedNow } from '../support/shared-clock.js';
 import type { Arena } from './arena.js';
 import { type Actor, Outsider, castOf } from './cast.js';
 import type { FuzzEvent } from './events.js';
-import { COUNTER, Faults } from './faults.js';
+import { Faults } from './faults.js';
 import { type History, historyOf } from './history.js';
 import type { Program } from './program.js';
-import { isFormerLife, leftBy, lookAt, wrongIn } from './stand.js';
+import { COUNTER, isFormerLife, leftBy, lookAt, wrongIn } from './stand.js';
 import { watchStalls } from './stalls.js';
 
 /** The longest that a program's last calls may take after its end and their own bounds, in ms. */

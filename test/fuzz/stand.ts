@@ -2,9 +2,12 @@
 import type { Redis } from 'ioredis';
 import { MARKERS } from '../../lib/stores/redis/scripts/holders.js';
 import { goTogether, type LockKind, ownerOf, sharingOf } from '../../lib/core/token.js';
-import { COUNTER, PREFIX } from './faults.js';
 import { isCrowded } from './rules/crowd.js';
 
+/** What a lock is called in Redis. */
+export const PREFIX = 'lock:';
+/** The counter of fences. */
+export const COUNTER = `${PREFIX}~nl:f`;
 const QUEUE = `${PREFIX}~nl:q:`;
 const HOLDERS = `${PREFIX}~nl:h:`;
 
