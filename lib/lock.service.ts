@@ -1,4 +1,10 @@
-import type { AcquireOptions, ResolvedAcquire, UsingOptions } from './core/acquire.options.js';
+import type {
+  AcquireOptions,
+  DeclaredOptions,
+  OneKind,
+  ResolvedAcquire,
+  UsingOptions,
+} from './core/acquire.options.js';
 import { mixedKinds } from './core/mixed-kinds.js';
 import { goTogether } from './core/token.js';
 import { normaliseKeys } from './core/keys/normalise-keys.js';
@@ -16,6 +22,8 @@ import {
   LockReentryError,
   isLockError,
 } from './errors/index.js';
+
+type TryOptions = Omit<AcquireOptions, 'wait' | 'signal'>;
 
 /** What `using` runs. */
 export type LockedWork<T> = (lock: Lock) => T | PromiseLike<T>;
@@ -42,7 +50,13 @@ export class LockService {
    * @throws LockAbortedError when `signal` ended the wait.
    * @throws LockReentryError when this call runs under one of the keys already, and may not join (`reentrant`).
    * @throws LockDeadlockError when the wait would close a circle of calls of this process.
+   * @throws LockOptionsError when an option cannot be meant, or the key is taken by another kind of lock (`mode`, `limit`).
    */
+  acquire<O extends AcquireOptions>(
+    key: string | readonly string[],
+    options: (O & DeclaredOptions<O>) | undefined,
+  ): Promise<Lock>;
+  acquire(key: string | readonly string[], options?: OneKind<AcquireOptions>): Promise<Lock>;
   acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock> {
     try {
       return this.#acquire(key, resolveAcquire(options, this.#policy));
@@ -56,10 +70,12 @@ export class LockService {
    * Takes the lock if it is free; never waits for a holder.
    * @returns null only if it is busy: a failing store throws.
    */
-  async tryAcquire(
+  tryAcquire<O extends TryOptions>(
     key: string | readonly string[],
-    options?: Omit<AcquireOptions, 'wait' | 'signal'>,
-  ): Promise<Lock | null> {
+    options: (O & DeclaredOptions<O>) | undefined,
+  ): Promise<Lock | null>;
+  tryAcquire(key: string | readonly string[], options?: OneKind<TryOptions>): Promise<Lock | null>;
+  async tryAcquire(key: string | readonly string[], options?: TryOptions): Promise<Lock | null> {
     try {
       return await this.#acquire(key, resolveAcquire({ ...options, wait: 0 }, this.#policy));
     } catch (error) {
@@ -76,9 +92,14 @@ export class LockService {
    * @throws LockLostError after the work has settled, when the lock was lost meanwhile (`cause`: the work's error).
    */
   using<T>(key: string | readonly string[], work: LockedWork<T>): Promise<T>;
+  using<T, O extends UsingOptions = never>(
+    key: string | readonly string[],
+    options: (O & DeclaredOptions<O>) | undefined,
+    work: LockedWork<T>,
+  ): Promise<T>;
   using<T>(
     key: string | readonly string[],
-    options: UsingOptions | undefined,
+    options: OneKind<UsingOptions> | undefined,
     work: LockedWork<T>,
   ): Promise<T>;
   async using<T>(

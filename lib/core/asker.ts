@@ -1,5 +1,5 @@
 /** What a gate has in the store: one ask for the callers at the front of its line, from the sending to the grant. */
-import { LockStoreError } from '../errors/index.js';
+import type { LockStoreError } from '../errors/index.js';
 import { Deadline } from './deadline.js';
 import type { CallerLine } from './line.js';
 import { lookDelay, pollDelay, retryDelay, turnDelay } from './pace.js';

@@ -33,6 +33,13 @@ export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): Resol
   if (busyStatus !== undefined && !(Number.isInteger(busyStatus) && busyStatus >= 400 && busyStatus <= 599)) {
     throw badOption('busyStatus', busyStatus, 'an HTTP error status, 400 to 599');
   }
+  if (busyStatus !== undefined && onBusy !== 'throw') {
+    throw badOption(
+      'busyStatus',
+      busyStatus,
+      `left out where "onBusy" answers a busy lock, without an error`,
+    );
+  }
   resolveUsing(using, resolvePolicy());
   if (onBusy !== 'throw' && using.wait === undefined) using.wait = 0;
   return {

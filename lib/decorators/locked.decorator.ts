@@ -1,5 +1,6 @@
 /** The decorator. */
 import { UseInterceptors } from '@nestjs/common';
+import type { DeclaredOptions } from '../core/acquire.options.js';
 import { LockWiringError } from '../errors/index.js';
 import { LockedInterceptor } from '../interceptors/locked.interceptor.js';
 import { copyMethod } from './copy-method.js';
@@ -7,7 +8,14 @@ import { compileKey } from './key-source.js';
 import type { LockedMethod } from './locked-call.js';
 import { kindOf, lockedMethod } from './locked-method.js';
 import { resolveLockedOptions } from './locked-options.js';
-import type { LockedDecorator, LockedKey, LockedOptions, OnBusy } from './locked.types.js';
+import type {
+  BusyOf,
+  LockedDecorator,
+  LockedKey,
+  LockedLiteral,
+  LockedOptions,
+  OnBusy,
+} from './locked.types.js';
 import { declareService } from './service-property.js';
 
 /**
@@ -37,13 +45,18 @@ import { declareService } from './service-property.js';
  * with the method's own error, untouched, or with a LockError of the acquisition, or with a LockLostError once the
  * method has settled; with a LockWiringError where there is no LockService: it never runs unlocked.
  */
+export function Locked<const K extends LockedKey, O extends LockedOptions>(
+  key: K,
+  options: (O & DeclaredOptions<O>) | undefined,
+): LockedDecorator<K, BusyOf<O>>;
 export function Locked<const K extends LockedKey, B extends OnBusy = OnBusy>(
   key: K,
-  options?: LockedOptions<B>,
-): LockedDecorator<K, B> {
+  options?: LockedLiteral<B>,
+): LockedDecorator<K, B>;
+export function Locked(key: LockedKey, options?: LockedOptions): unknown {
   const resolved = resolveLockedOptions(options);
   const keyOf = compileKey(key);
-  return (target, name, descriptor) => {
+  const decorator: AnyDecorator = (target, name, descriptor) => {
     const original = checkTarget(target, name, descriptor);
     const locked: LockedMethod = {
       method: name,
@@ -56,11 +69,14 @@ export function Locked<const K extends LockedKey, B extends OnBusy = OnBusy>(
     const site = {};
     const kind = kindOf(original, Reflect.getMetadata('design:returntype', target, name));
     const wrapper = copyMethod(original, lockedMethod(locked, kind, site));
-    const replaced = descriptor as PropertyDescriptor;
-    replaced.value = wrapper;
-    UseInterceptors(new LockedInterceptor(site))(target, name, replaced);
+    descriptor.value = wrapper;
+    UseInterceptors(new LockedInterceptor(site))(target, name, descriptor);
   };
+  return decorator;
 }
+
+/** What is returned, without what the overloads say of it: to compare the two, the compiler goes too deep. */
+type AnyDecorator = (target: object, name: string | symbol, descriptor: PropertyDescriptor) => void;
 
 type AnyMethod = (this: unknown, ...args: unknown[]) => unknown;
 

@@ -29,6 +29,14 @@ export interface LockedOptions<B extends OnBusy = OnBusy> extends LockedBaseOpti
   onBusy?: B;
 }
 
+/** Options as a literal gives them: of one kind of lock, and with a status for a busy one only where that is an error. */
+export type LockedLiteral<B extends OnBusy> = LockedOptions<B> &
+  ({ limit?: undefined } | { mode?: undefined }) &
+  ({ busyStatus?: undefined } | { onBusy?: 'throw' });
+
+/** The `onBusy` of options that are declared elsewhere, whose type leaves open what of them is there. */
+export type BusyOf<O> = O extends { onBusy?: infer B } ? Exclude<B, undefined> : OnBusy;
+
 /** What `@Locked(…)` returns: a method decorator that refuses methods it cannot lock. */
 export type LockedDecorator<K, B> = <M extends AnyMethod>(
   target: object,

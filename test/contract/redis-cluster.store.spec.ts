@@ -38,7 +38,11 @@ function storeOn(client: RedisLike, prefix = 'lock:'): RedisLockStore {
 for (const [name, connect] of Object.entries(CLIENTS)) {
   storeContract({ describe, it }, `RedisLockStore on a Cluster, ${name}`, async () => {
     await flush();
-    return { store: storeOn(connect()), elapse };
+    const client = connect();
+    const occupy = async (key: string, ms: number): Promise<void> => {
+      await client.call('SET', `lock:${key}`, '1', 'PX', ms, 'NX');
+    };
+    return { store: storeOn(client), elapse, occupy };
   });
 }
 

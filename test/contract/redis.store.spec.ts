@@ -32,6 +32,9 @@ for (const [name, connect] of Object.entries(CLIENTS)) {
         throw new Error(message);
       },
     });
-    return { store, elapse };
+    const occupy = async (key: string, ms: number): Promise<void> => {
+      await client.call('SET', `lock:${key}`, '1', 'PX', ms, 'NX');
+    };
+    return { store, elapse, occupy };
   });
 }

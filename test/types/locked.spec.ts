@@ -6,7 +6,12 @@ const IMPORTS = `
 import { Controller, Get, Param, Body, Sse, StreamableFile, type ExecutionContext } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import { Locked, fromContext, lockKey, LockBusyError } from 'nestjs-locked';
+import type { AcquireOptions, LockedOptions, LockService, UsingOptions } from 'nestjs-locked';
+interface Mine extends UsingOptions { ttl: '5s' }
 declare const seats: { id: string };
+declare const locks: LockService;
+declare const some: LockedOptions;
+declare const mine: Mine;
 `;
 
 /** By title: a class's members, the marked line, what the message says. */
@@ -131,6 +136,71 @@ const REFUSED: Record<string, { code: string; at: string; says: string }> = {
     at: `@Locked('a', { ttl: '30' })`,
     says: `'"30"' is not assignable to type`,
   },
+  'a mode and a limit': {
+    code: `@Locked('a', { mode: 'shared', limit: 3 }) async take() {}`,
+    at: `@Locked('a', { mode: 'shared', limit: 3 })`,
+    says: `not assignable to type 'undefined'`,
+  },
+  'a misspelt mode': {
+    code: `@Locked('a', { mod: 'shared' }) async take() {}`,
+    at: `@Locked('a', { mod: 'shared' })`,
+    says: `'mod' does not exist in type`,
+  },
+  'a mode in capitals': {
+    code: `@Locked('a', { mode: 'Shared' }) async take() {}`,
+    at: `@Locked('a', { mode: 'Shared' })`,
+    says: `Did you mean '"shared"'?`,
+  },
+  'a limit that is no number': {
+    code: `@Locked('a', { limit: '3' }) async take() {}`,
+    at: `@Locked('a', { limit: '3' })`,
+    says: `'string' is not assignable to type 'number'`,
+  },
+  'a status for a busy lock that is skipped': {
+    code: `@Locked('a', { onBusy: 'skip', busyStatus: 409 }) async take() {}`,
+    at: `@Locked('a', { onBusy: 'skip', busyStatus: 409 })`,
+    says: `is not assignable to type`,
+  },
+  'a status for a busy lock that a function answers': {
+    code: `@Locked('a', { onBusy: () => 0, busyStatus: 409 }) async take(): Promise<number> { return 1; }`,
+    at: `@Locked('a', { onBusy: () => 0, busyStatus: 409 })`,
+    says: `is not assignable to type`,
+  },
+  'a mode and a limit, of using': {
+    code: `take() { return locks.using('a', { mode: 'shared', limit: 3 }, () => 1); }`,
+    at: `mode: 'shared', limit: 3`,
+    says: `not assignable to type 'undefined'`,
+  },
+  'a mode and a limit, of using with a result that is named': {
+    code: `take() { return locks.using<number>('a', { mode: 'shared', limit: 3 }, () => 1); }`,
+    at: `mode: 'shared', limit: 3`,
+    says: `not assignable to type 'undefined'`,
+  },
+  'a mode and a limit, of acquire': {
+    code: `take() { return locks.acquire('a', { mode: 'exclusive', limit: 3 }); }`,
+    at: `mode: 'exclusive', limit: 3`,
+    says: `not assignable to type 'undefined'`,
+  },
+  'a mode and a limit, of tryAcquire': {
+    code: `take() { return locks.tryAcquire('a', { mode: 'shared', limit: 3 }); }`,
+    at: `mode: 'shared', limit: 3`,
+    says: `not assignable to type 'undefined'`,
+  },
+  'a misspelt limit, of acquire': {
+    code: `take() { return locks.acquire('a', { ttl: 100, limits: 3 }); }`,
+    at: 'limits: 3',
+    says: `'limits' does not exist in type`,
+  },
+  'a misspelt mode, of using': {
+    code: `take() { return locks.using('a', { wait: 0, mod: 'shared' }, () => 1); }`,
+    at: `mod: 'shared'`,
+    says: `'mod' does not exist in type`,
+  },
+  'a wait, of tryAcquire': {
+    code: `take() { return locks.tryAcquire('a', { wait: 1, mode: 'shared' }); }`,
+    at: 'wait: 1',
+    says: `'wait' does not exist in type`,
+  },
   'a property': {
     code: `@Locked('a') take = async () => {};`,
     at: `@Locked('a') take`,
@@ -162,6 +232,24 @@ const ACCEPTED: Record<string, string> = {
   'a key function of several keys': `@Locked((from: string, to: string) => [lockKey\`a:\${from}\`, lockKey\`a:\${to}\`]) async move(from: string, to: string) {}`,
   fromContext: `@Locked(fromContext((ctx: ExecutionContext) => ctx.getType())) async take() {}`,
   'all options': `@Locked('a', { ttl: '30s', wait: 100, renew: false, maxHold: '1m', minHold: '5s', reentrant: true, onLost: 'warn', service: 'billing', busyStatus: 409 }) async take() {}`,
+  'a shared lock': `@Locked('a', { mode: 'shared', onBusy: 'throw', busyStatus: 409 }) async take() {}`,
+  'a semaphore': `@Locked('a', { limit: 3, ttl: '5s', onBusy: 'skip' }) async take() {}`,
+  'a semaphore with an onBusy of the arguments': `@Locked('a', { limit: 3, onBusy: (error, sku: string) => error.waited + sku.length }) async take(sku: string): Promise<number> { return 1; }`,
+  'options that are declared elsewhere': `@Locked('a', some) async take() {}`,
+  'options of an interface that extends them': `@Locked('a', mine) async take() {}`,
+  'options that are no literal': `@Locked('a', { ...mine, wait: 0 }) async take() {}`,
+  'declared options, and those of extending interfaces, in the service': `take(
+      using: UsingOptions, acquiring: AcquireOptions, maybe?: UsingOptions) {
+    return [
+      locks.acquire('a'), locks.acquire('a', undefined), locks.acquire('a', {}), locks.acquire('a', acquiring),
+      locks.acquire('a', { mode: 'shared' }), locks.acquire('a', { limit: 3, ttl: '3s' }),
+      locks.tryAcquire('a', { mode: 'shared' }), locks.tryAcquire('a', { limit: 1 }),
+      locks.using('a', using, () => 1), locks.using('a', maybe, () => 1), locks.using('a', mine, () => 1),
+      locks.using('a', { ...using, ttl: 100 }, () => 1), locks.using<number>('a', { limit: 3 }, () => 1),
+      locks.using<number>('a', { mode: 'exclusive', onLost: 'warn' }, () => 1), locks.using('a', async (lock) => lock.fence),
+      locks.using('a', undefined, () => 1), locks.using('a', { mode: 'shared' }, async (lock) => lock.fence),
+    ];
+  }`,
   'an Observable': `@Locked('a') take(): Observable<number> { return new Observable(); }`,
   'a promise of an Observable': `@Sse() @Locked('a') async take(): Promise<Observable<{ data: string }>> { return new Observable(); }`,
   'an async generator': `@Locked('a') async *take() { yield 1; }`,

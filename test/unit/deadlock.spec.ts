@@ -350,6 +350,131 @@ describe('no deadlock', () => {
   });
 });
 
+describe('readers and permits in a circle', () => {
+  const shared = { mode: 'shared' } as const;
+
+  it('a writer waits for each of several readers: a circle through any of them is found', async () => {
+    const { locks, locker } = setup();
+    const hold = deferred<void>();
+    const idle = locks.using('k', shared, () => hold.promise);
+    const reader = locks.using('k', shared, async () => {
+      await settle();
+      return locks.using('x', () => 'read');
+    });
+    const error = await deadlockOf(
+      locks.using('x', async () => {
+        await settle();
+        await settle();
+        await locks.using('k', () => undefined);
+      }),
+    );
+    expect(error.cycle.map(({ holds, wants }) => ({ holds, wants }))).toEqual([
+      { holds: ['x'], wants: 'k' },
+      { holds: ['k'], wants: 'x' },
+    ]);
+    expect(await reader).toBe('read');
+    hold.resolve();
+    await idle;
+    expect(locker.waits.size).toBe(0);
+  });
+
+  it('found, too, when it is one of the readers that closes it', async () => {
+    const { locks } = setup();
+    const hold = deferred<void>();
+    const idle = locks.using('k', shared, () => hold.promise);
+    const writer = locks.using('x', async () => {
+      await settle();
+      return locks.using('k', () => 'written');
+    });
+    const error = await deadlockOf(
+      locks.using('k', shared, async () => {
+        await settle();
+        await settle();
+        await locks.using('x', () => undefined);
+      }),
+    );
+    expect(error.key).toBe('x');
+    hold.resolve();
+    expect(await writer).toBe('written');
+    await idle;
+  });
+
+  it('a reader does not wait for other readers, and is let in beside one that waits for it', async () => {
+    const { locks } = setup();
+    const entered = deferred<void>();
+    const first = locks.using('k', shared, async () => {
+      entered.resolve();
+      return locks.using('x', () => 'both');
+    });
+    const second = locks.using('x', async () => {
+      await entered.promise;
+      await settle();
+      return locks.using('k', shared, () => 'beside');
+    });
+    expect(await Promise.all([first, second])).toEqual(['both', 'beside']);
+  });
+
+  it('a reader behind a writer of this process waits for those whom the writer waits for', async () => {
+    const { locks } = setup();
+    const first = locks.using('k', shared, async () => {
+      await settle();
+      await settle();
+      return locks.using('x', () => 'both');
+    });
+    await settle();
+    const writer = locks.using('k', () => 'written');
+    const error = await deadlockOf(
+      locks.using('x', async () => {
+        await settle();
+        await settle();
+        await locks.using('k', shared, () => undefined);
+      }),
+    );
+    expect(error.key).toBe('k');
+    expect(await first).toBe('both');
+    expect(await writer).toBe('written');
+  });
+
+  it('semaphores are left out: another permit may end the wait', async () => {
+    const { locks, locker } = setup();
+    const hold = deferred<void>();
+    const other = locks.using('s', { limit: 2 }, () => hold.promise);
+    const holder = locks.using('s', { limit: 2 }, async () => {
+      await settle();
+      return locks.using('x', () => 'holder');
+    });
+    const wanting = locks.using('x', async () => {
+      await settle();
+      await settle();
+      return locks.using('s', { limit: 2 }, () => 'wanting');
+    });
+    for (let i = 0; i < 4; i += 1) await settle();
+    hold.resolve();
+    expect(await Promise.all([holder, wanting])).toEqual(['holder', 'wanting']);
+    await other;
+    expect(locker.waits.size).toBe(0);
+  });
+
+  it('a circle of exclusive locks is found under a permit as well', async () => {
+    const { locks } = setup();
+    const first = locks.using('x', () =>
+      locks.using('s', { limit: 2 }, async () => {
+        await settle();
+        return locks.using('y', () => 'first');
+      }),
+    );
+    const error = await deadlockOf(
+      locks.using('y', async () => {
+        await settle();
+        await settle();
+        await locks.using('x', () => undefined);
+      }),
+    );
+    expect(error.cycle.map(({ wants }) => wants)).toEqual(['x', 'y']);
+    expect(await first).toBe('first');
+  });
+});
+
 describe('what it costs', () => {
   class Held extends Claim {
     readonly holding = true;

@@ -359,3 +359,76 @@ describe('memory', () => {
     });
   });
 });
+
+describe('nested use of a key by another kind of lock', () => {
+  const shared = { mode: 'shared' } as const;
+
+  it('shared inside exclusive, and inside shared, is refused, or joins', async () => {
+    const { locks, free } = setup();
+    for (const outer of [{}, shared] as const) {
+      await locks.using('a', outer, async (lock) => {
+        await expect(locks.acquire('a', shared)).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
+        const joined = await locks.acquire('a', { ...shared, reentrant: true });
+        expect([joined.fence, joined.token]).toEqual([lock.fence, lock.token]);
+        expect(await joined.release()).toBe(true);
+        expect(lock.held).toBe(true);
+      });
+      expect(await free('a')).toBe(true);
+    }
+  });
+
+  it('exclusive inside shared would wait for itself, and is refused in words of its own, reentrant or not', async () => {
+    const { locks, free } = setup();
+    await locks.using('a', shared, async (lock) => {
+      for (const reentrant of [true, false]) {
+        const refused = locks.using(['a', 'b'], { reentrant }, () => 1);
+        await expect(refused).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
+        await expect(refused).rejects.toThrow(/shared one, which cannot become an exclusive one.*outside/);
+      }
+      await expect(locks.tryAcquire('a', { reentrant: true })).rejects.toMatchObject({
+        code: 'LOCK_REENTRY',
+      });
+      expect(lock.held).toBe(true);
+      expect(await free('b')).toBe(true);
+    });
+  });
+
+  it('exclusive inside shared inside exclusive joins the outermost', async () => {
+    const { locks } = setup();
+    const held = await locks.using('a', (outer) =>
+      locks.using('a', { ...shared, reentrant: true }, () =>
+        locks.using('a', { reentrant: true }, (inner) => inner.fence === outer.fence),
+      ),
+    );
+    expect(held).toBe(true);
+  });
+
+  it('a permit joins a permit of the same semaphore, and takes none more', async () => {
+    const { locks } = setup();
+    await locks.using('s', { limit: 1 }, async (outer) => {
+      await expect(locks.acquire('s', { limit: 1 })).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
+      const joined = await locks.acquire('s', { limit: 1, reentrant: true });
+      expect(joined.token).toBe(outer.token);
+      await joined.release();
+    });
+    await (await locks.acquire('s', { limit: 1 })).release();
+  });
+
+  it('a semaphore and another kind on one name is an error of the options, reentrant or not', async () => {
+    const { locks } = setup();
+    await locks.using('s', { limit: 2 }, async () => {
+      for (const options of [{}, { reentrant: true }, { ...shared, reentrant: true }]) {
+        await expect(locks.acquire('s', options)).rejects.toMatchObject({
+          code: 'LOCK_OPTIONS',
+          option: 'mode',
+        });
+      }
+    });
+    await locks.using('s', () =>
+      expect(locks.acquire('s', { limit: 2, reentrant: true })).rejects.toMatchObject({
+        code: 'LOCK_OPTIONS',
+        option: 'limit',
+      }),
+    );
+  });
+});

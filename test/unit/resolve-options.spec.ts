@@ -31,6 +31,7 @@ describe('resolvePolicy', () => {
       minHold: 0,
       reentrant: false,
       signal: undefined,
+      sharing: { kind: 'exclusive', limit: 1 },
       onLost: 'throw',
     });
   });
@@ -135,6 +136,16 @@ describe('resolveAcquire', () => {
     ['signal', {}],
     ['signal', new AbortController()],
     ['signal', null],
+    ['mode', 'Shared'],
+    ['mode', true],
+    ['mode', 'semaphore'],
+    ['limit', 0],
+    ['limit', -1],
+    ['limit', 1.5],
+    ['limit', '3'],
+    ['limit', Infinity],
+    ['limit', 2 ** 60],
+    ['limit', null],
   ])('refuses %s: %p', (name, value) => {
     const error = refusal(() => resolveAcquire(untyped({ [name]: value }), policy));
     expect(error).toMatchObject({ option: name, value });
@@ -142,7 +153,7 @@ describe('resolveAcquire', () => {
   });
 
   it.each([
-    ['timeToLive', 'Known here: ttl, wait, renew, maxHold, minHold, reentrant, signal.'],
+    ['timeToLive', 'Known here: ttl, wait, renew, maxHold, minHold, reentrant, signal, mode, limit.'],
     ['Ttl', 'Did you mean "ttl"?'],
     ['maxhold', 'Did you mean "maxHold"?'],
     ['minHodl', 'Did you mean "minHold"?'],
@@ -152,6 +163,18 @@ describe('resolveAcquire', () => {
     const error = refusal(() => resolveAcquire(untyped({ [name]: '1s' }), policy));
     expect(error.option).toBe(name);
     expect(error.message).toContain(cure);
+  });
+
+  it('makes a kind of mode and limit, and refuses both together', () => {
+    const kindOf = (options: object): unknown => resolveAcquire(options, policy).sharing;
+    expect(kindOf({})).toEqual({ kind: 'exclusive', limit: 1 });
+    expect(kindOf({ mode: 'exclusive', limit: undefined })).toEqual({ kind: 'exclusive', limit: 1 });
+    expect(kindOf({ mode: 'shared' })).toEqual({ kind: 'shared', limit: Infinity });
+    expect(kindOf({ limit: 3 })).toEqual({ kind: 'semaphore', limit: 3 });
+    expect(kindOf({ limit: 1 })).toEqual({ kind: 'semaphore', limit: 1 });
+    const error = refusal(() => resolveAcquire(untyped({ mode: 'exclusive', limit: 3 }), policy));
+    expect(error.message).toMatch(/"mode" \('exclusive'\) and "limit" \(3\) exclude each other.*Leave one/);
+    expect(refusal(() => resolveUsing(untyped({ mode: 'shared', limit: 3 }), policy)).option).toBe('limit');
   });
 
   it('says where onLost belongs', () => {

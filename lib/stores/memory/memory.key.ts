@@ -104,10 +104,10 @@ export class MemoryKey {
     return waiting === undefined ? undefined : { place: waiting.place, first: index === 0 };
   }
 
-  /** A new place is behind all others; one that is taken back is where it was. */
+  /** A new place is behind all others; one that is taken back is where it was, before one of the same microsecond. */
   enqueue(token: string, former: number | undefined, now: number): void {
     const place = former ?? Math.max((this.#queue.at(-1)?.place ?? 0) + 1, now);
-    const index = this.#queue.findIndex((waiting) => waiting.place > place);
+    const index = this.#queue.findIndex((waiting) => waiting.place >= place);
     this.#queue.splice(index < 0 ? this.#queue.length : index, 0, { token, place });
   }
 

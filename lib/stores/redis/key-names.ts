@@ -58,6 +58,14 @@ export class KeyNames {
     };
   }
 
+  /**
+   * The set of those who hold a shared lock or a semaphore. It is not among the {@link of | names} that every command takes:
+   * the scripts make it from those.
+   */
+  holdersOf(key: string): string {
+    return `${this.#prefix}${RESERVED}h${this.#cluster ? `{${this.counterOf(key)}}` : ''}:${key}`;
+  }
+
   /** Standalone there is one counter, in a Cluster one a slot. */
   counterOf(key: string): string {
     return this.#cluster ? tagOfSlot(slotOf(this.#clientPrefix + this.#prefix + key)) : '';

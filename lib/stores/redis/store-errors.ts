@@ -8,7 +8,7 @@ const CURES: Record<string, string> = {
   WRONGTYPE:
     'Something that is not a lock stands at its key in Redis. Choose another key or "prefix", or remove it.',
   NOPERM:
-    'The Redis user lacks a right: it needs EVAL, EVALSHA, GET, SET, DEL, EXISTS, PTTL, PEXPIRE, TIME, the sorted-set ' +
+    'The Redis user lacks a right: it needs EVAL, EVALSHA, GET, SET, DEL, EXISTS, PTTL, PEXPIRE, PEXPIREAT, TIME, the sorted-set ' +
     'commands and PUBLISH, SUBSCRIBE (in a Cluster SPUBLISH, SSUBSCRIBE), PING, INFO, CLIENT, for the keys and channels ' +
     '"<prefix>*".',
   NOAUTH: 'Redis asks for a password: give "username" and "password" in the "redis" option.',

@@ -1,0 +1,209 @@
+/**
+ * Readers and permits under faults. Each name says how long the others wait at the most, and why; `docs/kinds.md` has all of
+ * it in a table.
+ */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import type { AcquireOptions } from '../../lib/core/acquire.options.js';
+import type { Lock } from '../../lib/core/lock.js';
+import { eventuallyTrue } from '../support/eventually.js';
+import { type HoldersView, holdersOf } from '../support/holders.js';
+import { type Locks, type LocksOptions, locksOn } from '../support/locks.js';
+import { type QueueView, queueOf } from '../support/queue.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { type SplitLocks, splitLocks } from '../support/split-locks.js';
+import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
+import { LOADED, look, timed } from '../support/waits.js';
+
+const LONG = { ttl: '60s', wait: '60s' } as const;
+/** A holder that is to be waited for, and one that waits: a writer and a reader, a reader and a writer, two permits. */
+const KINDS: readonly (readonly [string, { before: AcquireOptions; after: AcquireOptions }])[] = [
+  ['a reader behind a writer', { before: LONG, after: { ...LONG, mode: 'shared' } }],
+  ['a writer behind a reader', { before: { ...LONG, mode: 'shared' }, after: LONG }],
+  ['a permit behind another', { before: { ...LONG, limit: 1 }, after: { ...LONG, limit: 1 } }],
+];
+const COMMAND_TIMEOUT = 300;
+
+let server: RedisServer;
+let client: Redis;
+let queue: QueueView;
+let view: HoldersView;
+let proxy: TcpProxy;
+const opened: Locks[] = [];
+
+beforeAll(async () => {
+  server = await startRedis();
+  client = server.client();
+  queue = queueOf(client);
+  view = holdersOf(client);
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  await client.flushall();
+  proxy = await startProxy(server);
+});
+afterEach(async () => {
+  proxy.release();
+  proxy.accept();
+  await Promise.all(opened.splice(0).map((each) => each.close()));
+  await proxy.stop();
+});
+
+function on(target: { readonly url: string }, options?: LocksOptions): Locks {
+  return opening(locksOn(target, options));
+}
+
+/** Closed after the test. */
+function opening<L extends Locks>(locks: L): L {
+  opened.push(locks);
+  return locks;
+}
+
+/** Its hand-offs come through the proxy, and its commands do not. */
+const handOffsProxied = (): SplitLocks => opening(splitLocks({ commands: server, handOffs: proxy }));
+
+const nothingLeft = (): Promise<void> =>
+  eventuallyTrue(async () => (await client.exists(view.lock, view.queue, view.holders)) === 0);
+
+describe.each(KINDS)('%s', (_, { before, after }) => {
+  const acquire = (locks: Locks, options: AcquireOptions): Promise<Lock> =>
+    locks.service.acquire('k', options);
+
+  it('whose message of the hand-off is lost: one look, as nothing else tells of it', async () => {
+    const [holder, waiter] = [on(server), handOffsProxied()];
+    const held = await acquire(holder, before);
+    const waiting = acquire(waiter, after);
+    await queue.holds(1);
+    const lost = proxy.waitFor((chunk) => chunk.includes('lock:~nl:w:'));
+    proxy.dropReplies();
+    expect(await held.release()).toBe(true);
+    const served = timed(waiting);
+    await lost;
+    proxy.release();
+    const { value, waited } = await served;
+    expect(waited).toBeLessThan(look(1) + LOADED);
+    expect(value.fence).toBeGreaterThan(held.fence);
+    expect(await value.release()).toBe(true);
+    await nothingLeft();
+  });
+
+  it('whose subscription is cut: the reconnection, after which it looks at once', async () => {
+    const [holder, waiter] = [on(server), handOffsProxied()];
+    const held = await acquire(holder, before);
+    await queue.crowd(10);
+    const waiting = acquire(waiter, after);
+    await queue.holds(11);
+    const [own = ''] = (await queue.tokens()).slice(-1);
+    proxy.refuse();
+    proxy.cut();
+    await queue.deaf(own);
+    expect(await held.release()).toBe(true);
+    // Its look would come within twelve seconds.
+    const served = timed(waiting);
+    proxy.accept();
+    const { value, waited } = await served;
+    expect(waited).toBeLessThan(1_000 + LOADED);
+    expect(await value.release()).toBe(true);
+    await nothingLeft();
+  });
+
+  it('whose server forgets the scripts: nothing, as an unknown script is sent in full', async () => {
+    const [holder, waiter] = [on(server), on(server)];
+    const held = await acquire(holder, before);
+    const waiting = acquire(waiter, after);
+    await queue.holds(1);
+    await client.script('FLUSH');
+    const served = timed(waiting);
+    expect(await held.release()).toBe(true);
+    const { value, waited } = await served;
+    expect(waited).toBeLessThan(LOADED);
+    await client.script('FLUSH');
+    await value.extend();
+    await client.script('FLUSH');
+    expect(await value.release()).toBe(true);
+    await nothingLeft();
+  });
+
+  it('whose server forgets everything: one look; the holder sees its lock lost at its next renewal', async () => {
+    const [holder, waiter] = [on(server), on(server)];
+    const held = await acquire(holder, { ...before, ttl: 3_000 });
+    const waiting = acquire(waiter, after);
+    await queue.holds(1);
+    await client.flushall();
+    const { value, waited } = await timed(waiting);
+    expect(waited).toBeLessThan(look(1) + LOADED);
+    expect(value.fence).toBeGreaterThan(held.fence);
+    await eventuallyTrue(() => held.signal.aborted && !held.held);
+    expect(await held.release()).toBe(false);
+    expect(value.held).toBe(true);
+    expect(await value.release()).toBe(true);
+    await nothingLeft();
+  });
+
+  it('behind one whose release is lost on its way back: nothing, as the release has run', async () => {
+    const holder = on(proxy, { commandTimeout: COMMAND_TIMEOUT });
+    const waiter = on(server);
+    const held = await acquire(holder, before);
+    await held.extend();
+    const waiting = acquire(waiter, after);
+    await queue.holds(1);
+    proxy.dropReplies();
+    const served = timed(waiting);
+    // It is not known whether it was still ours.
+    const released = held.release();
+    const { value, waited } = await served;
+    expect(waited).toBeLessThan(LOADED);
+    expect(await released).toBe(false);
+    proxy.release();
+    // What the session gives up once more, as it does not know, disturbs nobody.
+    await holder.client.ping();
+    await value.extend();
+    expect(value.held).toBe(true);
+    expect(await value.release()).toBe(true);
+    await nothingLeft();
+  });
+
+  it('behind one whose release never arrives: the time-out of a command, after which it is sent again', async () => {
+    const holder = on(proxy, { commandTimeout: COMMAND_TIMEOUT });
+    const waiter = on(server);
+    const held = await acquire(holder, before);
+    await held.extend();
+    const waiting = acquire(waiter, after);
+    await queue.holds(1);
+    proxy.dropRequests();
+    const served = timed(waiting);
+    expect(await held.release()).toBe(false);
+    proxy.release();
+    proxy.cut();
+    const { value, waited } = await served;
+    expect(waited).toBeLessThan(COMMAND_TIMEOUT + 1_000 + LOADED);
+    expect(await value.release()).toBe(true);
+    await nothingLeft();
+  });
+});
+
+describe('several readers under one lease', () => {
+  it('whose renewals fail for longer than it lasts: all see it lost, and the writer waits for its rest and a look', async () => {
+    const [readers, writer] = [on(proxy, { commandTimeout: COMMAND_TIMEOUT }), on(server)];
+    const first = await writer.service.acquire('k', LONG);
+    const waiting = Array.from({ length: 5 }, () =>
+      readers.service.acquire('k', { mode: 'shared', ttl: 1_500, wait: '60s' }),
+    );
+    await queue.holds(1);
+    await first.release();
+    const locks = await Promise.all(waiting);
+    expect(new Set(locks.map(({ token }) => token)).size).toBe(1);
+    const next = writer.service.acquire('k', LONG);
+    await queue.holds(1);
+    proxy.dropRequests();
+    const { value, waited } = await timed(next);
+    expect(waited).toBeLessThan(1_500 + look(1) + LOADED);
+    await eventuallyTrue(() => locks.every(({ signal }) => signal.aborted));
+    proxy.release();
+    proxy.cut();
+    expect(await Promise.all(locks.map((lock) => lock.release()))).toEqual(locks.map(() => false));
+    expect(value.held).toBe(true);
+    expect(await value.release()).toBe(true);
+    await nothingLeft();
+  });
+});

@@ -1,0 +1,305 @@
+/** Shared locks and semaphores as Redis sees them: what is at the key and beside it, and what is left. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { EXCLUSIVE, SHARED, type Sharing } from '../../lib/core/token.js';
+import { MARKERS } from '../../lib/stores/redis/scripts/holders.js';
+import { KeyNames } from '../../lib/stores/redis/key-names.js';
+import { TURN } from '../../lib/stores/redis/scripts/turn.script.js';
+import { slotOf } from '../../lib/stores/redis/slots.js';
+import {
+  SHORT,
+  TTL,
+  World,
+  ask,
+  attempt,
+  giveUp,
+  grantedOf,
+  line,
+  look,
+  renew,
+  semaphore,
+  take,
+} from '../../lib/testing/contract/world.js';
+import { eventually } from '../support/eventually.js';
+import { holdersOf, partiesOn } from '../support/holders.js';
+import { locksWith } from '../support/locks.js';
+import {
+  type RedisCluster,
+  type RedisServer,
+  startRedis,
+  startRedisCluster,
+} from '../support/redis-server.js';
+
+const KINDS: ReadonlyArray<readonly [string, Sharing]> = [
+  ['exclusive', EXCLUSIVE],
+  ['shared', SHARED],
+  ['semaphore', semaphore(2)],
+];
+const SEVERAL = KINDS.slice(1);
+
+let server: RedisServer;
+let client: Redis;
+let world: World;
+
+beforeAll(async () => {
+  server = await startRedis();
+  client = server.client();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  await client.flushall();
+  ({ world } = partiesOn(server));
+});
+afterEach(() => world.end());
+
+/** Nothing but the counter of fences. */
+async function expectNothingLeft(): Promise<void> {
+  expect(await client.keys('*')).toEqual(['lock:~nl:f']);
+}
+
+describe.each(SEVERAL)('%s: the state', (kind, sharing) => {
+  const view = (): ReturnType<typeof holdersOf> => holdersOf(client);
+
+  it('is a marker at the key, and the holders by the ends of their leases, beside the queue', async () => {
+    const a = world.guest();
+    const before = await view().now();
+    const [short, long] = [await take(a, sharing, { ttl: TTL / 2 }), await take(a, sharing)];
+    const after = await view().now();
+    expect(await client.get('lock:k')).toBe(MARKERS[kind as keyof typeof MARKERS]);
+    const members = await view().members();
+    expect([...members.keys()]).toEqual([short, long]);
+    for (const [token, ttl] of [
+      [short, TTL / 2],
+      [long, TTL],
+    ] as const) {
+      expect(members.get(token)).toBeGreaterThan(before + ttl - 1);
+      expect(members.get(token)).toBeLessThanOrEqual(after + ttl);
+    }
+    expect(await client.keys('*')).toHaveLength(3);
+  });
+
+  it('expires with the holder that ends last, who is another one when that is extended or leaves', async () => {
+    const [a, b] = world.guests(2);
+    const expectEnd = async (token: string): Promise<void> => {
+      const end = (await view().members()).get(token) ?? NaN;
+      const left = end - (await view().now());
+      for (const name of [view().lock, view().holders]) {
+        const pttl = await client.pttl(name);
+        expect(pttl).toBeGreaterThan(left - 500);
+        expect(pttl).toBeLessThanOrEqual(left + 5);
+      }
+    };
+    const [first, second] = [await take(a, sharing), await take(b, sharing, { ttl: TTL / 2 })];
+    await expectEnd(first);
+    await renew(b, 'k', second, { ttl: 3 * TTL });
+    await expectEnd(second);
+    await renew(a, 'k', first, { ttl: 2 * TTL });
+    await expectEnd(second);
+    await giveUp(b, 'k', second);
+    await expectEnd(first);
+    const third = await take(b, sharing, { ttl: 3 * TTL });
+    await expectEnd(third);
+    await b.session.turn({ key: 'k', giveUp: { token: third, keepFor: 1_000 } });
+    await expectEnd(first);
+    await a.session.turn({ key: 'k', giveUp: { token: first, keepFor: 100 } });
+    await expectEnd(third);
+  });
+
+  it('is gone when the last holder has given it up, whatever was asked in between', async () => {
+    const [a, b] = world.guests(2);
+    const [one, two] = [await take(a, sharing), await take(b, sharing)];
+    await ask(b, 'k', { token: two });
+    await attempt(b, EXCLUSIVE);
+    await renew(b, 'k', two);
+    await giveUp(a, 'k', one);
+    await giveUp(b, 'k', two);
+    await expectNothingLeft();
+  });
+
+  it('is gone when the leases have ended, and nobody came', async () => {
+    const [a, b] = world.guests(2);
+    await take(a, sharing, { ttl: SHORT });
+    const kept = await take(b, sharing, { ttl: TTL });
+    await b.session.turn({ key: 'k', giveUp: { token: kept, keepFor: 2 * SHORT } });
+    await eventually(() => expectNothingLeft(), { within: 1_000 });
+  });
+
+  it('is gone when an offer has lapsed and nobody came; the queue has an end of its own', async () => {
+    const [a, b] = world.guests(2);
+    await world.queues(b);
+    const holders = [await take(a, sharing), await take(a, sharing)];
+    const waits = await line(b, semaphoreOrWriter(sharing));
+    expect(await client.pttl('lock:~nl:q:k')).toBeGreaterThan(30_000);
+    for (const token of holders) await giveUp(a, 'k', token);
+    expect((await world.offer(b)).token).toBe(waits);
+    await eventually(() => expectNothingLeft(), { within: 3_000 });
+  });
+
+  it('loses its holders with the key: none of them holds it again, whoever takes it', async () => {
+    for (const next of [EXCLUSIVE, SHARED, semaphore(1), semaphore(3)]) {
+      const [a, b] = world.guests(2);
+      const former = [await take(a, sharing), await take(b, sharing)];
+      // A foreign client's release that compares nothing. What it left behind must not count.
+      await client.del('lock:k');
+      expect((await view().members()).size).toBe(2);
+      expect((await renew(a, 'k', former[0])).held).toBe(false);
+      const fresh = await take(b, next);
+      for (const token of former) {
+        expect((await renew(a, 'k', token, { sections: 1 })).held).toBe(false);
+        expect((await giveUp(a, 'k', token)).released).toBe(false);
+      }
+      expect((await renew(b, 'k', fresh)).held).toBe(true);
+      if (next.limit === 3) {
+        await take(a, next);
+        await take(a, next);
+        expect(await attempt(a, next)).toBe('busy');
+      }
+      await client.flushall();
+    }
+  });
+
+  it("loses its holders to a foreign client's value", async () => {
+    const a = world.guest();
+    const token = await take(a, sharing);
+    await client.set('lock:k', 'somebody', 'PX', TTL);
+    expect((await renew(a, 'k', token)).held).toBe(false);
+    expect((await giveUp(a, 'k', token)).released).toBe(false);
+    expect(await attempt(a, sharing)).toBe('busy');
+    expect(await client.get('lock:k')).toBe('somebody');
+    await client.del('lock:k');
+    await take(a, sharing);
+    expect((await view().members()).has(token)).toBe(false);
+  });
+
+  it('is free to all of ours when the holders alone were deleted', async () => {
+    for (const next of [EXCLUSIVE, SHARED, semaphore(2)]) {
+      for (const mode of ['once', 'queue'] as const) {
+        const a = world.guest();
+        const token = await take(a, sharing);
+        await client.del(view().holders);
+        expect((await renew(a, 'k', token)).held).toBe(false);
+        const fresh = a.token(next);
+        grantedOf(await ask(a, 'k', { token: fresh, mode }));
+        expect((await giveUp(a, 'k', token)).released).toBe(false);
+        expect((await giveUp(a, 'k', fresh)).released).toBe(true);
+        await expectNothingLeft();
+      }
+    }
+    // Who finds it so and does not ask frees it as well.
+    const a = world.guest();
+    const token = await take(a, sharing);
+    await client.del(view().holders);
+    expect((await giveUp(a, 'k', token)).released).toBe(false);
+    await expectNothingLeft();
+  });
+
+  it('works for a server that has forgotten the scripts', async () => {
+    const [a, b] = world.guests(2);
+    await world.queues(b);
+    const forget = (): Promise<unknown> => client.script('FLUSH');
+    await forget();
+    const [one, two] = [await take(a, sharing), await take(a, sharing)];
+    await forget();
+    const waits = await line(b, semaphoreOrWriter(sharing));
+    await forget();
+    expect((await renew(a, 'k', two)).held).toBe(true);
+    await forget();
+    await giveUp(a, 'k', one);
+    await forget();
+    await giveUp(a, 'k', two);
+    expect((await world.offer(b)).token).toBe(waits);
+  });
+
+  it('asks too late do nothing', async () => {
+    const a = world.guest();
+    const held = await take(a, sharing, { ttl: SHORT });
+
+    await pause(SHORT + 20);
+    const reply = await client.eval(
+      TURN.source,
+      3,
+      'lock:k',
+      'lock:~nl:q:k',
+      'lock:~nl:f',
+      held,
+      a.token(sharing),
+      '10000',
+      '1',
+      'queue',
+      '1',
+    );
+    expect(reply).toEqual([0, -2, expect.stringMatching(/^\d{16}$/)]);
+    await eventually(() => expectNothingLeft());
+  });
+});
+
+describe.each(KINDS)('%s: a client that uses SET NX', (_kind, sharing) => {
+  it('is kept out, sees a string, cannot release it, and gets in afterwards', async () => {
+    const a = world.guest();
+    const token = await take(a, sharing);
+    // redis.set(f"lock:{lock_name}", 1, ex=expire_time, nx=True)
+    expect(await client.set('lock:k', '1', 'EX', 30, 'NX')).toBeNull();
+    expect(await client.setnx('lock:k', '1')).toBe(0);
+    expect(await client.type('lock:k')).toBe('string');
+    expect(await client.get('lock:k')).toMatch(/^nl1:/);
+    expect(await client.pttl('lock:k')).toBeGreaterThan(TTL / 2);
+    const compareAndDelete =
+      "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('del', KEYS[1]) or 0";
+    expect(await client.eval(compareAndDelete, 1, 'lock:k', 'mine')).toBe(0);
+    await giveUp(a, 'k', token);
+    expect(await client.set('lock:k', '1', 'EX', 30, 'NX')).toBe('OK');
+  });
+
+  it('keeps us out, and is waited for', async () => {
+    const a = world.guest();
+    await world.queues(a);
+    await client.set('lock:k', '1', 'EX', 30, 'NX');
+    expect(await attempt(a, sharing)).toBe('busy');
+    const waits = await line(a, sharing);
+    expect(await look(a, waits)).toBe('queued');
+    await client.del('lock:k');
+    expect(await look(a, waits)).toBe('granted');
+    expect(await client.set('lock:k', '1', 'EX', 30, 'NX')).toBeNull();
+  });
+});
+
+describe('the name of the holders', () => {
+  it.each(['', 'app:', 'a~nl:q:', '~nl:f'])(
+    'is what KeyNames says, after the prefix "%s"',
+    async (prefix) => {
+      const parties = partiesOn(server, { prefix });
+      const a = parties.world.guest();
+      const names = new KeyNames(prefix, '', false);
+      for (const key of ['k', 'a:b', '{k}', 'x~nl:q:y', 'ключ']) {
+        grantedOf(await ask(a, key, { token: a.token(SHARED) }));
+        expect(await client.exists(names.holdersOf(key))).toBe(1);
+      }
+      await parties.world.end();
+    },
+  );
+
+  describe('in a Cluster', () => {
+    let cluster: RedisCluster;
+    beforeAll(async () => void (cluster = await startRedisCluster()), 60_000);
+    afterAll(() => cluster.stop());
+
+    it('lies in the slot of its key', async () => {
+      const names = new KeyNames('lock:', '', true);
+      const locks = locksWith(cluster.client(), {});
+      const clustered = new World({ store: locks.store, elapse: pause, dispose: () => locks.close() });
+      const a = clustered.guest();
+      for (const key of ['k', '{k}x', '}{', 'k}x', '{}x', 'ключ', '🔒']) {
+        grantedOf(await ask(a, key, { token: a.token(semaphore(2)) }));
+        expect(await locks.client.exists(names.holdersOf(key))).toBe(1);
+        expect(slotOf(names.holdersOf(key))).toBe(slotOf(`lock:${key}`));
+      }
+      await clustered.end();
+    });
+  });
+});
+
+/** One that does not fit while two hold the key. */
+function semaphoreOrWriter({ kind }: Sharing): Sharing {
+  return kind === 'semaphore' ? semaphore(1) : EXCLUSIVE;
+}

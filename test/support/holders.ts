@@ -1,0 +1,44 @@
+/** What Redis itself knows of a lock that several may hold, and parties that use a store without a gate. */
+import type { Redis } from 'ioredis';
+import { World } from '../../lib/testing/contract/world.js';
+import { setTimeout as elapse } from 'node:timers/promises';
+import { type Locks, type LocksOptions, locksOn } from './locks.js';
+
+/** A world of the contract suite on a server: its guests are parties of one store. */
+export interface Parties {
+  readonly world: World;
+  readonly locks: Locks;
+}
+
+export function partiesOn(target: { readonly url: string }, options: LocksOptions = {}): Parties {
+  const locks = locksOn(target, options);
+  return { locks, world: new World({ store: locks.store, elapse, dispose: () => locks.close() }) };
+}
+
+export interface HoldersView {
+  readonly lock: string;
+  readonly queue: string;
+  readonly holders: string;
+  /** The holders' tokens in the order in which their leases end, and their ends in ms of the server's clock. */
+  members(): Promise<Map<string, number>>;
+  /** The server's clock, in ms. */
+  now(): Promise<number>;
+}
+
+export function holdersOf(client: Redis, key = 'k'): HoldersView {
+  const holders = `lock:~nl:h:${key}`;
+  return {
+    lock: `lock:${key}`,
+    queue: `lock:~nl:q:${key}`,
+    holders,
+    async members() {
+      const found = await client.zrange(holders, '0', '-1', 'WITHSCORES');
+      const tokens = found.filter((_, i) => i % 2 === 0);
+      return new Map(tokens.map((token, i) => [token, Number(found[2 * i + 1])]));
+    },
+    async now() {
+      const [seconds, micros] = await client.time();
+      return Number(seconds) * 1_000 + Number(micros) / 1_000;
+    },
+  };
+}
