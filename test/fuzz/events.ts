@@ -150,6 +150,16 @@ export interface Foreign {
   readonly at: number;
 }
 
+/** Somebody held the key, and had not before, though another one was the first in its queue before and after. */
+export interface Passed {
+  readonly e: 'passed';
+  readonly from: number;
+  readonly at: number;
+  readonly key: string;
+  readonly first: string;
+  readonly by: readonly string[];
+}
+
 /** Something stood in Redis, or in a party, that should have gone. */
 export interface Left {
   readonly e: 'left';
@@ -171,4 +181,5 @@ export type FuzzEvent =
   | Stall
   | FaultSeen
   | Foreign
+  | Passed
   | Left;

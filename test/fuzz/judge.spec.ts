@@ -515,6 +515,15 @@ describe('order', () => {
     expect(broken(first(permit(2)), last, passing(2, permit(2)))).toEqual([]);
   });
 
+  it('who was seen in Redis to get the key past the first of its queue, but for who takes a place back', () => {
+    const seen = { e: 'passed', from: 400, at: 450, key: 'a', first: 'one', by: ['other'] } as const;
+    expect(broken(section(0), seen)).toEqual(['order']);
+    expect(broken(section(0), seen, fault('flush', 100, 101))).toEqual([]);
+    expect(broken(section(0), seen, fault('cut', 100, 101, { party: 'p0' }))).toEqual([]);
+    expect(broken(section(0), seen, fault('cut', 100, 101, { party: 'p9' }))).toEqual(['order']);
+    expect(broken(section(0), seen, stall('p0', 100, 300))).toEqual([]);
+  });
+
   it('not who may have been let in beside them meanwhile, a grant being on its way', () => {
     const holder = section(-1, { party: 'p2', ending: 399 });
     expect(broken(holder, section(0, { ...READER, began: 500 }), passing(3, READER))).toEqual([]);

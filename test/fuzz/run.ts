@@ -10,7 +10,7 @@ import type { FuzzEvent } from './events.js';
 import { Faults } from './faults.js';
 import { type History, historyOf } from './history.js';
 import type { Program } from './program.js';
-import { COUNTER, isFormerLife, leftBy, lookAt, wrongIn } from './stand.js';
+import { COUNTER, type Stand, isFormerLife, leftBy, lookAt, passedBetween, wrongIn } from './stand.js';
 import { watchStalls } from './stalls.js';
 
 /** The longest that a program's last calls may take after its end and their own bounds, in ms. */
@@ -91,9 +91,16 @@ function watchServer({ admin }: Arena, record: (event: FuzzEvent) => void): () =
 function watchStand({ keys }: Program, { admin }: Arena, record: (event: FuzzEvent) => void): () => void {
   let ended = false;
   const told = new Set<string>();
+  let last: { readonly from: number; readonly stand: Stand } | undefined;
   const watch = async (): Promise<void> => {
     while (!ended) {
+      const from = sharedNow();
       const stand = await lookAt(admin, keys).catch(() => undefined);
+      const at = sharedNow();
+      if (last !== undefined && stand !== undefined)
+        for (const passed of passedBetween(last.stand, stand))
+          record({ e: 'passed', from: last.from, at, ...passed });
+      last = stand && { from, stand };
       for (const what of stand === undefined ? [] : wrongIn(stand)) {
         if (!told.has(what)) record({ e: 'odd', at: sharedNow(), what });
         told.add(what);

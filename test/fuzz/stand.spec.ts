@@ -1,7 +1,7 @@
 /** What stands in Redis: that the good passes, and each thing that must not be is seen. */
 import { describe, expect, it } from '@jest/globals';
 import { MARKERS } from '../../lib/stores/redis/scripts/holders.js';
-import { type KeyStand, type Stand, isFormerLife, leftBy, wrongIn } from './stand.js';
+import { type KeyStand, type Stand, isFormerLife, leftBy, passedBetween, wrongIn } from './stand.js';
 
 const NOW = 1_000;
 
@@ -28,7 +28,7 @@ describe('what must not be', () => {
     expect(wrongIn(stand({ value: 'foreign', ends: 1_500, queue: ['nl1:q:1-3:x'] }))).toEqual([]);
     const readers = shared(1_500, ['nl1:p:1-s:x', 900], ['nl1:q:1-s:x', 1_500]);
     expect(wrongIn(stand({ ...readers, queue: ['nl1:r:1:x'] }))).toEqual([]);
-    expect(wrongIn(stand({ ...permits(2, 2), queue: ['nl1:q:9-5:x'] }))).toEqual([]);
+    expect(wrongIn(stand({ ...permits(2, 2), queue: ['nl1:q:9-2:x', 'nl1:q:9-5:x'] }))).toEqual([]);
   });
 
   it('something that never expires', () => {
@@ -58,6 +58,32 @@ describe('what must not be', () => {
     expect(wrongIn(stand({ queue: ['nl1:p:1-s:x', 'nl1:q:1-2:x'] }))).toHaveLength(1);
     expect(wrongIn(stand({ value: 'nl1:p:1:x', ends: 1_500, queue: ['nl1:q:1-2:x'] }))).toHaveLength(1);
     expect(wrongIn(stand({ ...permits(2), queue: ['nl1:q:1:x'] }))).toHaveLength(1);
+  });
+});
+
+describe('who waits first', () => {
+  it('is let in when it can be, unless a place became free by time alone', () => {
+    const permit = { ...permits(2), queue: ['nl1:q:9-2:x'] };
+    expect(wrongIn(stand(permit))).toHaveLength(1);
+    expect(wrongIn(stand({ ...permit, queue: ['nl1:q:9-1:x', 'nl1:q:9-5:x'] }))).toEqual([]);
+    expect(wrongIn(stand({ ...permit, holders: [...permit.holders!, ['nl1:p:8-2:x', 999]] }))).toEqual([]);
+    const reader = shared(1_500, ['nl1:p:1-s:x', 1_500]);
+    expect(wrongIn(stand({ ...reader, queue: ['nl1:q:1-s:x'] }))).toHaveLength(1);
+    expect(wrongIn(stand({ ...reader, queue: ['nl1:q:1:x', 'nl1:q:2-s:x'] }))).toEqual([]);
+  });
+
+  it('is passed by who has got the key while it was the first, and by nobody else', () => {
+    const writer = { queue: ['nl1:w:1:x'] };
+    const [one, two] = ['nl1:p:1-s:x', 'nl1:p:2-s:x'].map((token) => [token, 1_500] as const);
+    const both = stand({ ...shared(1_500, one, two), ...writer });
+    expect(passedBetween(stand({ ...shared(1_500, one), ...writer }), both)).toEqual([
+      { key: 'a', first: 'nl1:w:1:x', by: ['nl1:p:2-s:x'] },
+    ]);
+    expect(passedBetween(both, stand({ ...shared(1_500, one), ...writer }))).toEqual([]);
+    expect(passedBetween(stand({ ...shared(1_500, one), queue: ['nl1:v:1:x'] }), both)).toEqual([]);
+    const owned = (value: string): Stand => stand({ value, ends: 1_500, ...writer });
+    expect(passedBetween(owned('nl1:p:1:x'), owned('nl1:p:2:x'))).toHaveLength(1);
+    expect(passedBetween(owned('nl1:p:1:x'), owned('foreign'))).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis';
 import { MARKERS } from '../../lib/stores/redis/scripts/holders.js';
 import { goTogether, type LockKind, ownerOf, sharingOf } from '../../lib/core/token.js';
+import type { Passed } from './events.js';
 import { isCrowded } from './rules/crowd.js';
 
 /** What a lock is called in Redis. */
@@ -80,6 +81,18 @@ export function wrongIn({ now, eternal, keys }: Stand): string[] {
   ];
 }
 
+/** Who got the key between two moments past one who was the first of its queue at both, and so all the time. */
+export function passedBetween(before: Stand, after: Stand): Array<Pick<Passed, 'key' | 'first' | 'by'>> {
+  return after.keys.flatMap((stand, i) => {
+    const former = before.keys[i];
+    const [first] = stand.queue;
+    if (former === undefined || first === undefined || former.queue[0] !== first) return [];
+    const known = new Set(tokensOf(former).holding);
+    const by = tokensOf(stand).holding.filter((token) => sharingOf(token) !== undefined && !known.has(token));
+    return by.length > 0 ? [{ key: stand.key, first, by }] : [];
+  });
+}
+
 /** The tokens of a key that are its owner or hold it beside others; those in the queue, which wait for it. */
 export function tokensOf({ value, holders, queue }: KeyStand): {
   holding: string[];
@@ -115,7 +128,7 @@ function markerOf(value: string | undefined): LockKind | undefined {
   return value === MARKERS.semaphore ? 'semaphore' : undefined;
 }
 
-function* wrongHolders({ key, value, ends, holders }: KeyStand, now: number): Generator<string> {
+function* wrongHolders({ key, value, ends, holders, queue }: KeyStand, now: number): Generator<string> {
   const kind = markerOf(value);
   if (kind === undefined) return;
   const last = Math.max(...holders.map(([, end]) => end));
@@ -126,6 +139,11 @@ function* wrongHolders({ key, value, ends, holders }: KeyStand, now: number): Ge
   const live = holders.filter(([, end]) => end >= now).map(([token]) => token);
   if (isCrowded(live.map((token) => sharingOf(token)?.limit ?? 0)))
     yield `"${key}" is held by more than may: ${live.join(', ')}`;
+  // Whoever gave something up, or left, let in who could be; what expires by itself nobody sees before a look.
+  const [first] = queue;
+  const next = first === undefined ? undefined : sharingOf(first);
+  if (next?.kind === kind && live.length === holders.length && live.length < next.limit)
+    yield `"${key}" is held by ${live.join(', ')}, and ${first} waits though it could be let in`;
 }
 
 /** Who does not go with those who are there is refused, and does not queue. */

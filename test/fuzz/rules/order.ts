@@ -5,13 +5,14 @@
  *   begin side by side: of two of them, it is the fences that tell who came first.
  * - Between parties, while nothing disturbs them: once a party queues, each other one gets at most one lease before it, and
  *   one more is let pass here, as the moment at which it queued is known to the calls alone and not to the history. So no
- *   writer is passed by readers who came later, nor who wants the last permits of a semaphore by others.
+ *   writer is passed by readers who came later, nor who wants the last permits of a semaphore by others. In Redis nobody
+ *   at all is seen to get the key past the first of its queue.
  *
  * Calls for several keys and tryAcquire are left out: the first join each queue when the key before is theirs, the second
  * join none.
  */
 import { type Call, type History, type Violation, tokenOf } from '../history.js';
-import { delaysOf, stalled } from './disturbances.js';
+import { delaysOf, partiesOf, stalled } from './disturbances.js';
 
 /** How long after a call began, or the party's last section of the key ended, it surely queues, in ms. */
 const QUEUED_AFTER = 300;
@@ -19,6 +20,8 @@ const QUEUED_AFTER = 300;
 const MOST_LEASES = 2;
 /** A process that could not run for so long may have missed an offer, in ms. */
 const MISSED = 100;
+/** An offer that was missed, and the return to the queue, may be so long ago, in ms. */
+const LAPSED = 3_000;
 /** Others go on while a grant is on its way to one that holds the key beside them, in ms. */
 const ON_ITS_WAY = 100;
 
@@ -26,9 +29,23 @@ type Served = Call & { section: NonNullable<Call['section']> };
 
 export function order(history: History): Violation[] {
   const keys = new Set(history.calls.flatMap((call) => call.keys));
-  return [...keys].flatMap((key) => {
-    const calls = history.calls.filter((call) => call.keys.includes(key));
-    return [...withinParties(calls, key), ...betweenParties(history, calls, key)];
+  return [...keys]
+    .flatMap((key) => {
+      const calls = history.calls.filter((call) => call.keys.includes(key));
+      return [...withinParties(calls, key), ...betweenParties(history, calls, key)];
+    })
+    .concat(pastTheFirst(history));
+}
+
+/** What was seen in Redis. */
+function pastTheFirst(history: History): Violation[] {
+  return history.passed.flatMap(({ from, at, key, first, by }) => {
+    // Who was passed over takes its place back, before those who came first meanwhile.
+    if (delaysOf(history, key, at).length > 0) return [];
+    const parties = ['fuzzer', ...partiesOf(history, key)];
+    if (parties.some((party) => stalled(history, party, from - LAPSED, at) > MISSED)) return [];
+    const what = `${by.join(', ')} got "${key}", for which ${first} was the first to wait`;
+    return [{ rule: 'order', what, at, key }];
   });
 }
 
