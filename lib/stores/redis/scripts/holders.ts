@@ -16,20 +16,18 @@
 /** What K is while tokens of a kind hold it. No token looks so: `*` is no party. */
 export const MARKERS = { shared: 'nl1:*:shared', semaphore: 'nl1:*:semaphore' } as const;
 
-/** Defines the markers, `sharing(token)` and `holdersOf(K, F)`. */
+/** Defines `sharing(token)` and `holdersOf(K, F)`, which are local where it is used. */
 export const KINDS = `
-local SHARED, SEMAPHORE = '${MARKERS.shared}', '${MARKERS.semaphore}'
-
 -- The marker of the token's kind, and how many may hold the key with it; none and 1 for an exclusive one.
-local function sharing(token)
+function sharing(token)
   local mark = string.match(token, '^nl1:[^:]+:%w+%-(%w+):')
   if not mark then return nil, 1 end
-  if mark == 's' then return SHARED, math.huge end
-  return SEMAPHORE, tonumber(mark)
+  if mark == 's' then return '${MARKERS.shared}', math.huge end
+  return '${MARKERS.semaphore}', tonumber(mark)
 end
 
 -- F is <prefix>~nl:f<tag>, H is <prefix>~nl:h<tag>:<key>, and K is <prefix><key>.
-local function holdersOf(K, F)
+function holdersOf(K, F)
   local tag = string.match(F, '~nl:f({%w+})$') or ''
   local prefix = string.sub(F, 1, -#tag - 6)
   return prefix .. '~nl:h' .. tag .. ':' .. string.sub(K, #prefix + 1)
@@ -37,11 +35,11 @@ end
 `;
 
 /**
- * Defines `extend(K, H, token, now, ttl)`: makes what is left of a holder's lease at least its ttl.
+ * Defines `extend(K, H, token, now, ttl)`, local where it is used: makes what is left of a holder's lease at least its ttl.
  * The expiries go first: they take no memory, and let the rest through when the server has none.
  */
 export const EXTEND = `
-local function extend(K, H, token, now, ttl)
+function extend(K, H, token, now, ttl)
   local till = now + ttl
   if till <= tonumber(redis.call('ZSCORE', H, token)) then return end
   local last = math.max(till, tonumber(redis.call('ZRANGE', H, -1, -1, 'WITHSCORES')[2]))
@@ -54,20 +52,25 @@ end
 /**
  * For `turn`, whose K, Q, F, owner and clock it goes on from. `owner` is what K is: nil while it was not looked at, and
  * false for a free key; `live` is how many hold it by way of H, 0 where K is no marker.
+ *
+ * The functions are made by `several()` only, where several may be concerned: to make them costs as much as a command.
  */
 export const HOLDERS = `
+local SHARED, SEMAPHORE = '${MARKERS.shared}', '${MARKERS.semaphore}'
+local H, live = nil, 0
+local milliseconds, see, fits, enter, leave, holder, kindOf, otherKind
+local sharing, holdersOf, extend
+
+local function several()
+if see then return end
 ${KINDS}
 ${EXTEND}
-local H, live = nil, 0
-
-local function milliseconds()
+function milliseconds()
   return math.floor(clock() / 1000)
 end
 
--- What K is now, without the holders whose time is over.
-local function see()
-  if owner == nil then owner = call('GET', K) end
-  if owner ~= SHARED and owner ~= SEMAPHORE then return end
+-- K is a marker: leaves out the holders whose time is over.
+function see()
   H = holdersOf(K, F)
   local first = call('ZRANGE', H, 0, 0, 'WITHSCORES')[2]
   if first and tonumber(first) < milliseconds() then
@@ -80,17 +83,12 @@ local function see()
   end
 end
 
-local function fits(marker, limit)
+function fits(marker, limit)
   return not owner or (owner == marker and live < limit)
 end
 
--- Makes the token, which fits, the owner or one of the holders.
-local function enter(token, marker, ttl)
-  if not marker then
-    owner = token
-    call('SET', K, token, 'PX', ttl)
-    return
-  end
+-- Makes the token, which fits and is not exclusive, one of the holders.
+function enter(token, marker, ttl)
   local till, last = milliseconds() + ttl, nil
   if owner then
     last = tonumber(call('ZRANGE', H, -1, -1, 'WITHSCORES')[2])
@@ -111,7 +109,7 @@ end
 
 -- Takes the token from the holders, or keeps it there for the time given. Was it one of them? K is left to the caller
 -- when it was the last.
-local function leave(token, keepFor)
+function leave(token, keepFor)
   local score = live > 0 and call('ZSCORE', H, token)
   if not score then return false end
   -- Also if it is to be kept: the next write is let through then when the server has no memory.
@@ -136,16 +134,14 @@ local function leave(token, keepFor)
 end
 
 -- Who is to be waited for, and how long: the last of readers, as a writer needs them all gone; the first of a semaphore's.
-local function holder()
-  if not owner then return '', 0 end
-  if live == 0 then return owner, call('PTTL', K) end
+function holder()
   local at = owner == SHARED and -1 or 0
   local one = call('ZRANGE', H, at, at, 'WITHSCORES')
   return one[1], math.max(0, tonumber(one[2]) - milliseconds())
 end
 
 -- What kind a token is of, or K's value; nil for a foreign one.
-local function kindOf(value)
+function kindOf(value)
   if value == SHARED then return 'shared' end
   if value == SEMAPHORE then return 'semaphore' end
   local mark = string.match(value, '^nl1:[^:]+:%w+%-?(%w*):')
@@ -154,8 +150,9 @@ local function kindOf(value)
 end
 
 -- The kind of those who hold the key, or else queue for it, where one with this marker does not go with them.
-local function otherKind(marker, tail)
+function otherKind(marker, tail)
   local kind = owner and kindOf(owner) or tail and kindOf(tail)
   if kind and (kind == 'semaphore') ~= (marker == SEMAPHORE) then return kind end
+end
 end
 `;

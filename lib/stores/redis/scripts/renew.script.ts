@@ -13,7 +13,7 @@ import { defineScript } from './script.js';
 export const RENEW = defineScript(`${TOP_OF_FENCES}
 local K, F, token, ttl, count = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local owner = redis.call('GET', K)
-local time, H, ms
+local time, H, ms, sharing, holdersOf, extend
 if owner ~= token then
   ${KINDS}
   local marker = sharing(token)

@@ -96,7 +96,14 @@ end
 
 ${REACHING}
 ${HOLDERS}
-local mine = false -- granted to the asking token, out of the queue
+local mine = false -- is the asking token a holder?
+
+-- K is free for the token, or it fits.
+local function grant(token, marker, ttl)
+  if marker then return enter(token, marker, ttl) end
+  owner = token
+  call('SET', K, token, 'PX', ttl)
+end
 
 -- Grants K to the first in the queue that can be reached, and to the next, for as long as they fit. The asking token gets
 -- it without a message.
@@ -106,36 +113,35 @@ local function promote(ttl)
     if owner and live == 0 then return end
     local head = call('ZRANGE', Q, 0, 0)[1]
     if not head then return end
-    local marker, limit = sharing(head)
-    if not fits(marker, limit) then return end
+    local party, mark = string.match(head, '^nl1:([^:]+):%w+(%-?)')
+    local marker, limit
+    if mark == '-' then
+      several()
+      marker, limit = sharing(head)
+      if not fits(marker, limit) then return end
+    elseif owner then
+      return
+    end
     last = last or lastFence()
     call('ZREM', Q, head)
     if head == new then
       mine = true
-      enter(new, marker, ttl)
-    else
-      local party = string.match(head, '^nl1:([^:]+):')
-      if party then
-        local fence = math.max(last + 1, clock())
-        local reached = reach(F, party, string.format('%.0f', fence) .. ' ' .. head .. ' ' .. K)
-        if type(reached) == 'table' then
-          failure = reached['err']
-        else
-          if reached > 0 then enter(head, marker, ${OFFER_MS}) end
-          -- Of those who were not reached too: a replica may have passed it on to somebody who is not counted.
-          last = fence
-          call('SET', F, string.format('%.0f', fence))
-          -- Read anew for the next one, whose fence must not be ahead of it.
-          now = nil
-        end
+      grant(new, marker, ttl)
+    elseif party then
+      local fence = math.max(last + 1, clock())
+      local reached = reach(F, party, string.format('%.0f', fence) .. ' ' .. head .. ' ' .. K)
+      if type(reached) == 'table' then
+        failure = reached['err']
+      else
+        if reached > 0 then grant(head, marker, ${OFFER_MS}) end
+        -- Of those who were not reached too: a replica may have passed it on to somebody who is not counted.
+        last = fence
+        call('SET', F, string.format('%.0f', fence))
+        -- Read anew for the next one, whose fence must not be ahead of it.
+        now = nil
       end
     end
   end
-end
-
-local function answered(answer)
-  if failure then answer[#answer + 1] = failure end
-  return answer
 end
 
 if new ~= '' and clock() > tonumber(ARGV[4]) then
@@ -143,7 +149,11 @@ if new ~= '' and clock() > tonumber(ARGV[4]) then
 end
 
 if old ~= '' then
-  see()
+  owner = owner or call('GET', K)
+  if owner == SHARED or owner == SEMAPHORE then
+    several()
+    see()
+  end
   if owner == old then
     released = 1
     if ARGV[8] then
@@ -151,7 +161,7 @@ if old ~= '' then
     else
       owner = false
     end
-  elseif leave(old, ARGV[8]) then
+  elseif live > 0 and leave(old, ARGV[8]) then
     released = 1
   else
     call('ZREM', Q, old)
@@ -170,7 +180,11 @@ end
 
 local ttl, mode = ARGV[3], ARGV[5] or ''
 if mode == '' then mode = 'queue' end
-local marker, limit = sharing(new)
+local marker, limit
+if ARGV[6] then
+  several()
+  marker, limit = sharing(new)
+end
 local alone = mode ~= 'look' and call('EXISTS', Q) == 0
 
 -- Nobody queues, and the key may be free by now.
@@ -181,28 +195,36 @@ if alone and not marker and not owner then
   end
 end
 
-if owner == nil then see() end
+if owner == nil then
+  owner = call('GET', K)
+  if owner == SHARED or owner == SEMAPHORE then
+    several()
+    see()
+  end
+end
 if owner == new or (owner == marker and call('ZSCORE', H, new)) then
-  local last = lastFence()
+  lastFence() -- nothing is written if it cannot be read
+  mine = true
   if marker then
     extend(K, H, new, milliseconds(), ttl)
   elseif call('PTTL', K) < tonumber(ttl) then
     call('PEXPIRE', K, ttl)
   end
-  return { released, draw(last, count) }
-end
-
-if mode ~= 'look' and (alone or not call('ZSCORE', Q, new)) then
+elseif mode ~= 'look' and (alone or not call('ZSCORE', Q, new)) then
   local tail = alone and {} or call('ZRANGE', Q, -1, -1, 'WITHSCORES')
-  local other = otherKind(marker, tail[1])
-  if other then
-    -- Dead ones in the queue are no reason to refuse it.
-    promote()
-    tail = call('ZRANGE', Q, -1, -1, 'WITHSCORES')
-    other = otherKind(marker, tail[1])
-    if other then return answered({ released, -3, other }) end
+  -- Among exclusive ones alone there is no other kind.
+  if marker or live > 0 or (tail[1] and string.find(tail[1], '^nl1:[^:]+:%w+%-')) then
+    several()
+    if otherKind(marker, tail[1]) then
+      -- Dead ones in the queue are no reason to refuse it.
+      promote()
+      tail = call('ZRANGE', Q, -1, -1, 'WITHSCORES')
+      local other = otherKind(marker, tail[1])
+      if other then return { released, -3, other, failure } end
+    end
   end
-  if mode == 'queue' and not (tail[1] == nil and fits(marker, limit)) then
+  local room = not tail[1] and (not owner or (marker and fits(marker, limit)))
+  if mode == 'queue' and not room then
     local place = ARGV[7] or ''
     if place == '' then
       place = string.format('%.0f', math.max((tonumber(tail[2]) or 0) + 1, clock()))
@@ -213,16 +235,20 @@ end
 promote(ttl)
 
 -- Nobody queues any more.
-local enters = mode ~= 'look' and not mine and fits(marker, limit) and call('EXISTS', Q) == 0
+local room = not owner or (marker and live > 0 and fits(marker, limit))
+local enters = mode ~= 'look' and not mine and room and call('EXISTS', Q) == 0
 if mine or enters then
   local last = lastFence()
-  if enters then enter(new, marker, ttl) end
-  return answered({ released, draw(last, count) })
+  if enters then grant(new, marker, ttl) end
+  local fence, drawn = draw(last, count)
+  return { released, fence, drawn, failure }
 end
-if mode ~= 'once' and not call('ZSCORE', Q, new) then return answered({ released, -1 }) end
+if mode ~= 'once' and not call('ZSCORE', Q, new) then return { released, -1, failure } end
 
-local token, left = holder()
-local answer = { released, 0, token, left }
+local answer = { released, 0, owner or '', owner and live == 0 and call('PTTL', K) or 0 }
+if live > 0 then
+  answer[3], answer[4] = holder()
+end
 if mode ~= 'once' then
   call('PEXPIRE', Q, ${QUEUE_MS})
   answer[5] = call('ZSCORE', Q, new)
@@ -230,7 +256,8 @@ if mode ~= 'once' then
   answer[7] = call('ZRANK', Q, new)
   answer[8] = lastFence()
 end
-return answered(answer)
+answer[#answer + 1] = failure
+return answer
 `;
 
 export const TURN = defineScript(TURN_BODY);

@@ -1,0 +1,246 @@
+/** Shared locks and semaphores while Redis refuses, forgets or does not answer, and when many are granted at once. */
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { EXCLUSIVE, SHARED, type Sharing } from '../../lib/core/token.js';
+import {
+  SHORT,
+  TTL,
+  type World,
+  ask,
+  attempt,
+  giveUp,
+  grantedOf,
+  lastOf,
+  line,
+  look,
+  queuedOf,
+  renew,
+  semaphore,
+  take,
+} from '../../lib/testing/contract/world.js';
+import { eventually } from '../support/eventually.js';
+import { type HoldersView, holdersOf, partiesOn } from '../support/holders.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
+
+const SEVERAL: ReadonlyArray<readonly [string, Sharing, other: Sharing]> = [
+  ['shared', SHARED, EXCLUSIVE],
+  ['semaphore', semaphore(2), semaphore(1)],
+];
+
+let server: RedisServer;
+let client: Redis;
+let world: World;
+let view: HoldersView;
+/** What a test has opened, the latest last. */
+let ends: Array<() => Promise<void>>;
+
+beforeEach(async () => {
+  ends = [];
+  server = await startRedis();
+  client = server.client();
+  ({ world } = partiesOn(server));
+  view = holdersOf(client);
+});
+afterEach(async () => {
+  for (const end of ends.reverse()) await end();
+  await world.end();
+  await server.stop();
+});
+
+describe.each(SEVERAL)('%s: Redis out of memory', (_kind, sharing, other) => {
+  it('refuses an ask, which leaves nothing, and lets holders renew, be kept, leave and hand over', async () => {
+    const [a, b] = world.guests(2);
+    await world.queues(a, b);
+    const [one, two] = [await take(a, sharing), await take(b, sharing)];
+    const waits = await line(b, other);
+    await client.config('SET', 'maxmemory', '1');
+
+    const refused = a.token(sharing);
+    await expect(ask(a, 'free', { token: refused })).rejects.toThrow(/OOM/);
+    await expect(ask(a, 'free', { token: refused, mode: 'queue' })).rejects.toThrow(/OOM/);
+    expect(await client.exists('lock:free', 'lock:~nl:h:free', 'lock:~nl:q:free')).toBe(0);
+
+    expect((await renew(a, 'k', one, { ttl: 3 * TTL })).held).toBe(true);
+    expect(await client.pttl('lock:k')).toBeGreaterThan(2 * TTL);
+    expect((await renew(b, 'k', two, { ttl: 2 * TTL })).held).toBe(true);
+    expect((await view.members()).get(two)).toBeGreaterThan((await view.now()) + TTL);
+    expect((await ask(a, 'k', { token: one, ttl: 4 * TTL })).answer?.state).toBe('granted');
+    const kept = await b.session.turn({ key: 'k', giveUp: { token: two, keepFor: SHORT } });
+    expect(kept.released).toBe(true);
+    expect((await giveUp(b, 'k', two)).released).toBe(true);
+    expect((await giveUp(a, 'k', one)).released).toBe(true);
+    expect((await world.offer(b)).token).toBe(waits);
+    expect((await renew(b, 'k', waits)).held).toBe(true);
+    expect((await giveUp(b, 'k', waits)).released).toBe(true);
+    expect(await client.keys('*')).toEqual(['lock:~nl:f']);
+  });
+
+  it('hands a single place over that was kept', async () => {
+    const [a, b] = world.guests(2);
+    await world.queues(b);
+    const held = await take(a, sharing);
+    const kept = await a.session.turn({ key: 'k', giveUp: { token: held, keepFor: TTL } });
+    expect(kept.released).toBe(true);
+    await client.config('SET', 'maxmemory', '1');
+    expect((await a.session.turn({ key: 'k', giveUp: { token: held, keepFor: 2 * TTL } })).released).toBe(
+      true,
+    );
+    expect(await client.pttl('lock:k')).toBeGreaterThan(TTL);
+    expect(await client.pttl(view.holders)).toBeGreaterThan(TTL);
+    expect((await giveUp(a, 'k', held)).released).toBe(true);
+    expect(await client.keys('*')).toEqual(['lock:~nl:f']);
+  });
+});
+
+describe.each(SEVERAL)('%s: an outcome that is not known', (_kind, sharing, other) => {
+  it.each(['dropReplies', 'dropRequests'] as const)('of an ask is withdrawn: %s', async (fault) => {
+    const { proxy, through } = await proxied();
+    const [a, b] = [world.guest(), through.guest()];
+    await giveUp(b, 'k', await take(b, sharing));
+    const held = await take(a, sharing);
+
+    proxy[fault]();
+    const lost = b.token(sharing);
+    const asking = ask(b, 'k', { token: lost, mode: 'queue' });
+    asking.catch(() => undefined);
+    if (fault === 'dropReplies') {
+      await eventually(async () => expect((await view.members()).has(lost)).toBe(true));
+    }
+    await expect(asking).rejects.toMatchObject({ code: 'LOCK_STORE' });
+    proxy.cut();
+    proxy.release();
+    await eventually(async () => expect([...(await view.members()).keys()]).toEqual([held]));
+    await giveUp(a, 'k', held);
+    expect(await client.keys('*')).toEqual(['lock:~nl:f']);
+  });
+
+  it('of an ask that waits is withdrawn, and the queue goes on', async () => {
+    const { proxy, through } = await proxied();
+    const [a, b] = [world.guest(), through.guest()];
+    await world.queues(a);
+    await through.queues(b);
+    await giveUp(b, 'k', await take(b, sharing));
+    await take(a, sharing);
+    await take(a, sharing);
+
+    proxy.dropReplies();
+    const lost = b.token(other);
+    const asking = ask(b, 'k', { token: lost, mode: 'queue' });
+    asking.catch(() => undefined);
+    await eventually(async () => expect(await client.zscore(view.queue, lost)).not.toBeNull());
+    const behind = a.token(sharing.kind === 'shared' ? SHARED : semaphore(3));
+    queuedOf(await ask(a, 'k', { token: behind, mode: 'queue' }));
+    await expect(asking).rejects.toMatchObject({ code: 'LOCK_STORE' });
+    proxy.cut();
+    proxy.release();
+    // Withdrawn, it does not keep those behind it out any more.
+    expect((await world.offer(a)).token).toBe(behind);
+    expect(await client.zcard(view.queue)).toBe(0);
+  });
+});
+
+describe('rights', () => {
+  it('of the documentation are enough for shared locks and semaphores', async () => {
+    const docs = readFileSync(new URL('../../docs/redis.md', import.meta.url), 'utf8');
+    const [, command = ''] = /```text\nACL (SETUSER .*)\n```/.exec(docs) ?? [];
+    await client.call('ACL', ...command.split(' '));
+    const limited = partiesOn(server, { redis: { username: 'locks', password: 'a-long-secret' } });
+    ends.push(() => limited.world.end());
+    const [a, b] = limited.world.guests(2);
+    await limited.world.queues(a, b);
+    for (const [, sharing, other] of SEVERAL) {
+      const ended = await take(b, sharing, { ttl: SHORT });
+      const held = await take(a, sharing);
+      const waits = await line(b, other);
+      await limited.world.elapse(SHORT + 20);
+      expect(await look(b, waits)).toBe('queued');
+      expect((await renew(a, 'k', held)).held).toBe(true);
+      expect((await renew(b, 'k', ended)).held).toBe(false);
+      await a.session.turn({ key: 'k', giveUp: { token: held, keepFor: TTL } });
+      expect((await giveUp(a, 'k', held)).released).toBe(true);
+      await limited.world.offer(b, waits);
+      await giveUp(b, 'k', waits);
+    }
+    expect(limited.locks.warnings).toEqual([]);
+    await client.call('ACL', 'SETUSER', 'locks', '-pexpireat');
+    await expect(ask(a, 'k', { token: a.token(SHARED) })).rejects.toThrow(/lacks a right.*PEXPIREAT/s);
+  });
+});
+
+describe('something else at the name of the holders', () => {
+  it.each(SEVERAL)('is named to %s, and nobody is let in', async (_kind, sharing) => {
+    const a = world.guest();
+    const held = await take(a, sharing);
+    await client.set(view.holders, 'x');
+    await expect(attempt(a, sharing)).rejects.toThrow(/WRONGTYPE/);
+    await expect(attempt(a, EXCLUSIVE)).rejects.toThrow(/WRONGTYPE/);
+    expect((await renew(a, 'k', held)).held).toBe(false);
+    await client.del('lock:k');
+    // The key is free: what was at the holders' name is of a former life, whatever it is.
+    await take(a, sharing);
+  });
+});
+
+describe('many at once', () => {
+  it('are granted up to a hundred a step; who looks grants the next', async () => {
+    const [a, b] = world.guests(2);
+    await world.queues(b);
+    const held = await take(a, EXCLUSIVE);
+    const readers: string[] = [];
+    for (let i = 0; i < 130; i += 1) readers.push(await line(b, SHARED));
+    const writer = await line(b, EXCLUSIVE);
+    await giveUp(a, 'k', held);
+    expect((await view.members()).size).toBe(100);
+    expect(await look(b, writer)).toBe('queued');
+    expect([...(await view.members()).keys()].sort()).toEqual([...readers].sort());
+    expect(await client.zcard(view.queue)).toBe(1);
+    await eventually(() => expect(b.offers).toHaveLength(130));
+    expect(b.offers.map(({ token }) => token)).toEqual(readers);
+    const fences = b.offers.map(({ fence }) => fence);
+    expect(fences).toEqual([...new Set(fences)].sort((x, y) => x - y));
+  });
+
+  it('draw fences that are not ahead of the clock', async () => {
+    const [a, b] = world.guests(2);
+    await world.queues(b);
+    for (let round = 0; round < 5; round += 1) {
+      await take(a, EXCLUSIVE);
+      const readers: string[] = [];
+      for (let i = 0; i < 50; i += 1) readers.push(await line(b, SHARED));
+      await client.del('lock:k');
+      // The last of them looks: the others are granted before it, and it draws a block of its own after them.
+      const granted = grantedOf(await ask(b, 'k', { token: readers[49], mode: 'look', sections: 64 }));
+      const [seconds, micros] = await client.time();
+      expect(lastOf(granted)).toBeLessThanOrEqual(Number(seconds) * 1_000_000 + Number(micros));
+      await eventually(() => expect(b.offers).toHaveLength(49));
+      const offered = b.offers.splice(0).map(({ fence }) => fence);
+      expect(Math.max(...offered)).toBeLessThan(granted.fence);
+      for (const token of readers) await giveUp(b, 'k', token);
+    }
+  });
+
+  it('turns of one tick are each what they would be alone, of whatever kind', async () => {
+    const a = world.guest();
+    await giveUp(a, 'k', await take(a, SHARED));
+    const kinds = [SHARED, SHARED, semaphore(3), EXCLUSIVE, SHARED];
+    const states = await Promise.all(kinds.map((sharing) => attempt(a, sharing)));
+    expect(states).toEqual(['granted', 'granted', 'mixed', 'busy', 'granted']);
+    expect((await view.members()).size).toBe(3);
+    await client.flushall();
+    const permits = Array.from({ length: 40 }, () => attempt(a, semaphore(7)));
+    expect((await Promise.all(permits)).filter((state) => state === 'granted')).toHaveLength(7);
+  });
+});
+
+/** Parties behind a proxy, that give a command up soon. */
+async function proxied(): Promise<{ proxy: TcpProxy; through: World }> {
+  const proxy = await startProxy(server);
+  const { world: through } = partiesOn(proxy, { commandTimeout: 300 });
+  ends.push(
+    () => proxy.stop(),
+    () => through.end(),
+  );
+  return { proxy, through };
+}
