@@ -110,12 +110,13 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
   // ---- serving
 
   granted(ask: PendingAsk, { fence, drawn }: Granted, { sent, ttl, upTo }: Sent): void {
-    const lease = this.#lease(ask, ttl, sent.plus(ttl), true);
+    const ends = sent.plus(ttl);
     if (this.#isFor(upTo)) {
-      this.#enter(ask, lease, upTo, fence, drawn, upTo).begin();
+      this.#enter(ask, this.#lease(ask, ttl, ends, true), upTo, fence, drawn, upTo).begin();
     } else {
       // Those it was asked for have left, and others have come.
-      const { callers, upTo: last } = this.#line.batch();
+      const { callers, ttl: longest, upTo: last } = this.#line.batch();
+      const lease = this.#lease(ask, Math.max(ttl, longest), ends, true);
       this.#enter(ask, lease, last, 0, 0, last).beginConfirming(callers, false);
     }
   }

@@ -13,7 +13,9 @@ export interface Lock extends AsyncDisposable {
   /** The owner's token as it stands in the store (several keys: joined by a space). Not enumerable: it is a secret. */
   readonly token: string;
   /**
-   * The fencing token: strictly greater than that of every earlier holder of any of the keys. A safe integer.
+   * The fencing token: strictly greater than that of every earlier holder of any of the keys. A safe integer. Of a
+   * semaphore, whose holders are several at once, it is greater than those of all who had entered when this call asked:
+   * it orders them, and is none to refuse writes by.
    * @throws LockStoreError when the keys lie in several slots of a Cluster, which count apart: use {@link fences}.
    * @throws LockReentryError when some keys were joined, and have other fences than those taken here: likewise.
    */

@@ -5,7 +5,7 @@ import { type CallSite, CallSites } from './call-sites.js';
 import { type Clock, systemClock } from './clock.js';
 import { observed, publish } from './diagnostics.js';
 import type { LockEventSink } from './events.js';
-import { Gate } from './gate.js';
+import { Gates } from './gates.js';
 import { JoinedHandle } from './joined.handle.js';
 import { JoinedSection } from './joined.section.js';
 import { type HeldLock, LockHandle } from './lock.handle.js';
@@ -30,17 +30,11 @@ export interface LockerSettings {
   readonly clock?: Clock;
 }
 
-/** What a Map's old tables keep alive (see LinkedList) is this, and not the gate. */
-interface GateSlot {
-  gate: Gate | undefined;
-}
-
 export class Locker {
   /** Who of its callers waits for whom. */
-  readonly waits = new WaitGraph((key) => this.#gates.get(key)?.gate?.writerFirst === true);
+  readonly waits = new WaitGraph((key) => this.#gates.find(key)?.writerFirst === true);
   readonly #party: Party;
-  readonly #gates = new Map<string, GateSlot>();
-  readonly #maxWaiters: number;
+  readonly #gates: Gates;
   readonly #counterOf = (key: string): string => this.#party.session.counterOf(key);
   readonly #sites: CallSites;
   #refusing = false;
@@ -48,11 +42,10 @@ export class Locker {
   constructor(settings: LockerSettings) {
     const party = newParty();
     const session = settings.store.open(party, {
-      offered: (key, token, fence) => this.#offered(key, token, fence),
-      awake: (counter) => this.#nudge(counter),
+      offered: (key, token, fence) => this.#gates.offered(key, token, fence),
+      awake: (counter) => this.#gates.nudge(counter),
       recovered: () => this.#recovered(),
     });
-    this.#maxWaiters = settings.maxWaiters;
     this.#sites = new CallSites(settings.clock ?? systemClock);
     this.#party = new Party({
       session,
@@ -61,6 +54,7 @@ export class Locker {
       longHold: settings.longHold,
       sink: settings.emit,
     });
+    this.#gates = new Gates(this.#party, settings.maxWaiters);
   }
 
   /**
@@ -138,7 +132,7 @@ export class Locker {
   /** Refuses new acquisitions and ends those that wait, with a LockShutdownError. Idempotent. */
   refuse(): void {
     this.#refusing = true;
-    for (const gate of this.#allGates()) gate.refuseAll(new LockShutdownError(gate.key));
+    for (const gate of this.#gates.all()) gate.refuseAll(new LockShutdownError(gate.key));
   }
 
   /** Waits until nothing is held, for at most `grace` ms; then gives up what still is: its holders see it lost. */
@@ -176,13 +170,13 @@ export class Locker {
     if (options.signal?.aborted) return Promise.reject(new LockAbortedError(key, 0, options.signal.reason));
     if (wait <= 0) return this.#takeOnce(key, options);
     const waiting = claim === undefined ? undefined : this.waits.begin(key, claim, site, options.sharing);
-    if (waiting === undefined) return this.#gate(key).join(options, wait);
+    if (waiting === undefined) return this.#gates.of(key).join(options, wait);
     if (waiting instanceof LockDeadlockError) return Promise.reject(waiting);
-    return waiting.during(this.#gate(key).join(options, wait));
+    return waiting.during(this.#gates.of(key).join(options, wait));
   }
 
   #takeOnce(key: string, options: ResolvedAcquire): Promise<Section> {
-    const gate = this.#gates.get(key)?.gate;
+    const gate = this.#gates.find(key);
     const refusal = gate?.refusal(options.sharing);
     if (refusal !== undefined) return Promise.reject(refusal);
     if (gate?.surelyHeld === true) return Promise.reject(gate.busy(0));
@@ -201,41 +195,9 @@ export class Locker {
     );
   }
 
-  #gate(key: string): Gate {
-    const known = this.#gates.get(key)?.gate;
-    if (known !== undefined) return known;
-    const gate = new Gate({ key, party: this.#party, maxWaiters: this.#maxWaiters, onIdle: this.#onIdle });
-    this.#gates.set(key, { gate });
-    return gate;
-  }
-
-  readonly #onIdle = (gate: Gate): void => {
-    const slot = this.#gates.get(gate.key);
-    if (slot?.gate !== gate) return;
-    this.#gates.delete(gate.key);
-    slot.gate = undefined;
-  };
-
-  #allGates(): Gate[] {
-    return [...this.#gates.values()].flatMap(({ gate }) => gate ?? []);
-  }
-
-  #offered(key: string, token: string, fence: number): void {
-    const gate = this.#gates.get(key)?.gate;
-    if (gate === undefined) this.#party.giveUp(key, token);
-    else gate.offered(token, fence);
-  }
-
-  /** @param counter of which keys; of all of them without it. */
-  #nudge(counter?: string): void {
-    for (const gate of this.#allGates()) {
-      if (counter === undefined || this.#counterOf(gate.key) === counter) gate.nudge();
-    }
-  }
-
   #recovered(): void {
     for (const lease of this.#party.keeper) lease.hasten();
-    this.#nudge();
+    this.#gates.nudge();
   }
 }
 

@@ -55,6 +55,7 @@ export class ReadersTenure implements LeaseTenant, SectionTenure {
 
   /** The lease was granted by a reply, with fences for those who are to be let in. */
   begin(): void {
+    if (this.#over !== undefined) return;
     // Its ttl is the longest among them.
     if (this.lease.remaining >= (this.lease.ttl * 2) / 3) this.#letIn();
     else this.#topUp();

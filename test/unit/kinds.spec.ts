@@ -55,6 +55,8 @@ interface Tapped extends LockStore {
   readonly turns: TurnRequest[];
   readonly renewals: string[];
   failing: boolean;
+  /** Renewals are told that others have the key. */
+  denying: boolean;
   /** Offers are kept back here while it is an array. */
   kept: (() => void)[] | undefined;
   /** Every turn waits for it. */
@@ -66,6 +68,7 @@ function tap(store: LockStore, queues = true): Tapped {
     turns: [],
     renewals: [],
     failing: false,
+    denying: false,
     kept: undefined,
     before: undefined,
     open(party, listener) {
@@ -100,7 +103,7 @@ function tap(store: LockStore, queues = true): Tapped {
         renew: async (request) => {
           tapped.renewals.push(request.token);
           refuse();
-          return session.renew(request);
+          return tapped.denying ? { held: false, fence: 0 } : session.renew(request);
         },
       };
     },
@@ -477,6 +480,29 @@ describe('readers', () => {
     expect(held(...readers)).toEqual([true, true]);
     await clock.advance(5_000);
     expect(held(...readers)).toEqual([true, true]);
+    await releaseAll(readers);
+    await settle();
+    expect(a.locker.gateCount).toBe(0);
+  });
+
+  it('of which the confirmation says that others have the key: it is asked for anew, with no command more', async () => {
+    const clock = new FakeClock();
+    const inner = memoryStore({ clock });
+    const store = tap(inner);
+    const [a, b] = [core({ clock, store }), core({ clock, store: inner })];
+    const writer = take(b, writing());
+    await settle();
+    const readers = [take(a, reading()), take(a, reading())];
+    await settle();
+    store.denying = true;
+    const { length } = store.turns;
+    await writer.value?.release();
+    await settle();
+    expect(store.renewals).toHaveLength(1);
+    expect(store.turns).toHaveLength(length + 1);
+    expect(readers[0].value?.lost).toMatchObject({ code: 'LOCK_LOST', reason: 'not-owner' });
+    expect(held(readers[1])).toEqual([true]);
+    store.denying = false;
     await releaseAll(readers);
     await settle();
     expect(a.locker.gateCount).toBe(0);

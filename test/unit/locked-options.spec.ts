@@ -1,0 +1,25 @@
+/** What `@Locked` refuses of its options at decoration, where the compiler could not see it. */
+import { describe, expect, it } from '@jest/globals';
+import { resolveLockedOptions } from '../../lib/decorators/locked-options.js';
+import type { LockedOptions } from '../../lib/decorators/locked.types.js';
+
+describe('the options of @Locked', () => {
+  it.each([
+    [{ mode: 'shared', limit: 3 }, 'limit', /exclude each other/],
+    [{ mode: 'Shared' }, 'mode', /must be 'exclusive' or 'shared'/],
+    [{ limit: 0 }, 'limit', /a whole number from 1/],
+    [{ limit: '3' }, 'limit', /a whole number from 1/],
+    [{ limits: 3 }, 'limits', /Did you mean "limit"/],
+    [{ onBusy: 'skip', busyStatus: 409 }, 'busyStatus', /left out where "onBusy"/],
+    [{ onBusy: () => 1, busyStatus: 409 }, 'busyStatus', /left out where "onBusy"/],
+  ])('refuse %p', (options, option, says) => {
+    const refused = (): unknown => resolveLockedOptions(options as LockedOptions);
+    expect(refused).toThrow(expect.objectContaining({ code: 'LOCK_OPTIONS', option }));
+    expect(refused).toThrow(says);
+  });
+
+  it('pass the kind on, and take a status with the error that it is for', () => {
+    expect(resolveLockedOptions({ mode: 'shared', busyStatus: 409 }).using).toEqual({ mode: 'shared' });
+    expect(resolveLockedOptions({ limit: 3, onBusy: 'skip' }).using).toEqual({ limit: 3, wait: 0 });
+  });
+});
