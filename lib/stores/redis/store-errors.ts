@@ -32,8 +32,8 @@ export function storeError(doing: string, cause: unknown): LockStoreError {
 }
 
 function cureOf(said: string): string | undefined {
-  // Redis 7.0 gives this one no code of its own.
-  if (/The user executing the script can't/.test(said)) return CURES.NOPERM;
+  // Within a script it has no code of its own: in Redis 7.0, and since.
+  if (/The user executing the script can't|ACL failure in script/.test(said)) return CURES.NOPERM;
   return CURES[/^(?:-?ERR )?([A-Z]+)\b/.exec(said)?.[1] ?? ''];
 }
 
