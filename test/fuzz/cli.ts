@@ -46,7 +46,12 @@ async function run(seed: number, arena: Arena): Promise<void> {
   const summary = summaryOf(history);
   programs += 1;
   sections += summary.sections;
-  const counts = JSON.stringify({ ...summary.refused, lost: summary.lost, ...summary.faults });
+  const counts = JSON.stringify({
+    ...summary.locks,
+    ...summary.refused,
+    lost: summary.lost,
+    ...summary.faults,
+  });
   console.log(
     `seed ${seed}: ${summary.calls} calls, ${summary.sections} sections ${counts.replaceAll('"', '')}`,
   );

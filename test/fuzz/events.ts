@@ -3,6 +3,7 @@
  * those of several processes can be compared. A time that something is claimed for was read before it was asked, and a
  * time that something had happened by after it.
  */
+import type { LockKind } from '../../lib/core/token.js';
 import type { FaultKind, Lane } from './program.js';
 
 /** A call begins. */
@@ -18,6 +19,9 @@ export interface Asked {
   readonly order: number;
   readonly kind: 'acquire' | 'try' | 'using';
   readonly keys: readonly string[];
+  readonly lock: LockKind;
+  /** Of a semaphore. */
+  readonly limit?: number;
   readonly ttl: number;
   readonly wait: number;
   readonly renew: boolean;
@@ -146,6 +150,16 @@ export interface Foreign {
   readonly at: number;
 }
 
+/** Somebody held the key, and had not before, though another one was the first in its queue before and after. */
+export interface Passed {
+  readonly e: 'passed';
+  readonly from: number;
+  readonly at: number;
+  readonly key: string;
+  readonly first: string;
+  readonly by: readonly string[];
+}
+
 /** Something stood in Redis, or in a party, that should have gone. */
 export interface Left {
   readonly e: 'left';
@@ -167,4 +181,5 @@ export type FuzzEvent =
   | Stall
   | FaultSeen
   | Foreign
+  | Passed
   | Left;

@@ -6,11 +6,7 @@ import type { Arena } from './arena.js';
 import { type Actor, Outsider } from './cast.js';
 import type { FaultSeen, Foreign, FuzzEvent } from './events.js';
 import type { Fault, Lane } from './program.js';
-
-/** What a lock is called in Redis. */
-export const PREFIX = 'lock:';
-/** The counter of fences. */
-export const COUNTER = `${PREFIX}~nl:f`;
+import { COUNTER, PREFIX } from './stand.js';
 
 const COMPARE_AND_DELETE =
   "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end";

@@ -11,6 +11,7 @@ import type {
   Left,
   Lost,
   Odd,
+  Passed,
   Refused,
   Stall,
 } from './events.js';
@@ -40,6 +41,7 @@ export interface History {
   readonly foreigners: readonly Foreign[];
   readonly stalls: readonly Stall[];
   readonly odd: readonly Odd[];
+  readonly passed: readonly Passed[];
   readonly left: readonly Left[];
   /** As they were written down, in order of time. */
   readonly events: readonly FuzzEvent[];
@@ -75,6 +77,7 @@ export function historyOf(
     foreigners: all('foreign'),
     stalls: all('stall'),
     odd: all('odd'),
+    passed: all('passed'),
     left: all('left'),
     events: inOrder,
   };
@@ -124,6 +127,7 @@ function add(call: Call, event: FuzzEvent): void {
     case 'stall':
     case 'fault':
     case 'foreign':
+    case 'passed':
     case 'left':
   }
 }

@@ -20,6 +20,12 @@ interface Told extends Partial<Asked> {
   readonly lost?: readonly [at: number, reason: string];
 }
 
+const READER = { lock: 'shared' } as const;
+
+function permit(limit: number): Told {
+  return { lock: 'semaphore', limit };
+}
+
 /** How the release of a lock ends that was lost before its caller saw it. */
 const GONE = { released: false, lost: 'expired' };
 
@@ -76,6 +82,7 @@ function callOf(at: number, told: Partial<Asked>): Asked {
     order: at,
     kind: 'acquire',
     keys: ['a'],
+    lock: 'exclusive',
     ttl: 1_000,
     wait: 2_000,
     renew: true,
@@ -108,6 +115,33 @@ describe('a good history', () => {
         refused(7, 0.5, 'BUSY', { kind: 'try', wait: 0 }),
         refused(8, 20, 'LOCK_BUSY', { wait: 20 }),
         section(40, { keys: ['b'], maxHold: 5, lost: [46, 'max-hold'], ended: { released: false } }),
+      ),
+    ).toEqual([]);
+  });
+
+  it('has readers side by side, with writers before and after them', () => {
+    expect(
+      broken(
+        section(0, { ending: 10 }),
+        section(2, { ...READER, party: 'p1', began: 12, token: 'one', fence: 12_100, ending: 30 }),
+        section(3, { ...READER, party: 'p1', began: 12.1, token: 'one', fence: 12_200, ending: 20 }),
+        section(4, { ...READER, party: 'p2', began: 14, fence: 12_000, ending: 32 }),
+        section(13, { party: 'p0', began: 34 }),
+        section(15, { ...READER, party: 'p2', began: 46 }),
+      ),
+    ).toEqual([]);
+  });
+
+  it('has as many permits in use as there are, and each again when it is given back', () => {
+    const two = permit(2);
+    expect(
+      broken(
+        section(0, { ...two, ending: 30 }),
+        section(1, { ...two, party: 'p1', ending: 20, token: 'one' }),
+        section(1.5, { ...two, party: 'p1', began: 21, ending: 25, token: 'one' }),
+        section(3, { ...two, party: 'p2', began: 26 }),
+        refused(4, 10, 'LOCK_BUSY', { lock: 'semaphore', limit: 2, wait: 10 }),
+        section(5, { ...two, party: 'p0', began: 31 }),
       ),
     ).toEqual([]);
   });
@@ -163,6 +197,74 @@ describe('overlap', () => {
     expect(broken(section(0, { ...short, until: 0, lost: [1, 'expired'], fence: 900 }), other)).toEqual([]);
   });
 
+  it('a reader beside a writer, whoever came first, and beside a foreign client', () => {
+    const reader = { ...READER, party: 'p1', ending: 20 };
+    expect(broken(section(0, { ending: 20 }), section(5, { ...reader, began: 19 }))).toEqual(['overlap']);
+    expect(broken(section(0, reader), section(5, { began: 19 }))).toEqual(['overlap']);
+    expect(broken(section(0, reader), section(5, { ...reader, party: 'p2', began: 19 }))).toEqual([]);
+    const foreign: Foreign = { e: 'foreign', key: 'a', from: 10, began: 11, px: 100, until: 60, at: 61 };
+    expect(broken(section(0, reader), foreign)).toEqual(['overlap']);
+    expect(broken(section(0, { ...permit(3), ending: 20 }), foreign)).toEqual(['overlap']);
+  });
+
+  it('any of the readers, and not only the latest', () => {
+    const reader = (ending: number, at: number): FuzzEvent[] =>
+      section(at, { ...READER, party: 'p1', ending });
+    expect(broken(reader(50, 0), reader(10, 2), section(3, { began: 40 }))).toEqual(['overlap']);
+  });
+
+  it('a permit beside an exclusive or shared lock', () => {
+    const held = section(0, { ...permit(3), ending: 20 });
+    expect(broken(held, section(5, { party: 'p1' }))).toEqual(['overlap']);
+    expect(broken(held, section(5, { ...READER, party: 'p1' }))).toEqual(['overlap']);
+  });
+
+  const holding = (count: number, limit: number, ending: number, from = 0): FuzzEvent[][] =>
+    Array.from({ length: count }, (_, i) =>
+      section(from + i / 10, { ...permit(limit), party: `p${i}`, ending }),
+    );
+
+  it('one more than there are permits', () => {
+    expect(broken(...holding(3, 3, 20))).toEqual([]);
+    expect(broken(...holding(3, 3, 20), section(5, { ...permit(3), party: 'p9' }))).toEqual(['overlap']);
+    expect(broken(...holding(3, 3, 20), section(5, { ...permit(3), party: 'p9', began: 20 }))).toEqual([]);
+  });
+
+  it('one more than the limits of those who hold them allow, in whatever order they came', () => {
+    expect(broken(...holding(1, 1, 20), ...holding(2, 3, 20, 1))).toEqual([]);
+    expect(broken(...holding(2, 3, 20), ...holding(1, 1, 20, 0.5))).toEqual([]);
+    expect(broken(...holding(2, 1, 20), ...holding(1, 3, 20, 1))).toContain('overlap');
+    expect(broken(...holding(3, 2, 20), ...holding(1, 9, 20, 1))).toContain('overlap');
+  });
+
+  it('one let in by a limit that those before it had used up, though not who may have been before them', () => {
+    const late = permit(2);
+    expect(broken(...holding(2, 3, 20), section(5, { ...late, party: 'p9' }))).toEqual(['overlap']);
+    expect(broken(...holding(1, 3, 20), section(5, { ...late, party: 'p9' }))).toEqual([]);
+    expect(broken(...holding(2, 3, 20), section(-1, { ...late, party: 'p9', began: 6 }))).toEqual([]);
+    // The lease may have been asked for by another caller of its party, who has left.
+    const left = refused(-1, 7, 'LOCK_BUSY', { lock: 'semaphore', limit: 2, party: 'p9', wait: 7 });
+    expect(broken(...holding(2, 3, 20), left, section(5, { ...late, party: 'p9', began: 7 }))).toEqual([]);
+  });
+
+  it('two sections at once by one permit', () => {
+    const one = { ...permit(5), token: 'one', ending: 20 };
+    expect(broken(section(0, one), section(0.5, { ...one, began: 19 }))).toEqual(['overlap']);
+  });
+
+  it('of permits too is tolerated when Redis forgot them', () => {
+    const gone = {
+      samples: [[500, 1_000]] as const,
+      ending: 1_200,
+      ended: { released: false, lost: 'not-owner' },
+    };
+    const held = section(0, { ...permit(1), until: 1_000, ...gone });
+    const other = section(400, { ...permit(1), party: 'p1' });
+    expect(broken(held, fault('flush', 300, 302), other)).toEqual([]);
+    expect(broken(held, fault('foreign-delete', 300, 302, { key: 'a' }), other)).toEqual([]);
+    expect(broken(held, fault('flush', 450, 452), other)).toContain('overlap');
+  });
+
   describe('when Redis forgot the key', () => {
     const held = (until: number): FuzzEvent[] =>
       section(0, {
@@ -215,6 +317,31 @@ describe('fence', () => {
     expect(broken(first, section(0.5, late))).toEqual([]);
   });
 
+  it('a lower one for a writer after readers, or a reader after a writer', () => {
+    const reader = { ...READER, party: 'p1' };
+    expect(broken(section(0, { fence: 9, ...reader }), section(1, { began: 20, fence: 8 }))).toEqual([
+      'fence',
+    ]);
+    expect(broken(section(0, { fence: 9 }), section(1, { began: 20, fence: 8, ...reader }))).toEqual([
+      'fence',
+    ]);
+  });
+
+  it('not for those who go side by side, unless they were asked for afterwards', () => {
+    for (const kind of [READER, permit(2)]) {
+      const first = section(0, { ...kind, fence: 9, ending: 30 });
+      expect(broken(first, section(0.5, { ...kind, began: 20, fence: 8, party: 'p1' }))).toEqual([]);
+      expect(broken(first, section(2, { ...kind, began: 20, fence: 8, party: 'p1' }))).toEqual(['fence']);
+    }
+    // Whoever was before both of them is below both.
+    const readers = [9, 8].map((fence, i) =>
+      section(0.5, { ...READER, party: `p${i + 1}`, began: 12 + i, fence, ending: 20 }),
+    );
+    expect(broken(section(0, { fence: 7, ending: 11 }), ...readers)).toEqual([]);
+    expect(broken(section(0, { fence: 8.5, ending: 11 }), ...readers)).toEqual(['fence']);
+    expect(broken(...readers, section(1, { began: 21, fence: 8.5 }))).toEqual(['fence']);
+  });
+
   it('one that is not above the counter, which a clock that went back left ahead', () => {
     const ahead = fault('clock-back', 5, 6, { fence: 1_000_000 });
     expect(broken(section(10, { fence: 1_000_000 }), ahead)).toEqual(['fence']);
@@ -263,6 +390,38 @@ describe('lease', () => {
     expect(broken(...under('t', 0, 1, 200))).toEqual(['lease']);
     expect(broken(...under('t', 0, 1, 200), stall('p0', 20, 190))).toEqual([]);
     expect(broken(...under('t', 0, 1, 200), fault('delay', 20, 190, { party: 'p0' }))).toEqual([]);
+  });
+
+  it('one that serves who came after it, but for readers no more than so many', () => {
+    const shared = (from: number, began: number): FuzzEvent[] =>
+      section(from, { ...READER, began, until: 5_000, ttl: 5_000, ending: 90, token: 't' });
+    expect(broken(shared(0, 2), shared(1, 2.1))).toEqual([]);
+    expect(broken(shared(0, 2), shared(3, 4))).toEqual(['lease']);
+    expect(broken(...under('t', 0, 1), section(30, { token: 't' }))).toEqual(['lease']);
+    expect(broken(...Array.from({ length: 80 }, (_, i) => shared(0, 1 + i / 100)))).toEqual([]);
+    expect(broken(shared(0, 1), shared(0.5, 200))).toEqual(['lease']);
+  });
+
+  it('a minimum hold of a reader or a permit, for those whom it keeps out', () => {
+    const reader = section(0, { ...READER, minHold: 300 });
+    const party = 'p1';
+    expect(broken(reader, section(20, { party }))).toEqual(['lease']);
+    expect(broken(reader, section(20, { party, ...READER }))).toEqual([]);
+    expect(broken(reader, section(20, { party, ...READER }), section(40, { party }))).toEqual(['lease']);
+    // The lease was lost to another reader of it.
+    const first = section(0, { ...READER, minHold: 300, token: 't' });
+    const gone = { token: 't', renew: false, lost: [15, 'expired'], ending: 16, ended: GONE } as const;
+    expect(broken(first, section(0.5, { ...READER, ...gone }), section(20, { party }))).toEqual([]);
+
+    const kept = section(0, { ...permit(2), minHold: 300 });
+    const other = section(20, { ...permit(2), party, ending: 200 });
+    expect(broken(kept, other)).toEqual([]);
+    const third = { ...permit(2), party: 'p2' };
+    expect(broken(kept, other, section(30, third))).toEqual(['lease']);
+    expect(broken(kept, other, section(30, { ...third, limit: 3 }))).toEqual([]);
+    expect(broken(kept, other, section(30, { ...third, began: 240 }))).toEqual([]);
+    const last = section(0, { ...permit(1), minHold: 300 });
+    expect(broken(last, section(20, { ...permit(1), party }))).toEqual(['lease']);
   });
 
   it('a minimum hold that others did not wait for', () => {
@@ -337,8 +496,8 @@ describe('order', () => {
     ).toEqual([]);
   });
 
-  const passing = (leases: number, token?: string): FuzzEvent[] =>
-    Array.from({ length: leases }, (_, i) => section(400 + i * 20, { party: 'p1', token })).flat();
+  const passing = (leases: number, told: Told = {}): FuzzEvent[] =>
+    Array.from({ length: leases }, (_, i) => section(400 + i * 20, { party: 'p1', ...told })).flat();
 
   it('of several: one is passed again and again by another', () => {
     const waiting = section(0, { began: 500 });
@@ -346,10 +505,50 @@ describe('order', () => {
     expect(broken(section(-1, { party: 'p1', ending: 399 }), waiting, passing(2))).toEqual([]);
   });
 
+  it('a writer that readers pass who came later, and who waits for the last permit', () => {
+    const first = (kind: Told): FuzzEvent[] => section(-1, { ...kind, party: 'p2', ending: 399 });
+    const writer = section(0, { began: 500 });
+    expect(broken(first(READER), writer, passing(3, READER))).toEqual(['order']);
+    expect(broken(first(READER), writer, passing(2, READER))).toEqual([]);
+    const last = section(0, { ...permit(1), began: 600 });
+    expect(broken(first(permit(2)), last, passing(3, permit(2)))).toEqual(['order']);
+    expect(broken(first(permit(2)), last, passing(2, permit(2)))).toEqual([]);
+  });
+
+  it('who was seen in Redis to get the key past the first of its queue, but for who takes a place back', () => {
+    const seen = { e: 'passed', from: 400, at: 450, key: 'a', first: 'one', by: ['other'] } as const;
+    expect(broken(section(0), seen)).toEqual(['order']);
+    expect(broken(section(0), seen, fault('flush', 100, 101))).toEqual([]);
+    expect(broken(section(0), seen, fault('cut', 100, 101, { party: 'p0' }))).toEqual([]);
+    expect(broken(section(0), seen, fault('cut', 100, 101, { party: 'p9' }))).toEqual(['order']);
+    expect(broken(section(0), seen, stall('p0', 100, 300))).toEqual([]);
+  });
+
+  it('not who may have been let in beside them meanwhile, a grant being on its way', () => {
+    const holder = section(-1, { party: 'p2', ending: 399 });
+    expect(broken(holder, section(0, { ...READER, began: 500 }), passing(3, READER))).toEqual([]);
+    expect(broken(holder, section(0, { ...READER, began: 600 }), passing(3, READER))).toEqual(['order']);
+  });
+
+  it('of one party, among those who go side by side: the fences tell', () => {
+    for (const kind of [READER, permit(9)]) {
+      const one = (order: number, began: number, fence: number): FuzzEvent[] =>
+        section(order / 10, { ...kind, order, began, fence, ending: 40 });
+      expect(broken(one(1, 5, 10), one(2, 4, 11))).toEqual([]);
+      expect(broken(one(1, 4, 11), one(2, 5, 10))).toEqual(['order']);
+    }
+    expect(broken(section(0, { ...READER, began: 50, order: 1 }), section(5, { order: 2 }))).toEqual([
+      'order',
+    ]);
+  });
+
   it('not under one lease, nor where a fault met one of them', () => {
     const waiting = section(0, { began: 500 });
     const holder = section(-1, { party: 'p1', ending: 399 });
-    expect(broken(holder, waiting, passing(3, 'one'))).toEqual([]);
+    const batch = [0, 1, 2].map((i) =>
+      section(400 + i, { party: 'p1', token: 'one', began: 410 + i * 20, order: 400 + i }),
+    );
+    expect(broken(holder, waiting, ...batch)).toEqual([]);
     expect(broken(holder, waiting, passing(3), fault('cut', 100, 101, { party: 'p0' }))).toEqual([]);
     expect(broken(holder, waiting, passing(3), fault('cut', 100, 101, { party: 'p9' }))).toEqual(['order']);
   });
@@ -370,6 +569,29 @@ describe('idle', () => {
     expect(broken(section(0), foreign, waiter)).toEqual([]);
     const several = section(2, { keys: ['a', 'b'], began: 1_100, party: 'p2' });
     expect(broken(section(0), several, section(5, { began: 1_200, party: 'p1' }))).toEqual([]);
+  });
+
+  it('a reader waits behind readers alone, or for who wants less than is free', () => {
+    const reader = { ...READER, party: 'p1', began: 1_200 };
+    const others = section(0, { ...READER, ending: 1_500, ttl: 2_000 });
+    expect(broken(others, section(5, reader))).toEqual(['idle']);
+    const writer = (until: number): FuzzEvent[] =>
+      refused(3, until, 'LOCK_BUSY', { party: 'p2', wait: until });
+    expect(broken(others, writer(1_000), section(5, reader))).toEqual([]);
+    expect(broken(others, writer(300), section(5, reader))).toEqual(['idle']);
+    // Nobody is there whom that writer would wait for.
+    expect(broken(section(0, READER), writer(1_000), section(5, reader))).toEqual(['idle', 'idle']);
+    expect(broken(section(0, { ending: 1_100, ttl: 2_000 }), section(5, reader))).toEqual([]);
+
+    const held = (count: number): FuzzEvent[] =>
+      Array.from({ length: count }, (_, i) =>
+        section(i / 10, { ...permit(2), party: `p${i + 2}`, ending: 1_500, ttl: 2_000 }),
+      ).flat();
+    const waits = section(5, { ...permit(2), party: 'p1', began: 1_600 });
+    expect(broken(held(2), waits)).toEqual([]);
+    expect(broken(held(1), waits)).toEqual(['idle']);
+    const fewer = { lock: 'semaphore', limit: 1, wait: 1_400 } as const;
+    expect(broken(held(1), refused(3, 1_400, 'LOCK_BUSY', { party: 'p0', ...fewer }), waits)).toEqual([]);
   });
 
   it('longer than a reconnection, where a message was all that got lost', () => {
@@ -466,6 +688,65 @@ describe('cause', () => {
     expect(broken(section(0, { id: 'x' }), { ...extended, remaining: 990 })).toEqual(['cause']);
     expect(broken(section(0, { id: 'x' }), { ...extended, code: 'LOCK_LOST' })).toEqual(['cause']);
     expect(broken(section(0, { id: 'x' }), { ...extended, code: 'LOCK_STORE' })).toEqual(['cause']);
+  });
+});
+
+describe('mixed', () => {
+  const told = (told: Partial<Asked> = {}, message = 'of the lock "a"'): FuzzEvent[] =>
+    refused(20, 1, 'LOCK_OPTIONS', { party: 'p1', ...told }).map((event) =>
+      event.e === 'refused' ? { ...event, message } : event,
+    );
+  const semaphore = { lock: 'semaphore', limit: 2 } as const;
+
+  it('who takes a key for another kind than those who hold it or wait for it', () => {
+    expect(broken(section(0, { ending: 30 }), told(semaphore))).toEqual([]);
+    expect(broken(section(0, { ...READER, ending: 30 }), told(semaphore))).toEqual([]);
+    expect(broken(section(0, { ...semaphore, ending: 30 }), told())).toEqual([]);
+    expect(broken(section(0, { ...semaphore, ending: 30 }), told({ lock: 'shared' }))).toEqual([]);
+    const foreign: Foreign = { e: 'foreign', key: 'a', from: -5, began: 0, px: 100, until: 60, at: 61 };
+    expect(broken(foreign, refused(1, 50, 'LOCK_BUSY', { wait: 50 }), told(semaphore))).toEqual([]);
+  });
+
+  it('not who goes with all of them, nor long after they have gone', () => {
+    expect(broken(told(semaphore))).toEqual(['mixed']);
+    expect(broken(section(0, { ending: 30 }), told({ lock: 'shared' }))).toEqual(['mixed']);
+    expect(broken(section(0, { ...semaphore, ending: 30 }), told({ ...semaphore, limit: 9 }))).toEqual([
+      'mixed',
+    ]);
+    expect(broken(section(0, { keys: ['b'], ending: 30 }), told(semaphore))).toEqual(['mixed']);
+    const before = section(-1_000, { ttl: 50 });
+    expect(broken(before, told(semaphore))).toEqual(['mixed']);
+    expect(broken(before, fault('cut', -995, -994, { party: 'p0' }), told(semaphore))).toEqual([]);
+    expect(broken(section(-1_000, { ttl: 50, minHold: 800 }), told(semaphore))).toEqual([]);
+    const dead = callOf(-1_000, { id: 'dead', party: 'p2' });
+    expect(broken(dead, fault('kill', -900, -899, { party: 'p2' }), told(semaphore))).toEqual([]);
+  });
+
+  it('an error that does not name the key', () => {
+    expect(broken(section(0, { ending: 30 }), told(semaphore, 'wrong'))).toEqual(['mixed']);
+    const both = { ...semaphore, keys: ['b', 'a'] };
+    expect(broken(section(0, { ending: 30 }), told(both))).toEqual([]);
+    expect(broken(section(0, { keys: ['b'], ending: 30 }), told(both, 'of "b"'))).toEqual([]);
+  });
+
+  it('who is told that the key is busy, by those whom it does not go with', () => {
+    const held = section(0, { ending: 200 });
+    const busy = refused(20, 100, 'LOCK_BUSY', { ...semaphore, party: 'p1', wait: 100 });
+    expect(broken(held, busy)).toEqual(['mixed']);
+    expect(broken(held, refused(20, 1, 'BUSY', { ...semaphore, kind: 'try', wait: 0 }))).toEqual(['mixed']);
+    expect(broken(held, refused(20, 100, 'LOCK_BUSY', { lock: 'shared', wait: 100 }))).toEqual([]);
+    // It may have been free at first, or by then.
+    expect(broken(section(0, { ending: 119 }), busy)).toEqual([]);
+    expect(broken(section(19, { began: 21, ending: 200 }), busy)).toEqual([]);
+  });
+
+  it('but for what it heard before Redis forgot the key, or could not hear', () => {
+    const held = section(0, { ending: 200 });
+    const busy = refused(20, 100, 'LOCK_BUSY', { ...semaphore, party: 'p1', wait: 100 });
+    expect(broken(held, busy, fault('flush', -100, -99))).toEqual([]);
+    expect(broken(held, busy, fault('cut', -100, -99, { party: 'p1' }))).toEqual([]);
+    expect(broken(held, busy, fault('cut', -100, -99, { party: 'p2' }))).toEqual(['mixed']);
+    expect(broken(held, busy, stall('p1', -700, -200))).toEqual([]);
   });
 });
 

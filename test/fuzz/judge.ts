@@ -4,6 +4,7 @@ import { causes } from './rules/causes.js';
 import { fences } from './rules/fences.js';
 import { idle } from './rules/idle.js';
 import { leases } from './rules/leases.js';
+import { mixing } from './rules/mixing.js';
 import { order } from './rules/order.js';
 import { overlaps } from './rules/overlaps.js';
 import { settling } from './rules/settling.js';
@@ -17,6 +18,7 @@ export function judge(history: History): Violation[] {
     ...order(history),
     ...idle(history),
     ...causes(history),
+    ...mixing(history),
     ...leftovers(history),
   ].sort((a, b) => a.at - b.at);
 }

@@ -1,11 +1,12 @@
 /** What a caller does next: decided by the seed, the party, the caller and how many operations came before. */
+import { type KeyPlan, type LockChoice, lockOf } from './locks.js';
 import type { Habits, Program, Range } from './program.js';
 import { Random } from './random.js';
 
 /** What a section does, one after the other. */
 export type Step = { readonly stay: number } | { readonly extend: number };
 
-export interface Operation {
+export interface Operation extends LockChoice {
   readonly kind: 'acquire' | 'try' | 'using';
   readonly keys: readonly string[];
   readonly ttl: number;
@@ -28,7 +29,7 @@ export interface Operation {
 export const MOST_OPERATIONS = 300;
 
 export function operationOf(
-  { seed, habits, keys }: Program,
+  { seed, habits, keys: all, locks }: Program,
   party: number,
   caller: number,
   index: number,
@@ -38,9 +39,14 @@ export function operationOf(
   const kind = random.chance(habits.tries) ? 'try' : random.chance(habits.usings) ? 'using' : 'acquire';
   const wait = kind === 'try' ? 0 : within(habits.wait);
   const ttl = within(habits.ttl);
+  const some = random.some(all, random.chance(habits.several) ? random.int(1, all.length) : 1);
+  const planOf = (key: string): KeyPlan => locks.plans[all.indexOf(key)];
+  const plan = planOf(some[0]);
   return {
     kind,
-    keys: random.some(keys, random.chance(habits.several) ? random.int(1, keys.length) : 1),
+    // One call takes all its keys as the same.
+    keys: some.filter((key) => planOf(key).of === plan.of),
+    ...lockOf(locks, plan, new Random(seed, party, caller, index, 'lock'), index),
     ttl,
     wait,
     renew: !random.chance(habits.unrenewed),

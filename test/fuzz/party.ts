@@ -95,14 +95,26 @@ export class Party {
     caller: number,
     id: string,
   ): Promise<(() => Promise<void>) | undefined> {
-    const { kind, keys, ttl, wait, renew, maxHold, minHold, abortAfter, fails } = operation;
+    const {
+      kind,
+      keys,
+      lock: kindOfLock,
+      limit,
+      ttl,
+      wait,
+      renew,
+      maxHold,
+      minHold,
+      abortAfter,
+      fails,
+    } = operation;
     const controller = abortAfter === undefined ? undefined : new AbortController();
     const abort = (): void => {
       this.#record({ e: 'aborted', at: sharedNow(), id });
       controller?.abort();
     };
     const timer = controller && setTimeout(abort, abortAfter);
-    const options = { ttl, renew, maxHold, minHold };
+    const options: AcquireOptions = { ttl, renew, maxHold, minHold, ...sharingOptions(operation) };
     const order = (this.#order += 1);
     const { name: party, program, index } = this.#place;
     const maxWaiters = program.parties[index].maxWaiters ?? undefined;
@@ -113,6 +125,8 @@ export class Party {
       order,
       kind,
       keys,
+      lock: kindOfLock,
+      limit,
       ttl,
       wait,
       renew,
@@ -237,6 +251,12 @@ export class Party {
   #odd(id: string, what: string): void {
     this.#record({ e: 'odd', at: sharedNow(), id, what });
   }
+}
+
+/** As a user would write them: an exclusive lock has none. */
+function sharingOptions({ lock, limit }: Operation): Pick<AcquireOptions, 'mode' | 'limit'> {
+  if (lock === 'semaphore') return { limit };
+  return lock === 'shared' ? { mode: lock } : {};
 }
 
 async function done(): Promise<void> {}

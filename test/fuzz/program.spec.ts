@@ -32,8 +32,38 @@ describe('a program', () => {
         expect(operation.keys.length).toBe(new Set(operation.keys).size);
         expect(operation.keys.length).toBeGreaterThan(0);
         if (operation.kind === 'try') expect(operation.wait).toBe(0);
+        expect(operation.limit === undefined).toBe(operation.lock !== 'semaphore');
+        if (operation.limit !== undefined) expect(operation.limit).toBeGreaterThanOrEqual(1);
       }
     }
+  });
+
+  it('takes a key for locks of one family, unless it mistakes it on purpose', () => {
+    const programs = SEEDS.slice(0, 150).map(programOf);
+    const families = new Set<string>();
+    let [right, mistaken, unasked, torn, changed] = [0, 0, 0, 0, 0];
+    for (const program of programs) {
+      const { keys, locks } = program;
+      const operations = Array.from({ length: 30 }, (_, i) => operationOf(program, 0, 0, i));
+      for (const operation of operations) {
+        const [family, other] = new Set(operation.keys.map((key) => locks.plans[keys.indexOf(key)].of));
+        families.add(family);
+        if (other !== undefined) torn += 1;
+        if ((family === 'permits') === (operation.lock === 'semaphore')) right += 1;
+        else if (locks.mistakes > 0) mistaken += 1;
+        else unasked += 1;
+      }
+      if (new Set(operations.map(({ limit }) => limit ?? 0)).size > 1) changed += 1;
+    }
+    expect({ torn, unasked }).toEqual({ torn: 0, unasked: 0 });
+    expect(families).toEqual(new Set(['readers', 'permits']));
+    expect(mistaken / right).toBeGreaterThan(0.005);
+    expect(mistaken / right).toBeLessThan(0.1);
+    expect(changed).toBeGreaterThan(15);
+    const exclusive = programs.filter(({ locks }) =>
+      locks.plans.every((plan) => plan.of === 'readers' && plan.share === 0),
+    );
+    expect(exclusive.length).toBeGreaterThan(30);
   });
 
   it('has, over many seeds, each fault, and processes to pause and to kill', () => {

@@ -1,4 +1,5 @@
 /** What a seed stands for: parties, their callers' habits, and faults on a timeline. Times are in ms. */
+import { type LockPlan, lockPlanOf } from './locks.js';
 import { Random } from './random.js';
 import { type Theme, themeOf } from './themes.js';
 
@@ -93,6 +94,7 @@ export interface Program {
   readonly duration: number;
   readonly commandTimeout: number;
   readonly keys: readonly string[];
+  readonly locks: LockPlan;
   readonly parties: readonly PartyPlan[];
   readonly habits: Habits;
   readonly faults: readonly Fault[];
@@ -151,6 +153,8 @@ export function programOf(seed: number): Program {
     duration,
     commandTimeout: random.pick([300, 500, 1_000]),
     keys,
+    // From numbers of their own: each kind of lock meets what seeds stand for otherwise.
+    locks: lockPlanOf(new Random(seed, 'locks'), keys.length),
     parties,
     habits: { ...habitsOf(random, patient, kinds.includes('kill')), ...theme.habits },
     faults: faultsOf(random, { kinds, duration, parties, keys, theme }),

@@ -1,6 +1,5 @@
 /** Runs a program to its end, and looks at what it leaves behind. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { ownerOf } from '../../lib/core/token.js';
 import { isLockError } from '../../lib/errors/index.js';
 import { eventuallyTrue } from '../support/eventually.js';
 import { type Locks, locksOn } from '../support/locks.js';
@@ -8,16 +7,18 @@ import { sharedNow } from '../support/shared-clock.js';
 import type { Arena } from './arena.js';
 import { type Actor, Outsider, castOf } from './cast.js';
 import type { FuzzEvent } from './events.js';
-import { COUNTER, Faults, PREFIX } from './faults.js';
+import { Faults } from './faults.js';
 import { type History, historyOf } from './history.js';
 import type { Program } from './program.js';
+import { COUNTER, type Stand, isFormerLife, leftBy, lookAt, passedBetween, wrongIn } from './stand.js';
 import { watchStalls } from './stalls.js';
 
 /** The longest that a program's last calls may take after its end and their own bounds, in ms. */
 const TAIL = 15_000;
 /** A PING that takes longer than this is a stall of the server, in ms. */
 const SLOW_PING = 40;
-const QUEUE = `${PREFIX}~nl:q:`;
+/** How often it is looked at what stands in Redis, in ms. */
+const LOOK_EVERY = 50;
 
 export async function runProgram(program: Program, arena: Arena): Promise<History> {
   const events: FuzzEvent[] = [];
@@ -27,7 +28,11 @@ export async function runProgram(program: Program, arena: Arena): Promise<Histor
   process.on('unhandledRejection', onUnhandled);
   await arena.admin.flushall();
   const actors = await castOf(program, arena, record);
-  const endings = [watchStalls('fuzzer', record), watchServer(arena, record)];
+  const endings = [
+    watchStalls('fuzzer', record),
+    watchServer(arena, record),
+    watchStand(program, arena, record),
+  ];
   try {
     const start = sharedNow() + 50;
     const until = start + program.duration;
@@ -82,6 +87,31 @@ function watchServer({ admin }: Arena, record: (event: FuzzEvent) => void): () =
   return () => (ended = true);
 }
 
+/** Looks at what stands in Redis while the program runs: a history knows only what callers see. */
+function watchStand({ keys }: Program, { admin }: Arena, record: (event: FuzzEvent) => void): () => void {
+  let ended = false;
+  const told = new Set<string>();
+  let last: { readonly from: number; readonly stand: Stand } | undefined;
+  const watch = async (): Promise<void> => {
+    while (!ended) {
+      const from = sharedNow();
+      const stand = await lookAt(admin, keys).catch(() => undefined);
+      const at = sharedNow();
+      if (last !== undefined && stand !== undefined)
+        for (const passed of passedBetween(last.stand, stand))
+          record({ e: 'passed', from: last.from, at, ...passed });
+      last = stand && { from, stand };
+      for (const what of stand === undefined ? [] : wrongIn(stand)) {
+        if (!told.has(what)) record({ e: 'odd', at: sharedNow(), what });
+        told.add(what);
+      }
+      await pause(LOOK_EVERY, undefined, { ref: false });
+    }
+  };
+  void watch();
+  return () => (ended = true);
+}
+
 /** No call is open: parties that live have nothing in Redis and nothing in memory any more, soon. */
 async function quiesce(
   program: Program,
@@ -91,17 +121,7 @@ async function quiesce(
 ): Promise<void> {
   const alive = new Set(actors.flatMap((actor) => (actor.alive ? [actor.name] : [])));
   const left = async (): Promise<string[]> => {
-    const found: string[] = [];
-    for (const key of program.keys) {
-      const [holder, queue] = await Promise.all([
-        arena.admin.get(PREFIX + key),
-        arena.admin.zrange(QUEUE + key, '0', '-1'),
-      ]);
-      if (holder !== null && alive.has(ownerOf(holder) ?? '')) found.push(`the key "${key}" of ${holder}`);
-      for (const token of queue) {
-        if (alive.has(ownerOf(token) ?? '')) found.push(`in the queue of "${key}": ${token}`);
-      }
-    }
+    const found = leftBy(alive, await lookAt(arena.admin, program.keys));
     for (const actor of actors) {
       const gates = actor.alive ? await actor.gates() : 0;
       if (gates > 0) found.push(`${gates} gates of ${actor.name}`);
@@ -122,24 +142,35 @@ async function probe(program: Program, arena: Arena, record: (event: FuzzEvent) 
   const locks = locksOn(arena.server, { owner: 'probe' });
   const dead = program.faults.some(({ kind }) => kind === 'kill');
   const wait = dead ? program.habits.ttl[1] * 1.2 + 4_000 : 1_000;
-  await Promise.all(program.keys.map((key) => probeKey(locks, key, wait, record)));
+  await Promise.all(
+    program.keys.map(async (key, i) => {
+      const choice = { key, permits: program.locks.plans[i]?.of === 'permits', until: sharedNow() + wait };
+      await probeKey(locks, choice, record);
+    }),
+  );
   await locks.close();
-  for (const key of await arena.admin.keys('*')) {
-    if (key !== COUNTER) record({ e: 'left', at: sharedNow(), what: `"${key}" in Redis` });
+  const [names, stand] = await Promise.all([arena.admin.keys('*'), lookAt(arena.admin, program.keys)]);
+  const deleted = program.faults.some(({ kind }) => kind === 'foreign-delete');
+  for (const name of names) {
+    if (name !== COUNTER && !(deleted && isFormerLife(name, stand)))
+      record({ e: 'left', at: sharedNow(), what: `"${name}" in Redis` });
   }
 }
 
 async function probeKey(
   locks: Locks,
-  key: string,
-  wait: number,
+  choice: { readonly key: string; readonly permits: boolean; readonly until: number },
   record: (event: FuzzEvent) => void,
   tries = 1,
 ): Promise<void> {
+  const { key, permits, until } = choice;
   const id = `probe/${key}/${tries}`;
   const asked = { id, party: 'probe', caller: 0, order: tries, kind: 'acquire', keys: [key] } as const;
-  const options = { ttl: 5_000, wait, renew: true, minHold: 0 };
-  record({ e: 'asked', at: sharedNow(), ...asked, ...options, fails: false });
+  // Either wants all others gone.
+  const sharing = permits ? { limit: 1 } : {};
+  const options = { ttl: 5_000, wait: Math.max(1, until - sharedNow()), renew: true, minHold: 0, ...sharing };
+  const lock = permits ? 'semaphore' : 'exclusive';
+  record({ e: 'asked', at: sharedNow(), ...asked, lock, ...options, fails: false });
   try {
     const lock = await locks.service.acquire(key, options);
     const { remaining, fence, token } = lock;
@@ -150,7 +181,13 @@ async function probeKey(
     const code = isLockError(error) ? error.code : 'unknown';
     record({ e: 'refused', at: sharedNow(), id, code, message: String(error) });
     // A machine that is too busy for a reply in time says nothing of the key; another rule asks for the cause.
-    if (code === 'LOCK_STORE' && tries < 5) return probeKey(locks, key, wait, record, tries + 1);
+    if (code === 'LOCK_STORE' && tries < 5)
+      return probeKey(locks, { ...choice, until: Math.max(until, sharedNow() + 1_000) }, record, tries + 1);
+    // Somebody who died under a lock of another kind is not waited for, but does not last.
+    if (code === 'LOCK_OPTIONS' && sharedNow() < until) {
+      await pause(50);
+      return probeKey(locks, choice, record, tries + 1);
+    }
     record({ e: 'left', at: sharedNow(), what: `the key "${key}" cannot be had: ${String(error)}` });
   }
 }

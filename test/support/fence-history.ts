@@ -10,6 +10,8 @@ export interface SeenSection {
   readonly fence: number;
   /** It was not held any more when it began, as where its process was paused: its place among others says nothing. */
   readonly late?: boolean;
+  /** It may hold its keys together with others of the same word: who of them began first says nothing. */
+  readonly beside?: string;
 }
 
 /** When a test made Redis forget: from before the command to after its reply. */
@@ -32,8 +34,9 @@ export interface FenceFault<S extends SeenSection> {
  * 1. No two sections have the same.
  * 2. A section that was asked for after another one had begun has the higher one, whatever the keys, and whatever Redis
  *    forgot in between.
- * 3. Sections of one key have increasing ones in the order in which they began. Those that waited while Redis forgot
- *    their lease are left out: they may begin beside a later holder, and must then have the lower one.
+ * 3. Sections of one key have increasing ones in the order in which they began, but for those that may hold it together.
+ *    Those that waited while Redis forgot their lease are left out: they may begin beside a later holder, and must then
+ *    have the lower one.
  */
 export function findFenceFaults<S extends SeenSection>(
   sections: readonly S[],
@@ -82,14 +85,17 @@ function outOfOrder<S extends SeenSection>(
   inOrder: readonly S[],
   forgettings: readonly Forgetting[],
 ): FenceFault<S>[] {
-  const last = new Map<string, S>();
+  const last = new Map<string, { readonly highest: S; readonly before: S | undefined }>();
   return inOrder.flatMap((section) =>
     section.keys.flatMap((key) => {
       const forgotten = ({ from, to, key: only }: Forgetting): boolean =>
         (only === undefined || only === key) && section.asked < to && from < section.began;
       if (section.late === true || forgettings.some(forgotten)) return [];
-      const former = last.get(key);
-      last.set(key, section);
+      const latest = last.get(key);
+      const together = section.beside !== undefined && latest?.highest.beside === section.beside;
+      const former = together ? latest?.before : latest?.highest;
+      const higher = together && latest !== undefined && latest.highest.fence > section.fence;
+      last.set(key, { highest: higher ? latest.highest : section, before: former });
       return former === undefined || former.fence < section.fence
         ? []
         : [fault(`not above that of the one before it on ${key}`, former, section)];

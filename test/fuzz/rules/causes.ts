@@ -41,6 +41,8 @@ function wrongRefusal(history: History, call: Call, { code, at, message }: Refus
       return call.abortedAt === undefined ? 'aborted by nobody' : undefined;
     case 'LOCK_QUEUE_FULL':
       return call.maxWaiters === undefined ? 'a full queue without a bound' : undefined;
+    case 'LOCK_OPTIONS':
+      return undefined; // a rule of its own
     case 'LOCK_STORE':
       if (call.ttl < SHORT_TTL && message.includes('the lease of the lock')) return undefined;
       return storeTrouble(history, call, call.at, at)

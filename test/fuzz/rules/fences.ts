@@ -7,10 +7,20 @@ import type { History, Violation } from '../history.js';
 import { forgettingsOf } from './disturbances.js';
 
 export function fences(history: History): Violation[] {
-  const sections = history.calls.flatMap(({ id, keys, at: asked, section }) =>
+  const sections = history.calls.flatMap(({ id, keys, lock, at: asked, section }) =>
     section === undefined
       ? []
-      : [{ id, keys, asked, began: section.at, fence: section.fence, late: section.remaining <= 0 }],
+      : [
+          {
+            id,
+            keys,
+            asked,
+            began: section.at,
+            fence: section.fence,
+            late: section.remaining <= 0,
+            beside: lock === 'exclusive' ? undefined : lock,
+          },
+        ],
   );
   const ahead = history.faults.flatMap(({ fence, at }) => (fence === undefined ? [] : [{ fence, at }]));
   const behind = sections.flatMap(({ id, asked, began, fence }) =>

@@ -1,13 +1,16 @@
 /**
- * No wake-up is lost: while somebody waits for a key, it does not lie idle for long. How long depends on what happened to
+ * No wake-up is lost: while somebody waits for a key, it does not lie idle for long: a reader is not kept waiting by
+ * readers alone, nor who wants a permit while there is one that nobody before may want. How long depends on what happened to
  * those who ask for it. On a quiet day it is a trip; after a fault, it is what `docs/protocol.md` says of looks, offers and
  * reconnections, one after the other at the worst.
  */
 import { LONGEST_LOOK } from '../../../lib/core/pace.js';
+import type { LockKind } from '../../../lib/core/token.js';
 import type { FaultSeen, Foreign } from '../events.js';
 import type { Call, History, Violation } from '../history.js';
 import type { FaultKind } from '../program.js';
 import { delaysOf, longestTtl, partiesOf } from './disturbances.js';
+import { type Interval, type Presence, type Wait, keptWaiting, merged } from './occupancy.js';
 import { believedUntil } from './overlaps.js';
 
 /** On a quiet day, in ms: a trip, or the polls while the first waiter's channel is not subscribed to yet. */
@@ -20,47 +23,50 @@ const OFFER = 2_200;
 /** After a fault that is this short a connection is back at the first try, in ms. */
 const SHORT = 250;
 
-interface Interval {
-  readonly from: number;
-  readonly to: number;
-}
-
 export function idle(history: History): Violation[] {
   const keys = new Set(history.calls.flatMap((call) => call.keys));
   return [...keys].flatMap((key) => {
     const calls = history.calls.filter((call) => call.keys.includes(key));
-    const busy = merged([
+    const there = [
       ...calls.flatMap((call) => busyBy(history, call)),
       ...history.foreigners.flatMap((foreign) =>
-        foreign.key === key ? [{ from: foreign.from, to: goneBy(history, foreign) }] : [],
+        foreign.key === key
+          ? [{ from: foreign.from, to: goneBy(history, foreign), lock: 'exclusive' as const }]
+          : [],
       ),
-    ]);
+    ];
+    const waiting = calls.filter(({ kind }) => kind !== 'try').map(waitOf);
+    const busy = new Map<LockKind, Interval[]>();
+    for (const { lock } of calls) {
+      if (!busy.has(lock)) busy.set(lock, keptWaiting(lock, there, waiting));
+    }
     return calls
       .filter(({ kind, keys: all, killed }) => kind !== 'try' && all.length === 1 && !killed)
-      .flatMap((call) => ofWaiter(history, call, key, busy));
+      .flatMap((call) => ofWaiter(history, call, key, busy.get(call.lock) ?? []));
   });
 }
 
 function ofWaiter(history: History, call: Call, key: string, busy: readonly Interval[]): Violation[] {
-  const { id, party, at: from, section, refused } = call;
+  const { id, at: from, section, refused } = call;
   const to = section?.at ?? refused?.at;
   if (to === undefined || to - from <= QUIET) return []; // never settled: another rule's
   return gaps({ from, to }, busy).flatMap((gap) => {
     const ms = gap.to - gap.from;
     if (ms <= QUIET) return [];
-    const bound = boundOf(history, key, party, gap);
+    const bound = boundOf(history, key, call, gap);
     if (ms <= bound) return [];
     const what = `${id} waited while "${key}" was idle for ${Math.round(ms)} ms, longer than ${Math.round(bound)}`;
     return [{ rule: 'idle', what, at: gap.to, key, ids: [id] }];
   });
 }
 
-function boundOf(history: History, key: string, party: string, gap: Interval): number {
+function boundOf(history: History, key: string, { party, lock }: Call, gap: Interval): number {
   const delays = delaysOf(history, key, gap.to);
   const brief = delays.every(endsSoon);
-  // Nothing can be done about them while they last.
+  // Nothing can be done about them while they last. Who cannot be reached is passed over when its turn comes: readers that
+  // stand behind a writer, and whoever stands behind one who wants fewer beside it, wait for that turn.
   const faults = delays.filter(
-    (fault) => brief || (fault.party ?? party) === party || fault.kind === 'pause',
+    (fault) => lock !== 'exclusive' || brief || (fault.party ?? party) === party || fault.kind === 'pause',
   );
   const quiet = QUIET + lasted(history, key, gap, faults);
   if (delays.length === 0) return quiet;
@@ -95,15 +101,20 @@ function lasted(history: History, key: string, gap: Interval, faults: readonly F
 }
 
 /** When a call may have kept the key from others. */
-function busyBy(history: History, call: Call): Interval[] {
-  const { at: asked, keys, minHold, section, refused, killed, ttl } = call;
+function busyBy(history: History, call: Call): Presence[] {
+  const { at: asked, keys, lock, minHold, section, refused, killed, ttl } = call;
   const held = section === undefined ? asked : Math.max(believedUntil(section), section.ended?.at ?? 0);
   // Of several, it holds some while it waits for the others; so does a process that is killed, of which nobody knows.
   const unseen = keys.length > 1 || killed;
   const from = unseen ? asked : (section?.at ?? asked);
   const rest = killed ? killedAt(history, call) + ttl * 1.2 : (refused?.at ?? asked);
   const to = Math.max(held, section === undefined ? asked : section.at + minHold, unseen ? rest : asked);
-  return from < to ? [{ from, to }] : [];
+  return from < to ? [{ from, to, lock }] : [];
+}
+
+/** Of who died it is not known before its turn comes. */
+function waitOf({ at: from, lock, limit = 1, section, refused, killed }: Call): Wait {
+  return { from, to: killed ? Infinity : (section?.at ?? refused?.at ?? Infinity), lock, limit };
 }
 
 /** What it sent may have been sent again, later, where its connection broke. */
@@ -113,17 +124,6 @@ function goneBy({ faults }: History, { at, px }: Foreign): number {
 
 function killedAt({ faults }: History, { party }: Call): number {
   return faults.find((fault) => fault.kind === 'kill' && fault.party === party)?.at ?? -Infinity;
-}
-
-function merged(intervals: readonly Interval[]): Interval[] {
-  const result: Interval[] = [];
-  for (const { from, to } of [...intervals].sort((a, b) => a.from - b.from)) {
-    const last = result.at(-1);
-    if (last !== undefined && from <= last.to)
-      result[result.length - 1] = { from: last.from, to: Math.max(last.to, to) };
-    else result.push({ from, to });
-  }
-  return result;
 }
 
 /** What of the interval is not covered. */

@@ -2,15 +2,19 @@
  * What a lease owes to those who use it and to those who wait:
  *
  * - A section of one key begins with two thirds of its ttl, or, under an offer, with half of the offer's length.
- * - A lease serves at most so many sections, and but for the first none that begins after so long.
- * - A minimum hold keeps everybody out until it is over.
+ * - A lease serves those who waited when it came; at most so many of them, but for readers, and but for the first none that
+ *   begins after so long.
+ * - A minimum hold keeps out, until it is over, all who do not go with it: of a reader, writers; of a permit, so many
+ *   callers that with it they would be too many.
  *
  * Calls for several keys hold some while they wait for the others: of these the history does not know when.
  */
 import { LONGEST_TENURE, MOST_SECTIONS } from '../../../lib/core/tenure.js';
 import { OFFER_MS } from '../../../lib/core/store.contract.js';
 import { type Call, type History, type Section, type Violation, tokenOf } from '../history.js';
+import { isCrowded } from './crowd.js';
 import { forgettingsOf, stalled, storeDisturbed } from './disturbances.js';
+import { believedUntil } from './overlaps.js';
 
 /** What no watch sees: a stall that is too short for one, and a trip. In ms. */
 const UNSEEN = 80;
@@ -65,11 +69,16 @@ function batches(history: History, served: readonly Served[], key: string): Viol
   return [...byToken.values()].flatMap((batch) => {
     const [first] = batch;
     const found: Violation[] = [];
-    if (batch.length > MOST_SECTIONS) {
+    if (batch.length > MOST_SECTIONS && first.lock !== 'shared') {
       const what = `${batch.length} sections under one lease of "${key}"`;
       found.push(violation(what, first.section.at, key, [first]));
     }
     const from = first.section.at;
+    const later = batch.find((call) => call.at > from);
+    if (later !== undefined) {
+      const what = `${later.id} asked after the lease of "${key}" had come that it was served under`;
+      found.push(violation(what, later.section.at, key, [first, later]));
+    }
     const late = batch.slice(1).find((call) => {
       const after = call.section.at - from - LONGEST_TENURE - UNSEEN;
       if (!alone(call) || after <= 0) return false;
@@ -88,12 +97,16 @@ function batches(history: History, served: readonly Served[], key: string): Viol
 
 function minimumHolds(history: History, served: readonly Served[], key: string): Violation[] {
   const forgettings = forgettingsOf(history).filter(({ key: only }) => (only ?? key) === key);
+  // Readers of one lease give it back together: it may have been lost to the last ones.
+  const lost = new Set(served.flatMap((call) => (isLost(call) ? [tokenOf(call, call.section, key)] : [])));
   return served.filter(alone).flatMap((call) => {
     const { id, party, minHold, section } = call;
-    if (minHold <= UNSEEN || section.loss !== undefined || section.ended?.released !== true) return [];
+    if (minHold <= UNSEEN || section.ended?.released !== true) return [];
+    if (lost.has(tokenOf(call, section, key))) return [];
     const { at } = section;
-    const next = served.find((other) => other !== call && other.section.at > at);
-    if (next === undefined || next.section.at - at >= minHold - UNSEEN) return [];
+    const soon = served.filter((other) => other.section.at > at && other.section.at < at + minHold - UNSEEN);
+    const next = soon.find((other) => keptOut(other, call, served));
+    if (next === undefined) return [];
     const early = minHold - UNSEEN - (next.section.at - at);
     if (early <= stalled(history, party, call.at, next.section.at)) return [];
     // A release that had to be tried again does not wait: nothing else could be sure that it ever comes.
@@ -102,4 +115,21 @@ function minimumHolds(history: History, served: readonly Served[], key: string):
     const what = `${next.id} began ${Math.round(next.section.at - at)} ms after ${id}, which was to keep "${key}" for ${minHold}`;
     return [violation(what, next.section.at, key, [call, next])];
   });
+}
+
+function isLost({ section: { loss, ended } }: Served): boolean {
+  return loss !== undefined || ended?.lost !== undefined;
+}
+
+/** Must it wait until the other one's minimum hold is over? */
+function keptOut(call: Served, by: Served, served: readonly Served[]): boolean {
+  if (call === by) return false;
+  if (call.lock !== by.lock || call.lock === 'exclusive') return true;
+  if (call.lock === 'shared') return false;
+  const { at } = call.section;
+  const beside = served.filter(
+    (other) => other.lock === 'semaphore' && other.section.at < at && believedUntil(other.section) > at,
+  );
+  const together = new Set([...beside, call, by]);
+  return isCrowded([...together].map(({ limit = 1 }) => limit));
 }

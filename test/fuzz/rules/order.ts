@@ -1,15 +1,18 @@
 /**
  * First come, first served. Of calls that wait for one key:
  *
- * - Those of one party begin in the order in which they were made. This is always so.
+ * - Those of one party begin in the order in which they were made. This is always so. Readers, and holders of a semaphore,
+ *   begin side by side: of two of them, it is the fences that tell who came first.
  * - Between parties, while nothing disturbs them: once a party queues, each other one gets at most one lease before it, and
- *   one more is let pass here, as the moment at which it queued is known to the calls alone and not to the history.
+ *   one more is let pass here, as the moment at which it queued is known to the calls alone and not to the history. So no
+ *   writer is passed by readers who came later, nor who wants the last permits of a semaphore by others. In Redis nobody
+ *   at all is seen to get the key past the first of its queue.
  *
  * Calls for several keys and tryAcquire are left out: the first join each queue when the key before is theirs, the second
  * join none.
  */
 import { type Call, type History, type Violation, tokenOf } from '../history.js';
-import { delaysOf, stalled } from './disturbances.js';
+import { delaysOf, partiesOf, stalled } from './disturbances.js';
 
 /** How long after a call began, or the party's last section of the key ended, it surely queues, in ms. */
 const QUEUED_AFTER = 300;
@@ -17,14 +20,32 @@ const QUEUED_AFTER = 300;
 const MOST_LEASES = 2;
 /** A process that could not run for so long may have missed an offer, in ms. */
 const MISSED = 100;
+/** An offer that was missed, and the return to the queue, may be so long ago, in ms. */
+const LAPSED = 3_000;
+/** Others go on while a grant is on its way to one that holds the key beside them, in ms. */
+const ON_ITS_WAY = 100;
 
 type Served = Call & { section: NonNullable<Call['section']> };
 
 export function order(history: History): Violation[] {
   const keys = new Set(history.calls.flatMap((call) => call.keys));
-  return [...keys].flatMap((key) => {
-    const calls = history.calls.filter((call) => call.keys.includes(key));
-    return [...withinParties(calls, key), ...betweenParties(history, calls, key)];
+  return [...keys]
+    .flatMap((key) => {
+      const calls = history.calls.filter((call) => call.keys.includes(key));
+      return [...withinParties(calls, key), ...betweenParties(history, calls, key)];
+    })
+    .concat(pastTheFirst(history));
+}
+
+/** What was seen in Redis. */
+function pastTheFirst(history: History): Violation[] {
+  return history.passed.flatMap(({ from, at, key, first, by }) => {
+    // Who was passed over takes its place back, before those who came first meanwhile.
+    if (delaysOf(history, key, at).length > 0) return [];
+    const parties = ['fuzzer', ...partiesOf(history, key)];
+    if (parties.some((party) => stalled(history, party, from - LAPSED, at) > MISSED)) return [];
+    const what = `${by.join(', ')} got "${key}", for which ${first} was the first to wait`;
+    return [{ rule: 'order', what, at, key }];
   });
 }
 
@@ -42,12 +63,17 @@ function withinParties(calls: readonly Call[], key: string): Violation[] {
   const waiting = calls.filter((call) => waits(call));
   for (const call of waiting.filter(isServed).sort((a, b) => a.order - b.order)) {
     const before = latest.get(call.party);
-    if (before !== undefined && before.section.at > call.section.at) {
+    if (before !== undefined && cameBefore(call, before)) {
       const what = `${call.id} began before ${before.id}, which had asked before it`;
       found.push({ rule: 'order', what, at: call.section.at, key, ids: [before.id, call.id] });
     } else latest.set(call.party, call);
   }
   return found;
+}
+
+function cameBefore(one: Served, other: Served): boolean {
+  const together = one.lock === other.lock && one.lock !== 'exclusive';
+  return together ? one.section.fence < other.section.fence : one.section.at < other.section.at;
 }
 
 function betweenParties(history: History, calls: readonly Call[], key: string): Violation[] {
@@ -58,12 +84,15 @@ function betweenParties(history: History, calls: readonly Call[], key: string): 
     if (delaysOf(history, key, began).length > 0 || stalled(history, call.party, call.at, began) > MISSED)
       return [];
     const own = served.filter(({ party, section }) => party === call.party && section.at < began).at(-1);
-    const queued = Math.max(call.at, own?.section.ending?.at ?? -Infinity) + QUEUED_AFTER;
+    // Of leases that go side by side, the next one is asked for as soon as the callers of the one before are in.
+    const free = own?.lock === 'exclusive' ? own.section.ending?.at : own?.section.at;
+    const queued = Math.max(call.at, free ?? -Infinity) + QUEUED_AFTER;
+    const granted = began - (call.lock === 'exclusive' ? 0 : ON_ITS_WAY);
     const passed = new Map<string, number>();
     for (const lease of leases) {
       const { at } = lease.section;
       // It may have been granted well before its first section began, but not before that was asked for.
-      if (at <= queued || at >= began || lease.at <= queued || lease.party === call.party) continue;
+      if (at <= queued || at >= granted || lease.at <= queued || lease.party === call.party) continue;
       passed.set(lease.party, (passed.get(lease.party) ?? 0) + 1);
     }
     return [...passed]

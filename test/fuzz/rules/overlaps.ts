@@ -1,5 +1,6 @@
 /**
- * One at a time: while somebody believes, with reason, to hold a key, nobody else does.
+ * While somebody believes, with reason, to hold a key, nobody else does: but readers beside readers, and as many holders
+ * of a semaphore as their limits allow, each by a permit of its own.
  *
  * A section believes from when its caller saw it held until it is given back, told of its loss, or until its own deadline,
  * as it last said it: a process that is paused or killed would go on to say "held" until then.
@@ -8,7 +9,9 @@
  * while one of the two may have had it already, and before the other began. That one learns of it at its next renewal; so
  * the overlap begins no later than the longest ttl of the key after the forgetting, and no lease is prolonged beyond that.
  */
-import type { Call, History, Section, Violation } from '../history.js';
+import type { LockKind } from '../../../lib/core/token.js';
+import { type Call, type History, type Section, type Violation, tokenOf } from '../history.js';
+import { isCrowded } from './crowd.js';
 import { forgettingsOf, longestTtl } from './disturbances.js';
 
 /** Between the clock that deadlines are reckoned by and the one that Redis expires by, over one lease, in ms. */
@@ -21,6 +24,12 @@ interface Claim {
   readonly from: number;
   readonly until: number;
   readonly who: string;
+  readonly lock: LockKind;
+  /** Of a semaphore. */
+  readonly limit: number;
+  /** Its lease cannot have been granted before. */
+  readonly earliest: number;
+  readonly token?: string;
   readonly id?: string;
 }
 
@@ -54,8 +63,9 @@ export function overlaps(history: History): Violation[] {
     let open: Claim[] = [];
     for (const claim of claims.sort((a, b) => a.from - b.from)) {
       open = open.filter(({ until }) => until > claim.from);
-      for (const other of open) {
-        if (tolerated(other, claim)) continue;
+      const others = open.filter((other) => !tolerated(other, claim));
+      for (const other of others) {
+        if (goBeside(other, claim)) continue;
         const ms = (Math.min(other.until, claim.until) - claim.from).toFixed(3);
         found.push({
           rule: 'overlap',
@@ -65,10 +75,38 @@ export function overlaps(history: History): Violation[] {
           ids: [other.id, claim.id].filter((id) => id !== undefined),
         });
       }
+      if (claim.lock === 'semaphore') {
+        const what = tooMany(
+          claim,
+          others.filter(({ lock }) => lock === 'semaphore'),
+        );
+        const ids = [...others, claim].map(({ id }) => id).filter((id) => id !== undefined);
+        if (what !== undefined) found.push({ rule: 'overlap', what, at: claim.from, key, ids });
+      }
       open.push(claim);
     }
   }
   return [...found, ...keptInSpite(history)];
+}
+
+/** May two hold a key at once, if there are no more of them? */
+function goBeside(one: Claim, other: Claim): boolean {
+  return (
+    one.lock === other.lock &&
+    one.lock !== 'exclusive' &&
+    (one.lock === 'shared' || one.token !== other.token)
+  );
+}
+
+function tooMany(claim: Claim, others: readonly Claim[]): string | undefined {
+  const who = (): string => others.map((other) => `${other.who} (limit ${other.limit})`).join(', ');
+  if (isCrowded([claim, ...others].map(({ limit }) => limit)))
+    return `${claim.who} (limit ${claim.limit}) held "${claim.key}" together with ${who()}`;
+  // Who had it before this one's lease can have been granted, and still has, was counted when it was.
+  const before = others.filter(({ from }) => from <= claim.earliest).length;
+  return before < claim.limit
+    ? undefined
+    : `${claim.who} (limit ${claim.limit}) was let in to "${claim.key}", which ${before} held already: ${who()}`;
 }
 
 /** Leases that were prolonged after Redis had forgotten them. */
@@ -100,21 +138,53 @@ function claimsByKey({ calls, foreigners }: History): Map<string, Claim[]> {
     if (others === undefined) claims.set(claim.key, [claim]);
     else others.push(claim);
   };
+  const earliest = earliestGrants(calls);
   for (const call of calls) {
     const { section } = call;
     // Not held any more when its caller looked first: it believed nothing.
     if (section === undefined || section.remaining <= 0) continue;
     const until = believedUntil(section);
-    for (const key of call.keys) add(claimOf(call, key, section.at, until));
+    for (const key of call.keys) add(claimOf(call, key, { section, until, earliest: earliest(call, key) }));
   }
   for (const { key, from, began, px, until } of foreigners) {
     if (began === undefined) continue;
     const end = Math.min(from + px - CLOCK_ERROR, until);
-    add({ key, asked: from, from: began, until: end, who: 'a foreign client' });
+    const of = { lock: 'exclusive', limit: 1, earliest: from } as const;
+    add({ key, asked: from, from: began, until: end, who: 'a foreign client', ...of });
   }
   return claims;
 }
 
-function claimOf({ id, at, section }: Call, key: string, from: number, until: number): Claim {
-  return { key, asked: at, from, until, who: `${id} #${section?.fence}`, id };
+function claimOf(
+  call: Call,
+  key: string,
+  { section, until, earliest }: { section: Section; until: number; earliest: number },
+): Claim {
+  const { id, at, lock, limit = 1 } = call;
+  const who = `${id} #${section.fence}`;
+  const token = tokenOf(call, section, key);
+  return { key, asked: at, from: section.at, until, who, lock, limit, earliest, token, id };
+}
+
+/**
+ * A lease serves callers of the party that were waiting when it came; who came while it was under way may be among them. So
+ * it was asked for no earlier than the first of an unbroken row of calls that waited until this one did.
+ */
+function earliestGrants(calls: readonly Call[]): (call: Call, key: string) => number {
+  const rows = new Map<string, Array<{ from: number; to: number }>>();
+  for (const { kind, party, keys, at, section, refused } of calls) {
+    if (kind === 'try') continue;
+    for (const key of keys) {
+      const row = rows.get(`${party} ${key}`) ?? [];
+      rows.set(`${party} ${key}`, row);
+      const last = row.at(-1);
+      const to = section?.at ?? refused?.at ?? Infinity;
+      if (last !== undefined && at <= last.to) last.to = Math.max(last.to, to);
+      else row.push({ from: at, to });
+    }
+  }
+  return ({ kind, party, at }, key) => {
+    if (kind === 'try') return at;
+    return rows.get(`${party} ${key}`)?.findLast(({ from }) => from <= at)?.from ?? at;
+  };
 }
