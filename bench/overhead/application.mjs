@@ -1,6 +1,5 @@
 // The process of one application, and a question to it at a time.
 import { fork } from 'node:child_process';
-import { Pool } from 'undici';
 
 const APP = new URL('./app.mjs', import.meta.url);
 export const CONNECTIONS = 16;
@@ -24,6 +23,8 @@ export async function startApplication(row, port, place) {
     return reply;
   };
   const { url, start, create } = await next();
+  // Here, so that the tests of the measuring need no installation of the peers.
+  const { Pool } = await import('undici');
   place.pin(child.pid, 'caller');
   const pool = new Pool(url, { connections: CONNECTIONS, pipelining: 1 });
   let id = 0;
