@@ -1,7 +1,9 @@
 /** The LockModules of one application: no two of a name, and one that maps errors for all. */
 import type { ModulesContainer } from '@nestjs/core';
 import { LockOptionsError } from './errors/index.js';
+import { getLockServiceToken } from './lock.constants.js';
 import type { ResolvedModuleOptions } from './lock.module-options.js';
+import { asksFor } from './lock.usage.js';
 
 /** Internal tokens, the same in all LockModules, since none is exported. */
 export const LOCK_MODULE_NAME = Symbol('nestjs-locked: the name of the module');
@@ -15,6 +17,8 @@ export type ModuleName = string | null;
  * applications, or the same one built twice in tests, do not know of each other.
  */
 export class LockSiblings {
+  /** Does anything else in the application have one of their services injected? */
+  readonly used: boolean;
   readonly #name: ModuleName;
   readonly #leader: { readonly name: ModuleName; options(): ResolvedModuleOptions | undefined };
 
@@ -26,6 +30,10 @@ export class LockSiblings {
       if (names.indexOf(each) !== index) throw duplicate(each);
     }
     this.#name = name;
+    this.used = asksFor(
+      [...container.values()].filter((module) => !modules.includes(module)),
+      new Set(names.map((each) => getLockServiceToken(each ?? undefined))),
+    );
     const first = Math.max(0, names.indexOf(null));
     this.#leader = {
       name: names[first],

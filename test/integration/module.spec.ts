@@ -2,20 +2,27 @@
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
+  type CanActivate,
+  Controller,
   type DynamicModule,
+  forwardRef,
+  Get,
   Inject,
   Injectable,
   Logger,
   Module,
   type OnModuleInit,
+  type Provider,
   type Type,
+  UseGuards,
 } from '@nestjs/common';
-import { ApplicationConfig, NestFactory } from '@nestjs/core';
+import { ApplicationConfig, ModuleRef, NestFactory } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { Redis } from 'ioredis';
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5';
 import {
   InjectLockService,
+  Locked,
   LockModule,
   type LockModuleOptions,
   type LockOptionsFactory,
@@ -308,6 +315,54 @@ describe('several LockModules', () => {
   });
 });
 
+@Controller()
+class ByConstructor {
+  constructor(readonly locks: LockService) {}
+}
+
+@Injectable()
+class BySubclass extends ByConstructor {}
+
+@Injectable()
+class ByProperty {
+  @Inject(LockService) readonly locks!: LockService;
+}
+
+@Injectable()
+class ByDecorator {
+  @Locked('k') async run(): Promise<void> {}
+}
+
+@Injectable()
+class ByReference {
+  constructor(@Inject(forwardRef(() => LockService)) readonly locks: unknown) {}
+}
+
+@Injectable()
+class Guard implements CanActivate {
+  constructor(readonly locks: LockService) {}
+
+  canActivate(): boolean {
+    return true;
+  }
+}
+
+@Controller()
+class Guarded {
+  @Get() @UseGuards(Guard) get(): string {
+    return 'passed';
+  }
+}
+
+@Controller()
+class Lookup {
+  constructor(private readonly modules: ModuleRef) {}
+
+  @Get() get(): Promise<string> {
+    return this.modules.get(LockService, { strict: false }).using('k', { wait: 0 }, () => 'run');
+  }
+}
+
 describe('the mapping of errors', () => {
   const installed = (app: TestingModule) =>
     app
@@ -316,15 +371,58 @@ describe('the mapping of errors', () => {
       .filter((each) => each instanceof LockErrorInterceptor).length;
   const module = (options: object) => LockModule.forRoot({ store: memoryStore(), ...options });
 
+  const providing = (...providers: Provider[]): DynamicModule => ({ module: class Feature {}, providers });
+  const user = providing({ provide: 'user', inject: [LockService], useFactory: () => 'one' });
+  const userOf = (name: string) =>
+    providing({ provide: 'user', inject: [getLockServiceToken(name)], useFactory: () => 'one' });
+
   it('is installed once, however many modules there are', async () => {
-    expect(installed(await start(module({})))).toBe(1);
-    expect(installed(await start(module({ name: 'a' }), module({}), module({ name: 'b' })))).toBe(1);
-    expect(installed(await start(module({ name: 'a' }), module({ name: 'b' })))).toBe(1);
+    expect(installed(await start(module({}), user))).toBe(1);
+    const all = [module({ name: 'a' }), module({}), module({ name: 'b' })];
+    expect(installed(await start(...all, userOf('b')))).toBe(1);
+    expect(installed(await start(module({ name: 'a' }), module({ name: 'b' }), userOf('b')))).toBe(1);
   });
 
   it('is left out on demand', async () => {
-    expect(installed(await start(module({ mapErrors: false })))).toBe(0);
-    expect(installed(await start(module({ mapErrors: false }), module({ name: 'a' })))).toBe(0);
+    expect(installed(await start(module({ mapErrors: false }), user))).toBe(0);
+    expect(installed(await start(module({ mapErrors: false }), module({ name: 'a' }), user))).toBe(0);
+  });
+
+  it('costs no request anything where nothing has a service injected: Nest finds no interceptor', async () => {
+    for (const imports of [[module({})], [module({ mapErrors: false }), user]]) {
+      const config = (await start(...imports)).get(ApplicationConfig, { strict: false });
+      expect(config.getGlobalInterceptors()).toEqual([]);
+    }
+  });
+
+  it.each<[string, () => DynamicModule]>([
+    ['a constructor', () => providing(ByConstructor)],
+    ['a subclass', () => providing(BySubclass)],
+    ['a property', () => providing(ByProperty)],
+    ['@Locked', () => providing(ByDecorator)],
+    ['a forward reference', () => providing(ByReference)],
+    [
+      'a factory that does not insist',
+      () =>
+        providing({ provide: 'x', inject: [{ token: LockService, optional: true }], useFactory: () => 'x' }),
+    ],
+    ['an alias', () => providing({ provide: 'locks', useExisting: LockService })],
+    ['a controller', () => ({ module: class Feature {}, controllers: [ByConstructor] })],
+    ['the guard of a handler', () => ({ module: class Feature {}, controllers: [Guarded] })],
+  ])('is installed where the service is injected by %s', async (_way, making) => {
+    expect(installed(await start(module({}), making()))).toBe(1);
+  });
+
+  it('is done by the filter where the service is looked up by hand alone', async () => {
+    @Module({ imports: [module({})], controllers: [Lookup] })
+    class AppModule {}
+    const app = await NestFactory.create(AppModule, { logger: false, forceCloseConnections: true });
+    cleanups.push(() => app.close());
+    await app.listen(0, '127.0.0.1');
+    await using held = await app.get(LockService).acquire('k');
+    const reply = await fetch(await app.getUrl());
+    expect([reply.status, reply.headers.get('retry-after')]).toEqual([423, expect.stringMatching(/^[1-9]/)]);
+    expect(held.held).toBe(true);
   });
 
   it('refuses options on a module whose interceptor is not used, unless they say the same', async () => {
@@ -335,8 +433,8 @@ describe('the mapping of errors', () => {
       /"mapErrors" of the LockModule "b".*the LockModule "a"/,
     );
     const http = { busyStatus: 409 };
-    expect(installed(await start(module({ name: 'a', http }), module({ http })))).toBe(1);
-    expect(installed(await start(module({ name: 'a' }), module({ http })))).toBe(1);
+    expect(installed(await start(module({ name: 'a', http }), module({ http }), user))).toBe(1);
+    expect(installed(await start(module({ name: 'a' }), module({ http }), user))).toBe(1);
   });
 });
 

@@ -1,0 +1,43 @@
+/** Does anything in an application ask for a lock service? Seen from what its classes and factories have injected. */
+import type { InjectionToken } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
+
+type Module = ModulesContainer extends Map<string, infer M> ? M : never;
+type Provided = Module['providers'] extends Map<unknown, infer P> ? P : never;
+
+/** What Nest's decorators leave on a class. */
+const PARAMETERS = 'design:paramtypes';
+const INJECTED_PARAMETERS = 'self:paramtypes';
+const INJECTED_PROPERTIES = 'self:properties_metadata';
+
+/** `@Locked` has the service injected too. What is looked up by hand (`moduleRef.get`) is not seen. */
+export function asksFor(modules: Iterable<Module>, tokens: ReadonlySet<InjectionToken>): boolean {
+  for (const { controllers, providers, injectables } of modules) {
+    for (const provided of [...controllers.values(), ...providers.values(), ...injectables.values()]) {
+      if (dependenciesOf(provided).some((each) => tokens.has(tokenOf(each)))) return true;
+    }
+  }
+  return false;
+}
+
+function dependenciesOf({ inject, metatype }: Pick<Provided, 'inject' | 'metatype'>): unknown[] {
+  if (Array.isArray(inject)) return inject;
+  if (typeof metatype !== 'function') return [];
+  return [
+    ...metadataOf<unknown>(PARAMETERS, metatype),
+    ...metadataOf<{ param: unknown }>(INJECTED_PARAMETERS, metatype).map(({ param }) => param),
+    ...metadataOf<{ type: unknown }>(INJECTED_PROPERTIES, metatype).map(({ type }) => type),
+  ];
+}
+
+function metadataOf<T>(key: string, metatype: object): readonly T[] {
+  const found: unknown = Reflect.getMetadata(key, metatype);
+  return Array.isArray(found) ? (found as T[]) : [];
+}
+
+/** Of a dependency as it is written: `forwardRef(…)`, `{ token, optional }`, or the token itself. */
+function tokenOf(dependency: unknown): InjectionToken {
+  const { forwardRef, token } = (dependency ?? {}) as { forwardRef?: () => unknown; token?: InjectionToken };
+  if (typeof forwardRef === 'function') return tokenOf(forwardRef());
+  return token ?? (dependency as InjectionToken);
+}
