@@ -1,4 +1,4 @@
-// How long a scenario is measured. All of them together are to end within ten minutes or so.
+// How long a scenario is measured. All of them together are to end within fifteen minutes or so.
 
 const QUICK = { rounds: 1, seconds: 0.5, warmup: 0.3 };
 
