@@ -21,6 +21,8 @@ export interface Operation extends LockChoice {
   readonly awaitsRelease: boolean;
   /** Does the work of a `using` fail? */
   readonly fails: boolean;
+  /** Does it call for its own keys again, from within? */
+  readonly nests: boolean;
   /** The pause before it. */
   readonly think: number;
 }
@@ -57,6 +59,7 @@ export function operationOf(
     steps: stepsOf(random, habits, within),
     awaitsRelease: random.chance(0.85),
     fails: random.chance(0.1),
+    nests: new Random(seed, party, caller, index, 'nested').chance(0.3),
     think: within(habits.think),
   };
 }

@@ -172,7 +172,12 @@ export class Party {
       .using(operation.keys, options, async (lock) => {
         over();
         entered = lock;
-        await this.#section(lock, operation, id);
+        await this.#section(
+          lock,
+          operation,
+          id,
+          operation.nests ? () => this.#nest(lock, operation, id) : done,
+        );
         if (failure !== undefined) throw failure;
         return id;
       })
@@ -200,7 +205,7 @@ export class Party {
   }
 
   /** What a caller does under the lock. Does not give it back. */
-  async #section(lock: Lock, { steps }: Operation, id: string): Promise<void> {
+  async #section(lock: Lock, { steps }: Operation, id: string, nested = done): Promise<void> {
     const began = sharedNow();
     const { remaining } = lock;
     const tokens = lock.token.split(' ');
@@ -213,6 +218,7 @@ export class Party {
       if ('stay' in step) await this.#stay(lock, id, step.stay);
       else await this.#extend(lock, id, step.extend);
     }
+    await nested();
     const at = sharedNow();
     this.#record({ e: 'ending', at, id, remaining: lock.remaining });
   }
@@ -236,6 +242,23 @@ export class Party {
     }
     const at = sharedNow();
     this.#record({ e: 'extended', from, at, id, ttl, remaining: lock.remaining, code });
+  }
+
+  /** Calls for the keys that it runs under: refused at once, or joined with the same fence. Neither gives anything back. */
+  async #nest(lock: Lock, operation: Operation, id: string): Promise<void> {
+    const { keys } = operation;
+    const nested = (options: AcquireOptions): Promise<string | number> =>
+      this.#locks.service.using(keys, options, ({ fence }) => fence).catch(codeOf);
+    const sharing = sharingOptions(operation);
+    const refused = await nested(sharing);
+    if (refused !== 'LOCK_REENTRY') this.#odd(id, `a call from within for its own keys came to ${refused}`);
+    const joined = await nested({ ...sharing, reentrant: true });
+    const wasLost = joined === 'LOCK_LOST' && lossOf(lock) !== undefined;
+    if (joined !== lock.fence && !wasLost)
+      this.#odd(id, `a call from within joined ${lock.fence}, and it came to ${joined}`);
+    if (operation.lock !== 'shared') return;
+    const upgraded = await nested({ reentrant: true });
+    if (upgraded !== 'LOCK_REENTRY') this.#odd(id, `a reader that wanted to write came to ${upgraded}`);
   }
 
   #refused(id: string, error: unknown): void {
