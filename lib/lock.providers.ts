@@ -77,9 +77,9 @@ export function lockProviders(name: string | undefined): Provider[] {
       useFactory: (
         application: ApplicationConfig,
         { mapErrors, busyStatus }: ResolvedModuleOptions,
-        { mapsErrors, used }: LockSiblings,
+        siblings: LockSiblings,
       ): boolean => {
-        const mapping = mapErrors && mapsErrors && used;
+        const mapping = mapErrors && siblings.mapsErrors && siblings.used;
         if (mapping) application.addGlobalInterceptor(new LockErrorInterceptor({ busyStatus }));
         return mapping;
       },

@@ -1,4 +1,5 @@
 /** The LockModules of one application: no two of a name, and one that maps errors for all. */
+import type { InjectionToken } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { LockOptionsError } from './errors/index.js';
 import { getLockServiceToken } from './lock.constants.js';
@@ -17,8 +18,8 @@ export type ModuleName = string | null;
  * applications, or the same one built twice in tests, do not know of each other.
  */
 export class LockSiblings {
-  /** Does anything else in the application have one of their services injected? */
-  readonly used: boolean;
+  readonly #container: ModulesContainer;
+  readonly #tokens: ReadonlySet<InjectionToken>;
   readonly #name: ModuleName;
   readonly #leader: { readonly name: ModuleName; options(): ResolvedModuleOptions | undefined };
 
@@ -30,10 +31,8 @@ export class LockSiblings {
       if (names.indexOf(each) !== index) throw duplicate(each);
     }
     this.#name = name;
-    this.used = asksFor(
-      [...container.values()].filter((module) => !modules.includes(module)),
-      new Set(names.map((each) => getLockServiceToken(each ?? undefined))),
-    );
+    this.#container = container;
+    this.#tokens = new Set(names.map((each) => getLockServiceToken(each ?? undefined)));
     const first = Math.max(0, names.indexOf(null));
     this.#leader = {
       name: names[first],
@@ -45,6 +44,12 @@ export class LockSiblings {
   /** Does this module's interceptor map the errors of the application? The unnamed one's does, else the first one's. */
   get mapsErrors(): boolean {
     return this.#name === this.#leader.name;
+  }
+
+  /** Does anything else in the application have one of their services injected? Looked up anew each time. */
+  get used(): boolean {
+    const others = [...this.#container.values()].filter((module) => !module.providers.has(LOCK_MODULE_NAME));
+    return asksFor(others, this.#tokens);
   }
 
   /** Are the errors of the application mapped? Known when all modules have their options. */
