@@ -271,7 +271,10 @@ export class Asker {
     if (!session.queues) return false;
     if (session.isAwake(this.#key)) return true;
     session.listen(this.#key).then(
-      () => this.nudge(),
+      // An ask that has been sent meanwhile, on the store's word that it is awake, has missed nothing.
+      () => {
+        if (this.#ask?.state === 'resting') void this.send();
+      },
       (error: LockStoreError) => this.#line.refuseAll(error),
     );
     return false;

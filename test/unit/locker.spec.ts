@@ -695,6 +695,42 @@ describe('an offer', () => {
   });
 });
 
+describe('a store that must be listened to first', () => {
+  /** It is awake as soon as it is listened to, and says so. */
+  const asleep = (store: LockStore): LockStore => ({
+    open(party, listener) {
+      const session = store.open(party, listener);
+      let awake = false;
+      return {
+        ...session,
+        queues: true,
+        isAwake: () => awake,
+        async listen() {
+          await Promise.resolve();
+          awake = true;
+          listener.awake();
+        },
+      };
+    },
+    close: () => store.close(),
+  });
+
+  it('is asked twice at the first contention: whether the key is free, then to be queued', async () => {
+    const clock = new FakeClock();
+    const store = memoryStore({ clock });
+    const held = await core({ clock, store }).locker.acquire(['k'], acquiring());
+    const counted = counting(asleep(store));
+    const { locker } = core({ clock, store: counted });
+    const waiting = watch(locker.acquire(['k'], acquiring()));
+    await settle();
+    await clock.advance(1);
+    expect(counted.turns.map(({ ask }) => ask?.mode)).toEqual(['once', 'queue']);
+    await held.release();
+    await settle();
+    await waiting.value?.release();
+  });
+});
+
 describe('a store without a queue', () => {
   /** A store that excludes, and does not queue. */
   const unqueued = (clock: FakeClock): LockStore => {
