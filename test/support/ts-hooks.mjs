@@ -1,22 +1,17 @@
-// Module hooks: finds `./thing.ts` for `./thing.js`, the library by its name, and transpiles with the root's tsconfig.
-import { existsSync, readFileSync } from 'node:fs';
+// Module hooks: finds `./thing.ts` for `./thing.js`, the library by its name, and transpiles what it loads. What has been
+// transpiled is kept: of a child process that starts anew, nearly all of the time would go there.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
 
 const root = new URL('../../', import.meta.url);
-const { config } = ts.readConfigFile(fileURLToPath(new URL('tsconfig.json', root)), (file) =>
-  readFileSync(file, 'utf8'),
-);
-const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, fileURLToPath(root));
-const compilerOptions = {
-  ...options,
-  noEmit: false,
-  module: ts.ModuleKind.ESNext,
-  moduleResolution: ts.ModuleResolutionKind.Bundler,
-  paths: undefined,
-  inlineSourceMap: true,
-  inlineSources: true,
-};
+const kept = new URL('node_modules/.cache/ts-hooks/', root);
+mkdirSync(kept, { recursive: true });
+
+/** What the output depends on, besides the file itself. */
+const toolchain = ['tsconfig.json', 'node_modules/typescript/package.json', 'test/support/ts-transpile.mjs']
+  .map((file) => readFileSync(new URL(file, root), 'utf8'))
+  .join('\0');
 
 export function resolve(specifier, context, next) {
   const library = /^nestjs-locked(?:\/(.+))?$/.exec(specifier);
@@ -28,9 +23,24 @@ export function resolve(specifier, context, next) {
   return next(specifier, context);
 }
 
-export function load(url, context, next) {
+export async function load(url, context, next) {
   if (!url.startsWith('file:') || !url.endsWith('.ts')) return next(url, context);
-  const fileName = fileURLToPath(url);
-  const { outputText } = ts.transpileModule(readFileSync(fileName, 'utf8'), { fileName, compilerOptions });
-  return { format: 'module', source: outputText, shortCircuit: true };
+  return { format: 'module', source: await transpiled(fileURLToPath(url)), shortCircuit: true };
+}
+
+async function transpiled(fileName) {
+  const source = readFileSync(fileName, 'utf8');
+  const name = createHash('sha256').update([toolchain, fileName, source].join('\0')).digest('hex');
+  const file = new URL(`${name}.mjs`, kept);
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    const { transpile } = await import('./ts-transpile.mjs');
+    const output = transpile(source, fileName);
+    // Others may be at the same file: whoever reads it finds all of it.
+    const part = new URL(`${name}.${process.pid}`, kept);
+    writeFileSync(part, output);
+    renameSync(part, file);
+    return output;
+  }
 }
