@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Redis } from 'ioredis';
 import { MOST_TURNS, TURNS } from '../../lib/stores/redis/scripts/turns.script.js';
 import { TURN } from '../../lib/stores/redis/scripts/turn.script.js';
+import { eventually } from '../support/eventually.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
@@ -72,6 +73,46 @@ describe('the turns of one tick', () => {
     expect(b?.fence).toBeGreaterThan(a?.fence ?? Infinity);
     await Promise.all([a?.release(), b?.release()]);
     expect((await client.keys('lock:*')).sort()).toEqual(['lock:list', 'lock:taken', 'lock:~nl:f']);
+  });
+
+  it('draw ascending fences that are not ahead of the clock, and the counter ends at the last one', async () => {
+    const shared = KEYS[3];
+    for (let round = 0; round < 20; round += 1) {
+      const before = Number(await client.get('lock:~nl:f'));
+      const held = await Promise.all(
+        // One of them is none of the common cases.
+        KEYS.map((key) => locks.service.acquire(key, key === shared ? { mode: 'shared' } : {})),
+      );
+      const [seconds, micros] = (await client.time()).map(Number) as [number, number];
+      const fences = held.map((lock) => lock.fence);
+      expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b));
+      expect(fences[0]).toBeGreaterThan(before);
+      expect(fences.at(-1)).toBeLessThan(seconds * 1_000_000 + micros);
+      expect(await client.get('lock:~nl:f')).toBe(String(fences.at(-1)));
+      await Promise.all(held.map((lock) => lock.release()));
+    }
+  });
+
+  it('after the counter was lost begin at the clock: how far back others were drawn is not known', async () => {
+    const held = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
+    await Promise.all(held.map((lock) => lock.release()));
+    const [seconds, micros] = (await client.time()).map(Number) as [number, number];
+    await client.del('lock:~nl:f');
+    const again = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
+    expect(again[0]?.fence).toBeGreaterThanOrEqual(seconds * 1_000_000 + micros);
+    await Promise.all(again.map((lock) => lock.release()));
+  });
+
+  it('whose fences cannot be written down are all refused, and leave nothing', async () => {
+    await client.call('ACL', 'SETUSER', 'eve', 'on', '>pw', '~lock:k*', '~lock:~nl:q*', '&*', '+@all');
+    await client.call('ACL', 'SETUSER', 'eve', '%R~lock:~nl:f');
+    const eve = locksOn({ url: `redis://eve:pw@127.0.0.1:${server.port}` });
+    const tries = await Promise.allSettled(KEYS.map((key) => eve.service.acquire(key, { wait: 500 })));
+    expect(tries.map((each) => each.status === 'rejected' && (each.reason as { code: string }).code)).toEqual(
+      KEYS.map(() => 'LOCK_STORE'),
+    );
+    await eventually(async () => expect(await client.keys('lock:k*')).toEqual([]));
+    await eve.close();
   });
 
   it('run in the order in which they came', async () => {

@@ -6,7 +6,12 @@
  * ARGV  of each turn: how many arguments of `turn` follow, and these
  *
  * Reply: each turn's reply, or its error, in their order.
+ *
+ * The two common cases of `turn` are seen to here, with one block of fences for all asks: it is drawn by the rule for a
+ * block (see fences.ts), and the counter is written once. What is not one of them, or finds the block used up, goes the
+ * whole way, for which the counter is written before.
  */
+import { TOP_OF_FENCES } from './fences.js';
 import { defineScript } from './script.js';
 import { TURN_BODY } from './turn.script.js';
 
@@ -17,15 +22,69 @@ export const TURNS = defineScript(`
 local function turn(KEYS, ARGV)
 ${TURN_BODY}
 end
+${TOP_OF_FENCES}
+local call = redis.call
+local F = KEYS[1]
+local replies = {}
+local now, last, top -- the block, where one is drawn: the fences above last, up to top
+local unwritten = {} -- the turns that have some of them
 
-local replies, at = {}, 1
-for i = 2, #KEYS, 2 do
-  local arguments = {}
-  for j = 1, tonumber(ARGV[at]) do arguments[j] = ARGV[at + j] end
-  at = at + #arguments + 1
-  local done, reply = pcall(turn, { KEYS[i], KEYS[i + 1], KEYS[1] }, arguments)
-  if not done then reply = { err = type(reply) == 'table' and reply['err'] or tostring(reply) } end
-  replies[#replies + 1] = reply
+local function failed(reply)
+  return { err = type(reply) == 'table' and reply['err'] or tostring(reply) }
 end
+
+local function drawBlock()
+  local time = call('TIME')
+  now = time[1] * 1000000 + time[2]
+  local drawn = tonumber(call('GET', F) or '') or now - 1
+  local most = (#KEYS - 1) / 2
+  top = topOfFences(drawn, most, now)
+  last = math.max(drawn, top - most)
+end
+
+local function writeFences()
+  if #unwritten > 0 then
+    local written, reply = pcall(call, 'SET', F, string.format('%.0f', last))
+    if not written then
+      for _, i in ipairs(unwritten) do replies[i] = failed(reply) end
+    end
+    unwritten = {}
+  end
+  top = nil
+end
+
+-- A common case's reply; nil where it is none.
+local function common(i, K, Q, count, at)
+  if count == 1 then
+    local old = ARGV[at + 1]
+    if old ~= '' and call('GET', K) == old and call('EXISTS', Q) == 0 then
+      call('DEL', K)
+      return 1
+    end
+  elseif ARGV[at + 1] == '' and (count == 4 or (count == 5 and ARGV[at + 5] ~= 'look')) then
+    if not top then drawBlock() end
+    if last < top and now <= tonumber(ARGV[at + 4]) and call('EXISTS', Q) == 0
+      and call('SET', K, ARGV[at + 2], 'NX', 'PX', ARGV[at + 3]) then
+      last = last + 1
+      unwritten[#unwritten + 1] = i
+      return last
+    end
+  end
+end
+
+local at = 1
+for i = 1, (#KEYS - 1) / 2 do
+  local K, Q, count = KEYS[2 * i], KEYS[2 * i + 1], tonumber(ARGV[at])
+  local done, reply = pcall(common, i, K, Q, count, at)
+  if done and reply == nil then
+    writeFences()
+    local arguments = {}
+    for j = 1, count do arguments[j] = ARGV[at + j] end
+    done, reply = pcall(turn, { K, Q, F }, arguments)
+  end
+  replies[i] = done and reply or failed(reply)
+  at = at + count + 1
+end
+writeFences()
 return replies
 `);
