@@ -47,7 +47,7 @@ local K, Q, F = KEYS[1], KEYS[2], KEYS[3]
 local old, new = ARGV[1], ARGV[2]
 local owner
 
--- The two common cases, before anything is prepared for the others.
+-- The two commonest cases, before anything is prepared for the others.
 if old == '' then
   if not ARGV[6] and ARGV[5] ~= 'look' and call('EXISTS', Q) == 0 then
     local time = call('TIME')
@@ -61,16 +61,16 @@ if old == '' then
       end
     end
   end
-elseif not new then
+else
   owner = call('GET', K)
-  if owner == old and call('EXISTS', Q) == 0 then
+  if not new and owner == old and call('EXISTS', Q) == 0 then
     call('DEL', K)
     return 1
   end
 end
 
-new = new or ''
 local released, now, failure = 0, nil, nil
+local skipped = 0 -- waiters that could not be reached
 local count = tonumber(ARGV[6]) or 1
 
 local function clock()
@@ -95,6 +95,45 @@ local function lastFence()
 end
 
 ${REACHING}
+-- The party of an exclusive lock's token.
+local function exclusive(token)
+  local party, mark = string.match(token, '^nl1:([^:]+):%w+(%-?)')
+  return mark == '' and party
+end
+
+-- The third common case, a hand-over: an exclusive lock goes to the next in the queue, for an exclusive one again, and
+-- whoever had it may queue anew, at the end. Who cannot be reached is off the queue, and the rest is as below.
+local plain = not new or (ARGV[5] == 'queue' and not ARGV[7] and (not ARGV[6] or exclusive(new)))
+if owner == old and plain and not ARGV[8] then
+  local head = call('ZRANGE', Q, 0, 0)[1]
+  local party = head and head ~= old and head ~= new and exclusive(head)
+  if party and (not new or clock() <= tonumber(ARGV[4])) then
+    local fence = math.max(lastFence() + 1, clock())
+    call('ZREM', Q, head)
+    local reached = reach(F, party, string.format('%.0f', fence) .. ' ' .. head .. ' ' .. K)
+    if type(reached) == 'table' then
+      failure = reached['err']
+    else
+      if reached > 0 then call('SET', K, head, 'PX', ${OFFER_MS}) end
+      call('SET', F, string.format('%.0f', fence))
+    end
+    if not failure and reached > 0 then
+      if not new then return 1 end
+      local tail = call('ZRANGE', Q, -1, -1, 'WITHSCORES')
+      local place = math.max((tonumber(tail[2]) or 0) + 1, clock())
+      local added = call('ZADD', Q, 'NX', string.format('%.0f', place), new) == 1
+      if not added then place = call('ZSCORE', Q, new) end
+      call('PEXPIRE', Q, ${QUEUE_MS})
+      local length = call('ZCARD', Q)
+      local rank = added and length - 1 or call('ZRANK', Q, new)
+      return { 1, 0, head, ${OFFER_MS}, place, length, rank, fence }
+    end
+    skipped = 1
+    now = nil -- the next one's fence must not be ahead of it
+  end
+end
+
+new = new or ''
 ${HOLDERS}
 local mine = false -- is the asking token a holder?
 
@@ -109,7 +148,7 @@ end
 -- it without a message.
 local function promote(ttl)
   local last = nil
-  for _ = 1, ${MOST_PROMOTED} do
+  for _ = skipped + 1, ${MOST_PROMOTED} do
     if owner and live == 0 then return end
     local head = call('ZRANGE', Q, 0, 0)[1]
     if not head then return end
@@ -144,7 +183,7 @@ local function promote(ttl)
   end
 end
 
-if new ~= '' and clock() > tonumber(ARGV[4]) then
+if new ~= '' and skipped == 0 and clock() > tonumber(ARGV[4]) then
   return { 0, -2, string.format('%.0f', now) }
 end
 
