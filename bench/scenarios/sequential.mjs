@@ -7,5 +7,5 @@ export default {
   keyOf: (_caller, n) => `fresh:${n}`,
   slots: 1,
   slotOf: () => 0,
-  times: { rounds: 7, seconds: 0.4, warmup: 6 },
+  times: { rounds: 7, seconds: 1, warmup: 6 },
 };
