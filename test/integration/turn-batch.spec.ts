@@ -43,6 +43,17 @@ async function scriptsOf(work: () => Promise<unknown>): Promise<string[]> {
   return seen;
 }
 
+/** The server's clock, in µs. */
+async function serverNow(): Promise<number> {
+  const [seconds, micros] = await client.time();
+  return Number(seconds) * 1_000_000 + Number(micros);
+}
+
+/** The code of the error that ended a try. */
+function codeOf(each: PromiseSettledResult<unknown>): unknown {
+  return each.status === 'rejected' && (each.reason as { code: string }).code;
+}
+
 describe('the turns of one tick', () => {
   it('leave in one command up to a number of them; the first by itself, at once, where the connection is idle', async () => {
     const seen = await scriptsOf(async () => {
@@ -83,11 +94,11 @@ describe('the turns of one tick', () => {
         // One of them is none of the common cases.
         KEYS.map((key) => locks.service.acquire(key, key === shared ? { mode: 'shared' } : {})),
       );
-      const [seconds, micros] = (await client.time()).map(Number) as [number, number];
+      const after = await serverNow();
       const fences = held.map((lock) => lock.fence);
       expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b));
       expect(fences[0]).toBeGreaterThan(before);
-      expect(fences.at(-1)).toBeLessThan(seconds * 1_000_000 + micros);
+      expect(fences.at(-1)).toBeLessThan(after);
       expect(await client.get('lock:~nl:f')).toBe(String(fences.at(-1)));
       await Promise.all(held.map((lock) => lock.release()));
     }
@@ -96,10 +107,10 @@ describe('the turns of one tick', () => {
   it('after the counter was lost begin at the clock: how far back others were drawn is not known', async () => {
     const held = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
     await Promise.all(held.map((lock) => lock.release()));
-    const [seconds, micros] = (await client.time()).map(Number) as [number, number];
+    const lost = await serverNow();
     await client.del('lock:~nl:f');
     const again = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
-    expect(again[0]?.fence).toBeGreaterThanOrEqual(seconds * 1_000_000 + micros);
+    expect(again[0]?.fence).toBeGreaterThanOrEqual(lost);
     await Promise.all(again.map((lock) => lock.release()));
   });
 
@@ -108,9 +119,7 @@ describe('the turns of one tick', () => {
     await client.call('ACL', 'SETUSER', 'eve', '%R~lock:~nl:f');
     const eve = locksOn({ url: `redis://eve:pw@127.0.0.1:${server.port}` });
     const tries = await Promise.allSettled(KEYS.map((key) => eve.service.acquire(key, { wait: 500 })));
-    expect(tries.map((each) => each.status === 'rejected' && (each.reason as { code: string }).code)).toEqual(
-      KEYS.map(() => 'LOCK_STORE'),
-    );
+    expect(tries.map(codeOf)).toEqual(KEYS.map(() => 'LOCK_STORE'));
     await eventually(async () => expect(await client.keys('lock:k*')).toEqual([]));
     await eve.close();
   });
@@ -136,9 +145,7 @@ describe('the turns of one tick', () => {
     server.pause();
     const tries = await Promise.allSettled(KEYS.map((key) => hung.service.acquire(key)));
     server.resume();
-    expect(tries.map((each) => each.status === 'rejected' && (each.reason as { code: string }).code)).toEqual(
-      KEYS.map(() => 'LOCK_STORE'),
-    );
+    expect(tries.map(codeOf)).toEqual(KEYS.map(() => 'LOCK_STORE'));
     const free = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
     await Promise.all(free.map((lock) => lock.release()));
     await hung.close();

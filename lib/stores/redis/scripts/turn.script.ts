@@ -95,44 +95,6 @@ local function lastFence()
 end
 
 ${REACHING}
--- The party of an exclusive lock's token.
-local function exclusive(token)
-  local party, mark = string.match(token, '^nl1:([^:]+):%w+(%-?)')
-  return mark == '' and party
-end
-
--- The third common case, a hand-over: an exclusive lock goes to the next in the queue, for an exclusive one again, and
--- whoever had it may queue anew, at the end. Who cannot be reached is off the queue, and the rest is as below.
-local plain = not new or (ARGV[5] == 'queue' and not ARGV[7] and (not ARGV[6] or exclusive(new)))
-if owner == old and plain and not ARGV[8] then
-  local head = call('ZRANGE', Q, 0, 0)[1]
-  local party = head and head ~= old and head ~= new and exclusive(head)
-  if party and (not new or clock() <= tonumber(ARGV[4])) then
-    local fence = math.max(lastFence() + 1, clock())
-    call('ZREM', Q, head)
-    local reached = reach(F, party, string.format('%.0f', fence) .. ' ' .. head .. ' ' .. K)
-    if type(reached) == 'table' then
-      failure = reached['err']
-    else
-      if reached > 0 then call('SET', K, head, 'PX', ${OFFER_MS}) end
-      call('SET', F, string.format('%.0f', fence))
-    end
-    if not failure and reached > 0 then
-      if not new then return 1 end
-      local tail = call('ZRANGE', Q, -1, -1, 'WITHSCORES')
-      local place = math.max((tonumber(tail[2]) or 0) + 1, clock())
-      local added = call('ZADD', Q, 'NX', string.format('%.0f', place), new) == 1
-      if not added then place = call('ZSCORE', Q, new) end
-      call('PEXPIRE', Q, ${QUEUE_MS})
-      local length = call('ZCARD', Q)
-      local rank = added and length - 1 or call('ZRANK', Q, new)
-      return { 1, 0, head, ${OFFER_MS}, place, length, rank, fence }
-    end
-    skipped = 1
-    now = nil -- the next one's fence must not be ahead of it
-  end
-end
-
 new = new or ''
 ${HOLDERS}
 local mine = false -- is the asking token a holder?
@@ -144,6 +106,53 @@ local function grant(token, marker, ttl)
   call('SET', K, token, 'PX', ttl)
 end
 
+-- A waiter's party, and '' where it waits for an exclusive lock.
+local function waiter(token)
+  return string.match(token, '^nl1:([^:]+):%w+(%-?)')
+end
+
+-- Grants K to a waiter by a message, given the latest fence. Returns the latest one by now, and whether it was reached.
+local function offer(token, party, marker, last)
+  local fence = math.max(last + 1, clock())
+  local reached = reach(F, party, string.format('%.0f', fence) .. ' ' .. token .. ' ' .. K)
+  if type(reached) == 'table' then
+    failure = reached['err']
+    return last, false
+  end
+  if reached > 0 then grant(token, marker, ${OFFER_MS}) end
+  -- Of those who were not reached too: a replica may have passed it on to somebody who is not counted.
+  call('SET', F, string.format('%.0f', fence))
+  return fence, reached > 0
+end
+
+-- A place behind the last one in the queue.
+local function placeBehind(tail)
+  return string.format('%.0f', math.max((tonumber(tail[2]) or 0) + 1, clock()))
+end
+
+-- The third common case, a hand-over: an exclusive lock goes to the next in the queue, for an exclusive one again, and
+-- whoever had it may queue anew, at the end. Who cannot be reached is off the queue, and the rest is as below.
+local queues = ARGV[5] == 'queue' and not ARGV[7] and (not ARGV[6] or select(2, waiter(new)) == '')
+if owner == old and not ARGV[8] and (new == '' or queues) then
+  local head = call('ZRANGE', Q, 0, 0)[1]
+  local party, mark = waiter(head or '')
+  if mark == '' and head ~= new and (new == '' or clock() <= tonumber(ARGV[4])) then
+    local last = lastFence()
+    call('ZREM', Q, head)
+    local fence, reached = offer(head, party, nil, last)
+    if reached then
+      if new == '' then return 1 end
+      local place = placeBehind(call('ZRANGE', Q, -1, -1, 'WITHSCORES'))
+      call('ZADD', Q, place, new)
+      call('PEXPIRE', Q, ${QUEUE_MS})
+      local length = call('ZCARD', Q)
+      return { 1, 0, head, ${OFFER_MS}, place, length, length - 1, fence }
+    end
+    skipped = 1
+    now = nil -- the next one's fence must not be ahead of it
+  end
+end
+
 -- Grants K to the first in the queue that can be reached, and to the next, for as long as they fit. The asking token gets
 -- it without a message.
 local function promote(ttl)
@@ -152,7 +161,7 @@ local function promote(ttl)
     if owner and live == 0 then return end
     local head = call('ZRANGE', Q, 0, 0)[1]
     if not head then return end
-    local party, mark = string.match(head, '^nl1:([^:]+):%w+(%-?)')
+    local party, mark = waiter(head)
     local marker, limit
     if mark == '-' then
       several()
@@ -167,18 +176,9 @@ local function promote(ttl)
       mine = true
       grant(new, marker, ttl)
     elseif party then
-      local fence = math.max(last + 1, clock())
-      local reached = reach(F, party, string.format('%.0f', fence) .. ' ' .. head .. ' ' .. K)
-      if type(reached) == 'table' then
-        failure = reached['err']
-      else
-        if reached > 0 then grant(head, marker, ${OFFER_MS}) end
-        -- Of those who were not reached too: a replica may have passed it on to somebody who is not counted.
-        last = fence
-        call('SET', F, string.format('%.0f', fence))
-        -- Read anew for the next one, whose fence must not be ahead of it.
-        now = nil
-      end
+      last = offer(head, party, marker, last)
+      -- Read anew for the next one, whose fence must not be ahead of it.
+      now = nil
     end
   end
 end
@@ -265,10 +265,7 @@ elseif mode ~= 'look' and (alone or not call('ZSCORE', Q, new)) then
   local room = not tail[1] and (not owner or (marker and fits(marker, limit)))
   if mode == 'queue' and not room then
     local place = ARGV[7] or ''
-    if place == '' then
-      place = string.format('%.0f', math.max((tonumber(tail[2]) or 0) + 1, clock()))
-    end
-    call('ZADD', Q, place, new)
+    call('ZADD', Q, place ~= '' and place or placeBehind(tail), new)
   end
 end
 promote(ttl)

@@ -25,6 +25,7 @@ end
 ${TOP_OF_FENCES}
 local call = redis.call
 local F = KEYS[1]
+local turns = (#KEYS - 1) / 2
 local replies = {}
 local now, last, top -- the block, where one is drawn: the fences above last, up to top
 local unwritten = {} -- the turns that have some of them
@@ -37,9 +38,8 @@ local function drawBlock()
   local time = call('TIME')
   now = time[1] * 1000000 + time[2]
   local drawn = tonumber(call('GET', F) or '') or now - 1
-  local most = (#KEYS - 1) / 2
-  top = topOfFences(drawn, most, now)
-  last = math.max(drawn, top - most)
+  top = topOfFences(drawn, turns, now)
+  last = math.max(drawn, top - turns)
 end
 
 local function writeFences()
@@ -73,7 +73,7 @@ local function common(i, K, Q, count, at)
 end
 
 local at = 1
-for i = 1, (#KEYS - 1) / 2 do
+for i = 1, turns do
   local K, Q, count = KEYS[2 * i], KEYS[2 * i + 1], tonumber(ARGV[at])
   local done, reply = pcall(common, i, K, Q, count, at)
   if done and reply == nil then
