@@ -95,31 +95,19 @@ local function lastFence()
 end
 
 ${REACHING}
-new = new or ''
-${HOLDERS}
-local mine = false -- is the asking token a holder?
-
--- K is free for the token, or it fits.
-local function grant(token, marker, ttl)
-  if marker then return enter(token, marker, ttl) end
-  owner = token
-  call('SET', K, token, 'PX', ttl)
-end
-
 -- A waiter's party, and '' where it waits for an exclusive lock.
 local function waiter(token)
   return string.match(token, '^nl1:([^:]+):%w+(%-?)')
 end
 
--- Grants K to a waiter by a message, given the latest fence. Returns the latest one by now, and whether it was reached.
-local function offer(token, party, marker, last)
+-- Tells a waiter that K is its own, given the latest fence. Returns the latest one by now, and whether it was reached.
+local function offer(token, party, last)
   local fence = math.max(last + 1, clock())
   local reached = reach(F, party, string.format('%.0f', fence) .. ' ' .. token .. ' ' .. K)
   if type(reached) == 'table' then
     failure = reached['err']
     return last, false
   end
-  if reached > 0 then grant(token, marker, ${OFFER_MS}) end
   -- Of those who were not reached too: a replica may have passed it on to somebody who is not counted.
   call('SET', F, string.format('%.0f', fence))
   return fence, reached > 0
@@ -131,17 +119,19 @@ local function placeBehind(tail)
 end
 
 -- The third common case, a hand-over: an exclusive lock goes to the next in the queue, for an exclusive one again, and
--- whoever had it may queue anew, at the end. Who cannot be reached is off the queue, and the rest is as below.
+-- whoever had it may queue anew, at the end. Who cannot be reached is off the queue, and the rest is as below, for which
+-- more functions are made: that costs as much as a command.
 local queues = ARGV[5] == 'queue' and not ARGV[7] and (not ARGV[6] or select(2, waiter(new)) == '')
-if owner == old and not ARGV[8] and (new == '' or queues) then
+if owner == old and not ARGV[8] and (not new or queues) then
   local head = call('ZRANGE', Q, 0, 0)[1]
   local party, mark = waiter(head or '')
-  if mark == '' and head ~= new and (new == '' or clock() <= tonumber(ARGV[4])) then
+  if mark == '' and head ~= new and (not new or clock() <= tonumber(ARGV[4])) then
     local last = lastFence()
     call('ZREM', Q, head)
-    local fence, reached = offer(head, party, nil, last)
+    local fence, reached = offer(head, party, last)
     if reached then
-      if new == '' then return 1 end
+      call('SET', K, head, 'PX', ${OFFER_MS})
+      if not new then return 1 end
       local place = placeBehind(call('ZRANGE', Q, -1, -1, 'WITHSCORES'))
       call('ZADD', Q, place, new)
       call('PEXPIRE', Q, ${QUEUE_MS})
@@ -151,6 +141,17 @@ if owner == old and not ARGV[8] and (new == '' or queues) then
     skipped = 1
     now = nil -- the next one's fence must not be ahead of it
   end
+end
+
+new = new or ''
+${HOLDERS}
+local mine = false -- is the asking token a holder?
+
+-- K is free for the token, or it fits.
+local function grant(token, marker, ttl)
+  if marker then return enter(token, marker, ttl) end
+  owner = token
+  call('SET', K, token, 'PX', ttl)
 end
 
 -- Grants K to the first in the queue that can be reached, and to the next, for as long as they fit. The asking token gets
@@ -176,7 +177,9 @@ local function promote(ttl)
       mine = true
       grant(new, marker, ttl)
     elseif party then
-      last = offer(head, party, marker, last)
+      local reached
+      last, reached = offer(head, party, last)
+      if reached then grant(head, marker, ${OFFER_MS}) end
       -- Read anew for the next one, whose fence must not be ahead of it.
       now = nil
     end
