@@ -56,6 +56,7 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
     this.#line = new CallerLine({
       key: settings.key,
       clock: settings.party.clock,
+      deadlines: settings.party.deadlines,
       maxWaiters: settings.maxWaiters,
       owner: this,
     });
@@ -112,7 +113,9 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
   granted(ask: PendingAsk, { fence, drawn }: Granted, { sent, ttl, upTo }: Sent): void {
     const ends = sent.plus(ttl);
     if (this.#isFor(upTo)) {
-      this.#enter(ask, this.#lease(ask, ttl, ends, true), upTo, fence, drawn, upTo).begin();
+      // Where nobody can queue, others get the key only when it is given back.
+      const trip = this.#party.session.queues ? this.#party.clock.monotonic() - sent.monotonic : undefined;
+      this.#enter(ask, this.#lease(ask, ttl, ends, true), upTo, fence, drawn, upTo, trip).begin();
     } else {
       // Those it was asked for have left, and others have come.
       const { callers, ttl: longest, upTo: last } = this.#line.batch();
@@ -148,6 +151,7 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
     fence: number,
     drawn: number,
     drawnFor: number,
+    trip?: number,
   ): Tenure | ReadersTenure {
     const party = this.#party;
     const line = this.#line;
@@ -155,8 +159,8 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
       this.#shared ??= new SideBySide(this);
       return this.#shared.enter(kind, { party, lease, line, upTo }, { fence, drawn, drawnFor });
     }
-    const fences = new FenceSupply().add(fence, drawn);
-    this.#tenure = new Tenure({ party, lease, line, upTo, fences, landlord: this });
+    const fences = new FenceSupply().add(fence, drawn, drawnFor);
+    this.#tenure = new Tenure({ party, lease, line, upTo, fences, landlord: this, trip });
     return this.#tenure;
   }
 

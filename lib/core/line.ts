@@ -2,8 +2,9 @@
 import { LockQueueFullError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { Clock } from './clock.js';
-import { MOST_SECTIONS, type Line } from './tenure.js';
+import { MOST_SECTIONS, type Line, type Newcomers } from './tenure.js';
 import { LinkedList } from './linked-list.js';
+import type { SharedTimer } from './shared-timer.js';
 import { MOST_READERS } from './readers.tenure.js';
 import { EXCLUSIVE, type Sharing, sameSharing } from './token.js';
 import { Waiter, type WaiterLine } from './waiter.js';
@@ -11,6 +12,7 @@ import { Waiter, type WaiterLine } from './waiter.js';
 export interface CallerLineSettings {
   readonly key: string;
   readonly clock: Clock;
+  readonly deadlines: SharedTimer;
   /** `Infinity` for no bound. */
   readonly maxWaiters: number;
   readonly owner: LineOwner;
@@ -41,6 +43,7 @@ export interface Batch {
 export class CallerLine implements Line, WaiterLine {
   readonly key: string;
   readonly clock: Clock;
+  readonly deadlines: SharedTimer;
   readonly #maxWaiters: number;
   readonly #owner: LineOwner;
   readonly #waiters = new LinkedList<Waiter>();
@@ -53,6 +56,7 @@ export class CallerLine implements Line, WaiterLine {
   constructor(settings: CallerLineSettings) {
     this.key = settings.key;
     this.clock = settings.clock;
+    this.deadlines = settings.deadlines;
     this.#maxWaiters = settings.maxWaiters;
     this.#owner = settings.owner;
   }
@@ -92,6 +96,19 @@ export class CallerLine implements Line, WaiterLine {
       upTo = number;
     }
     return { sharing, ttl, callers: Math.max(1, callers), upTo };
+  }
+
+  behind(number: number, most: number, ttl: number): Newcomers {
+    let callers = 0;
+    let upTo = number;
+    for (let at = this.#waiters.head; at !== undefined && callers < most; at = at.next) {
+      const { options, number: each } = at.value;
+      if (each <= number) continue;
+      if (options.sharing.kind !== 'exclusive' || options.ttl > ttl) break;
+      callers += 1;
+      upTo = each;
+    }
+    return { callers, upTo };
   }
 
   /** All who stand in line know by now that the key is busy; `tell` is called for those who did not. */

@@ -5,6 +5,7 @@ import { observed, publish } from './diagnostics.js';
 import type { LockEvent, LockEventName, LockEventSink } from './events.js';
 import { Keeper } from './keeper.js';
 import { LinkedList, type Place } from './linked-list.js';
+import { SharedTimer } from './shared-timer.js';
 import type { GiveUp, LockStoreSession, TurnReply, TurnRequest } from './store.contract.js';
 import type { TokenMint } from './token.js';
 
@@ -40,6 +41,8 @@ export class Party {
   readonly clock: Clock;
   readonly longHold: number;
   readonly keeper: Keeper;
+  /** Of those who wait. */
+  readonly deadlines: SharedTimer;
   readonly #sections = new LinkedList<RunningSection>();
   #onIdle: (() => void) | undefined;
   readonly #sink: LockEventSink;
@@ -55,6 +58,7 @@ export class Party {
     this.longHold = settings.longHold;
     this.#sink = settings.sink;
     this.keeper = new Keeper(settings.clock);
+    this.deadlines = new SharedTimer(settings.clock);
   }
 
   /** What it returns is to be given to `sectionEnded`. */

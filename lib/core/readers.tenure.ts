@@ -136,12 +136,12 @@ export class ReadersTenure implements LeaseTenant, SectionTenure {
     this.lease.autoRenew = this.#renewing > 0 || this.#entering || !this.lease.confirmed;
   }
 
-  sectionEnded(section: Section): Promise<ReleaseOutcome> {
-    if (!this.#running.delete(section)) return Promise.resolve('released');
+  sectionEnded(section: Section): ReleaseOutcome | Promise<ReleaseOutcome> {
+    if (!this.#running.delete(section)) return 'released';
     if (section.options.renew) this.#renewing -= 1;
     this.#setRenewal();
     if (section.minHold > 0) this.#keepUntil = Math.max(this.#keepUntil, section.startedAt + section.minHold);
-    if (this.#running.size > 0 || this.#entering) return Promise.resolve('released');
+    if (this.#running.size > 0 || this.#entering) return 'released';
     return this.#end();
   }
 

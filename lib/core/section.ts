@@ -20,7 +20,8 @@ export interface SectionSettings {
 
 /** Whom a section tells that its caller is done with it. */
 export interface SectionTenure {
-  sectionEnded(section: Section): Promise<ReleaseOutcome>;
+  /** Told at once where the lease goes on. */
+  sectionEnded(section: Section): ReleaseOutcome | Promise<ReleaseOutcome>;
 }
 
 /** Whom a section tells that it was lost. */
@@ -183,12 +184,16 @@ export class Section implements RunningSection {
     const overdue = this.overdue;
     if (overdue !== undefined) this.lose(overdue);
     if (this.guests !== undefined) for (const guest of [...this.guests]) guest.sectionReleased();
-    return this.#tenure.sectionEnded(this).then((outcome) => {
-      if (outcome === 'lost') this.lose('not-owner');
-      this.#party.sectionEnded(this.#place);
-      this.#party.emit('release', () => ({ name: 'release', ...this.#facts() }));
-      return this.#lost === undefined && outcome === 'released';
-    });
+    const outcome = this.#tenure.sectionEnded(this);
+    if (typeof outcome === 'string') return Promise.resolve(this.#ended(outcome));
+    return outcome.then((late) => this.#ended(late));
+  }
+
+  #ended(outcome: ReleaseOutcome): boolean {
+    if (outcome === 'lost') this.lose('not-owner');
+    this.#party.sectionEnded(this.#place);
+    this.#party.emit('release', () => ({ name: 'release', ...this.#facts() }));
+    return this.#lost === undefined && outcome === 'released';
   }
 
   #facts(): { key: string; held: number; fence: number } {

@@ -8,8 +8,9 @@ import { Lease } from './lease.js';
 import { mixedKinds } from './mixed-kinds.js';
 import type { Party, ReleaseOutcome } from './party.js';
 import type { Section } from './section.js';
+import type { SharedTimer } from './shared-timer.js';
 import type { Answer } from './store.contract.js';
-import { type Landlord, type Line, Tenure } from './tenure.js';
+import { type Landlord, type Line, type Newcomers, Tenure } from './tenure.js';
 import { ownerOf } from './token.js';
 import { Waiter, type WaiterLine } from './waiter.js';
 
@@ -36,6 +37,10 @@ class Attempt implements WaiterLine, Line, Landlord {
 
   get clock(): Clock {
     return this.#party.clock;
+  }
+
+  get deadlines(): SharedTimer {
+    return this.#party.deadlines;
   }
 
   get first(): Waiter | undefined {
@@ -77,6 +82,10 @@ class Attempt implements WaiterLine, Line, Landlord {
     const { first } = this;
     this.#waits = false;
     return first;
+  }
+
+  behind(number: number): Newcomers {
+    return { callers: 0, upTo: number };
   }
 
   tenureOver({ token }: Lease, keepFor: number): Promise<ReleaseOutcome> {

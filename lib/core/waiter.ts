@@ -2,6 +2,7 @@
 import { LockAbortedError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { Clock, Timer } from './clock.js';
+import type { Due, SharedTimer } from './shared-timer.js';
 import type { Section } from './section.js';
 import type { Place } from './linked-list.js';
 
@@ -9,19 +10,21 @@ import type { Place } from './linked-list.js';
 export interface WaiterLine {
   readonly key: string;
   readonly clock: Clock;
+  /** Of the deadlines. */
+  readonly deadlines: SharedTimer;
   /** The deadline came: the waiter asks what to do. It is not settled yet. */
   waiterDue(waiter: Waiter): void;
   /** It was settled without a section: its place must go. */
   waiterLeft(waiter: Waiter): void;
 }
 
-export class Waiter {
+export class Waiter implements Due {
   readonly promise: Promise<Section>;
   readonly since: number;
   /** Where it stands in line. */
   place: Place<Waiter> | undefined;
   readonly #line: WaiterLine;
-  #timer: Timer;
+  #timer: Timer | undefined;
   #onAbort: (() => void) | undefined;
   #resolve!: (section: Section) => void;
   #reject!: (error: unknown) => void;
@@ -29,7 +32,7 @@ export class Waiter {
 
   /**
    * @param number callers of a key are numbered in order of arrival.
-   * @param wait how long it waits, in ms.
+   * @param wait how long it waits, in ms; `Infinity` for no bound.
    */
   constructor(
     line: WaiterLine,
@@ -43,7 +46,7 @@ export class Waiter {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#timer = this.#deadlineIn(wait);
+    if (wait !== Infinity) this.#timer = line.deadlines.set(this, this.since, wait);
     const { signal } = options;
     if (signal === undefined) return;
     this.#onAbort = () => this.refuse(new LockAbortedError(line.key, this.waited, signal.reason));
@@ -56,8 +59,9 @@ export class Waiter {
 
   /** Moves the deadline to `ms` from now. */
   postpone(ms: number): void {
-    this.#timer.cancel();
-    this.#timer = this.#deadlineIn(ms);
+    const { clock, deadlines } = this.#line;
+    this.#timer?.cancel();
+    this.#timer = deadlines.set(this, clock.monotonic(), ms);
   }
 
   /** The line has taken it off already. */
@@ -71,14 +75,15 @@ export class Waiter {
     this.#line.waiterLeft(this);
   }
 
-  #deadlineIn(ms: number): Timer {
-    return this.#line.clock.schedule(() => this.#line.waiterDue(this), ms);
+  /** Its deadline has come. */
+  due(): void {
+    this.#line.waiterDue(this);
   }
 
   #settle(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
-    this.#timer.cancel();
+    this.#timer?.cancel();
     if (this.#onAbort !== undefined) this.options.signal?.removeEventListener('abort', this.#onAbort);
     return true;
   }

@@ -6,6 +6,7 @@ import type {
   LockStore,
   LockStoreSession,
   RenewReply,
+  RenewRequest,
   TurnReply,
 } from '../../core/store.contract.js';
 import { type Sharing, TokenMint, newParty } from '../../core/token.js';
@@ -138,9 +139,9 @@ export function renew(
   guest: Guest,
   key: string,
   token: string,
-  { ttl = TTL, sections = 0 }: { ttl?: number; sections?: number } = {},
+  { ttl = TTL, sections = 0, unlessQueued }: Partial<Omit<RenewRequest, 'key' | 'token'>> = {},
 ): Promise<RenewReply> {
-  return guest.session.renew({ key, token, ttl, sections });
+  return guest.session.renew({ key, token, ttl, sections, unlessQueued });
 }
 
 export function lastOf({ fence, drawn }: { readonly fence: number; readonly drawn: number }): number {

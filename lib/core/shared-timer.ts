@@ -1,0 +1,109 @@
+/** Timers that are nearly all cancelled before their time, of few different lengths: one of the clock's for all of them. */
+import type { Clock, Timer } from './clock.js';
+import { LinkedList, type Place } from './linked-list.js';
+
+/** Called at its time. */
+export interface Due {
+  due(): void;
+}
+
+/** So many lengths have a list; what is left over has a timer of its own. */
+const MOST_LENGTHS = 8;
+
+class Entry implements Timer {
+  place: Place<Entry> | undefined;
+
+  constructor(
+    private readonly timer: SharedTimer,
+    readonly list: LinkedList<Entry>,
+    readonly target: Due,
+    /** When, on the monotonic clock. */
+    readonly at: number,
+  ) {}
+
+  cancel(): void {
+    this.timer.remove(this);
+  }
+}
+
+/**
+ * A timer of its own costs a waiter a good part of what it costs in all. Entries of one length are due in the order in
+ * which they were made, so that a list a length is all it takes; the clock's timer is set for the first of all, and left
+ * alone while it is cancelled and others come. None is set while there is no entry.
+ */
+export class SharedTimer {
+  readonly #clock: Clock;
+  readonly #lists = new Map<number, LinkedList<Entry>>();
+  #size = 0;
+  #timer: Timer | undefined;
+  #firesAt = Infinity;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Calls `target.due` once, `ms` after `from`, which is now on the monotonic clock. */
+  set(target: Due, from: number, ms: number): Timer {
+    const list = this.#listFor(ms);
+    if (list === undefined) return this.#clock.schedule(() => target.due(), ms);
+    const entry = new Entry(this, list, target, from + ms);
+    entry.place = list.push(entry);
+    this.#size += 1;
+    if (entry.at < this.#firesAt) this.#arm(entry.at);
+    return entry;
+  }
+
+  /** @internal Idempotent. */
+  remove({ list, place }: Entry): void {
+    if (place?.listed !== true) return;
+    list.remove(place);
+    this.#size -= 1;
+    if (this.#size === 0) this.#disarm();
+  }
+
+  /** Undefined where there is none to be had. */
+  #listFor(ms: number): LinkedList<Entry> | undefined {
+    const known = this.#lists.get(ms);
+    if (known !== undefined) return known;
+    if (this.#lists.size === MOST_LENGTHS) {
+      for (const [other, { size }] of this.#lists) if (size === 0) this.#lists.delete(other);
+      if (this.#lists.size === MOST_LENGTHS) return undefined;
+    }
+    const list = new LinkedList<Entry>();
+    this.#lists.set(ms, list);
+    return list;
+  }
+
+  #arm(at: number): void {
+    this.#timer?.cancel();
+    this.#firesAt = at;
+    this.#timer = this.#clock.schedule(() => this.#fire(), at - this.#clock.monotonic());
+  }
+
+  #disarm(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#firesAt = Infinity;
+  }
+
+  #fire(): void {
+    this.#disarm();
+    const now = this.#clock.monotonic();
+    const due: Entry[] = [];
+    for (const list of this.#lists.values()) {
+      for (const entry of list) {
+        if (entry.at > now) break;
+        due.push(entry);
+      }
+    }
+    // In the order of their times; one may cancel another.
+    for (const entry of due.sort((a, b) => a.at - b.at)) {
+      if (entry.place?.listed !== true) continue;
+      this.remove(entry);
+      entry.target.due();
+    }
+    let next = Infinity;
+    for (const { first } of this.#lists.values()) next = Math.min(next, first?.at ?? Infinity);
+    if (next < this.#firesAt) this.#arm(next);
+  }
+}
