@@ -192,7 +192,7 @@ describe('where the server does not have SSUBSCRIBE', () => {
 
 describe('rights', () => {
   const RIGHTS =
-    '+eval +evalsha +get +set +del +exists +pttl +pexpire +time +zadd +zcard +zrange +zrank +zrem +zscore +ping +info ' +
+    '+eval +evalsha +get +set +del +exists +pttl +pexpire +time +zadd +zcard +zpopmin +zrange +zrank +zrem +zscore +ping +info ' +
     '+client +cluster|slots +cluster|info +pubsub|shardnumsub';
 
   async function user(name: string, rules: string): Promise<ClusterLocksOptions> {

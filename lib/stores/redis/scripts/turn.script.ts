@@ -38,6 +38,9 @@ import { defineScript } from './script.js';
 /** How long a queue outlives its last look, in ms: more than three of the longest looks. */
 const QUEUE_MS = 60_000;
 
+/** How often hand-overs set the queue's expiry anew, in µs. */
+const QUEUE_AGE = 10_000_000;
+
 /** The most waiters that are granted the key, or found dead and skipped, in one run. */
 const MOST_PROMOTED = 100;
 
@@ -46,6 +49,7 @@ local call = redis.call
 local K, Q, F = KEYS[1], KEYS[2], KEYS[3]
 local old, new = ARGV[1], ARGV[2]
 local owner
+local first -- of the queue, and its place, where it was taken off to be handed the key
 
 -- The two commonest cases, before anything is prepared for the others.
 if old == '' then
@@ -63,9 +67,12 @@ if old == '' then
   end
 else
   owner = call('GET', K)
-  if not new and owner == old and call('EXISTS', Q) == 0 then
-    call('DEL', K)
-    return 1
+  if not new and owner == old then
+    first = call('ZPOPMIN', Q)
+    if not first[1] then
+      call('DEL', K)
+      return 1
+    end
   end
 end
 
@@ -113,29 +120,35 @@ local function offer(token, party, last)
   return fence, reached > 0
 end
 
--- A place behind the last one in the queue.
-local function placeBehind(tail)
-  return string.format('%.0f', math.max((tonumber(tail[2]) or 0) + 1, clock()))
-end
-
 -- The third common case, a hand-over: an exclusive lock goes to the next in the queue, for an exclusive one again, and
 -- whoever had it may queue anew, at the end. Who cannot be reached is off the queue, and the rest is as below, for which
 -- more functions are made: that costs as much as a command.
-local queues = ARGV[5] == 'queue' and not ARGV[7] and (not ARGV[6] or select(2, waiter(new)) == '')
-if owner == old and not ARGV[8] and (not new or queues) then
-  local head = call('ZRANGE', Q, 0, 0)[1]
-  local party, mark = waiter(head or '')
-  if mark == '' and head ~= new and (not new or clock() <= tonumber(ARGV[4])) then
-    local last = lastFence()
-    call('ZREM', Q, head)
-    local fence, reached = offer(head, party, last)
+if owner == old and new and (ARGV[5] or 'queue') == 'queue' and not ARGV[7] and not ARGV[8]
+  and (not ARGV[6] or select(2, waiter(new)) == '') and clock() <= tonumber(ARGV[4]) then
+  first = call('ZPOPMIN', Q)
+end
+if first and first[1] then
+  local head = first[1]
+  local party, mark = waiter(head)
+  local last
+  if mark == '' and head ~= new then last = redis.pcall('GET', F) end
+  if last == nil or type(last) == 'table' then
+    -- Another case, or the counter cannot be read.
+    call('ZADD', Q, first[2], head)
+    if last then return last end
+  else
+    local fence, reached = offer(head, party, tonumber(last or '') or clock() - 1)
     if reached then
       call('SET', K, head, 'PX', ${OFFER_MS})
       if not new then return 1 end
-      local place = placeBehind(call('ZRANGE', Q, -1, -1, 'WITHSCORES'))
+      -- Places and fences are drawn from one counter: behind all others it is.
+      local place = string.format('%.0f', fence)
       call('ZADD', Q, place, new)
-      call('PEXPIRE', Q, ${QUEUE_MS})
       local length = call('ZCARD', Q)
+      -- The first hand-over of an interval takes off one that has stood there since the former.
+      if length == 1 or math.floor(fence / ${QUEUE_AGE}) ~= math.floor(first[2] / ${QUEUE_AGE}) then
+        call('PEXPIRE', Q, ${QUEUE_MS})
+      end
       return { 1, 0, head, ${OFFER_MS}, place, length, length - 1, fence }
     end
     skipped = 1
@@ -268,7 +281,13 @@ elseif mode ~= 'look' and (alone or not call('ZSCORE', Q, new)) then
   local room = not tail[1] and (not owner or (marker and fits(marker, limit)))
   if mode == 'queue' and not room then
     local place = ARGV[7] or ''
-    call('ZADD', Q, place ~= '' and place or placeBehind(tail), new)
+    if place == '' then
+      -- Behind all others; the counter goes on from it, as a hand-over does not look at the last one's place.
+      place = string.format('%.0f', math.max((tonumber(tail[2]) or 0) + 1, lastFence() + 1, clock()))
+      call('SET', F, place)
+      now = nil
+    end
+    call('ZADD', Q, place, new)
   end
 end
 promote(ttl)

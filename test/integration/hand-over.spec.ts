@@ -1,0 +1,116 @@
+/** What a hand-over leaves in Redis: the queue's expiry, places, and nothing at all where it fails. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import type { Lock } from '../../lib/index.js';
+import { eventuallyTrue } from '../support/eventually.js';
+import { type Locks, locksOn } from '../support/locks.js';
+import { type QueueView, queueOf } from '../support/queue.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+
+const QUEUE = 'lock:~nl:q:k';
+const COUNTER = 'lock:~nl:f';
+
+let server: RedisServer;
+let client: Redis;
+let queue: QueueView;
+let parties: Locks[];
+
+beforeAll(async () => {
+  server = await startRedis();
+  client = server.client();
+  queue = queueOf(client);
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  await client.flushall();
+  parties = [locksOn(server), locksOn(server), locksOn(server)];
+  // From the first wait on, a process hears of hand-overs, and so asks for a place in the step in which it gives up.
+  const holder = locksOn(server);
+  const held = await holder.service.acquire('warm');
+  const waiting = parties.map(({ service }) => service.acquire('warm'));
+  await queueOf(client, 'warm').holds(parties.length);
+  await held.release();
+  await Promise.all(waiting.map(async (lock) => (await lock).release()));
+  await holder.close();
+});
+afterEach(() => Promise.all(parties.map((locks) => locks.close())));
+
+/** Party 0 has the key; the others queue for it, one after the other, each with one caller. */
+async function contended(count: number): Promise<{ held: Lock; waiting: Array<Promise<Lock>> }> {
+  const [owner, ...others] = parties;
+  const held = await owner.service.acquire('k');
+  const waiting: Array<Promise<Lock>> = [];
+  for (const [i, locks] of others.slice(0, count).entries()) {
+    waiting.push(locks.service.acquire('k'));
+    await queue.holds(i + 1);
+  }
+  return { held, waiting };
+}
+
+/** Party 0 gives the key up, and asks for it again in the same step. Returned in an object: a promise would be awaited. */
+async function giveUpAndAsk(held: Lock): Promise<{ again: Promise<Lock> }> {
+  const again = parties[0].service.acquire('k');
+  expect(await held.release()).toBe(true);
+  return { again };
+}
+
+async function place(index: number): Promise<number> {
+  return Number((await client.zrange(QUEUE, String(index), String(index), 'WITHSCORES'))[1]);
+}
+
+describe('a hand-over', () => {
+  it('gives a queue that it begins anew an expiry', async () => {
+    const { held, waiting } = await contended(1);
+    const { again } = await giveUpAndAsk(held);
+    expect(await queue.tokens()).toHaveLength(1);
+    expect(await client.pttl(QUEUE)).toBeGreaterThan(50_000);
+    await (await waiting[0]).release();
+    await (await again).release();
+  });
+
+  it('sets the expiry of a queue anew where the one it takes off came in a former interval', async () => {
+    const { held, waiting } = await contended(2);
+    const [first] = await queue.tokens();
+    await client.zadd(QUEUE, 'XX', String((await place(0)) - 10_000_000), first);
+    await client.pexpire(QUEUE, 5_000);
+    const { again } = await giveUpAndAsk(held);
+    expect(await queue.tokens()).toHaveLength(2);
+    expect(await client.pttl(QUEUE)).toBeGreaterThan(50_000);
+    for (const lock of [...waiting, again]) await (await lock).release();
+  });
+
+  it('puts who asks again behind all others, also while the counter of fences is ahead of the clock', async () => {
+    const [seconds] = await client.time();
+    const ahead = (Number(seconds) + 3600) * 1_000_000;
+    await client.set(COUNTER, String(ahead));
+    const { held, waiting } = await contended(2);
+    const [, second] = await queue.tokens();
+    const { again } = await giveUpAndAsk(held);
+    const [left, last] = await queue.tokens();
+    expect(left).toBe(second);
+    expect(last).not.toBe(second);
+    expect(await place(1)).toBeGreaterThan(await place(0));
+    let fence = held.fence;
+    for (const lock of [...waiting, again]) {
+      const { fence: next } = await lock;
+      expect(next).toBeGreaterThan(fence);
+      fence = next;
+      await (await lock).release();
+    }
+    expect(fence).toBeGreaterThan(ahead);
+  });
+
+  it('changes nothing while the counter of fences cannot be read, and is made up for when it can', async () => {
+    const { held, waiting } = await contended(1);
+    const before = [await queue.holder(), await client.zrange(QUEUE, '0', '-1', 'WITHSCORES')];
+    await client.del(COUNTER);
+    await client.rpush(COUNTER, 'no counter');
+    expect(await held.release()).toBe(false);
+    expect([await queue.holder(), await client.zrange(QUEUE, '0', '-1', 'WITHSCORES')]).toEqual(before);
+    await client.del(COUNTER);
+    const lock = await waiting[0];
+    expect(lock.fence).toBeGreaterThan(held.fence);
+    await lock.release();
+    await eventuallyTrue(async () => (await client.exists(QUEUE, 'lock:k')) === 0);
+  });
+});
