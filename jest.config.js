@@ -12,8 +12,8 @@ export default {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: 'tsconfig.json' }] },
-  // Each worker runs servers of its own beside it.
-  maxWorkers: 2,
+  // For two cores: each runs servers of its own beside it, and most of a chaos test is waiting.
+  maxWorkers: 3,
   // Against hanging only: what a test waits for has bounds of its own.
   testTimeout: 20_000,
   collectCoverageFrom: ['lib/**/*.ts'],

@@ -21,16 +21,15 @@ let proxy: TcpProxy;
 /** Straight on the server. */
 let other: Locks;
 const opened: Locks[] = [];
-/** Starting it takes seconds: it starts while the tests before its own run. */
-let child: Promise<Child<LocksHandlers>>;
+let child: Child<LocksHandlers>;
 
 beforeAll(async () => {
   server = await startRedis();
   client = server.client();
-  child = startChild<LocksHandlers>(new URL('../support/workers/locks.worker.ts', import.meta.url));
+  child = await startChild<LocksHandlers>(new URL('../support/workers/locks.worker.ts', import.meta.url));
 });
 afterAll(async () => {
-  await (await child).kill();
+  await child.kill();
   await server.stop();
 });
 
@@ -288,18 +287,17 @@ describe('the timer', () => {
   });
 
   it('peers: does not keep a process alive whose renewal is under way at the release', async () => {
-    const process = await child;
-    await process.call('open', proxy.url, { commandTimeout: 400 });
+    await child.call('open', proxy.url, { commandTimeout: 400 });
     const seen = renewals();
-    await process.call('ask', 'k', { ttl: 900 });
-    await process.call('acquired', 'k');
+    await child.call('ask', 'k', { ttl: 900 });
+    await child.call('acquired', 'k');
     proxy.holdReplies();
     await eventuallyTrue(() => seen.count > 0);
     const since = performance.now();
-    expect(await process.call('finish', 'k')).toBe(false);
-    expect(await process.exited).toBe(0);
+    expect(await child.call('finish', 'k')).toBe(false);
+    expect(await child.exited).toBe(0);
     expect(performance.now() - since).toBeLessThan(2_000);
-    expect(process.output).toBe('');
+    expect(child.output).toBe('');
   });
 });
 

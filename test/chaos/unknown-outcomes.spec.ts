@@ -20,23 +20,23 @@ let locks: Locks;
 /** Straight on the server. */
 let other: Locks;
 let third: Locks;
-/** Starting one takes seconds: they start while the tests before theirs run. */
-let children: Promise<Child<LocksHandlers>>[] = [];
+let children: Child<LocksHandlers>[] = [];
 
 beforeAll(async () => {
   server = await startRedis();
   client = server.client();
   const worker = new URL('../support/workers/locks.worker.ts', import.meta.url);
-  children = [1, 2, 3].map(async () => {
-    const started = await startChild<LocksHandlers>(worker);
-    await started.call('open', server.url);
-    return started;
-  });
-});
+  // Before the tests: next to three starts, a time-out of theirs would be over before a reply is read.
+  children = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const started = await startChild<LocksHandlers>(worker);
+      await started.call('open', server.url);
+      return started;
+    }),
+  );
+}, 60_000);
 afterAll(async () => {
-  for (const child of await Promise.allSettled(children)) {
-    if (child.status === 'fulfilled') await child.value.kill();
-  }
+  await Promise.all(children.map((child) => child.kill()));
   await server.stop();
 });
 
@@ -530,7 +530,7 @@ describe('the connection for hand-offs', () => {
 describe('a process', () => {
   it('paused at the head of the queue costs the others the offer and a look, and does not run on what it lost', async () => {
     const held = await other.service.acquire('k', { ttl: '60s' });
-    const paused = await children[0];
+    const paused = children[0];
     await paused.call('ask', 'k', { wait: '60s', ttl: '60s' });
     await queued(1);
     const next = third.service.acquire('k', { wait: '30s' });
@@ -556,7 +556,7 @@ describe('a process', () => {
   });
 
   it('killed while it holds keeps the key for the rest of its ttl, and its waiters no longer than a look more', async () => {
-    const killed = await children[1];
+    const killed = children[1];
     await killed.call('ask', 'k', { ttl: 1_000 });
     const { fence } = await killed.call('acquired', 'k');
     const waiting = [other.service.acquire('k'), third.service.acquire('k')];
@@ -572,7 +572,7 @@ describe('a process', () => {
 
   it('killed while it waits is skipped', async () => {
     const held = await other.service.acquire('k');
-    const killed = await children[2];
+    const killed = children[2];
     await killed.call('ask', 'k', { wait: '60s' });
     await queued(1);
     const party = (await client.zrange('lock:~nl:q:k', '0', '0'))[0]?.split(':')[1];
@@ -591,7 +591,7 @@ describe('a process', () => {
   });
 
   it('peers: paused past its lease knows at once that it is over, and disturbs nobody', async () => {
-    const paused = await children[0];
+    const paused = children[0];
     await paused.call('ask', 'k', { ttl: 500 });
     const { fence } = await paused.call('acquired', 'k');
     expect(await paused.call('state', 'k')).toMatchObject({ held: true, aborted: false });
