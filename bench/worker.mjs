@@ -43,13 +43,17 @@ async function answer(message) {
   return { closed: true };
 }
 
-/** All processes of a row begin and end at the same times, which are of the clock they share. */
-async function round({ from, to, hurried }) {
-  const seen = { waits: 0, longest: 0, counted: 0, overlaps: 0 };
+/**
+ * All processes of a row begin and end at the same times, which are of the clock they share. They work for `lead` ms before:
+ * waits that end in it, and sections, do not count but for what a section costs.
+ */
+async function round({ from, to, lead, hurried }) {
+  const seen = { sections: 0, waits: 0, longest: 0, counted: 0, overlaps: 0 };
+  seen.from = toLocal(from);
   seen.log = scenario.across ? [] : undefined;
   // What a section lasts; undefined: it gives way once.
   seen.section = hurried ? undefined : scenario.section;
-  const early = from - systemNow();
+  const early = from - lead - systemNow();
   if (early > 0) await pause(early);
   const endLoad = !hurried && scenario.load?.process === index ? startLoad(scenario.load) : undefined;
   const commands = commandsSent();
@@ -65,7 +69,7 @@ async function round({ from, to, hurried }) {
   const used = process.cpuUsage(cpu);
   return {
     sections: seen.counted,
-    allSections: seen.waits,
+    allSections: seen.sections,
     overlaps: seen.overlaps,
     commands: commandsSent() - commands,
     cpu: used.user + used.system,
@@ -98,6 +102,8 @@ async function call(caller, end, seen) {
     inside[slot] -= 1;
     log?.push(asked, began, performance.now());
     await release();
+    seen.sections += 1;
+    if (began < seen.from) continue;
     if (seen.waits < KEPT) kept[seen.waits] = wait;
     seen.waits += 1;
     if (wait > seen.longest) seen.longest = wait;

@@ -10,7 +10,7 @@ import { startWorkers } from './workers.mjs';
 /** In ms. Nobody comes near either: the ttl is long against a section, the patience long against a round. */
 const SETTINGS = { ttl: 30_000, patience: 120_000 };
 
-/** @param pinned are processes to be put on cores? @param times `{ rounds, seconds, warmup }` */
+/** @param pinned are processes to be put on cores? @param times `{ rounds, seconds, warmup, lead? }` */
 export async function measure(scenario, { rows, server, pinned, times }) {
   await server.control.flushall();
   const place = placement(pinned, scenario.across);
@@ -31,13 +31,13 @@ export async function measure(scenario, { rows, server, pinned, times }) {
       teams.push(value);
     }
     // Without the pauses: at a thousand sections a second, code would still be interpreted after ten.
-    for (const team of teams) await team.workers.round(times.warmup * 1000, true);
+    for (const team of teams) await team.workers.round(times.warmup * 1000, { hurried: true });
     proxy?.setDelay(scenario.delay);
     for (let round = 0; round < times.rounds; round += 1) {
       // Each round begins with another row, so that none always follows the same one.
       for (let i = 0; i < teams.length; i += 1) {
         const team = teams[(i + round) % teams.length];
-        team.rounds.push(await oneRound(team, scenario, times.seconds * 1000, server));
+        team.rounds.push(await oneRound(team, scenario, times, server));
       }
     }
   } finally {
@@ -47,9 +47,10 @@ export async function measure(scenario, { rows, server, pinned, times }) {
   return { placement: place.text, rows: summarise(teams) };
 }
 
-async function oneRound({ adapter, workers }, scenario, lasting, server) {
+async function oneRound({ adapter, workers }, scenario, { seconds, lead = 0 }, server) {
+  const lasting = seconds * 1000;
   const before = await serverCpu(server);
-  const { to, replies } = await workers.round(lasting);
+  const { to, replies } = await workers.round(lasting, { lead: lead * 1000 });
   const serverTime = (await serverCpu(server)) - before;
   const total = (field) => sum(replies.map((reply) => reply[field]));
   const all = total('allSections');

@@ -87,10 +87,12 @@ export function scenarioTable(rows) {
 
 /** How long they were measured, and where: of one scenario, or of those of a series. */
 export function howMeasured(scenarios) {
-  const { rounds, placement } = scenarios[0];
+  const { rounds, lead, placement } = scenarios[0];
   const seconds = [...new Set(scenarios.map((each) => each.seconds))].filter((each) => each !== undefined);
   const each = seconds.length === 0 ? '' : ` of ${seconds.join(' or ')} s`;
-  return `${rounds} ${rounds === 1 ? 'round' : 'rounds'}${each}; ${placement}`;
+  const before =
+    lead === undefined ? '' : `, ${rounds === 1 ? '' : 'each '}after ${lead} s that do not count`;
+  return `${rounds} ${rounds === 1 ? 'round' : 'rounds'}${each}${before}; ${placement}`;
 }
 
 /** @param lines `{ size, rows }`, a group of rows for each size */

@@ -15,11 +15,15 @@ export async function startWorkers(adapter, scenario, settings, place) {
   );
   const askAll = (message) => Promise.all(workers.map((worker) => worker.ask(message)));
   return {
-    /** Runs one, and tells what each process saw and when it ended. @param hurried without the pauses in the sections */
-    async round(lasting, hurried = false) {
-      const from = systemNow() + NOTICE;
+    /**
+     * Runs one, and tells what each process saw and when it ended.
+     * @param lead so long it goes on before it counts
+     * @param hurried without the pauses in the sections
+     */
+    async round(lasting, { lead = 0, hurried = false }) {
+      const from = systemNow() + NOTICE + lead;
       const to = from + lasting;
-      return { to, replies: await askAll({ round: { from, to, hurried } }) };
+      return { to, replies: await askAll({ round: { from, to, lead, hurried } }) };
     },
     stop: () => Promise.all(workers.map((worker) => worker.stop())),
   };
