@@ -84,7 +84,8 @@ export class Lease implements Kept {
   }
 
   /**
-   * Makes the remaining time at least `ttl` and draws fences, on request only while nobody queues. Loses the lease when the store names another owner.
+   * Makes the remaining time at least `ttl` and draws fences, on request only while nobody queues. Loses the lease when
+   * the store names another owner.
    * @throws LockStoreError when the store failed: the lease stands as it stood.
    */
   async renew(ttl: number, sections = 0, unlessQueued = false): Promise<RenewReply> {

@@ -2,6 +2,7 @@
 import { LockLostError, type LockLossReason } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { CallSite } from './call-sites.js';
+import { observed } from './diagnostics.js';
 import type { Lease } from './lease.js';
 import type { LinkedList, Place } from './linked-list.js';
 import type { Party, ReleaseOutcome, RunningSection } from './party.js';
@@ -185,8 +186,9 @@ export class Section implements RunningSection {
     if (overdue !== undefined) this.lose(overdue);
     if (this.guests !== undefined) for (const guest of [...this.guests]) guest.sectionReleased();
     const outcome = this.#tenure.sectionEnded(this);
-    if (typeof outcome === 'string') return Promise.resolve(this.#ended(outcome));
-    return outcome.then((late) => this.#ended(late));
+    // Whoever is told of it may come back here: it is to count as released by then.
+    if (typeof outcome === 'string' && !observed('release')) return Promise.resolve(this.#ended(outcome));
+    return Promise.resolve(outcome).then((settled) => this.#ended(settled));
   }
 
   #ended(outcome: ReleaseOutcome): boolean {

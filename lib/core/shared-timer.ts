@@ -96,14 +96,17 @@ export class SharedTimer {
         due.push(entry);
       }
     }
-    // In the order of their times; one may cancel another.
-    for (const entry of due.sort((a, b) => a.at - b.at)) {
-      if (entry.place?.listed !== true) continue;
-      this.remove(entry);
-      entry.target.due();
+    try {
+      // In the order of their times; one may cancel another.
+      for (const entry of due.sort((a, b) => a.at - b.at)) {
+        if (entry.place?.listed !== true) continue;
+        this.remove(entry);
+        entry.target.due();
+      }
+    } finally {
+      let next = Infinity;
+      for (const { first } of this.#lists.values()) next = Math.min(next, first?.at ?? Infinity);
+      if (next < this.#firesAt) this.#arm(next);
     }
-    let next = Infinity;
-    for (const { first } of this.#lists.values()) next = Math.min(next, first?.at ?? Infinity);
-    if (next < this.#firesAt) this.#arm(next);
   }
 }

@@ -1,4 +1,5 @@
 /** The engine: order, leases, bounds and shutdown, on a memory store and an injected clock. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from '@jest/globals';
 import type { HeldLock } from '../../lib/core/lock.handle.js';
 import type { LockStore, TurnRequest } from '../../lib/core/store.contract.js';
@@ -617,6 +618,26 @@ describe('a handle', () => {
     expect(lock.held).toBe(false);
     expect(lock.signal.aborted).toBe(false);
     expect(() => lock.assertHeld()).toThrow(/is not held here/);
+  });
+
+  it('counts as released for whoever is told of it, and may release it again', async () => {
+    const { locker } = core();
+    const held = await locker.acquire(['k'], acquiring());
+    const next = watch(locker.acquire(['k'], acquiring()));
+    const last = watch(locker.acquire(['k'], acquiring()));
+    await held.release();
+    await settle();
+    const seen: unknown[] = [];
+    const again = (): void => void seen.push(next.value?.held, next.value?.release());
+    subscribe('nestjs-locked:release', again);
+    try {
+      const released = next.value?.release();
+      expect(await released).toBe(true);
+      expect(seen).toEqual([false, released]);
+    } finally {
+      unsubscribe('nestjs-locked:release', again);
+    }
+    await last.value?.release();
   });
 
   it('forgets a key that nobody uses: a hundred thousand names leave nothing', async () => {

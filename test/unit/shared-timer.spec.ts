@@ -71,6 +71,18 @@ describe('a shared timer', () => {
     expect(called).toEqual(['a at 10', 'c at 10', 'now at 10', 'new at 20']);
   });
 
+  it('calls the others although one throws', async () => {
+    const { clock, called, set } = setUp();
+    set('bad', 10, () => {
+      throw new Error('The test says so.');
+    });
+    set('b', 10);
+    set('c', 20);
+    await expect(clock.advance(10)).rejects.toThrow('The test says so.');
+    await clock.advance(20);
+    expect(called).toEqual(['bad at 10', 'b at 10', 'c at 20']);
+  });
+
   it('takes any number of lengths', async () => {
     const { clock, called, set } = setUp();
     const timers = Array.from({ length: 50 }, (_, i) => set(String(i), 100 - i));
