@@ -100,10 +100,11 @@ async function call(caller, end, seen) {
       await null; // The section gives way once: whoever else was let in shows.
     else await pause(section);
     inside[slot] -= 1;
-    log?.push(asked, began, performance.now());
+    const counts = began >= seen.from;
+    if (counts) log?.push(asked, began, performance.now());
     await release();
     seen.sections += 1;
-    if (began < seen.from) continue;
+    if (!counts) continue;
     if (seen.waits < KEPT) kept[seen.waits] = wait;
     seen.waits += 1;
     if (wait > seen.longest) seen.longest = wait;

@@ -11,5 +11,6 @@ export default {
   section: 1,
   warmers: 2,
   // Long rounds: who is passed over by others has waited for hardly longer than one lasts.
-  times: { rounds: 3, seconds: 2, warmup: 2 },
+  // And a lead, as in hot.
+  times: { rounds: 3, seconds: 2, warmup: 2, lead: 0.5 },
 };

@@ -10,5 +10,5 @@ export default {
   across: true,
   section: 1,
   also: ['nestjs-locked, own client'],
-  times: { rounds: 3, seconds: 0.8, warmup: 5 },
+  times: { rounds: 3, seconds: 0.8, warmup: 5, lead: 0.5 },
 };
