@@ -113,9 +113,7 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
   granted(ask: PendingAsk, { fence, drawn }: Granted, { sent, ttl, upTo }: Sent): void {
     const ends = sent.plus(ttl);
     if (this.#isFor(upTo)) {
-      // Where nobody can queue, others get the key only when it is given back.
-      const trip = this.#party.session.queues ? this.#party.clock.monotonic() - sent.monotonic : undefined;
-      this.#enter(ask, this.#lease(ask, ttl, ends, true), upTo, fence, drawn, upTo, trip).begin();
+      this.#enter(ask, this.#lease(ask, ttl, ends, true), upTo, fence, drawn, upTo).begin();
     } else {
       // Those it was asked for have left, and others have come.
       const { callers, ttl: longest, upTo: last } = this.#line.batch();
@@ -151,7 +149,6 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
     fence: number,
     drawn: number,
     drawnFor: number,
-    trip?: number,
   ): Tenure | ReadersTenure {
     const party = this.#party;
     const line = this.#line;
@@ -160,7 +157,7 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
       return this.#shared.enter(kind, { party, lease, line, upTo }, { fence, drawn, drawnFor });
     }
     const fences = new FenceSupply().add(fence, drawn, drawnFor);
-    this.#tenure = new Tenure({ party, lease, line, upTo, fences, landlord: this, trip });
+    this.#tenure = new Tenure({ party, lease, line, upTo, fences, landlord: this });
     return this.#tenure;
   }
 

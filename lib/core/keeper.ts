@@ -1,5 +1,6 @@
 /** One timer for all leases of a party: renewals, ends, alarms. */
-import type { Clock, Timer } from './clock.js';
+import { Alarm } from './alarm.js';
+import type { Clock } from './clock.js';
 import { LinkedList, type Place } from './linked-list.js';
 
 export interface Kept {
@@ -18,11 +19,11 @@ const STRIDE = 5;
 export class Keeper {
   readonly #kept = new LinkedList<Kept>();
   readonly #clock: Clock;
-  #timer: Timer | undefined;
-  #firesAt = Infinity;
+  readonly #alarm: Alarm;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#alarm = new Alarm(clock, () => this.#fire());
   }
 
   add(kept: Kept): void {
@@ -32,33 +33,19 @@ export class Keeper {
 
   remove(kept: Kept): void {
     if (kept.place !== undefined) this.#kept.remove(kept.place);
-    if (this.#kept.size === 0) this.#disarm();
+    if (this.#kept.size === 0) this.#alarm.clear();
   }
 
   /** To be called when `dueAt` may have come nearer. */
   touch(kept: Kept): void {
-    if (kept.place?.listed === true) this.#arm(kept.dueAt());
+    if (kept.place?.listed === true) this.#alarm.set(kept.dueAt());
   }
 
   *[Symbol.iterator](): Iterator<Kept> {
     yield* this.#kept;
   }
 
-  #arm(at: number): void {
-    if (at >= this.#firesAt) return;
-    this.#timer?.cancel();
-    this.#firesAt = at;
-    this.#timer = this.#clock.schedule(() => this.#fire(), at - this.#clock.monotonic());
-  }
-
-  #disarm(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#firesAt = Infinity;
-  }
-
   #fire(): void {
-    this.#disarm();
     const now = this.#clock.monotonic();
     let next = Infinity;
     for (const kept of [...this.#kept]) {
@@ -66,6 +53,6 @@ export class Keeper {
       if (kept.dueAt() <= this.#clock.monotonic()) kept.due();
       if (kept.place?.listed === true) next = Math.min(next, kept.dueAt());
     }
-    if (next !== Infinity) this.#arm(Math.max(next, now + STRIDE));
+    this.#alarm.set(Math.max(next, now + STRIDE));
   }
 }

@@ -84,16 +84,14 @@ export class Lease implements Kept {
   }
 
   /**
-   * Makes the remaining time at least `ttl` and draws fences, on request only while nobody queues. Loses the lease when
-   * the store names another owner.
+   * Makes the remaining time at least `ttl` and draws fences. Loses the lease when the store names another owner.
    * @throws LockStoreError when the store failed: the lease stands as it stood.
    */
-  async renew(ttl: number, sections = 0, unlessQueued = false): Promise<RenewReply> {
-    const { key, token } = this;
+  async renew(ttl: number, sections = 0): Promise<RenewReply> {
     const ends = Deadline.in(this.#party.clock, ttl);
     this.#renewing += 1;
     try {
-      const reply = await this.#party.session.renew({ key, token, ttl, sections, unlessQueued });
+      const reply = await this.#party.session.renew({ key: this.key, token: this.token, ttl, sections });
       if (!reply.held) this.lose('not-owner');
       else if (this.#deadline?.passed) this.lose('expired');
       if (this.#lost !== undefined) return { held: false, fence: 0 };

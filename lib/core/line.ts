@@ -2,7 +2,7 @@
 import { LockQueueFullError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { Clock } from './clock.js';
-import { MOST_SECTIONS, type Line, type Newcomers } from './tenure.js';
+import { MOST_SECTIONS, type Line } from './tenure.js';
 import { LinkedList } from './linked-list.js';
 import type { SharedTimer } from './shared-timer.js';
 import { MOST_READERS } from './readers.tenure.js';
@@ -96,19 +96,6 @@ export class CallerLine implements Line, WaiterLine {
       upTo = number;
     }
     return { sharing, ttl, callers: Math.max(1, callers), upTo };
-  }
-
-  behind(number: number, most: number, ttl: number): Newcomers {
-    let callers = 0;
-    let upTo = number;
-    for (let at = this.#waiters.head; at !== undefined && callers < most; at = at.next) {
-      const { options, number: each } = at.value;
-      if (each <= number) continue;
-      if (options.sharing.kind !== 'exclusive' || options.ttl > ttl) break;
-      callers += 1;
-      upTo = each;
-    }
-    return { callers, upTo };
   }
 
   /** All who stand in line know by now that the key is busy; `tell` is called for those who did not. */

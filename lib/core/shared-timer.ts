@@ -1,4 +1,5 @@
 /** Timers that are nearly all cancelled before their time, of few different lengths: one of the clock's for all of them. */
+import { Alarm } from './alarm.js';
 import type { Clock, Timer } from './clock.js';
 import { LinkedList, type Place } from './linked-list.js';
 
@@ -35,11 +36,11 @@ export class SharedTimer {
   readonly #clock: Clock;
   readonly #lists = new Map<number, LinkedList<Entry>>();
   #size = 0;
-  #timer: Timer | undefined;
-  #firesAt = Infinity;
+  readonly #alarm: Alarm;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#alarm = new Alarm(clock, () => this.#fire());
   }
 
   /** Calls `target.due` once, `ms` after `from`, which is now on the monotonic clock. */
@@ -49,7 +50,7 @@ export class SharedTimer {
     const entry = new Entry(this, list, target, from + ms);
     entry.place = list.push(entry);
     this.#size += 1;
-    if (entry.at < this.#firesAt) this.#arm(entry.at);
+    this.#alarm.set(entry.at);
     return entry;
   }
 
@@ -58,7 +59,7 @@ export class SharedTimer {
     if (place?.listed !== true) return;
     list.remove(place);
     this.#size -= 1;
-    if (this.#size === 0) this.#disarm();
+    if (this.#size === 0) this.#alarm.clear();
   }
 
   /** Undefined where there is none to be had. */
@@ -74,20 +75,7 @@ export class SharedTimer {
     return list;
   }
 
-  #arm(at: number): void {
-    this.#timer?.cancel();
-    this.#firesAt = at;
-    this.#timer = this.#clock.schedule(() => this.#fire(), at - this.#clock.monotonic());
-  }
-
-  #disarm(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#firesAt = Infinity;
-  }
-
   #fire(): void {
-    this.#disarm();
     const now = this.#clock.monotonic();
     const due: Entry[] = [];
     for (const list of this.#lists.values()) {
@@ -106,7 +94,7 @@ export class SharedTimer {
     } finally {
       let next = Infinity;
       for (const { first } of this.#lists.values()) next = Math.min(next, first?.at ?? Infinity);
-      if (next < this.#firesAt) this.#arm(next);
+      this.#alarm.set(next);
     }
   }
 }

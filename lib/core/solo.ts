@@ -10,7 +10,7 @@ import type { Party, ReleaseOutcome } from './party.js';
 import type { Section } from './section.js';
 import type { SharedTimer } from './shared-timer.js';
 import type { Answer } from './store.contract.js';
-import { type Landlord, type Line, type Newcomers, Tenure } from './tenure.js';
+import { type Landlord, type Line, Tenure } from './tenure.js';
 import { ownerOf } from './token.js';
 import { Waiter, type WaiterLine } from './waiter.js';
 
@@ -82,10 +82,6 @@ class Attempt implements WaiterLine, Line, Landlord {
     const { first } = this;
     this.#waits = false;
     return first;
-  }
-
-  behind(number: number): Newcomers {
-    return { callers: 0, upTo: number };
   }
 
   tenureOver({ token }: Lease, keepFor: number): Promise<ReleaseOutcome> {

@@ -177,8 +177,6 @@ export interface RenewRequest {
   readonly ttl: number;
   /** How many further consecutive fences to draw; 0 for none. Fewer will do. */
   readonly sections: number;
-  /** Draw none where others queue for the key: their turn comes first. */
-  readonly unlessQueued?: boolean;
 }
 
 export interface RenewReply {
@@ -186,7 +184,7 @@ export interface RenewReply {
   readonly held: boolean;
   /** The first of the fences that were drawn; 0 for none. */
   readonly fence: number;
-  /** How many were drawn, where it is not as many as were asked for; 0 also where others queue. */
+  /** How many were drawn, where it is not as many as were asked for. */
   readonly drawn?: number;
 }
 

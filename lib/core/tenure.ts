@@ -20,14 +20,6 @@ export interface Line {
   readonly first: Waiter | undefined;
   /** Takes the first one off. */
   shift(): Waiter | undefined;
-  /** The first `most` of those behind the caller with this number, as far as an exclusive lease of this ttl is for them. */
-  behind(number: number, most: number, ttl: number): Newcomers;
-}
-
-/** How many they are, and the number of the last one. */
-export interface Newcomers {
-  readonly callers: number;
-  readonly upTo: number;
 }
 
 export interface TenureSettings {
@@ -38,11 +30,6 @@ export interface TenureSettings {
   readonly upTo: number;
   readonly fences: FenceSupply;
   readonly landlord: Landlord;
-  /**
-   * How long the command took that brought the lease, in ms. Undefined where the tenure is not to go on with those who
-   * come meanwhile: others queued for the key, or cannot, or share it.
-   */
-  readonly trip?: number;
 }
 
 /** Who a tenure gives its lease back to. */
@@ -56,10 +43,6 @@ export interface Landlord {
 /**
  * States: a section runs → the next one, at once or after the lease was renewed → … → over. Invariants: while the lease
  * is held, at most one section of it runs; none starts without its share of the ttl; after `over` none starts.
- *
- * Where sections are shorter than a command, it goes on with those who come meanwhile for as long as nobody queues: it asks
- * for fences for them before its own are used up, so that they do not wait for the command. What others are promised holds
- * from each such command on, which looked for them: 64 sections and 50 ms at the most.
  */
 export class Tenure implements LeaseTenant, SectionTenure {
   readonly lease: Lease;
@@ -67,13 +50,11 @@ export class Tenure implements LeaseTenant, SectionTenure {
   readonly #line: Line;
   readonly #fences: FenceSupply;
   readonly #landlord: Landlord;
-  #until: number;
-  #upTo: number;
-  #trip: number | undefined;
-  #served = 0;
+  readonly #until: number;
+  readonly #upTo: number;
+  #served = false;
   #current: Section | undefined;
   #confirming: Promise<void> | undefined;
-  #prolonging: Promise<void> | undefined;
   #over: Promise<ReleaseOutcome> | undefined;
 
   constructor(settings: TenureSettings) {
@@ -83,7 +64,6 @@ export class Tenure implements LeaseTenant, SectionTenure {
     this.#upTo = settings.upTo;
     this.#fences = settings.fences;
     this.#landlord = settings.landlord;
-    this.#trip = settings.trip;
     this.#until = this.lease.since + LONGEST_TENURE;
     this.lease.tenant = this;
     this.#party.keeper.add(this.lease);
@@ -101,12 +81,12 @@ export class Tenure implements LeaseTenant, SectionTenure {
 
   /** Is its first section still to begin? */
   get entering(): boolean {
-    return this.#served === 0 && this.#over === undefined;
+    return !this.#served && this.#over === undefined;
   }
 
   /** Has a section begun? */
   get served(): boolean {
-    return this.#served > 0;
+    return this.#served;
   }
 
   /** The lease was granted by a reply, with fences for those who are to be served. */
@@ -137,12 +117,11 @@ export class Tenure implements LeaseTenant, SectionTenure {
   #next(): void {
     if (this.#over !== undefined || this.#current !== undefined) return;
     const next = this.#line.first;
-    if (next === undefined) return void this.#end(0);
-    if (next.number > this.#upTo) return this.#resumeAfter(this.#prolonging);
+    if (next === undefined || next.number > this.#upTo) return void this.#end(0);
     const now = this.#party.clock.monotonic();
-    if (this.served && now >= this.#until) return void this.#end(0);
+    if (this.#served && now >= this.#until) return void this.#end(0);
     if (this.#confirming !== undefined) return this.#resumeAfter(this.#confirming);
-    if (!this.#fences.hasFor(next.number)) return this.#resumeAfter(this.#prolonging);
+    if (!this.#fences.hasFor(next.number)) return void this.#end(0);
     const { ttl, renew } = next.options;
     if (this.lease.remaining < (renew ? (ttl * 2) / 3 : ttl)) this.#topUp(next);
     else this.#start(now);
@@ -162,9 +141,7 @@ export class Tenure implements LeaseTenant, SectionTenure {
     );
   }
 
-  /** Goes on after what is under way; ends where nothing is. */
-  #resumeAfter(work: Promise<void> | undefined): void {
-    if (work === undefined) return void this.#end(0);
+  #resumeAfter(work: Promise<void>): void {
     work.then(
       () => this.#next(),
       () => void this.#end(0),
@@ -176,7 +153,7 @@ export class Tenure implements LeaseTenant, SectionTenure {
     // Another permit of the same semaphore may have used it up meanwhile.
     if (waiter === undefined || !this.#fences.hasFor(waiter.number)) return void this.#end(0);
     this.#line.shift();
-    this.#served += 1;
+    this.#served = true;
     const section = new Section({
       party: this.#party,
       lease: this.lease,
@@ -191,32 +168,7 @@ export class Tenure implements LeaseTenant, SectionTenure {
     this.lease.alarmAt = Math.min(section.limitAt, section.startedAt + this.#party.longHold);
     this.#party.keeper.touch(this.lease);
     waiter.grant(section);
-    if (this.#trip !== undefined) this.#goOn(this.#trip, now);
     this.#landlord.sectionsStarted?.();
-  }
-
-  /** Asks for fences for those who came meanwhile, if this section is so late that the reply comes before the last one. */
-  #goOn(trip: number, now: number): void {
-    const { left } = this.#fences;
-    const lasting = (now - this.lease.since) / this.#served;
-    if (left === 0 || left > MOST_SECTIONS / 2 || left * lasting >= trip) return;
-    if (this.#prolonging !== undefined || !this.lease.confirmed) return;
-    const { callers, upTo } = this.#line.behind(this.#upTo, MOST_SECTIONS - left, this.lease.ttl);
-    if (callers === 0) return;
-    const over = (): void => (this.#prolonging = undefined);
-    this.#prolonging = this.lease.renew(this.lease.ttl, callers, true).then(
-      ({ held, fence, drawn = callers }) => {
-        over();
-        if (!held || drawn === 0) return void (this.#trip = undefined);
-        this.#fences.add(fence, drawn, upTo);
-        this.#upTo = upTo;
-        this.#until = now + LONGEST_TENURE;
-      },
-      () => {
-        over();
-        this.#trip = undefined;
-      },
-    );
   }
 
   sectionEnded(section: Section): ReleaseOutcome | Promise<ReleaseOutcome> {

@@ -115,11 +115,10 @@ class MemoryLockStore implements LockStore {
     queueMicrotask(() => listener.offered(key, token, fence));
   }
 
-  #renew({ key, token, ttl, sections, unlessQueued = false }: RenewRequest): RenewReply {
+  #renew({ key, token, ttl, sections }: RenewRequest): RenewReply {
     const state = this.#key(key);
     if (!state.holds(token)) return { held: false, fence: 0 };
     state.extend(token, this.clock.monotonic() + ttl);
-    if (unlessQueued && state.length > 0) return { held: true, fence: 0, drawn: 0 };
     return { held: true, fence: sections > 0 ? this.#fences(sections) : 0 };
   }
 

@@ -101,10 +101,9 @@ export class RedisSession implements LockStoreSession {
     });
   }
 
-  async renew({ key, token, ttl, sections, unlessQueued = false }: RenewRequest): Promise<RenewReply> {
-    const { lock, queue, fences } = this.#names.of(key);
-    const keys = unlessQueued ? ['3', lock, fences, queue] : ['2', lock, fences];
-    const parameters = [...keys, token, String(Math.ceil(ttl)), String(sections)];
+  async renew({ key, token, ttl, sections }: RenewRequest): Promise<RenewReply> {
+    const { lock, fences } = this.#names.of(key);
+    const parameters = ['2', lock, fences, token, String(Math.ceil(ttl)), String(sections)];
     // Urgent: a section may start on the strength of its being on its way.
     const raw = await this.#link
       .run(this.#link.until(), RENEWING, key, RENEW, parameters, true)

@@ -1,7 +1,7 @@
 /** The contract of the queue, where a store has one: the order, hand-offs, looks and places. */
 import { strict as assert } from 'node:assert';
 import { OFFER_MS } from '../../core/store.contract.js';
-import { ask, giveUp, grantedOf, lastOf, queuedOf, renew, SHORT, TTL, type Suite } from './world.js';
+import { ask, giveUp, grantedOf, queuedOf, renew, SHORT, TTL, type Suite } from './world.js';
 
 export function queueContract({ describe, test }: Suite): void {
   describe('the queue', () => {
@@ -28,24 +28,6 @@ export function queueContract({ describe, test }: Suite): void {
       assert.equal((await world.offer(c)).token, tc);
       assert.equal((await giveUp(c, 'k', tc)).released, true);
       grantedOf(await ask(a, 'k'));
-    });
-
-    test('keeps a holder from drawing further fences, if it asks for them on that condition', async (world) => {
-      const [a, b] = [world.guest(), world.guest()];
-      if (!(await world.queues(a, b))) return;
-      const [ta, tb] = [a.token(), b.token()];
-      const granted = grantedOf(await ask(a, 'k', { token: ta, ttl: SHORT }));
-      const alone = await renew(a, 'k', ta, { ttl: SHORT, sections: 3, unlessQueued: true });
-      assert.ok(alone.fence > lastOf(granted));
-      queuedOf(await ask(b, 'k', { token: tb, mode: 'queue' }));
-      const queuedFor = await renew(a, 'k', ta, { sections: 3, unlessQueued: true });
-      assert.deepEqual(queuedFor, { held: true, fence: 0, drawn: 0 });
-      assert.ok((await renew(a, 'k', ta, { sections: 3 })).fence > lastOf({ drawn: 3, ...alone }));
-      // The lease was renewed all the same.
-      await world.elapse(SHORT + 20);
-      assert.equal((await giveUp(a, 'k', ta)).released, true);
-      assert.equal((await world.offer(b)).token, tb);
-      assert.equal((await renew(a, 'k', ta, { sections: 1, unlessQueued: true })).held, false);
     });
 
     test('puts who gives up and asks again behind those who wait', async (world) => {

@@ -6,7 +6,6 @@ import type {
   LockStore,
   LockStoreSession,
   RenewReply,
-  RenewRequest,
   TurnReply,
 } from '../../core/store.contract.js';
 import { type Sharing, TokenMint, newParty } from '../../core/token.js';
@@ -139,9 +138,9 @@ export function renew(
   guest: Guest,
   key: string,
   token: string,
-  { ttl = TTL, sections = 0, unlessQueued }: Partial<Omit<RenewRequest, 'key' | 'token'>> = {},
+  { ttl = TTL, sections = 0 }: { ttl?: number; sections?: number } = {},
 ): Promise<RenewReply> {
-  return guest.session.renew({ key, token, ttl, sections, unlessQueued });
+  return guest.session.renew({ key, token, ttl, sections });
 }
 
 export function lastOf({ fence, drawn }: { readonly fence: number; readonly drawn: number }): number {

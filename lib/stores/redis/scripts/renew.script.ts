@@ -2,11 +2,9 @@
  * `renew`: make the remaining time of a lease at least its ttl, confirm an offer, draw further fences.
  *
  * KEYS  1 K, the key    2 F, the counter of fences    H, the holders where there may be several: see holders.ts
- *       3 Q, its queue, where no fences are to be drawn while somebody is in it
  * ARGV  1 the token     2 the ttl in ms     3 how many fences to draw, at the most
  *
- * Reply: -1 if the token does not hold K (any more); 0 if no fence was asked for; else { first fence, how many }, both 0
- *        for the queue's sake.
+ * Reply: -1 if the token does not hold K (any more); 0 if no fence was asked for; else { first fence, how many }.
  */
 import { TOP_OF_FENCES } from './fences.js';
 import { EXTEND, KINDS } from './holders.js';
@@ -34,7 +32,6 @@ elseif redis.call('PTTL', K) < ttl then
   redis.call('PEXPIRE', K, ttl)
 end
 if count == 0 then return 0 end
-if KEYS[3] and redis.call('EXISTS', KEYS[3]) == 1 then return { 0, 0 } end
 time = time or redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 last = last or now - 1
