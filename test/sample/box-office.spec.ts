@@ -1,7 +1,7 @@
 /** The ticket office by itself: unit tests as a user would write them, with `nestjs-locked/testing` and no server. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { isLockError, LockService, lockKey } from 'nestjs-locked';
+import { type Duration, isLockError, LockService, lockKey } from 'nestjs-locked';
 import { LockControls, LockTestingModule } from 'nestjs-locked/testing';
 import { BoxOffice } from '../../sample-app/src/events/box-office.service.js';
 import { EventsRepository } from '../../sample-app/src/events/events.repository.js';
@@ -17,16 +17,19 @@ let events: EventsRepository;
 let locks: LockService;
 let controls: LockControls;
 
-beforeEach(async () => {
+/** Opens the office. Sales wait for each other as long as they have to, but where the test is of one that gives up. */
+async function open(wait: Duration = '10s'): Promise<void> {
   module = await Test.createTestingModule({
-    imports: [LockTestingModule.forRoot({ defaults: { wait: '100ms' } })],
+    imports: [LockTestingModule.forRoot({ defaults: { wait } })],
     providers: [BoxOffice, SalesReport, { provide: EventsRepository, useClass: MemoryEventsRepository }],
   }).compile();
   [office, events] = [module.get(BoxOffice), module.get(EventsRepository)];
   [locks, controls] = [module.get(LockService), module.get(LockControls)];
   await locks.using(KEY, () => office.open('gala', 5));
   await controls.reset();
-});
+}
+
+beforeEach(() => open());
 afterEach(() => module.close());
 
 describe('the box office', () => {
@@ -42,6 +45,8 @@ describe('the box office', () => {
   });
 
   it('sells nothing while another machine sells for too long', async () => {
+    await module.close();
+    await open('100ms');
     await controls.hold(KEY);
     const sale: unknown = await office.sell('gala').catch((thrown: unknown) => thrown);
     expect(isLockError(sale, 'LOCK_BUSY')).toBe(true);

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { Test } from '@nestjs/testing';
-import { LockService, lockKey } from 'nestjs-locked';
+import { type Duration, LockService, lockKey } from 'nestjs-locked';
 import { LockControls, LockTestingModule } from 'nestjs-locked/testing';
 import { WebSocket } from 'ws';
 import { BoxOffice } from '../../sample-app/src/events/box-office.service.js';
@@ -19,9 +19,10 @@ let office: BoxOffice;
 let controls: LockControls;
 let socket: WebSocket;
 
-beforeEach(async () => {
+/** Opens the sale. Groups wait for each other as long as they have to, but where the test is of one that gives up. */
+async function open(wait: Duration = '10s'): Promise<void> {
   const module = await Test.createTestingModule({
-    imports: [LockTestingModule.forRoot({ defaults: { wait: '100ms' } })],
+    imports: [LockTestingModule.forRoot({ defaults: { wait } })],
     providers: [BoxOffice, LiveSaleGateway, { provide: EventsRepository, useClass: MemoryEventsRepository }],
   }).compile();
   app = module.createNestApplication({ logger: false });
@@ -32,11 +33,15 @@ beforeEach(async () => {
   await controls.reset();
   socket = new WebSocket(`${(await app.getUrl()).replace('http', 'ws')}/live`);
   await once(socket, 'open');
-});
-afterEach(async () => {
+}
+
+async function close(): Promise<void> {
   socket.terminate();
   await app.close();
-});
+}
+
+beforeEach(() => open());
+afterEach(close);
 
 async function askFor(size: number): Promise<unknown> {
   const answer = once(socket, 'message', { signal: AbortSignal.timeout(10_000) });
@@ -60,6 +65,8 @@ describe('a group', () => {
   });
 
   it('gets none while another machine sells for too long', async () => {
+    await close();
+    await open('100ms');
     await controls.hold(KEY);
     expect(await askFor(3)).toMatchObject({ event: 'exception', data: { code: 'LOCK_BUSY' } });
     expect((await office.find('gala')).sold).toBe(0);
