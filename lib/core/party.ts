@@ -159,6 +159,13 @@ export class Party {
     if (!heard && !logged) return;
     const event = build();
     if (heard) publish(event);
-    if (logged) this.#sink(event);
+    if (!logged) return;
+    // A log that fails must not keep a holder from hearing of its loss, nor other leases from being renewed.
+    try {
+      this.#sink(event);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      process.emitWarning(`The log failed at the event "${name}": ${message}`, 'NestjsLockedWarning');
+    }
   }
 }

@@ -1,6 +1,6 @@
 /** The engine on a memory store and a clock that the test advances. */
 import { Locker } from '../../lib/core/locker.js';
-import type { LockEvent } from '../../lib/core/events.js';
+import type { LockEvent, LockEventSink } from '../../lib/core/events.js';
 import type { ResolvedAcquire } from '../../lib/core/acquire.options.js';
 import type { LockStore } from '../../lib/core/store.contract.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
@@ -12,6 +12,8 @@ export interface CoreSettings {
   store?: LockStore;
   maxWaiters?: number;
   longHold?: number;
+  /** In place of gathering them. */
+  emit?: LockEventSink;
 }
 
 export interface Core {
@@ -30,7 +32,7 @@ export function core(settings: CoreSettings = {}): Core {
     owner: 'test',
     maxWaiters: settings.maxWaiters ?? Infinity,
     longHold: settings.longHold ?? 60_000,
-    emit: (event) => void events.push(event),
+    emit: settings.emit ?? ((event) => void events.push(event)),
     clock,
   });
   return { clock, store, locker, events };

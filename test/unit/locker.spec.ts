@@ -1,6 +1,6 @@
 /** The engine: order, leases, bounds and shutdown, on a memory store and an injected clock. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { HeldLock } from '../../lib/core/lock.handle.js';
 import type { LockStore, TurnRequest } from '../../lib/core/store.contract.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
@@ -379,6 +379,34 @@ describe('a lease', () => {
     expect(events[0]?.held).toBeGreaterThanOrEqual(5_000);
     expect(events[0]?.site).toContain('locker.spec');
     await lock.release();
+  });
+
+  it('is lost, and others are kept, whatever the log does: its failure is a warning of the process', async () => {
+    const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const { clock, locker } = core({
+      longHold: 2_000,
+      emit: ({ name }) => {
+        throw new Error(`the disk is full: ${name}`);
+      },
+    });
+    const kept = await locker.acquire(['kept'], acquiring({ ttl: 1_000 }));
+    const lost = await locker.acquire(['k'], acquiring({ ttl: 1_000, maxHold: 5_000 }));
+    const { signal } = lost;
+    const next = watch(locker.acquire(['k'], acquiring()));
+    await clock.advance(20_000);
+    expect(signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'max-hold' });
+    expect(next.value?.held).toBe(true);
+    expect(kept.held).toBe(true);
+    expect(await kept.release()).toBe(true);
+    expect(await next.value?.release()).toBe(true);
+    const warnings = warned.mock.calls.map(([warning]) => warning);
+    warned.mockRestore();
+    expect(new Set(warnings)).toEqual(
+      new Set([
+        'The log failed at the event "long-hold": the disk is full: long-hold',
+        'The log failed at the event "lost": the disk is full: lost',
+      ]),
+    );
   });
 });
 
