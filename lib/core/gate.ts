@@ -204,8 +204,10 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
     else void this.#asker.send();
   }
 
-  /** With the last caller the ask goes too. */
+  /** With the last caller the ask goes too, and each lease that serves nobody just now. */
   lineEmpty(): void {
+    this.#tenure?.lineEmptied();
+    this.#shared?.lineEmptied();
     this.#asker.leave();
     this.#forgetIfIdle();
   }

@@ -101,6 +101,13 @@ export class ReadersTenure implements LeaseTenant, SectionTenure {
     else this.#landlord.sectionsStarted?.();
   }
 
+  /** Nobody stands in line any more: those whom a command on its way was to let in have left. */
+  lineEmptied(): void {
+    if (!this.#entering) return;
+    this.#allIn();
+    if (this.#over !== undefined) this.#party.errand(this.#over);
+  }
+
   #mayEnter(): boolean {
     const { first } = this.#line;
     return (

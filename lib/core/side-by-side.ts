@@ -62,6 +62,11 @@ export class SideBySide implements Landlord {
     return tenure;
   }
 
+  /** Nobody stands in line any more. */
+  lineEmptied(): void {
+    for (const tenure of [...this.#tenures.values()]) tenure.lineEmptied();
+  }
+
   sectionsStarted(): void {
     if (this.#latest?.entering === false) {
       this.#latest = undefined;

@@ -171,6 +171,11 @@ export class Tenure implements LeaseTenant, SectionTenure {
     this.#landlord.sectionsStarted?.();
   }
 
+  /** Nobody stands in line any more: between two sections nothing is waited for then, whatever is on its way. */
+  lineEmptied(): void {
+    if (this.#current === undefined) this.#party.errand(this.#end(0));
+  }
+
   sectionEnded(section: Section): ReleaseOutcome | Promise<ReleaseOutcome> {
     if (this.#current !== section) return 'released';
     this.#current = undefined;
