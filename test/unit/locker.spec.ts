@@ -5,7 +5,9 @@ import type { HeldLock } from '../../lib/core/lock.handle.js';
 import type { LockStore, TurnRequest } from '../../lib/core/store.contract.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { acquiring, core } from '../support/core.js';
+import { deferred } from '../support/deferred.js';
 import { FakeClock, settle } from '../support/fake-clock.js';
+import { lateGrants, storeWith } from '../support/store-with.js';
 
 /** Notes when a promise has settled, without waiting for it. */
 function watch<T>(promise: Promise<T>): { value?: T; error?: unknown; settled: boolean } {
@@ -22,27 +24,16 @@ function counting(store: LockStore): LockStore & { turns: TurnRequest[]; renewal
   const counted = {
     turns: [] as TurnRequest[],
     renewals: 0,
-    open(party: string, listener: Parameters<LockStore['open']>[1]) {
-      const session = store.open(party, listener);
-      return {
-        get queues() {
-          return session.queues;
-        },
-        isAwake: (key: string) => session.isAwake(key),
-        counterOf: (key: string) => session.counterOf(key),
-        listen: (key: string) => session.listen(key),
-        close: () => session.close(),
-        turn: (request: TurnRequest) => {
-          counted.turns.push(request);
-          return session.turn(request);
-        },
-        renew: (request: Parameters<typeof session.renew>[0]) => {
-          counted.renewals += 1;
-          return session.renew(request);
-        },
-      };
-    },
-    close: () => store.close(),
+    ...storeWith(store, (session) => ({
+      turn: (request) => {
+        counted.turns.push(request);
+        return session.turn(request);
+      },
+      renew: (request) => {
+        counted.renewals += 1;
+        return session.renew(request);
+      },
+    })),
   };
   return counted;
 }
@@ -306,39 +297,24 @@ describe('a lease', () => {
   it('that was topped up serves nobody who came after its fences were drawn', async () => {
     const clock = new FakeClock();
     const inner = memoryStore({ clock });
-    let answerRenewals = (): void => undefined;
-    const renewable = new Promise<void>((resolve) => (answerRenewals = resolve));
-    let renewing = (): void => undefined;
-    const toppedUp = new Promise<void>((resolve) => (renewing = resolve));
-    const store: LockStore = {
-      open(party, listener) {
-        const session = inner.open(party, listener);
-        return {
-          ...session,
-          turn: async (request) => {
-            const reply = await session.turn(request);
-            // The grant comes late: too little of its lease is left to start on.
-            if (request.ask !== undefined) await clock.advance(40);
-            return reply;
-          },
-          renew: async (request) => {
-            renewing();
-            await renewable;
-            return session.renew(request);
-          },
-        };
+    const [renewable, toppedUp] = [deferred(), deferred()];
+    const store = storeWith(inner, (session) => ({
+      ...lateGrants(clock, session),
+      renew: async (request) => {
+        toppedUp.resolve();
+        await renewable.promise;
+        return session.renew(request);
       },
-      close: () => inner.close(),
-    };
+    }));
     const { locker } = core({ clock, store });
     const { locker: other } = core({ clock, store: inner });
     const leaving = new AbortController();
     const first = watch(locker.acquire(['k'], acquiring({ ttl: 90, signal: leaving.signal })));
-    await toppedUp;
+    await toppedUp.promise;
     const between = await other.acquire(['another'], acquiring());
     const second = locker.acquire(['k'], acquiring({ ttl: 90 }));
     leaving.abort();
-    answerRenewals();
+    renewable.resolve();
     const lock = await second;
     expect(first.error).toMatchObject({ code: 'LOCK_ABORTED' });
     expect(lock.fence).toBeGreaterThan(between.fence);
@@ -575,22 +551,14 @@ describe('shutdown', () => {
   it('waits for the answer to a call that does not wait, and gives back what it grants', async () => {
     const clock = new FakeClock();
     const inner = memoryStore({ clock });
-    let answer = (): void => undefined;
-    const answered = new Promise<void>((resolve) => (answer = resolve));
-    const store: LockStore = {
-      open(party, listener) {
-        const session = inner.open(party, listener);
-        return {
-          ...session,
-          turn: async (request) => {
-            const reply = await session.turn(request);
-            await answered;
-            return reply;
-          },
-        };
+    const answered = deferred();
+    const store = storeWith(inner, (session) => ({
+      turn: async (request) => {
+        const reply = await session.turn(request);
+        await answered.promise;
+        return reply;
       },
-      close: () => inner.close(),
-    };
+    }));
     const { locker } = core({ clock, store });
     const { locker: other } = core({ clock, store: inner });
     const trying = watch(locker.acquire(['k'], acquiring({ wait: 0 })));
@@ -599,7 +567,7 @@ describe('shutdown', () => {
     const closed = watch(locker.close());
     await settle();
     expect([trying.settled, closed.settled]).toEqual([false, false]);
-    answer();
+    answered.resolve();
     await settle();
     expect(trying.error).toMatchObject({ code: 'LOCK_SHUTDOWN', key: 'k' });
     expect(closed.settled).toBe(true);
@@ -686,18 +654,13 @@ describe('an offer', () => {
   const offeringAtWill = (store: LockStore): LockStore & { offer(fence: number): void } => {
     let offered: ((fence: number) => void) | undefined;
     return {
-      open(party, listener) {
-        const session = store.open(party, listener);
-        return {
-          ...session,
-          turn: (request) => {
-            const { ask } = request;
-            if (ask !== undefined) offered = (fence) => listener.offered('k', ask.token, fence);
-            return session.turn(request);
-          },
-        };
-      },
-      close: () => store.close(),
+      ...storeWith(store, (session, listener) => ({
+        turn: (request) => {
+          const { ask } = request;
+          if (ask !== undefined) offered = (fence) => listener.offered('k', ask.token, fence);
+          return session.turn(request);
+        },
+      })),
       offer: (fence) => offered?.(fence),
     };
   };
@@ -746,12 +709,10 @@ describe('an offer', () => {
 
 describe('a store that must be listened to first', () => {
   /** It is awake as soon as it is listened to, and says so. */
-  const asleep = (store: LockStore): LockStore => ({
-    open(party, listener) {
-      const session = store.open(party, listener);
+  const asleep = (store: LockStore): LockStore =>
+    storeWith(store, (_session, listener) => {
       let awake = false;
       return {
-        ...session,
         queues: true,
         isAwake: () => awake,
         async listen() {
@@ -760,9 +721,7 @@ describe('a store that must be listened to first', () => {
           listener.awake();
         },
       };
-    },
-    close: () => store.close(),
-  });
+    });
 
   it('is asked twice at the first contention: whether the key is free, then to be queued', async () => {
     const clock = new FakeClock();
@@ -782,27 +741,16 @@ describe('a store that must be listened to first', () => {
 
 describe('a store without a queue', () => {
   /** A store that excludes, and does not queue. */
-  const unqueued = (clock: FakeClock): LockStore => {
-    const store = memoryStore({ clock });
-    return {
-      open(party, listener) {
-        const session = store.open(party, listener);
-        return {
-          queues: false,
-          isAwake: () => false,
-          counterOf: (key) => session.counterOf(key),
-          listen: () => Promise.reject(new Error('never asked for')),
-          turn: (request) => {
-            const ask = request.ask && { ...request.ask, mode: 'once' as const };
-            return session.turn({ ...request, ask });
-          },
-          renew: (request) => session.renew(request),
-          close: () => session.close(),
-        };
+  const unqueued = (clock: FakeClock): LockStore =>
+    storeWith(memoryStore({ clock }), (session) => ({
+      queues: false,
+      isAwake: () => false,
+      listen: () => Promise.reject(new Error('never asked for')),
+      turn: (request) => {
+        const ask = request.ask && { ...request.ask, mode: 'once' as const };
+        return session.turn({ ...request, ask });
       },
-      close: () => store.close(),
-    };
-  };
+    }));
 
   it('lets another process in between the callers of one that never pauses', async () => {
     const clock = new FakeClock();
