@@ -3,12 +3,12 @@ import type { Clock, Timer } from './clock.js';
 
 export class Alarm {
   readonly #clock: Clock;
-  readonly #ring: () => void;
+  readonly #ring: (readUntil: number) => void;
   #timer: Timer | undefined;
   #at = Infinity;
 
-  /** @param ring is called at the time; no other is set by then. */
-  constructor(clock: Clock, ring: () => void) {
+  /** @param ring is called at the time, as {@link Clock.schedule} calls back; no other is set by then. */
+  constructor(clock: Clock, ring: (readUntil: number) => void) {
     this.#clock = clock;
     this.#ring = ring;
   }
@@ -18,9 +18,9 @@ export class Alarm {
     if (at >= this.#at) return;
     this.#timer?.cancel();
     this.#at = at;
-    this.#timer = this.#clock.schedule(() => {
+    this.#timer = this.#clock.schedule((readUntil = this.#clock.monotonic()) => {
       this.clear();
-      this.#ring();
+      this.#ring(readUntil);
     }, at - this.#clock.monotonic());
   }
 

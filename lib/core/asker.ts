@@ -70,6 +70,11 @@ export class Asker {
     return this.#holder;
   }
 
+  /** Is a command under way whose reply may be a grant? */
+  get awaitsReply(): boolean {
+    return this.#ask?.unansweredSince !== undefined;
+  }
+
   /** How long the latest command has not been answered, in ms. */
   get silent(): number {
     const since = this.#ask?.unansweredSince;

@@ -37,6 +37,11 @@ export class Deadline {
     return this.remaining === 0;
   }
 
+  /** Has it passed, as far as may be judged by what was read? @param readUntil see {@link Clock.schedule}. */
+  passedBy(readUntil: number): boolean {
+    return this.monotonic <= readUntil || this.wall <= this.clock.wall();
+  }
+
   get date(): Date {
     return new Date(this.wall);
   }

@@ -18,8 +18,10 @@ import { type Landlord, Tenure } from './tenure.js';
 import { goTogether, type LockKind, ownerOf, type Sharing } from './token.js';
 import type { Waiter } from './waiter.js';
 
-/** The first answer of the store is given at least this long, in ms, even where `wait` is shorter. */
-const REPLY_GRACE = 250;
+/** How long the verbs of a store take that does not say so, in ms. */
+const VERB_TIMEOUT = 10_000;
+/** A verb that is overdue fails by itself: it is given so much more time for that, in ms. */
+const MARGIN = 250;
 
 export interface GateSettings {
   readonly key: string;
@@ -87,7 +89,7 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
     if (waiter instanceof LockQueueFullError) return Promise.reject(waiter);
     this.#kind = options.sharing.kind;
     // That it is busy is known already: a newcomer must not take the store for silent.
-    if (this.#tenure !== undefined || this.#asker.holder !== undefined) this.knownBusy();
+    if (this.#tenure !== undefined || this.#asker.holder !== undefined) this.#inform();
     if (!this.#asker.asking && this.#mayAsk) void this.#asker.send();
     return waiter.promise;
   }
@@ -120,6 +122,7 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
       const lease = this.#lease(ask, Math.max(ttl, longest), ends, true);
       this.#enter(ask, lease, last, 0, 0, last).beginConfirming(callers, false);
     }
+    this.#refuseOverdue();
   }
 
   handed(ask: PendingAsk, fence: number): void {
@@ -131,6 +134,7 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
     const lease = this.#lease(ask, ttl, young ? ask.offerEnds : undefined, false);
     const drawn = young ? 1 : 0;
     this.#enter(ask, lease, upTo, fence, drawn, drawnFor).beginConfirming(callers - drawn, young);
+    this.#refuseOverdue();
   }
 
   /** Is what was asked for with this number of the last caller for the first one in line? */
@@ -174,6 +178,7 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
 
   sharedSettled(turn: boolean): void {
     this.#asker.servedBy(turn);
+    this.#refuseOverdue();
   }
 
   /** One of several tenures is over. Those who stand in line are asked for already, unless they were to be let in by it. */
@@ -218,19 +223,39 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
     if (this.#line.size > 0) this.lineMoved();
   }
 
+  /**
+   * The time of a waiter is over. If a reply is awaited, it may be a grant, and the store bounds it. A longer wait would
+   * have got it, too: so the waiter stays for it.
+   */
   waiterDue(waiter: Waiter): void {
     const { trouble, silent } = this.#asker;
     if (trouble !== undefined) return waiter.refuse(trouble);
-    const busy = this.#tenure !== undefined || (this.#line.informed(waiter) && silent < REPLY_GRACE);
-    if (busy) return waiter.refuse(this.busy(waiter.waited));
-    const grace = REPLY_GRACE - waiter.waited;
-    if (grace > 0) return waiter.postpone(grace);
+    if (this.#isBusyFor(waiter)) return waiter.refuse(this.busy(waiter.waited));
+    if (!waiter.overdue) {
+      return this.#line.linger(waiter, (this.#party.session.verbTimeout ?? VERB_TIMEOUT) + MARGIN);
+    }
     waiter.refuse(
       new LockStoreError(
         `The store has not answered for ${Math.round(silent || waiter.waited)} ms: whether the lock "${this.key}" is free is ` +
           'not known. Check the connection to Redis.',
       ),
     );
+  }
+
+  /** Is the key held here, or known to be busy, and no reply awaited that could say otherwise? */
+  #isBusyFor(waiter: Waiter): boolean {
+    if (this.#entering) return false;
+    return this.#tenure !== undefined || (this.#line.informed(waiter) && !this.#asker.awaitsReply);
+  }
+
+  /** Has a lease come whose first callers are still to begin? */
+  get #entering(): boolean {
+    return this.#tenure?.served === false || this.#shared?.entering === true;
+  }
+
+  /** A reply has come: whoever stayed for it, and was not granted, has waited long enough. */
+  #refuseOverdue(): void {
+    if (!this.#entering) this.#line.refuseOverdue((waiter) => this.busy(waiter.waited));
   }
 
   /** The error for a caller who waited so long, in ms. */
@@ -242,6 +267,11 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
   }
 
   knownBusy(): void {
+    this.#inform();
+    this.#refuseOverdue();
+  }
+
+  #inform(): void {
     const wait = { name: 'wait', key: this.key } as const;
     this.#line.inform(observed('wait') ? () => this.#party.emit('wait', () => wait) : undefined);
   }

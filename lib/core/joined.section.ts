@@ -45,12 +45,21 @@ export class JoinedSection implements HandleSection, SectionGuest {
     return this.#lost;
   }
 
+  /** How long ago it was joined, in ms. */
+  get age(): number {
+    return this.#party.clock.monotonic() - this.#since;
+  }
+
   get remaining(): number {
     return this.#over ? 0 : this.root.remaining;
   }
 
   get expiresAt(): Date {
     return this.root.expiresAt;
+  }
+
+  get inDoubt(): boolean {
+    return !this.#over && this.#lost === undefined && this.root.inDoubt;
   }
 
   settleOverdue(): void {
@@ -62,11 +71,12 @@ export class JoinedSection implements HandleSection, SectionGuest {
   }
 
   /** Resolves to whether the outer call still holds it. */
-  release(): Promise<boolean> {
+  async release(): Promise<boolean> {
+    if (this.inDoubt) await this.root.settled();
     this.settleOverdue();
     this.#over = true;
     this.root.guests?.remove(this.#place);
-    return Promise.resolve(this.#lost === undefined);
+    return this.#lost === undefined;
   }
 
   sectionLost(error: LockLostError): void {
@@ -78,7 +88,7 @@ export class JoinedSection implements HandleSection, SectionGuest {
   sectionReleased(): void {
     if (this.#over || this.#lost !== undefined) return;
     const { key, fence } = this;
-    const held = this.#party.clock.monotonic() - this.#since;
+    const held = this.age;
     const error = new LockLostError(key, 'released', held);
     this.#party.emit('lost', () => ({ name: 'lost', key, held, fence, reason: 'released', error }));
     this.sectionLost(error);

@@ -6,7 +6,8 @@ import { LinkedList, type Place } from './linked-list.js';
 export interface Kept {
   /** When `due` wants to be called, on the monotonic clock; `Infinity` for never. Asked anew at every occasion. */
   dueAt(): number;
-  due(): void;
+  /** @param readUntil what was due by then may be judged: see {@link Clock.schedule}. */
+  due(readUntil: number): void;
   /** The store came back: what failed should be tried now. */
   hasten(): void;
   /** Where the keeper has it. */
@@ -18,12 +19,10 @@ const STRIDE = 5;
 
 export class Keeper {
   readonly #kept = new LinkedList<Kept>();
-  readonly #clock: Clock;
   readonly #alarm: Alarm;
 
   constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#alarm = new Alarm(clock, () => this.#fire());
+    this.#alarm = new Alarm(clock, (readUntil) => this.#fire(readUntil));
   }
 
   add(kept: Kept): void {
@@ -45,14 +44,12 @@ export class Keeper {
     yield* this.#kept;
   }
 
-  #fire(): void {
-    const now = this.#clock.monotonic();
+  #fire(readUntil: number): void {
     let next = Infinity;
     for (const kept of [...this.#kept]) {
-      // In this order: what is due by a clock that goes on meanwhile is due "now", and never before it.
-      if (kept.dueAt() <= this.#clock.monotonic()) kept.due();
+      if (kept.dueAt() <= readUntil) kept.due(readUntil);
       if (kept.place?.listed === true) next = Math.min(next, kept.dueAt());
     }
-    this.#alarm.set(Math.max(next, now + STRIDE));
+    this.#alarm.set(Math.max(next, readUntil + STRIDE));
   }
 }

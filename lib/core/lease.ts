@@ -31,8 +31,12 @@ export interface LeaseTenant {
 }
 
 /**
- * Held until `deadline`, which only a confirmed renewal moves. Once lost, it stays lost: a renewal that succeeds after
- * the deadline does not bring it back, as its holder may have read `remaining === 0` in between.
+ * States: held (until the deadline, which only a confirmed renewal moves) → in doubt ⇄ held → lost, which is final.
+ *
+ * In doubt: the deadline has passed, a renewal was sent before, and its reply may lie unread in the socket, as after a long
+ * computation. `remaining` is 0 then, and nothing else has changed. A positive reply makes the lease good again: the
+ * store has found our token at the key, so nobody else had it in between. The timer of the deadline settles the doubt.
+ * It comes once everything was read that had arrived by then.
  */
 export class Lease implements Kept {
   readonly key: string;
@@ -53,6 +57,8 @@ export class Lease implements Kept {
   #deadline: Deadline | undefined;
   #renewAt: number;
   #renewing = 0;
+  /** The latest end that a renewal under way would give the lease. */
+  #promised: Deadline | undefined;
   #lost: LockLossReason | undefined;
   #confirmed: boolean;
 
@@ -79,6 +85,22 @@ export class Lease implements Kept {
     return this.#lost === undefined && this.#deadline !== undefined ? this.#deadline.remaining : 0;
   }
 
+  /** Is the deadline over, and may a renewal that was sent before have been answered? See the states. */
+  get inDoubt(): boolean {
+    if (this.#lost !== undefined || this.#deadline?.passed !== true) return false;
+    return this.#renewing > 0 && this.#promised?.passed === false;
+  }
+
+  /** Resolves once it is not in doubt any more: at once after the sockets were read. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#party.clock.schedule((readUntil = this.#party.clock.monotonic()) => {
+        this.#judge(readUntil);
+        resolve();
+      }, 0);
+    });
+  }
+
   get expiresAt(): Date {
     return this.#deadline?.date ?? new Date(this.#party.clock.wall());
   }
@@ -90,12 +112,16 @@ export class Lease implements Kept {
   async renew(ttl: number, sections = 0): Promise<RenewReply> {
     const ends = Deadline.in(this.#party.clock, ttl);
     this.#renewing += 1;
+    this.#promised = this.#promised === undefined ? ends : Deadline.later(this.#promised, ends);
     try {
       const reply = await this.#party.session.renew({ key: this.key, token: this.token, ttl, sections });
       if (!reply.held) this.lose('not-owner');
-      else if (this.#deadline?.passed) this.lose('expired');
       if (this.#lost !== undefined) return { held: false, fence: 0 };
       this.#deadline = this.#deadline === undefined ? ends : Deadline.later(this.#deadline, ends);
+      if (this.#deadline.passed) {
+        this.lose('expired');
+        return { held: false, fence: 0 };
+      }
       this.#confirmed = true;
       this.#renewAt =
         this.#party.clock.monotonic() + Math.max(0, this.#deadline.remaining - (this.ttl * 2) / 3);
@@ -108,6 +134,7 @@ export class Lease implements Kept {
       throw error;
     } finally {
       this.#renewing -= 1;
+      if (this.#renewing === 0) this.#promised = undefined;
       this.#party.keeper.touch(this);
     }
   }
@@ -117,6 +144,10 @@ export class Lease implements Kept {
     if (this.#lost !== undefined) return;
     this.#lost = reason;
     this.tenant?.leaseLost(reason);
+  }
+
+  #judge(readUntil: number): void {
+    if (this.#deadline?.passedBy(readUntil) === true) this.lose('expired');
   }
 
   /** Renew at the next occasion: the store came back. */
@@ -131,9 +162,9 @@ export class Lease implements Kept {
     return Math.min(this.#deadline.monotonic, renewal, this.alarmAt);
   }
 
-  due(): void {
+  due(readUntil: number): void {
+    this.#judge(readUntil);
     if (this.#lost !== undefined || this.#deadline === undefined) return;
-    if (this.#deadline.passed) return this.lose('expired');
     const now = this.#party.clock.monotonic();
     if (now >= this.alarmAt) this.tenant?.leaseAlarmed();
     // A failure was reported, and has set the time to try again.

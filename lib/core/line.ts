@@ -50,6 +50,8 @@ export class CallerLine implements Line, WaiterLine {
   /** Callers are numbered; those up to `#informed` know that the key is busy. */
   #arrivals = 0;
   #informed = 0;
+  /** May some be there whose time is over? */
+  #lingering = false;
   /** Are many being refused at once? */
   #clearing = false;
 
@@ -124,15 +126,30 @@ export class CallerLine implements Line, WaiterLine {
     this.#refuse(error, (waiter) => waiter.number <= number);
   }
 
-  /** Refuses those whom no answer has reached yet; the others keep waiting. */
+  /** Refuses those whom no answer has reached yet, and those whose time is over; the others keep waiting. */
   refuseUninformed(error: Error): void {
-    this.#refuse(error, (waiter) => !this.informed(waiter));
+    this.#refuse(error, (waiter) => waiter.overdue || !this.informed(waiter));
   }
 
-  #refuse(error: Error, whom: (waiter: Waiter) => boolean): void {
+  /** The time of a caller is over, and a reply is awaited that may be a grant: it stays for that, for `ms` at the most. */
+  linger(waiter: Waiter, ms: number): void {
+    waiter.linger(ms);
+    this.#lingering = true;
+  }
+
+  /** Refuses those whose time is over: the reply has come, and is no grant for them. */
+  refuseOverdue(errorFor: (waiter: Waiter) => Error): void {
+    if (!this.#lingering) return;
+    this.#lingering = false;
+    this.#refuse(errorFor, (waiter) => waiter.overdue);
+  }
+
+  #refuse(error: Error | ((waiter: Waiter) => Error), whom: (waiter: Waiter) => boolean): void {
     const { first } = this;
     this.#clearing = true;
-    for (const waiter of this.#waiters) if (whom(waiter)) waiter.refuse(error);
+    for (const waiter of this.#waiters) {
+      if (whom(waiter)) waiter.refuse(typeof error === 'function' ? error(waiter) : error);
+    }
     this.#clearing = false;
     if (this.size > 0 && this.first !== first) this.#owner.lineMoved();
   }

@@ -1,5 +1,5 @@
 /** What callers hold: one or several sections behind the face of a Lock. */
-import { LockNotHeldError, type LockLostError, LockOptionsError, LockStoreError } from '../errors/index.js';
+import { LockLostError, LockNotHeldError, LockOptionsError, LockStoreError } from '../errors/index.js';
 import { DURATION_HINT, type Duration, parseDuration } from './duration.js';
 import type { Lock } from './lock.js';
 import type { Section, SectionHolder } from './section.js';
@@ -18,6 +18,8 @@ export type HandleSection = Pick<
   | 'expiresAt'
   | 'options'
   | 'root'
+  | 'inDoubt'
+  | 'age'
   | 'settleOverdue'
   | 'extend'
   | 'release'
@@ -128,6 +130,13 @@ export class LockHandle implements HeldLock, SectionHolder {
   }
 
   assertHeld(): void {
+    this.#assertNotOver();
+    const doubtful = this.#sections.find((section) => section.inDoubt);
+    // Nothing is settled by it: the lock may turn out to be held once the sockets were read.
+    if (doubtful !== undefined) throw new LockLostError(doubtful.key, 'unconfirmed', doubtful.age);
+  }
+
+  #assertNotOver(): void {
     for (const section of this.#sections) section.settleOverdue();
     if (this.lost !== undefined) throw this.lost;
     if (this.released) throw new LockNotHeldError(this.keys[0]);
@@ -138,7 +147,7 @@ export class LockHandle implements HeldLock, SectionHolder {
     if (ttl !== undefined && (ms === undefined || ms <= 0)) {
       throw new LockOptionsError('ttl', ttl, `extend(ttl) takes a duration above 0: ${DURATION_HINT}.`);
     }
-    this.assertHeld();
+    this.#assertNotOver();
     await Promise.all(this.#sections.map((section) => section.extend(ms ?? section.options.ttl)));
   }
 

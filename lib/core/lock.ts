@@ -22,7 +22,10 @@ export interface Lock extends AsyncDisposable {
   readonly fence: number;
   /** The fencing token of each key. */
   readonly fences: ReadonlyMap<string, number>;
-  /** Is it held now? Computed from the clocks when read, without asking the store. */
+  /**
+   * Is it held now? Computed from the clocks when read, without asking the store. After a long computation it may be
+   * `false` for a moment, and `true` again once the reply to a renewal was read.
+   */
   readonly held: boolean;
   /** How long the lease still runs, in milliseconds; 0 once it is lost or released. */
   readonly remaining: number;
@@ -37,7 +40,9 @@ export interface Lock extends AsyncDisposable {
    */
   readonly signal: AbortSignal;
   /**
-   * @throws LockLostError when it was lost.
+   * Throws unless it is held by the clocks. It cannot wait for replies: after a long computation use `extend()`, which can.
+   * @throws LockLostError when it was lost; with the reason `'unconfirmed'` while that is not known yet: the reply to a
+   * renewal was not read. The lock is not ended by that error.
    * @throws LockNotHeldError after its release.
    */
   assertHeld(): void;
@@ -49,7 +54,8 @@ export interface Lock extends AsyncDisposable {
   extend(ttl?: Duration): Promise<void>;
   /**
    * Gives the lock back. Idempotent; never rejects.
-   * @returns whether it was still ours, as far as the store could tell.
+   * @returns whether it was still ours: `false` only where somebody else may have had it. Where the store's answer is lost
+   * or does not come, that is told by the lease, which had not ended.
    */
   release(): Promise<boolean>;
 }

@@ -89,6 +89,10 @@ export class Locker {
     under: Claim,
   ): Promise<HeldLock> {
     const site = this.#sites.capture();
+    for (const section of held) {
+      if (section.inDoubt) await section.settled();
+      if (section.lost !== undefined) throw section.lost;
+    }
     const joined = held.map((section) => new JoinedSection(section, this.#party));
     let own: Section[] = [];
     let handle: LockHandle;

@@ -82,7 +82,7 @@ export class Party {
   async idle(ms: number): Promise<void> {
     if (this.#sections.size === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = this.clock.schedule(resolve, ms);
+      const timer = this.clock.schedule(() => resolve(), ms);
       this.#onIdle = () => {
         timer.cancel();
         resolve();

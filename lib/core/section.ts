@@ -123,13 +123,23 @@ export class Section implements RunningSection {
     return this.#lease.expiresAt;
   }
 
-  /** Why the clocks say it is over, whether or not a timer has said so yet. */
+  /** Why the clocks say it is over, whether or not a timer has said so yet. Nothing while the lease is in doubt. */
   get overdue(): LockLossReason | undefined {
     if (this.#lease.lost !== undefined) return this.#lease.lost;
-    if (this.#lease.remaining === 0) return 'expired';
+    if (this.#lease.remaining === 0 && !this.#lease.inDoubt) return 'expired';
     if (this.limitAt === Infinity) return undefined;
     if (this.#party.clock.monotonic() < this.limitAt) return undefined;
     return this.age >= this.options.maxHold ? 'max-hold' : 'expired';
+  }
+
+  /** Is its lease's time over, and the reply to a renewal not read yet? Nothing is known then until the sockets were read. */
+  get inDoubt(): boolean {
+    return !this.released && this.#lost === undefined && this.overdue === undefined && this.#lease.inDoubt;
+  }
+
+  /** Resolves once it is held for sure, or lost. */
+  async settled(): Promise<void> {
+    if (this.inDoubt) await this.#lease.settled();
   }
 
   /** Loses it if the clocks say that it is over. */
@@ -182,6 +192,12 @@ export class Section implements RunningSection {
   }
 
   #finish(): Promise<boolean> {
+    if (this.overdue === undefined && this.#lease.inDoubt)
+      return this.#lease.settled().then(() => this.#giveBack());
+    return this.#giveBack();
+  }
+
+  #giveBack(): Promise<boolean> {
     const overdue = this.overdue;
     if (overdue !== undefined) this.lose(overdue);
     if (this.guests !== undefined) for (const guest of [...this.guests]) guest.sectionReleased();
@@ -195,7 +211,8 @@ export class Section implements RunningSection {
     if (outcome === 'lost') this.lose('not-owner');
     this.#party.sectionEnded(this.#place);
     this.#party.emit('release', () => ({ name: 'release', ...this.#facts() }));
-    return this.#lost === undefined && outcome === 'released';
+    // Not known is no sign that somebody else had it: its lease had not ended when it was given back.
+    return this.#lost === undefined;
   }
 
   #facts(): { key: string; held: number; fence: number } {

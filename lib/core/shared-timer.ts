@@ -40,7 +40,7 @@ export class SharedTimer {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#alarm = new Alarm(clock, () => this.#fire());
+    this.#alarm = new Alarm(clock, (readUntil) => this.#fire(readUntil));
   }
 
   /** Calls `target.due` once, `ms` after `from`, which is now on the monotonic clock. */
@@ -75,12 +75,11 @@ export class SharedTimer {
     return list;
   }
 
-  #fire(): void {
-    const now = this.#clock.monotonic();
+  #fire(readUntil: number): void {
     const due: Entry[] = [];
     for (const list of this.#lists.values()) {
       for (const entry of list) {
-        if (entry.at > now) break;
+        if (entry.at > readUntil) break;
         due.push(entry);
       }
     }

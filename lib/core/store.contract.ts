@@ -36,6 +36,12 @@ export interface LockStoreSession {
    */
   readonly queues: boolean;
 
+  /**
+   * How long a verb takes at the most, in ms: by then it has failed by itself.
+   * @default 10 s
+   */
+  readonly verbTimeout?: number;
+
   /** Can grants of the key reach the party now? Asks of mode `queue` are for then only. */
   isAwake(key: string): boolean;
 

@@ -23,6 +23,8 @@ export class Waiter implements Due {
   readonly since: number;
   /** Where it stands in line. */
   place: Place<Waiter> | undefined;
+  /** Has its deadline come? It is still there only because of a reply that is awaited, which may be a grant. */
+  overdue = false;
   readonly #line: WaiterLine;
   #timer: Timer | undefined;
   #onAbort: (() => void) | undefined;
@@ -57,9 +59,10 @@ export class Waiter implements Due {
     return this.#line.clock.monotonic() - this.since;
   }
 
-  /** Moves the deadline to `ms` from now. */
-  postpone(ms: number): void {
+  /** Its deadline has come: it stays for a reply, and for `ms` at the most. */
+  linger(ms: number): void {
     const { clock, deadlines } = this.#line;
+    this.overdue = true;
     this.#timer?.cancel();
     this.#timer = deadlines.set(this, clock.monotonic(), ms);
   }

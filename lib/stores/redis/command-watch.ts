@@ -1,4 +1,5 @@
 /** The commands that wait for their replies: one timer for all of their time-outs. */
+import { systemClock, type Timer } from '../../core/clock.js';
 import { LinkedList, type Place } from '../../core/linked-list.js';
 import type { LockStoreError } from '../../errors/index.js';
 import { describe, endedError, silentError } from './store-errors.js';
@@ -30,12 +31,16 @@ export type Watching = Place<Watched>;
 export class CommandWatch {
   readonly #pending = new LinkedList<Watched>();
   readonly #timeout: number;
-  #timer: NodeJS.Timeout | undefined;
-  #reading: NodeJS.Immediate | undefined;
+  readonly #onSilent: (since: number) => void;
+  #timer: Timer | undefined;
 
-  /** @param timeout for the message, in ms. */
-  constructor(timeout: number) {
+  /**
+   * @param timeout that all commands have, in ms.
+   * @param onSilent told when a command failed for want of a reply, with the time at which it was added.
+   */
+  constructor(timeout: number, onSilent: (since: number) => void) {
     this.#timeout = timeout;
+    this.#onSilent = onSilent;
   }
 
   /** Is nothing waited for? */
@@ -62,8 +67,7 @@ export class CommandWatch {
 
   /** Fails what is left. */
   end(): void {
-    clearTimeout(this.#timer);
-    clearImmediate(this.#reading);
+    this.#timer?.cancel();
     this.#timer = undefined;
     this.#failAll(() => true, endedError);
   }
@@ -81,25 +85,19 @@ export class CommandWatch {
   }
 
   #arm(until: number): void {
-    const timer = setTimeout(
-      () => {
-        // Timers come before sockets: where this process was busy for long, the replies may be there, and not read yet.
-        this.#reading = setImmediate(() => this.#fire());
-      },
-      Math.max(1, until - performance.now()),
+    this.#timer = systemClock.schedule(
+      (readUntil = performance.now()) => this.#fire(readUntil),
+      until - performance.now(),
     );
-    timer.unref();
-    this.#timer = timer;
   }
 
-  #fire(): void {
+  #fire(readUntil: number): void {
     this.#timer = undefined;
-    this.#reading = undefined;
-    const now = performance.now();
     for (let oldest = this.#pending.head; oldest !== undefined; oldest = this.#pending.head) {
       const { until } = oldest.value.command;
-      if (until > now) return this.#arm(until);
+      if (until > readUntil) return this.#arm(until);
       this.#fail(oldest, (doing) => silentError(doing, this.#timeout));
+      this.#onSilent(until - this.#timeout);
     }
   }
 }

@@ -45,7 +45,7 @@ export function connectRedis(target: RedisTarget, settings: RedisConnectionSetti
 }
 
 /** What a user's own options or URL do not say. */
-function ownDefaults({ connectionName, commandTimeout }: RedisConnectionSettings) {
+function ownDefaults({ connectionName }: RedisConnectionSettings) {
   return {
     connectionName,
     // The module connects when the application starts: one that is only compiled, as in a test, opens nothing.
@@ -61,8 +61,6 @@ function ownDefaults({ connectionName, commandTimeout }: RedisConnectionSettings
     // Every command of the store may run twice, or late, without harm: a short interruption stays invisible.
     enableOfflineQueue: true,
     autoResendUnfulfilledCommands: true,
-    // A peer that vanished without closing is otherwise noticed after a quarter of an hour of retransmissions.
-    socketTimeout: Math.max(2 * commandTimeout, 5_000),
     reconnectOnError: leaveReplica(),
   };
 }

@@ -3,6 +3,7 @@ import { type Command, CommandWatch, type Watching } from './command-watch.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { type Script, isUnknownScript } from './scripts/script.js';
 import { ServerClock } from './server-clock.js';
+import { SilenceWatch } from './silence-watch.js';
 import { describe, downError, storeError } from './store-errors.js';
 
 /** The server's clock is read again after this long, in ms: two quartz clocks part by some ms a minute. */
@@ -18,6 +19,9 @@ export interface RedisLinkSettings {
   readonly onRecovered: () => void;
 }
 
+/** A connection may be silent for so many time-outs of a command, and for this long at least, in ms. */
+const SILENCE = { timeouts: 2, least: 5_000 };
+
 /** Until when a verb may take, on the monotonic clock. */
 export type Until = number;
 
@@ -28,16 +32,20 @@ export class RedisLink {
   readonly #settings: RedisLinkSettings;
   readonly #autoPipelining: boolean;
   readonly #watch: CommandWatch;
+  /** Of a connection that we opened. That of the application's own client is the application's. */
+  readonly #silence: SilenceWatch | undefined;
   #interruptions = 0;
   #down: boolean;
   #lastError: unknown;
   #reading: Promise<void> | undefined;
 
   constructor(settings: RedisLinkSettings) {
-    const { client, owned } = settings;
+    const { client, owned, commandTimeout } = settings;
     this.#settings = settings;
     this.client = client;
-    this.#watch = new CommandWatch(settings.commandTimeout);
+    if (owned)
+      this.#silence = new SilenceWatch(client, Math.max(SILENCE.timeouts * commandTimeout, SILENCE.least));
+    this.#watch = new CommandWatch(commandTimeout, (since) => this.#silence?.expect(since));
     this.cluster = client.isCluster === true;
     this.#down = ['close', 'reconnecting', 'end'].includes(client.status);
     this.#autoPipelining =
@@ -64,6 +72,11 @@ export class RedisLink {
     return this.#interruptions;
   }
 
+  /** In ms. */
+  get commandTimeout(): number {
+    return this.#settings.commandTimeout;
+  }
+
   /** A verb's bound, from now. */
   until(): Until {
     return performance.now() + this.#settings.commandTimeout;
@@ -85,8 +98,9 @@ export class RedisLink {
 
   /** Knows the server's clock when it resolves. @throws LockStoreError */
   synchronise(until: Until): Promise<void> {
+    const sentAt = performance.now();
     this.#reading ??= this.serverTime(until)
-      .then((time) => this.clock.set(time))
+      .then((time) => this.clock.set(time, sentAt))
       .finally(() => (this.#reading = undefined));
     return this.#reading;
   }
@@ -109,7 +123,7 @@ export class RedisLink {
   /**
    * Runs a script.
    * @param doing a verb, and the key it is about: for messages.
-   * @param urgent it must be written before anything else happens.
+   * @param urgent it must be written, and take effect at the server, before anything else happens here.
    * @throws LockStoreError at `until` at the latest; at once while the connection is known to be down.
    */
   run(
@@ -156,6 +170,7 @@ export class RedisLink {
     this.client.off('ready', this.#onReady);
     this.client.off('close', this.#onClose);
     this.client.off('end', this.#onClose);
+    this.#silence?.end();
     this.#watch.end();
   }
 
@@ -174,6 +189,8 @@ export class RedisLink {
     onError: (error: unknown) => void,
   ): void {
     const client = urgent && this.#autoPipelining ? unpipelined(this.client) : this.client;
+    // A server that does not know the script would say so, and the reply may lie unread until it is too late.
+    if (urgent) return void client.call('EVAL', script.source, ...parameters).then(onReply, onError);
     client.call('EVALSHA', script.sha, ...parameters).then(onReply, (error: unknown) => {
       if (isUnknownScript(error)) client.call('EVAL', script.source, ...parameters).then(onReply, onError);
       else onError(error);
@@ -181,11 +198,13 @@ export class RedisLink {
   }
 
   #answer(watching: Watching, reply: unknown): void {
+    this.#silence?.heard();
     if (reply instanceof Error) this.#fail(watching, reply);
     else if (this.#watch.settle(watching)) watching.value.command.onReply(reply);
   }
 
   #fail(watching: Watching, error: unknown): void {
+    this.#silence?.heard();
     const { command } = watching.value;
     const { doing, key } = command;
     if (this.#watch.settle(watching)) command.onFailure(storeError(describe(doing, key), error));

@@ -71,6 +71,10 @@ export class RedisSession implements LockStoreSession {
     return this.#wake.possible;
   }
 
+  get verbTimeout(): number {
+    return this.#link.commandTimeout;
+  }
+
   isAwake(key: string): boolean {
     return this.#wake.isAwake(key);
   }
@@ -88,7 +92,7 @@ export class RedisSession implements LockStoreSession {
     if (ask !== undefined) this.#wake.asks(request);
     const until = this.#link.until();
     return new Promise((resolve, reject) => {
-      const command = new TurnCommand(this.#sender, request, this.#names.of(key), until, resolve, reject);
+      const command = new TurnCommand(this.#sender, request, this.#names.of(key), resolve, reject);
       if (ask === undefined || this.#link.isSynchronised(until)) return command.send();
       this.#link.synchronise(until).then(
         () => command.send(),
@@ -123,7 +127,7 @@ export class RedisSession implements LockStoreSession {
     const sender = { ...this.#sender, withdraw: () => undefined };
     return new Promise((resolve, reject) => {
       const names = this.#names.of(key);
-      new TurnCommand(sender, { key, giveUp: { token } }, names, this.#link.until(), resolve, reject).send();
+      new TurnCommand(sender, { key, giveUp: { token } }, names, resolve, reject).send();
     });
   }
 

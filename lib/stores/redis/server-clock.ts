@@ -3,19 +3,36 @@
 /** In µs. */
 const STEP = 10_000;
 
+/** How much two clocks may part, in µs a ms: quartz keeps to a tenth of it. */
+const DRIFT = 0.2;
+
 /**
- * Asks carry a server time after which they must not run. It is reckoned from the latest TIME as if that had been read
- * at the moment its reply came: too early by the reply's trip, never too late while the clocks run alike. An error costs
- * an ask that is refused and sent again, never a lock.
+ * Asks carry a server time after which they must not run. It is reckoned from readings of the server's clock: as if each had
+ * been made at the moment at which its reply was read. That is too early by the reply's trip. If this process computed in
+ * between, it is too early by that, too: so an earlier reading is gone on from, as far as the later one bears it out. An
+ * error costs an ask that is refused and sent again, never a lock.
  */
 export class ServerClock {
   /** The server's µs minus ours. */
   #offset: number | undefined;
   #readAt = -Infinity;
 
-  /** What a reply that came just now said, in µs. */
-  set(serverMicros: number): void {
-    this.#offset = serverMicros - performance.now() * 1000;
+  /**
+   * What a reply that came just now said, in µs.
+   * @param sentAt when its command was sent, on the monotonic clock.
+   */
+  set(serverMicros: number, sentAt: number): void {
+    const now = performance.now();
+    const least = serverMicros - now * 1000;
+    const most = serverMicros - sentAt * 1000;
+    const former = (this.#offset ?? -Infinity) - DRIFT * (now - this.#readAt);
+    this.#offset = Math.min(Math.max(least, former), most);
+    this.#readAt = now;
+  }
+
+  /** The server found an ask to be too late that was not: reckons by the latest time that the reply allows. */
+  advance(serverMicros: number, sentAt: number): void {
+    this.#offset = serverMicros - sentAt * 1000;
     this.#readAt = performance.now();
   }
 

@@ -7,7 +7,11 @@ import type { LockNames } from './key-names.js';
 import type { RedisLink, Until } from './redis-link.js';
 import { digitsOf } from './server-clock.js';
 import type { TurnBatch } from './turn-batch.js';
+import { describe, silentError } from './store-errors.js';
 import { parseTurn } from './turn-reply.js';
+
+/** An ask is sent so often before it counts as too slow for its time limit. */
+const MOST_ATTEMPTS = 4;
 
 const ASKING = 'asking for';
 const GIVING_UP = 'giving up';
@@ -25,13 +29,17 @@ export interface TurnSender {
 
 /** By hand, no async functions: two of them a lock are a good part of what a lock costs this process. */
 export class TurnCommand implements Command {
-  readonly until: Until;
+  /** From the latest sending: a reply that was read late must not shorten the time of the next command. */
+  until!: Until;
   readonly #sender: TurnSender;
   readonly #request: TurnRequest;
   readonly #names: LockNames;
   readonly #resolve: (reply: TurnReply) => void;
   readonly #reject: (error: LockStoreError) => void;
   #notAfter = 0;
+  #sentAt = 0;
+  /** How often it was sent. */
+  #attempts = 0;
   #interruptions = 0;
   #down = false;
 
@@ -39,14 +47,12 @@ export class TurnCommand implements Command {
     sender: TurnSender,
     request: TurnRequest,
     names: LockNames,
-    until: Until,
     resolve: (reply: TurnReply) => void,
     reject: (error: LockStoreError) => void,
   ) {
     this.#sender = sender;
     this.#request = request;
     this.#names = names;
-    this.until = until;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -62,6 +68,9 @@ export class TurnCommand implements Command {
   /** The server's clock must be known where something is asked for. */
   send(): void {
     const { link } = this.#sender;
+    this.until = link.until();
+    this.#sentAt = performance.now();
+    this.#attempts += 1;
     if (this.#request.ask !== undefined) this.#notAfter = link.serverTimeAt(this.until);
     this.#interruptions = link.interruptions;
     this.#down = link.down;
@@ -75,9 +84,9 @@ export class TurnCommand implements Command {
     if (reply.answer?.state === 'gone') this.#sender.gone(this.key);
     if (serverTime !== undefined) {
       // Nothing was done, as the server's clock is ahead of what we reckoned.
-      link.clock.set(serverTime);
-      this.send();
-      return;
+      link.clock.advance(serverTime, this.#sentAt);
+      if (this.#attempts < MOST_ATTEMPTS) return this.send();
+      return this.onFailure(silentError(describe(this.doing, this.key), link.commandTimeout));
     }
     // Sent again after its first answer was lost, giving up finds nothing to give up.
     const again = this.#request.giveUp !== undefined && this.#interruptions !== link.interruptions;

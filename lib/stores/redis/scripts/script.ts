@@ -6,7 +6,9 @@ export interface Script {
   readonly sha: string;
 }
 
-export function defineScript(source: string): Script {
+/** Comments and indentation are for readers: a script that is sent whole is sent without. */
+export function defineScript(text: string): Script {
+  const source = text.replace(/^[ \t]*--.*\n|^[ \t]+/gm, '').replace(/\n{2,}/g, '\n');
   return { source, sha: createHash('sha1').update(source).digest('hex') };
 }
 

@@ -1,0 +1,60 @@
+/** Ends a connection on which a reply is awaited and nothing arrives: its peer may have vanished without closing it. */
+import { systemClock, type Timer } from '../../core/clock.js';
+import type { RedisLike } from './redis-client.interface.js';
+
+/**
+ * In place of the `socketTimeout` of ioredis. That one ends a connection whose reply has arrived and was not read yet, as
+ * after a long computation.
+ */
+export class SilenceWatch {
+  readonly #client: RedisLike;
+  readonly #longest: number;
+  /** Since when a reply is awaited, on the monotonic clock. */
+  #since: number | undefined;
+  #timer: Timer | undefined;
+
+  /** @param longest how long nothing may arrive, in ms. */
+  constructor(client: RedisLike, longest: number) {
+    this.#client = client;
+    this.#longest = longest;
+    client.on('connect', this.#onConnect);
+    client.on('ready', this.#onHeard);
+    client.on('close', this.#onHeard);
+  }
+
+  /** A reply is awaited since then. */
+  expect(since = performance.now()): void {
+    if (this.#since !== undefined) return;
+    this.#since = since;
+    this.#timer = systemClock.schedule(
+      () => this.#reconnect(),
+      Math.max(0, since + this.#longest - performance.now()),
+    );
+  }
+
+  /** Something arrived. */
+  heard(): void {
+    if (this.#since === undefined) return;
+    this.#since = undefined;
+    this.#timer?.cancel();
+  }
+
+  end(): void {
+    this.heard();
+    this.#client.off('connect', this.#onConnect);
+    this.#client.off('ready', this.#onHeard);
+    this.#client.off('close', this.#onHeard);
+  }
+
+  /** The handshake is under way. */
+  readonly #onConnect = (): void => this.expect();
+  readonly #onHeard = (): void => this.heard();
+
+  #reconnect(): void {
+    this.#since = undefined;
+    const { stream } = this.#client as { stream?: { destroy?(error: Error): void } };
+    // To close it in order would be to wait for the peer.
+    if (stream?.destroy === undefined) this.#client.disconnect(true);
+    else stream.destroy(new Error(`nothing arrived for ${this.#longest} ms, though a reply is awaited`));
+  }
+}

@@ -1,0 +1,277 @@
+/** A process that computes for long: the replies that have arrived meanwhile count, though its timers come before them. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import type { Lock } from '../../lib/index.js';
+import { ServerClock } from '../../lib/stores/redis/server-clock.js';
+import { type Child, startChild } from '../support/child-process.js';
+import { compute, inIoCallback } from '../support/computation.js';
+import { eventuallyTrue } from '../support/eventually.js';
+import { type Locks, type LocksOptions, locksOn } from '../support/locks.js';
+import { queueOf } from '../support/queue.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { startProxy } from '../support/tcp-proxy.js';
+import type { LocksHandlers } from '../support/workers/locks.worker.js';
+
+let server: RedisServer;
+let client: Redis;
+/** A process of its own. */
+let child: Child<LocksHandlers>;
+const opened: Locks[] = [];
+
+beforeAll(async () => {
+  server = await startRedis();
+  client = server.client();
+  child = await startChild<LocksHandlers>(new URL('../support/workers/locks.worker.ts', import.meta.url));
+  await child.call('open', server.url);
+});
+afterAll(async () => {
+  await child.kill();
+  await server.stop();
+});
+beforeEach(() => client.flushall());
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((each) => each.close()));
+});
+
+function locksFor(options: LocksOptions = {}, target: { readonly url: string } = server): Locks {
+  const locks = locksOn(target, options);
+  opened.push(locks);
+  return locks;
+}
+
+/** Connected, and used once. */
+async function warm(options?: LocksOptions, target?: { readonly url: string }): Promise<Locks> {
+  const locks = locksFor(options, target);
+  await (await locks.service.acquire('warm')).release();
+  return locks;
+}
+
+describe('a call that waits, while its process computes beyond its wait', () => {
+  it.each([
+    [100, 400],
+    [1_000, 1_200],
+    [1, 50],
+  ])('given a free key, is granted (wait %d ms, computation %d ms)', async (wait, ms) => {
+    const { service } = await warm();
+    const lock = await inIoCallback(() => {
+      const asked = service.acquire('free', { wait });
+      compute(ms);
+      return asked;
+    });
+    expect(lock.held).toBe(true);
+    expect(await lock.release()).toBe(true);
+  });
+
+  it('given a free key for readers, is granted', async () => {
+    const { service } = await warm();
+    const lock = await inIoCallback(() => {
+      const asked = service.acquire('free', { wait: 100, mode: 'shared' });
+      compute(300);
+      return asked;
+    });
+    expect(await lock.release()).toBe(true);
+  });
+
+  it.each([
+    [100, 400],
+    [1_000, 1_200],
+  ])('given a key that is held, is busy (wait %d ms, computation %d ms)', async (wait, ms) => {
+    await child.call('ask', 'k');
+    await child.call('acquired', 'k');
+    const { service } = await warm();
+    const asked = await inIoCallback(() => {
+      const call = service.acquire('k', { wait }).catch((error: unknown) => error);
+      compute(ms);
+      return call;
+    });
+    expect(asked).toMatchObject({ code: 'LOCK_BUSY' });
+    await child.call('release', 'k');
+  });
+
+  it('given several callers of a free key, grants one, and the others are busy', async () => {
+    const { service } = await warm();
+    const outcomes = await inIoCallback(() => {
+      const calls = [1, 2, 3].map(() =>
+        service.acquire('free', { wait: 100 }).catch((error: { code: string }) => error.code),
+      );
+      compute(300);
+      return Promise.all(calls);
+    });
+    const [lock, ...others] = outcomes;
+    expect(others).toEqual(['LOCK_BUSY', 'LOCK_BUSY']);
+    expect(await (lock as Lock).release()).toBe(true);
+  });
+
+  it('given a hand-off that has arrived unread, is granted', async () => {
+    await child.call('ask', 'k');
+    await child.call('acquired', 'k');
+    const { service } = await warm();
+    const asked = service.acquire('k', { wait: 600 });
+    await queueOf(client).holds(1);
+    await inIoCallback(() => {
+      void child.call('release', 'k');
+      // The message to the child leaves before the computation.
+      return pause(0);
+    });
+    await inIoCallback(() => compute(700));
+    expect(await (await asked).release()).toBe(true);
+  });
+});
+
+describe('the first use of a connection, while its process computes', () => {
+  it.each([500, 2_600])('for %d ms, longer than a command may take, is granted', async (ms) => {
+    const locks = locksFor({ commandTimeout: ms === 500 ? 200 : 2_000 });
+    await eventuallyTrue(() => locks.client.status === 'ready');
+    const lock = await inIoCallback(() => {
+      const asked = locks.service.acquire('k', { wait: '10s' });
+      compute(ms);
+      return asked;
+    });
+    expect(await lock.release()).toBe(true);
+  });
+
+  it('given that each round trip is computed through, is granted in the end', async () => {
+    const locks = locksFor({ commandTimeout: 200 });
+    await eventuallyTrue(() => locks.client.status === 'ready');
+    let computing = true;
+    const keepBusy = async (): Promise<void> => {
+      while (computing) await inIoCallback(() => compute(250));
+    };
+    const busy = keepBusy();
+    const lock = await locks.service.acquire('k', { wait: '10s' });
+    computing = false;
+    await busy;
+    expect(await lock.release()).toBe(true);
+  });
+
+  it('again and again, spoils no later call', async () => {
+    const locks = locksFor({ commandTimeout: 150 });
+    await eventuallyTrue(() => locks.client.status === 'ready');
+    for (let i = 0; i < 6; i += 1) {
+      const lock = await inIoCallback(() => {
+        const asked = locks.service.acquire('k', { wait: 0 });
+        compute(200);
+        return asked;
+      });
+      expect(await lock.release()).toBe(true);
+    }
+  });
+});
+
+describe("the reckoning of the server's clock", () => {
+  const at = (clock: ServerClock): number => clock.at(performance.now()) - performance.now() * 1_000;
+
+  it('given a reply that was read late, goes on from an earlier one that was not', () => {
+    const clock = new ServerClock();
+    const now = (): number => performance.now() * 1_000;
+    clock.set(now(), performance.now());
+    const sentAt = performance.now();
+    const shown = now();
+    compute(300);
+    clock.set(shown, sentAt);
+    expect(at(clock)).toBeGreaterThan(-15_000);
+    expect(at(clock)).toBeLessThanOrEqual(0);
+  });
+
+  it('given a clock that was set back, follows it', () => {
+    const clock = new ServerClock();
+    const now = (): number => performance.now() * 1_000;
+    clock.set(now() + 60_000_000, performance.now());
+    clock.set(now(), performance.now());
+    expect(at(clock)).toBeLessThanOrEqual(0);
+  });
+});
+
+describe('a lease that was handed over, while its work computes', () => {
+  /** Waits for the key so long, is handed it, and computes at once. */
+  async function handedOver(
+    { before, ms }: { before: number; ms: number },
+    work: (lock: Lock) => unknown = () => undefined,
+    prepare: () => Promise<unknown> = () => Promise.resolve(),
+  ): Promise<unknown> {
+    await child.call('ask', 'k');
+    await child.call('acquired', 'k');
+    const { service } = await warm();
+    const done = service.using('k', { ttl: '30s' }, async (lock) => {
+      compute(ms);
+      await work(lock);
+      return lock.token;
+    });
+    await queueOf(client).holds(1);
+    await pause(before);
+    await prepare();
+    void child.call('release', 'k');
+    return done;
+  }
+
+  it.each([
+    { before: 20, ms: 1_100 },
+    { before: 400, ms: 700 },
+    { before: 20, ms: 2_500 },
+    { before: 20, ms: 5_200 },
+  ])('for $ms ms, $before ms after it asked, is not lost', async (times) => {
+    let abortedOnce = false;
+    const token = await handedOver(times, async (lock) => {
+      lock.signal.addEventListener('abort', () => (abortedOnce = true));
+      await pause(30);
+      expect(lock.held).toBe(true);
+      expect(lock.remaining).toBeGreaterThan(20_000);
+      expect(await client.get('lock:k')).toBe(lock.token);
+      expect(await client.pttl('lock:k')).toBeGreaterThan(20_000);
+    });
+    expect(token).toEqual(expect.any(String));
+    expect(abortedOnce).toBe(false);
+    expect(await client.exists('lock:k')).toBe(0);
+  });
+
+  it('and ends with the computation, is given back as held', async () => {
+    await expect(handedOver({ before: 20, ms: 1_100 })).resolves.toEqual(expect.any(String));
+  });
+
+  it('is in doubt until the sockets were read: `held` is false, assertHeld() throws, and nothing is settled', async () => {
+    await handedOver({ before: 20, ms: 1_100 }, async (lock) => {
+      expect(lock.held).toBe(false);
+      expect(lock.signal.aborted).toBe(false);
+      expect(() => lock.assertHeld()).toThrow(
+        expect.objectContaining({ code: 'LOCK_LOST', reason: 'unconfirmed' }),
+      );
+      expect(lock.signal.aborted).toBe(false);
+      // It can wait, and so knows.
+      await lock.extend();
+      expect(lock.held).toBe(true);
+      lock.assertHeld();
+    });
+  });
+
+  it('is not lost to a cold cache of scripts', async () => {
+    await handedOver(
+      { before: 20, ms: 1_500 },
+      async (lock) => {
+        await pause(30);
+        expect(lock.held).toBe(true);
+        expect(await client.get('lock:k')).toBe(lock.token);
+      },
+      () => client.script('FLUSH'),
+    );
+  });
+});
+
+describe('a slow network', () => {
+  it.each([0, 50, 150, 250, 300, 400, 1_000])(
+    'of 350 ms a round trip: a wait of %d ms is as patient as any other',
+    async (wait) => {
+      const proxy = await startProxy(server);
+      try {
+        const locks = await warm({}, proxy);
+        proxy.delay(175);
+        const lock = await locks.service.acquire('k', { wait });
+        expect(lock.held).toBe(true);
+        expect(await lock.release()).toBe(true);
+      } finally {
+        await Promise.all(opened.splice(0).map((each) => each.close()));
+        await proxy.stop();
+      }
+    },
+  );
+});

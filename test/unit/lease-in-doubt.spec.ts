@@ -1,0 +1,143 @@
+/** A lease whose known time is over while the reply to its renewal lies unread: what its holder sees, and what settles it. */
+import { stat } from 'node:fs';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { systemClock } from '../../lib/core/clock.js';
+import { Locker } from '../../lib/core/locker.js';
+import { resolvePolicy } from '../../lib/core/resolve-options.js';
+import type { LockStoreSession, RenewReply } from '../../lib/core/store.contract.js';
+import { LockService } from '../../lib/lock.service.js';
+import { memoryStore } from '../../lib/stores/memory/memory.store.js';
+import { compute } from '../support/computation.js';
+import { eventuallyTrue } from '../support/eventually.js';
+import { storeWith } from '../support/store-with.js';
+
+const lockers: Locker[] = [];
+afterEach(async () => {
+  for (const locker of lockers.splice(0)) {
+    await locker.drain(0);
+    await locker.close();
+  }
+});
+
+/** Replies to renewals are read with the sockets, as those of a server. */
+function locks(
+  replyTo: (session: LockStoreSession['renew']) => LockStoreSession['renew'] = (renew) => renew,
+): {
+  service: LockService;
+  renewals: () => number;
+} {
+  let renewals = 0;
+  const read = (): Promise<void> => new Promise((resolve) => stat('.', () => resolve()));
+  const store = storeWith(memoryStore(), (session) => {
+    const renew = replyTo((request) => session.renew(request));
+    return {
+      renew: async (request): Promise<RenewReply> => {
+        renewals += 1;
+        // It arrives while the process computes.
+        const arrived = read();
+        const reply = await renew(request);
+        await arrived;
+        return reply;
+      },
+    };
+  });
+  const locker = new Locker({
+    store,
+    owner: 'test',
+    maxWaiters: Infinity,
+    longHold: 60_000,
+    emit: () => undefined,
+    clock: systemClock,
+  });
+  lockers.push(locker);
+  return { service: new LockService(locker, resolvePolicy()), renewals: () => renewals };
+}
+
+const TTL = 600;
+
+/** Computes, once a renewal has left, until `ms` after the acquisition. */
+async function computeAfterRenewal(renewals: () => number, ms: number): Promise<void> {
+  const since = performance.now();
+  let computed = false;
+  // In the very tick in which the renewal leaves.
+  while (!computed) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    if (renewals() === 0) continue;
+    compute(ms - (performance.now() - since));
+    computed = true;
+  }
+}
+
+describe('a lease whose deadline passes while a renewal is under way', () => {
+  /** The renewal leaves, and the process computes at once, in the store's verb: no reply can be read before. */
+  function computingLocks(until: number, reply?: RenewReply): { service: LockService } {
+    let since = 0;
+    let computed = false;
+    const { service } = locks((renew) => (request) => {
+      const answered = reply === undefined ? renew(request) : Promise.resolve(reply);
+      if (!computed && since > 0) {
+        computed = true;
+        compute(until - (performance.now() - since));
+      }
+      return answered;
+    });
+    const acquire = service.acquire.bind(service);
+    service.acquire = (async (...args: Parameters<typeof acquire>) => {
+      const lock = await acquire(...args);
+      since = performance.now();
+      return lock;
+    });
+    return { service };
+  }
+
+  it('given a positive reply that was unread, is held again, and its holder hears of no loss', async () => {
+    const { service } = computingLocks(TTL + 80);
+    const lock = await service.acquire('k', { ttl: TTL });
+    const seen: boolean[] = [];
+    lock.signal.addEventListener('abort', () => seen.push(true));
+    await eventuallyTrue(() => lock.remaining > 0 && lock.remaining < TTL - 150);
+    await new Promise((resolve) => setTimeout(resolve, TTL));
+    expect(lock.held).toBe(true);
+    expect(seen).toEqual([]);
+    expect(await lock.release()).toBe(true);
+  });
+
+  it('given that the computation outlasts what the renewal gives, too, is lost', async () => {
+    const { service } = computingLocks(TTL / 3 + TTL + 100);
+    const lock = await service.acquire('k', { ttl: TTL });
+    await eventuallyTrue(() => lock.signal.aborted);
+    expect(lock.signal.reason).toMatchObject({ reason: 'expired' });
+    expect(await lock.release()).toBe(false);
+  });
+
+  it('given a negative reply that was unread, is lost to somebody else', async () => {
+    const { service } = computingLocks(TTL + 80, { held: false, fence: 0 });
+    const lock = await service.acquire('k', { ttl: TTL });
+    await eventuallyTrue(() => lock.signal.aborted);
+    expect(lock.signal.reason).toMatchObject({ reason: 'not-owner' });
+  });
+
+  it('given no reply at all, is lost as soon as the sockets were read', async () => {
+    const { service, renewals } = locks(() => () => new Promise(() => undefined));
+    const lock = await service.acquire('k', { ttl: TTL });
+    await computeAfterRenewal(renewals, TTL + 80);
+    expect([lock.held, lock.signal.aborted]).toEqual([false, false]);
+    await eventuallyTrue(() => lock.signal.aborted, { within: 200 });
+    expect(lock.signal.reason).toMatchObject({ reason: 'expired' });
+  });
+
+  it('given its release in that moment, waits for the sockets, and knows', async () => {
+    const { service, renewals } = locks(() => () => new Promise(() => undefined));
+    const lock = await service.acquire('k', { ttl: TTL });
+    await computeAfterRenewal(renewals, TTL + 80);
+    expect(await lock.release()).toBe(false);
+  });
+
+  it('given no renewal that was sent in time, is over at once', async () => {
+    const { service } = locks();
+    const lock = await service.acquire('k', { ttl: TTL });
+    compute(TTL + 50);
+    expect(() => lock.assertHeld()).toThrow(expect.objectContaining({ reason: 'expired' }));
+    expect(await lock.release()).toBe(false);
+  });
+});
