@@ -135,6 +135,16 @@ export class Outsider extends Actor {
     this.record({ e: 'fault', kind: 'pause', from, at: sharedNow(), party: name });
   }
 
+  async compute(ms: number): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    const { name } = this;
+    const from = sharedNow();
+    // It may be killed meanwhile.
+    await child.call('compute', ms).catch(() => undefined);
+    this.record({ e: 'fault', kind: 'compute', from, at: sharedNow(), party: name });
+  }
+
   /** @param ms until another process goes on with the callers' operations. */
   async kill(ms: number): Promise<void> {
     const child = this.#child;

@@ -51,6 +51,9 @@ export class Faults {
       case 'pause':
         if (actor instanceof Outsider) await this.#after(actor, () => actor.pause(lasts));
         break;
+      case 'compute':
+        if (actor instanceof Outsider) await this.#after(actor, () => actor.compute(lasts));
+        break;
       case 'kill':
         if (actor instanceof Outsider) await this.#after(`kill ${fault.party}`, () => actor.kill(lasts));
         break;

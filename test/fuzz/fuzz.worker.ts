@@ -1,6 +1,7 @@
 /** A process that is a party, or several one after the other. What it sees goes to a file, which outlives its end. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { serve } from '../support/child-worker.js';
+import { compute } from '../support/computation.js';
 import { sharedNow } from '../support/shared-clock.js';
 import type { FuzzEvent } from './events.js';
 import { Party, type PartyPlace } from './party.js';
@@ -44,6 +45,9 @@ export const handlers = serve({
   },
   async run(until: number, from: readonly number[]): Promise<void> {
     await party?.run(until, from);
+  },
+  compute(ms: number): void {
+    compute(ms);
   },
   gates(): number {
     return party?.gates ?? 0;

@@ -657,6 +657,20 @@ describe('cause', () => {
     expect(broken(failed, fault('freeze', 4_900, 4_901))).toEqual([]);
     expect(broken(failed, fault('flush', 4_900, 4_901))).toEqual(['cause']);
     expect(broken(failed, stall('server', 4_800, 4_900))).toEqual([]);
+    expect(broken(failed, stall('fuzzer', 4_800, 4_900))).toEqual([]);
+  });
+
+  it("a failing store is not explained by a computation of the party's own: the replies are there", () => {
+    const failed = refused(5_000, 1, 'LOCK_STORE');
+    expect(broken(failed, stall('p0', 4_000, 4_900))).toEqual(['cause']);
+    expect(broken(failed, fault('compute', 4_000, 4_900, { party: 'p0' }))).toEqual(['cause']);
+  });
+
+  it("a loss is explained by a computation of the party's own only if no renewal could leave in time", () => {
+    const lost = section(0, { lost: [900, 'expired'], ending: 950, ttl: 1_000, ended: { released: false } });
+    expect(broken(lost, stall('p0', 300, 700))).toEqual(['cause']);
+    expect(broken(lost, stall('p0', 200, 850))).toEqual([]);
+    expect(broken(lost, stall('server', 300, 700))).toEqual([]);
   });
 
   it('a loss that nothing explains', () => {

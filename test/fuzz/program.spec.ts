@@ -69,10 +69,10 @@ describe('a program', () => {
   it('has, over many seeds, each fault, and processes to pause and to kill', () => {
     const programs = SEEDS.map(programOf);
     const kinds = new Set(programs.flatMap(({ faults }) => faults.map(({ kind }) => kind)));
-    expect(kinds.size).toBe(18);
+    expect(kinds.size).toBe(19);
     for (const { faults, parties } of programs) {
       for (const { kind, party } of faults) {
-        if (kind === 'pause' || kind === 'kill') expect(parties[party].child).toBe(true);
+        if (['pause', 'kill', 'compute'].includes(kind)) expect(parties[party].child).toBe(true);
       }
     }
     // Quiet ones as well: some rules are for them alone.

@@ -17,9 +17,10 @@ export type Range = readonly [from: number, to: number];
  * - `client-pause`, `freeze`: Redis answers nobody for a while, by CLIENT PAUSE and by SIGSTOP.
  * - `foreign-hold`: a plain client takes a key by SET NX PX and gives it back by compare-and-delete.
  * - `foreign-delete`: a plain client deletes a key, whosever it is.
+ * - `compute`: a process computes, and reads none of its sockets; of a party that is a process.
  * - `clock-back`: the counter of fences is ahead of Redis's clock, as after that clock went back.
  */
-export type FaultKind = (typeof FAULTS)[number] | 'clock-back';
+export type FaultKind = (typeof FAULTS)[number] | 'compute' | 'clock-back';
 
 const FAULTS = [
   'pause',
@@ -157,7 +158,11 @@ export function programOf(seed: number): Program {
     locks: lockPlanOf(new Random(seed, 'locks'), keys.length),
     parties,
     habits: { ...habitsOf(random, patient, kinds.includes('kill')), ...theme.habits },
-    faults: faultsOf(random, { kinds, duration, parties, keys, theme }),
+    faults: [
+      ...faultsOf(random, { kinds, duration, parties, keys, theme }),
+      // Apart from all else, so that they meet every theme, and the programs of all seeds stay as they were.
+      ...computationsOf(new Random(seed, 'computations'), duration, parties),
+    ].sort((a, b) => a.at - b.at),
     farewell: random.chance(0.25),
   };
 }
@@ -216,6 +221,20 @@ function kindsOf(kinds: readonly FaultKind[], random: Random, parties: readonly 
   ];
 }
 
+function computationsOf(random: Random, duration: number, parties: readonly PartyPlan[]): Fault[] {
+  const children = parties.flatMap(({ child }, i) => (child ? [i] : []));
+  if (children.length === 0 || random.chance(0.5)) return [];
+  return Array.from({ length: random.int(1, 8) }, () => ({
+    kind: 'compute',
+    at: random.int(100, duration),
+    lasts: random.weighted(LASTS.map(([weight, range]) => [weight, random.int(...range)])),
+    party: random.pick(children),
+    lanes: [],
+    key: '',
+    by: 0,
+  }));
+}
+
 function faultsOf(
   random: Random,
   {
@@ -243,5 +262,5 @@ function faultsOf(
       key: random.pick(keys),
       by: random.pick([random.int(1, 40), random.int(20, 300)]),
     };
-  }).sort((a, b) => a.at - b.at);
+  });
 }

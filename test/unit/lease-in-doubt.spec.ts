@@ -82,11 +82,11 @@ describe('a lease whose deadline passes while a renewal is under way', () => {
       return answered;
     });
     const acquire = service.acquire.bind(service);
-    service.acquire = (async (...args: Parameters<typeof acquire>) => {
+    service.acquire = async (...args: Parameters<typeof acquire>) => {
       const lock = await acquire(...args);
       since = performance.now();
       return lock;
-    });
+    };
     return { service };
   }
 

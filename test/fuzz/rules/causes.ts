@@ -1,7 +1,7 @@
 /** Nothing fails without a cause: errors and losses are those that the history explains. */
 import type { Refused } from '../events.js';
 import { type Call, type History, type Section, type Violation, settledAt } from '../history.js';
-import { forgettingsOf, stalled, storeDisturbed } from './disturbances.js';
+import { forgettingsOf, stalled, stalledElsewhere, storeDisturbed } from './disturbances.js';
 
 /** Faults have after-effects: reconnections, retries, replies that were under way. In ms. */
 const AFTERWARDS = 3_000;
@@ -9,7 +9,10 @@ const AFTERWARDS = 3_000;
 const SHORT_TTL = 400;
 /** A timer fires up to a millisecond early; calls for several keys set one after the other. In ms. */
 const EARLY = 5;
-/** A process that could not run for so long may take the store for silent, in ms. */
+/**
+ * Proxies or a server that could not run for so long may be late with a reply, in ms. A party that could not run itself finds
+ * its replies there, and must not take the store for silent.
+ */
 const NOTEWORTHY = 80;
 
 export function causes(history: History): Violation[] {
@@ -64,8 +67,7 @@ function* ofSection(history: History, call: Call, section: Section): Generator<s
   }
   if (lost !== undefined && ended?.released === true) yield `lost (${lost}), and yet released`;
   if (lost === undefined && ended?.released === false && section.ending !== undefined) {
-    if (!storeTrouble(history, call, section.ending.at, end))
-      yield 'whether it was released is not known, without a cause';
+    yield 'given back as not its own any more, though it was not lost';
   }
   for (const { code, ttl, from, at, remaining } of section.extensions) {
     if (code === 'LOCK_STORE') {
@@ -105,13 +107,15 @@ function lossWithoutCause(
       forgetting.to > from,
   );
   if (forgotten || storeDisturbed(history, party, from, at)) return undefined;
-  if (stalled(history, party, asked, at) > ttl / 4) return undefined;
+  if (stalledElsewhere(history, asked, at) > ttl / 4) return undefined;
+  // A renewal leaves at a third. Only a party that could not run for nearly all of the rest has not sent it in time.
+  if (stalled(history, party, asked, at) > ttl / 2) return undefined;
   return `lost (${reason}) after ${Math.round(age)} ms without a cause`;
 }
 
 function storeTrouble(history: History, { party }: Call, from: number, to: number): boolean {
   return (
     storeDisturbed(history, party, from - AFTERWARDS - history.commandTimeout, to) ||
-    stalled(history, party, from - AFTERWARDS, to) > NOTEWORTHY
+    stalledElsewhere(history, from - AFTERWARDS, to) > NOTEWORTHY
   );
 }

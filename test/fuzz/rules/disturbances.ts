@@ -45,11 +45,22 @@ export function longestTtl({ calls, foreigners }: History, key: string): number 
 }
 
 /** How long the party, the proxies before it or Redis got no time to run within the interval, in ms. */
-export function stalled({ stalls }: History, party: string, from: number, to: number): number {
+export function stalled(history: History, party: string, from: number, to: number): number {
+  return stalledOf(history, (who) => who === party || ELSEWHERE.has(who), from, to);
+}
+
+/** How long the proxies or Redis got none. Replies were late then, and not merely unread. */
+export function stalledElsewhere(history: History, from: number, to: number): number {
+  return stalledOf(history, (who) => ELSEWHERE.has(who), from, to);
+}
+
+/** Who is no party, or may be several. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['fuzzer', 'server']);
+
+function stalledOf({ stalls }: History, whose: (who: string) => boolean, from: number, to: number): number {
   let sum = 0;
   for (const { who, from: since, at } of stalls) {
-    if (who !== party && who !== 'fuzzer' && who !== 'server') continue;
-    sum += Math.max(0, Math.min(at, to) - Math.max(since, from));
+    if (whose(who)) sum += Math.max(0, Math.min(at, to) - Math.max(since, from));
   }
   return sum;
 }
