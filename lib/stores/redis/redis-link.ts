@@ -1,4 +1,5 @@
 /** The connection that a store's commands go over: their time-outs, whether it is down, and the server's clock. */
+import type { DatabaseGuard } from './database-guard.js';
 import { type Command, CommandWatch, type Watching } from './command-watch.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { type Script, isUnknownScript } from './scripts/script.js';
@@ -10,6 +11,7 @@ const CLOCK_AGE = 30_000;
 
 export interface RedisLinkSettings {
   readonly client: RedisLike;
+  readonly database: DatabaseGuard;
   /** In ms. */
   readonly commandTimeout: number;
   /** Did we open the client? */
@@ -28,6 +30,7 @@ export class RedisLink {
   readonly #settings: RedisLinkSettings;
   readonly #autoPipelining: boolean;
   readonly #watch: CommandWatch;
+  readonly #database: DatabaseGuard;
   #interruptions = 0;
   #down: boolean;
   #lastError: unknown;
@@ -37,6 +40,8 @@ export class RedisLink {
     const { client, owned } = settings;
     this.#settings = settings;
     this.client = client;
+    this.#database = settings.database;
+    this.#database.onRecovered = settings.onRecovered;
     this.#watch = new CommandWatch(settings.commandTimeout);
     this.cluster = client.isCluster === true;
     this.#down = ['close', 'reconnecting', 'end'].includes(client.status);
@@ -51,7 +56,7 @@ export class RedisLink {
 
   /** Is it known to be down? What is run then fails at once, and nothing is sent. */
   get down(): boolean {
-    return this.#down;
+    return this.#down || this.#database.refused;
   }
 
   /** Is no reply waited for? */
@@ -159,10 +164,13 @@ export class RedisLink {
     this.#watch.end();
   }
 
-  /** Fails the command if the connection is known to be down. */
+  /** Fails the command if the connection is known to be down, or known to be in no database for locks. */
   #begin(command: Command): Watching | undefined {
-    if (!this.#down) return this.#watch.add(command, this.client.status !== 'ready');
-    command.onFailure(downError(describe(command.doing, command.key), this.#lastError));
+    if (!this.#down && !this.#database.refused)
+      return this.#watch.add(command, this.client.status !== 'ready');
+    const doing = describe(command.doing, command.key);
+    const refused = this.#database.refused;
+    command.onFailure(refused ? this.#database.errorOf(doing) : downError(doing, this.#lastError));
     return undefined;
   }
 
@@ -174,8 +182,9 @@ export class RedisLink {
     onError: (error: unknown) => void,
   ): void {
     const client = urgent && this.#autoPipelining ? unpipelined(this.client) : this.client;
-    client.call('EVALSHA', script.sha, ...parameters).then(onReply, (error: unknown) => {
-      if (isUnknownScript(error)) client.call('EVAL', script.source, ...parameters).then(onReply, onError);
+    const { sha, source } = this.#database.script(script);
+    client.call('EVALSHA', sha, ...parameters).then(onReply, (error: unknown) => {
+      if (isUnknownScript(error)) client.call('EVAL', source, ...parameters).then(onReply, onError);
       else onError(error);
     });
   }

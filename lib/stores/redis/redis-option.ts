@@ -169,7 +169,7 @@ function checkAddressed(path: string, settings: RedisSettings): void {
     throw new LockOptionsError(
       at,
       settings[unset],
-      `The lock option "${at}" is given as ${settings[unset]}, such as an unset variable of the environment: locks would ` +
+      `The lock option "${at}" is given as ${String(settings[unset])}, such as an unset variable of the environment: locks would ` +
         `be on localhost. Give it a value, or leave it out for localhost.`,
     );
   }
