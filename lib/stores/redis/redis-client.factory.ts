@@ -1,7 +1,8 @@
 /** From the `redis` option to a client. The only file that imports ioredis. */
 import { Redis } from 'ioredis';
 import { DatabaseGuard } from './database-guard.js';
-import type { RedisLike } from './redis-client.interface.js';
+import { checkFailover } from './failover-check.js';
+import type { RedisLike, RedisSettings } from './redis-client.interface.js';
 import type { RedisTarget } from './redis-option.js';
 import { type ConnectionLog, type ConnectionWatch, watchConnection } from './connection-log.js';
 
@@ -33,11 +34,14 @@ const READONLY_PAUSE = 5_000;
 export function connectRedis(target: RedisTarget, settings: RedisConnectionSettings): RedisConnection {
   if (target.kind === 'client') {
     const { client } = target;
+    checkFailover(client, (message) => settings.log.warn(message));
     return { client, owned: false, connect: () => undefined, ...watched(client, settings.log, false) };
   }
   const ours = ownDefaults(settings);
   const client =
-    target.kind === 'url' ? new Redis(target.url, ours) : new Redis({ ...ours, ...given(target.settings) });
+    target.kind === 'url'
+      ? new Redis(target.url, ours)
+      : new Redis({ ...ours, ...given(target.settings), ...sentinelDefaults(target.settings) });
   const lazy = target.kind === 'settings' && target.settings.lazyConnect === true;
   const connect = () => {
     // Its failure reaches the log by the client's events, and it tries again by itself.
@@ -76,6 +80,11 @@ function ownDefaults({ connectionName, commandTimeout }: RedisConnectionSettings
     socketTimeout: Math.max(2 * commandTimeout, 5_000),
     reconnectOnError: leaveReplica(),
   };
+}
+
+/** ioredis would stay with a master that the sentinels have replaced. The option goes to the wake connection as well. */
+function sentinelDefaults({ sentinels, failoverDetector }: RedisSettings): object {
+  return sentinels ? { failoverDetector: failoverDetector ?? true } : {};
 }
 
 /**

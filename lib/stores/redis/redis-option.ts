@@ -125,6 +125,7 @@ function checkSettings(path: string, settings: RedisSettings): RedisSettings {
   check('username', 'a string', (value) => typeof value === 'string');
   check('password', 'a string', (value) => typeof value === 'string');
   check('keyPrefix', 'a string', (value) => typeof value === 'string' || Buffer.isBuffer(value));
+  check('failoverDetector', 'true or false', (value) => typeof value === 'boolean');
   check('sentinels', 'a list of { host, port }', (value) => Array.isArray(value) && value.length > 0);
   for (const [i, sentinel] of (settings.sentinels ?? []).entries()) {
     checkSentinel(`${path}.sentinels.${i}`, sentinel);
