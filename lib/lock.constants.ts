@@ -1,5 +1,6 @@
 /** Defaults of the module (those of an acquisition stand in `core/resolve-options.ts`) and its public tokens. */
 import type { InjectionToken } from '@nestjs/common';
+import { registerCopy } from './core/copies.js';
 import { LockService } from './lock.service.js';
 
 export const DEFAULT_REDIS_URL = 'redis://localhost:6379';
@@ -10,6 +11,9 @@ export const DEFAULT_BUSY_STATUS = 423;
 
 /** How long a shutdown waits for the locks still held before it releases them, in ms. */
 export const SHUTDOWN_GRACE = 10_000;
+
+/** This copy of the package, as other copies in the process see it. */
+export const THIS_COPY = registerCopy(LockService);
 
 /**
  * The token of a module's {@link LockService}.

@@ -2,6 +2,7 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { LockModuleExtras, LockModuleOptions } from './interfaces/lock-module-options.interface.js';
 import { getLockServiceToken, getLockStoreToken } from './lock.constants.js';
+import { withForeignServices } from './lock.foreign-services.js';
 import { RAW_OPTIONS, lockProviders } from './lock.providers.js';
 
 const EXTRAS: LockModuleExtras = { name: undefined, isGlobal: true };
@@ -11,10 +12,12 @@ export const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<LockMod
 })
   .setClassMethodName('forRoot')
   .setFactoryMethodName('createLockOptions')
-  .setExtras(EXTRAS, (definition, { name, isGlobal }) => ({
-    ...definition,
-    global: isGlobal ?? true,
-    providers: [...(definition.providers ?? []), ...lockProviders(name)],
-    exports: [getLockServiceToken(name), getLockStoreToken(name)],
-  }))
+  .setExtras(EXTRAS, (definition, { name, isGlobal }) =>
+    withForeignServices(name, {
+      ...definition,
+      global: isGlobal ?? true,
+      providers: [...(definition.providers ?? []), ...lockProviders(name)],
+      exports: [getLockServiceToken(name), getLockStoreToken(name)],
+    }),
+  )
   .build();

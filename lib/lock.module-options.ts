@@ -154,6 +154,7 @@ function resolveTarget(options: LockModuleOptions): StoreTarget {
     }
     return { kind: 'store', store: checkStore(store) };
   }
+  if (redis === undefined && 'redis' in options) throw unsetRedis();
   if (prefix !== undefined && typeof prefix !== 'string') throw badOption('prefix', prefix, 'a string');
   return {
     kind: 'redis',
@@ -194,6 +195,16 @@ function checkMaxWaiters(value: unknown): number {
 function checkStatus(value: unknown): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 400 && value <= 599) return value;
   throw badOption('http.busyStatus', value, 'an HTTP status from 400 to 599, such as 423, 409 or 503');
+}
+
+/** An unset variable of the environment must not move the locks of one process to localhost. */
+function unsetRedis(): LockOptionsError {
+  return new LockOptionsError(
+    'redis',
+    undefined,
+    'The lock option "redis" is given as undefined, such as an unset variable of the environment: locks would be on ' +
+      `${DEFAULT_REDIS_URL}. Set the variable, give another value in its place, or leave the option out for the default.`,
+  );
 }
 
 function notOptions(value: unknown): LockOptionsError {

@@ -14,7 +14,7 @@ export class OpenedStore {
     if (target.kind === 'store') return target.store;
     const { prefix, commandTimeout } = target;
     const connection = connectRedis(target.redis, { connectionName, commandTimeout, log });
-    const { client, owned } = connection;
+    const { client, owned, database } = connection;
     this.#connection = connection;
     this.#store = new RedisLockStore({
       client,
@@ -22,6 +22,7 @@ export class OpenedStore {
       commandTimeout,
       owned,
       warn: (message) => log.warn(message),
+      database,
     });
     return this.#store;
   }

@@ -7,13 +7,20 @@ import { decideMapping } from './interceptors/error-mapping.js';
 import { LockErrorFilter, NoFilter } from './interceptors/lock-error.filter.js';
 import { LockErrorInterceptor } from './interceptors/lock-error.interceptor.js';
 import type { LockModuleOptions } from './interfaces/lock-module-options.interface.js';
-import { getLockServiceToken, getLockStoreToken } from './lock.constants.js';
+import { THIS_COPY, getLockServiceToken, getLockStoreToken } from './lock.constants.js';
+import { foreignSubstitute } from './lock.foreign-services.js';
 import { logEvents } from './lock.events.js';
 import { LockLifecycle } from './lock.lifecycle.js';
 import { type ResolvedModuleOptions, resolveModuleOptions } from './lock.module-options.js';
 import { OpenedStore } from './lock.opened-store.js';
 import { LockService } from './lock.service.js';
-import { LOCK_MODULE_NAME, LockSiblings, type ModuleName, RESOLVED_OPTIONS } from './lock.siblings.js';
+import {
+  COPY_PLACE,
+  LOCK_MODULE_NAME,
+  LockSiblings,
+  type ModuleName,
+  RESOLVED_OPTIONS,
+} from './lock.siblings.js';
 
 /** The options as given. The builder provides them. */
 export const RAW_OPTIONS = Symbol('nestjs-locked: the options as given');
@@ -24,6 +31,7 @@ export function lockProviders(name: string | undefined): Provider[] {
   const storeToken = getLockStoreToken(name);
   return [
     { provide: LOCK_MODULE_NAME, useValue: (name ?? null) satisfies ModuleName },
+    { provide: COPY_PLACE, useValue: THIS_COPY.at },
     { provide: LOGGER, useValue: new Logger(name === undefined ? 'LockModule' : `LockModule(${name})`) },
     {
       provide: LockSiblings,
@@ -55,7 +63,7 @@ export function lockProviders(name: string | undefined): Provider[] {
       provide: getLockServiceToken(name),
       inject: [Locker, RESOLVED_OPTIONS, LockSiblings],
       useFactory: (locker: Locker, { policy }: ResolvedModuleOptions, siblings: LockSiblings) =>
-        decided(new LockService(locker, policy), siblings),
+        serviceOf(() => new LockService(locker, policy), siblings),
     },
     {
       provide: LockLifecycle,
@@ -97,8 +105,11 @@ export function lockProviders(name: string | undefined): Provider[] {
   ];
 }
 
-/** A service whose methods' errors are mapped as the application has it. */
-export function decided<S extends LockService>(service: S, siblings: LockSiblings): S {
+/** A service whose methods' errors are mapped as the application has it; or what a test has put in its place. */
+export function serviceOf(make: () => LockService, siblings: LockSiblings): LockService {
+  const substitute = foreignSubstitute(siblings);
+  if (substitute !== undefined) return substitute;
+  const service = make();
   decideMapping(service, () => siblings.errorsAreMapped);
   return service;
 }

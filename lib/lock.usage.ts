@@ -2,8 +2,8 @@
 import type { InjectionToken } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 
-type Module = ModulesContainer extends Map<string, infer M> ? M : never;
-type Provided = Module['providers'] extends Map<unknown, infer P> ? P : never;
+export type Module = ModulesContainer extends Map<string, infer M> ? M : never;
+export type Provided = Module['providers'] extends Map<unknown, infer P> ? P : never;
 
 /** What Nest's decorators leave on a class. */
 const PARAMETERS = 'design:paramtypes';
@@ -18,6 +18,23 @@ export function asksFor(modules: Iterable<Module>, tokens: ReadonlySet<Injection
     }
   }
   return false;
+}
+
+/** The name of the first class whose constructor has a parameter of the type, and no decorator that says what to inject. */
+export function takenByType(modules: Iterable<Module>, type: InjectionToken): string | undefined {
+  for (const { controllers, providers, injectables } of modules) {
+    for (const { inject, metatype } of [
+      ...controllers.values(),
+      ...providers.values(),
+      ...injectables.values(),
+    ]) {
+      if (Array.isArray(inject) || typeof metatype !== 'function') continue;
+      const explicit = metadataOf<{ index: number }>(INJECTED_PARAMETERS, metatype).map(({ index }) => index);
+      const types = metadataOf<unknown>(PARAMETERS, metatype);
+      if (types.some((each, index) => each === type && !explicit.includes(index))) return metatype.name;
+    }
+  }
+  return undefined;
 }
 
 function dependenciesOf({ inject, metatype }: Pick<Provided, 'inject' | 'metatype'>): unknown[] {

@@ -90,11 +90,18 @@ export function checkBoolean(path: string, value: unknown): boolean {
   throw badOption(path, value, 'true or false');
 }
 
-/** The known name that `name` was probably meant to be. */
-export function closest(name: string, known: readonly string[]): string | undefined {
+/**
+ * The known name that `name` was probably meant to be.
+ * @param most how many edits away it may be.
+ */
+export function closest(
+  name: string,
+  known: readonly string[],
+  most = Math.max(1, Math.floor(name.length / 3)),
+): string | undefined {
   const wanted = name.toLowerCase();
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
+  let least = most + 1;
   for (const candidate of known) {
     const distance = editDistance(wanted, candidate.toLowerCase());
     if (distance < least) [best, least] = [candidate, distance];

@@ -8,7 +8,8 @@ import type { RedisLike, RedisSettings } from '../stores/redis/redis-client.inte
 export interface LockModuleOptions {
   /**
    * Where Redis is: a URL, ioredis options, or an ioredis `Redis` or `Cluster` of the application's own (version 5 or
-   * 6; never closed by this module).
+   * 6; never closed by this module). `undefined`, as an unset variable of the environment gives it, is an error: leave
+   * the option out for the default.
    * @default 'redis://localhost:6379'
    */
   redis?: string | RedisSettings | RedisLike;

@@ -4,9 +4,10 @@ import { Locker } from '../core/locker.js';
 import { LockWiringError } from '../errors/index.js';
 import type { LockModuleRootOptions } from '../interfaces/lock-module-options.interface.js';
 import { getLockServiceToken } from '../lock.constants.js';
+import { withForeignServices } from '../lock.foreign-services.js';
 import { LockModule } from '../lock.module.js';
 import type { ResolvedModuleOptions } from '../lock.module-options.js';
-import { decided } from '../lock.providers.js';
+import { serviceOf } from '../lock.providers.js';
 import { LockSiblings, RESOLVED_OPTIONS } from '../lock.siblings.js';
 import { LockControls } from './lock-controls.js';
 import { RecordingLockService } from './recording-lock-service.js';
@@ -42,7 +43,7 @@ export class LockTestingModule {
   static forRoot({ controls = new LockControls(), ...options }: LockTestingOptions = {}): DynamicModule {
     const definition = LockModule.forRoot({ ...options, store: controls.store });
     const unnamed = options.name === undefined;
-    return {
+    return withForeignServices(options.name, {
       ...definition,
       providers: [
         ...(definition.providers ?? []),
@@ -51,11 +52,11 @@ export class LockTestingModule {
           provide: getLockServiceToken(options.name),
           inject: [Locker, RESOLVED_OPTIONS, LockSiblings],
           useFactory: (locker: Locker, { policy }: ResolvedModuleOptions, siblings: LockSiblings) =>
-            decided(new RecordingLockService(locker, policy, controls.record), siblings),
+            serviceOf(() => new RecordingLockService(locker, policy, controls.record), siblings),
         },
         ...(unnamed ? [{ provide: LockControls, useValue: controls }] : []),
       ],
       exports: [...(definition.exports ?? []), ...(unnamed ? [LockControls] : [])],
-    };
+    });
   }
 }

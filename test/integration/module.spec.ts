@@ -130,6 +130,10 @@ describe('LockModule.forRoot', () => {
     expect(() => LockModule.forRoot({ redis: 42 } as never)).toThrow(/"redis" is 42/);
     expect(() => LockModule.forRoot({ prefx: 'x:' } as never)).toThrow(/Did you mean "prefix"/);
     expect(() => LockModule.forRoot({ naem: 'x' } as never)).toThrow(/Did you mean "name"/);
+    expect(() => LockModule.forRoot({ redis: undefined })).toThrow(/"redis" is given as undefined/);
+    expect(() => LockModule.forRoot({ redis: undefined, name: 'a' })).toThrow(
+      /"redis" is given as undefined/,
+    );
     expect(() => LockModule.forRoot({ name: '' })).toThrow(/"name" is ''/);
     expect(() => LockModule.forRoot({ isGlobal: 'no' } as never)).toThrow(/"isGlobal"/);
     expect(() => LockModule.forRoot(null as never)).toThrow(/must be an object/);
@@ -212,6 +216,8 @@ describe('LockModule.forRootAsync', () => {
     [{ redis: 42 }, 'redis', /"redis" is 42/],
     [{ prefx: 'x:' }, 'prefx', /Did you mean "prefix"/],
     [{ name: 'billing' }, 'name', /too late/],
+    [{ redis: undefined }, 'redis', /"redis" is given as undefined/],
+    [{ redis: { hots: 'x' } }, 'redis.hots', /did you mean "redis.host"/],
     [undefined, 'options', /factory must return it/],
   ])('fails the start where the factory returns %j', async (options, option, message) => {
     const failing = start(LockModule.forRootAsync({ useFactory: () => options as never }));

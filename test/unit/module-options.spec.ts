@@ -8,6 +8,7 @@ import type { LockStore } from '../../lib/core/store.contract.js';
 import { type LockError, isLockError } from '../../lib/errors/index.js';
 import type { LockModuleOptions } from '../../lib/interfaces/lock-module-options.interface.js';
 import { checkAsyncOptions, checkExtras, resolveModuleOptions } from '../../lib/lock.module-options.js';
+import { IOREDIS_OPTIONS, nearMiss, TLS_OPTIONS } from '../../lib/stores/redis/ioredis-options.js';
 import { redactError, redactUrl } from '../../lib/stores/redis/redact.js';
 
 const store: LockStore = {
@@ -63,8 +64,23 @@ describe('resolveModuleOptions', () => {
   });
 
   it('takes undefined for "not given", as an unset variable of the environment leaves it', () => {
-    const unset: LockModuleOptions = { redis: undefined, prefix: undefined, store: undefined, http: {} };
+    const unset: LockModuleOptions = { prefix: undefined, store: undefined, http: {} };
     expect(resolveModuleOptions(unset)).toEqual(resolveModuleOptions({}));
+  });
+
+  it('given redis: undefined and no store, then refuses it: locks would be on localhost', () => {
+    const error = refused({ redis: undefined });
+    expect(error).toMatchObject({ option: 'redis', value: undefined });
+    expect(error.message).toMatch(/"redis" is given as undefined.*unset variable.*leave the option out/);
+    expect(refused({ redis: undefined, store: undefined })).toMatchObject({ option: 'redis' });
+    // A class of options, whose properties are those of its prototype.
+    class Options {
+      get redis(): undefined {
+        return undefined;
+      }
+    }
+    expect(refused(new Options())).toMatchObject({ option: 'redis' });
+    expect(resolveModuleOptions({ redis: undefined, store }).target).toEqual({ kind: 'store', store });
   });
 
   it('takes everything at once', () => {
@@ -141,6 +157,15 @@ describe('resolveModuleOptions', () => {
     [{ redis: { db: -1 } }, 'redis.db'],
     [{ redis: { sentinels: [{ host: 'a' }] } }, 'redis.name'],
     [{ redis: { url: 'redis://a' } }, 'redis.url'],
+    [{ redis: { connection: { host: 'a' } } }, 'redis.connection'],
+    [{ redis: { host: undefined, port: 6379 } }, 'redis.host'],
+    [{ redis: { host: null } }, 'redis.host'],
+    [{ redis: { path: undefined } }, 'redis.path'],
+    [{ redis: { sentinels: undefined, name: 'mymaster' } }, 'redis.sentinels'],
+    [{ redis: { name: 'mymaster' } }, 'redis.sentinels'],
+    [{ redis: { sentinels: [{ port: 26_379 }], name: 'mymaster' } }, 'redis.sentinels.0.host'],
+    [{ redis: { sentinels: [{ host: 'a', port: 0 }], name: 'mymaster' } }, 'redis.sentinels.0.port'],
+    [{ redis: { sentinels: ['a:26379'], name: 'mymaster' } }, 'redis.sentinels.0'],
   ])('refuses %j by the path %s', (options, path) => {
     const error = refused(options);
     expect(error).toMatchObject({ option: path });
@@ -215,6 +240,10 @@ describe('the option "redis"', () => {
     ['redis://host:70000', /cannot be read/],
     ['redis://host/orders', /number of a database/],
     ['redis://:100%@host', /as %25/],
+    ['redis://host?db=orders', /"db" is not the number of a database/],
+    ['/run/redis.sock?db=orders', /"db" is not the number of a database/],
+    ['redis://host?sentinels=a:1', /cannot name sentinels/],
+    ['redis://host?database=3', /ioredis calls it "db"/],
   ])('refuses the URL %s', (url, message) => {
     expect(refused({ redis: url }).message).toMatch(message);
   });
@@ -270,6 +299,59 @@ describe('the option "redis"', () => {
     expect(refused({ redis: nodeRedis }).message).toMatch(/not of ioredis/);
     expect(refused({ redis: { socket: { host: 'a' } } }).message).toMatch(/of the package "redis"/);
     expect(refused({ redis: { nodes: [] } }).message).toMatch(/new Cluster/);
+  });
+
+  it.each([
+    ['redis.hots', { hots: 'x' }, 'redis.host'],
+    ['redis.Host', { Host: 'x' }, 'redis.host'],
+    ['redis.prot', { host: 'x', prot: 6380 }, 'redis.port'],
+    ['redis.dbs', { host: 'x', dbs: 3 }, 'redis.db'],
+    ['redis.pasword', { host: 'x', pasword: 'hunter2' }, 'redis.password'],
+    ['redis.sentinel', { sentinel: [], name: 'mymaster' }, 'redis.sentinels'],
+    ['redis.key_prefix', { host: 'x', key_prefix: 'a:' }, 'redis.keyPrefix'],
+    ['redis.failOverDetector', { host: 'x', failOverDetector: true }, 'redis.failoverDetector'],
+    [
+      'redis.sentinels.1.hots',
+      { sentinels: [{ host: 'a' }, { hots: 'b' }], name: 'm' },
+      'redis.sentinels.1.host',
+    ],
+    [
+      'redis.tls.rejectUnauthorised',
+      { host: 'x', tls: { rejectUnauthorised: true } },
+      'redis.tls.rejectUnauthorized',
+    ],
+    ['redis.sentinelTLS.certs', { host: 'x', sentinelTLS: { certs: '' } }, 'redis.sentinelTLS.cert'],
+    ['redis.dbb', 'redis://x?dbb=3', 'redis.db'],
+    ['redis.dbb', '/run/redis.sock?dbb=3', 'redis.db'],
+  ])(
+    'given %s, a near miss of a name of ioredis, then refuses it and asks what was meant',
+    (option, redis, meant) => {
+      const error = refused({ redis });
+      expect(error).toMatchObject({ option });
+      expect(error.message).toContain(`did you mean "${meant}"?`);
+      expect(inspect(error, { showHidden: true })).not.toContain('hunter2');
+    },
+  );
+
+  it('given a name that no known version of ioredis has and that is close to none, then passes it on', () => {
+    const settings = { host: 'x', quicTransport: true, tls: { hybridKeyShare: true } };
+    expect(resolveModuleOptions({ redis: settings }).target).toMatchObject({ redis: { settings } });
+  });
+
+  it('knows every option that ioredis 5 and 6 have a default for', () => {
+    for (const { options } of [new Redis({ lazyConnect: true }), new Redis5({ lazyConnect: true })]) {
+      expect(IOREDIS_OPTIONS).toEqual(expect.arrayContaining(Object.keys(options)));
+    }
+    for (const known of [IOREDIS_OPTIONS, TLS_OPTIONS]) {
+      expect(known.filter((name) => nearMiss(name, known) !== undefined)).toEqual([]);
+    }
+  });
+
+  it('given empty options, then they are those of ioredis: localhost', () => {
+    expect(resolveModuleOptions({ redis: {} }).target).toMatchObject({ redis: { kind: 'settings' } });
+    expect(resolveModuleOptions({ redis: { port: 6380 } }).target).toMatchObject({
+      redis: { kind: 'settings' },
+    });
   });
 
   it("passes ioredis's own options on, strings of digits included", () => {

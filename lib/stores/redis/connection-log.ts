@@ -13,17 +13,28 @@ export interface ConnectionWatch {
   end(): void;
 }
 
+/** Whether the connection is in the database of the locks. */
+export interface DatabaseVerdicts {
+  readonly number: number;
+  /** Is each connection to be verified before it counts as usable? */
+  readonly verifies: boolean;
+  /** To be called for each connection, with what the server said if it refused the database. */
+  onVerdict: ((refusal: unknown) => void) | undefined;
+}
+
 /**
  * @param owned with one that we opened, its `error` events are taken too, which would otherwise be printed one by
  * one. Those of the application's own are the application's: listening there would silence ioredis for it.
+ * @param database Redis answers only once it has selected the database of the locks.
  */
 export function watchConnection(
   client: RedisLike,
   log: ConnectionLog,
-  { owned }: { owned: boolean },
+  { owned, database }: { owned: boolean; database?: DatabaseVerdicts },
 ): ConnectionWatch {
   let down = false;
   let ended = false;
+  let refusal: string | undefined;
   const failed = (why: string) => {
     if (down || ended) return;
     down = true;
@@ -31,15 +42,34 @@ export function watchConnection(
       `Redis at ${addressOf(client)} ${why}. Locks fail until it answers; the connection is tried again.`,
     );
   };
-  const onError = (error: unknown) => failed(`failed: ${messageOf(redactError(error))}`);
+  const onError = (error: unknown) => {
+    // The database's guard asks again, and tells.
+    if (!isOfSelect(error)) failed(`failed: ${messageOf(redactError(error))}`);
+  };
   const onClose = () => {
     // Closed on purpose: ioredis is past "close" by the time that it says so.
     if (client.status !== 'end' && client.status !== 'disconnecting') failed('closed the connection');
   };
-  const onReady = () => {
+  const answers = () => {
     if (down && !ended) log.log(`Redis at ${addressOf(client)} answers again.`);
     down = false;
+    refusal = undefined;
   };
+  const onReady = () => {
+    if (database?.verifies !== true) answers();
+  };
+  const onVerdict = (cause: unknown) => {
+    if (cause === undefined) return answers();
+    const said = messageOf(cause);
+    if (said === refusal || ended) return;
+    down = true;
+    refusal = said;
+    log.warn(
+      `Redis at ${addressOf(client)} cannot select database ${database?.number}: ${said}. No lock is taken in another ` +
+        'database: locks fail until it can. It is tried again in the background.',
+    );
+  };
+  if (database !== undefined) database.onVerdict = onVerdict;
   if (owned) client.on('error', onError);
   client.on('close', onClose);
   client.on('ready', onReady);
@@ -54,6 +84,11 @@ export function watchConnection(
       client.off('ready', onReady);
     },
   };
+}
+
+/** ioredis tells of a database that it could not select, and goes on in database 0. */
+function isOfSelect(error: unknown): boolean {
+  return (error as { command?: { name?: unknown } } | null)?.command?.name === 'select';
 }
 
 /** Where a client connects to, for people. */

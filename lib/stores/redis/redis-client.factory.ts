@@ -1,6 +1,8 @@
 /** From the `redis` option to a client. The only file that imports ioredis. */
 import { Redis } from 'ioredis';
-import type { RedisLike } from './redis-client.interface.js';
+import { DatabaseGuard } from './database-guard.js';
+import { checkFailover } from './failover-check.js';
+import type { RedisLike, RedisSettings } from './redis-client.interface.js';
 import type { RedisTarget } from './redis-option.js';
 import { type ConnectionLog, type ConnectionWatch, watchConnection } from './connection-log.js';
 
@@ -10,6 +12,8 @@ export interface RedisConnection {
   readonly owned: boolean;
   /** Connects in the background, so that the first lock does not wait for it. Nothing for the application's own. */
   connect(): void;
+  /** Ended by the store that uses it. */
+  readonly database: DatabaseGuard;
   /** Its up and down, as logged. To be ended before the client is closed. */
   readonly watch: ConnectionWatch;
 }
@@ -29,19 +33,30 @@ const READONLY_PAUSE = 5_000;
 
 export function connectRedis(target: RedisTarget, settings: RedisConnectionSettings): RedisConnection {
   if (target.kind === 'client') {
-    const watch = watchConnection(target.client, settings.log, { owned: false });
-    return { client: target.client, owned: false, connect: () => undefined, watch };
+    const { client } = target;
+    checkFailover(client, (message) => settings.log.warn(message));
+    return { client, owned: false, connect: () => undefined, ...watched(client, settings.log, false) };
   }
   const ours = ownDefaults(settings);
   const client =
-    target.kind === 'url' ? new Redis(target.url, ours) : new Redis({ ...ours, ...given(target.settings) });
-  const watch = watchConnection(client, settings.log, { owned: true });
+    target.kind === 'url'
+      ? new Redis(target.url, ours)
+      : new Redis({ ...ours, ...given(target.settings), ...sentinelDefaults(target.settings) });
   const lazy = target.kind === 'settings' && target.settings.lazyConnect === true;
   const connect = () => {
     // Its failure reaches the log by the client's events, and it tries again by itself.
     if (!lazy && client.status === 'wait') client.connect().catch(() => undefined);
   };
-  return { client, owned: true, connect, watch };
+  return { client, owned: true, connect, ...watched(client, settings.log, true) };
+}
+
+function watched(
+  client: RedisLike,
+  log: ConnectionLog,
+  owned: boolean,
+): Pick<RedisConnection, 'database' | 'watch'> {
+  const database = new DatabaseGuard(client, (message) => log.warn(message));
+  return { database, watch: watchConnection(client, log, { owned, database }) };
 }
 
 /** What a user's own options or URL do not say. */
@@ -63,6 +78,11 @@ function ownDefaults({ connectionName }: RedisConnectionSettings) {
     autoResendUnfulfilledCommands: true,
     reconnectOnError: leaveReplica(),
   };
+}
+
+/** ioredis would stay with a master that the sentinels have replaced. The option goes to the wake connection as well. */
+function sentinelDefaults({ sentinels, failoverDetector }: RedisSettings): object {
+  return sentinels ? { failoverDetector: failoverDetector ?? true } : {};
 }
 
 /**

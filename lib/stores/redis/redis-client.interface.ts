@@ -41,5 +41,7 @@ export interface RedisSettings {
   tls?: object;
   sentinels?: ReadonlyArray<{ host?: string; port?: number }>;
   name?: string;
+  /** Leave a master as soon as the sentinels have replaced it. @default true with `sentinels` */
+  failoverDetector?: boolean;
   [option: string]: unknown;
 }

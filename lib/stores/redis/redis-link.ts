@@ -1,4 +1,5 @@
 /** The connection that a store's commands go over: their time-outs, whether it is down, and the server's clock. */
+import type { DatabaseGuard } from './database-guard.js';
 import { type Command, CommandWatch, type Watching } from './command-watch.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { type Script, isUnknownScript } from './scripts/script.js';
@@ -11,6 +12,7 @@ const CLOCK_AGE = 30_000;
 
 export interface RedisLinkSettings {
   readonly client: RedisLike;
+  readonly database: DatabaseGuard;
   /** In ms. */
   readonly commandTimeout: number;
   /** Did we open the client? */
@@ -34,6 +36,7 @@ export class RedisLink {
   readonly #watch: CommandWatch;
   /** Of a connection that we opened. That of the application's own client is the application's. */
   readonly #silence: SilenceWatch | undefined;
+  readonly #database: DatabaseGuard;
   #interruptions = 0;
   #down: boolean;
   #lastError: unknown;
@@ -43,6 +46,8 @@ export class RedisLink {
     const { client, owned, commandTimeout } = settings;
     this.#settings = settings;
     this.client = client;
+    this.#database = settings.database;
+    this.#database.onRecovered = settings.onRecovered;
     if (owned)
       this.#silence = new SilenceWatch(client, Math.max(SILENCE.timeouts * commandTimeout, SILENCE.least));
     this.#watch = new CommandWatch(commandTimeout, (since) => this.#silence?.expect(since));
@@ -59,7 +64,7 @@ export class RedisLink {
 
   /** Is it known to be down? What is run then fails at once, and nothing is sent. */
   get down(): boolean {
-    return this.#down;
+    return this.#down || this.#database.refused;
   }
 
   /** Is no reply waited for? */
@@ -174,10 +179,13 @@ export class RedisLink {
     this.#watch.end();
   }
 
-  /** Fails the command if the connection is known to be down. */
+  /** Fails the command if the connection is known to be down, or known to be in no database for locks. */
   #begin(command: Command): Watching | undefined {
-    if (!this.#down) return this.#watch.add(command, this.client.status !== 'ready');
-    command.onFailure(downError(describe(command.doing, command.key), this.#lastError));
+    if (!this.#down && !this.#database.refused)
+      return this.#watch.add(command, this.client.status !== 'ready');
+    const doing = describe(command.doing, command.key);
+    const refused = this.#database.refused;
+    command.onFailure(refused ? this.#database.errorOf(doing) : downError(doing, this.#lastError));
     return undefined;
   }
 
@@ -189,10 +197,11 @@ export class RedisLink {
     onError: (error: unknown) => void,
   ): void {
     const client = urgent && this.#autoPipelining ? unpipelined(this.client) : this.client;
+    const { sha, source } = this.#database.script(script);
     // A server that does not know the script would say so, and the reply may lie unread until it is too late.
-    if (urgent) return void client.call('EVAL', script.source, ...parameters).then(onReply, onError);
-    client.call('EVALSHA', script.sha, ...parameters).then(onReply, (error: unknown) => {
-      if (isUnknownScript(error)) client.call('EVAL', script.source, ...parameters).then(onReply, onError);
+    if (urgent) return void client.call('EVAL', source, ...parameters).then(onReply, onError);
+    client.call('EVALSHA', sha, ...parameters).then(onReply, (error: unknown) => {
+      if (isUnknownScript(error)) client.call('EVAL', source, ...parameters).then(onReply, onError);
       else onError(error);
     });
   }

@@ -1,6 +1,7 @@
 /** The `redis` option, checked at start-up, before anything connects. */
 import { LockOptionsError } from '../../errors/index.js';
 import { badOption } from '../../core/option-checks.js';
+import { IOREDIS_OPTIONS, nearMiss, SENTINEL_OPTIONS, TLS_OPTIONS } from './ioredis-options.js';
 import { redactUrl } from './redact.js';
 import type { RedisLike, RedisSettings } from './redis-client.interface.js';
 
@@ -12,6 +13,8 @@ export type RedisTarget =
 
 const RIGHT =
   "a URL such as 'redis://localhost:6379', ioredis options such as { host, port }, or a Redis or Cluster of ioredis";
+
+const NESTED = 'give its content itself, as "redis"';
 
 /** Names that ioredis would silently ignore, and so connect to localhost. */
 const MISTAKEN: Readonly<Record<string, string>> = {
@@ -25,7 +28,14 @@ const MISTAKEN: Readonly<Record<string, string>> = {
   nodes: 'for a Cluster, make one with ioredis and give it: redis: new Cluster([…])',
   cluster: 'for a Cluster, make one with ioredis and give it: redis: new Cluster([…])',
   client: 'give the client itself: redis: client',
+  redis: NESTED,
+  config: NESTED,
+  connection: NESTED,
+  redisOptions: NESTED,
 };
+
+/** Each of them says where Redis is. Without any of them, ioredis connects to localhost. */
+const ADDRESSES = ['host', 'path', 'sentinels'];
 
 /** @throws LockOptionsError */
 export function checkRedis(path: string, value: unknown): RedisTarget {
@@ -67,7 +77,10 @@ function checkUrl(path: string, url: string): string {
         `'redis://localhost:6379', 'rediss://user:password@host:6380/0', or the path of a socket.`,
     );
   if (url === '') throw bad('it is empty');
-  if (/^\/[^/]/.test(url)) return url;
+  if (/^\/[^/]/.test(url)) {
+    checkQuery(path, new URLSearchParams(/\?(.*)/s.exec(url)?.[1]), bad);
+    return url;
+  }
   const scheme = /^(rediss?):\/\//i.exec(url);
   if (scheme === null) throw bad('it does not begin with redis:// or rediss://');
   let parsed: URL;
@@ -78,6 +91,7 @@ function checkUrl(path: string, url: string): string {
   }
   if (parsed.hostname === '') throw bad('it names no host');
   if (!/^\/?\d*$/.test(parsed.pathname)) throw bad('what follows the host is the number of a database');
+  checkQuery(path, parsed.searchParams, bad);
   try {
     decodeURIComponent(parsed.username);
     decodeURIComponent(parsed.password);
@@ -88,13 +102,16 @@ function checkUrl(path: string, url: string): string {
   return scheme[1].toLowerCase() + url.slice(scheme[1].length);
 }
 
+/** ioredis takes what follows the "?" as options. */
+function checkQuery(path: string, query: URLSearchParams, bad: (problem: string) => LockOptionsError): void {
+  checkOptionNames(path, Object.fromEntries(query), IOREDIS_OPTIONS);
+  if (!/^\d*$/.test(query.get('db') ?? '')) throw bad('its "db" is not the number of a database');
+  if (query.has('sentinels')) throw bad('a URL cannot name sentinels; give { sentinels, name }');
+}
+
 function checkSettings(path: string, settings: RedisSettings): RedisSettings {
-  for (const name in settings) {
-    if (Object.hasOwn(MISTAKEN, name) && settings[name] !== undefined) {
-      const at = `${path}.${name}`;
-      throw new LockOptionsError(at, undefined, `There is no lock option "${at}": ${MISTAKEN[name]}.`);
-    }
-  }
+  checkOptionNames(path, settings, IOREDIS_OPTIONS);
+  checkAddressed(path, settings);
   const check = (name: string, right: string, isRight: (value: unknown) => boolean) => {
     const value = settings[name];
     if (value === undefined || value === null || isRight(value)) return;
@@ -108,7 +125,15 @@ function checkSettings(path: string, settings: RedisSettings): RedisSettings {
   check('username', 'a string', (value) => typeof value === 'string');
   check('password', 'a string', (value) => typeof value === 'string');
   check('keyPrefix', 'a string', (value) => typeof value === 'string' || Buffer.isBuffer(value));
+  check('failoverDetector', 'true or false', (value) => typeof value === 'boolean');
   check('sentinels', 'a list of { host, port }', (value) => Array.isArray(value) && value.length > 0);
+  for (const [i, sentinel] of (settings.sentinels ?? []).entries()) {
+    checkSentinel(`${path}.sentinels.${i}`, sentinel);
+  }
+  for (const name of ['tls', 'sentinelTLS']) {
+    const tls = settings[name];
+    if (typeof tls === 'object' && tls !== null) checkOptionNames(`${path}.${name}`, tls, TLS_OPTIONS);
+  }
   if (settings.sentinels && !isText(settings.name)) {
     throw badOption(
       `${path}.name`,
@@ -117,6 +142,56 @@ function checkSettings(path: string, settings: RedisSettings): RedisSettings {
     );
   }
   return settings;
+}
+
+/** ioredis ignores a name that it does not know: a misspelt "host" is localhost. @throws LockOptionsError */
+function checkOptionNames(path: string, options: object, known: readonly string[]): void {
+  for (const name in options) {
+    const at = `${path}.${name}`;
+    const refused = (cure: string) =>
+      new LockOptionsError(at, undefined, `There is no lock option "${at}": ${cure}.`);
+    const value = (options as Record<string, unknown>)[name];
+    if (known === IOREDIS_OPTIONS && Object.hasOwn(MISTAKEN, name) && value !== undefined) {
+      throw refused(MISTAKEN[name]);
+    }
+    const meant = nearMiss(name, known);
+    if (meant !== undefined)
+      throw refused(`did you mean "${path}.${meant}"? ioredis ignores names that it does not know`);
+  }
+}
+
+/** Without a value, as an unset variable of the environment gives none, the address would be localhost. */
+function checkAddressed(path: string, settings: RedisSettings): void {
+  const isGiven = (name: string) => settings[name] !== undefined && settings[name] !== null;
+  if (ADDRESSES.some(isGiven)) return;
+  const unset = ADDRESSES.find((name) => name in settings);
+  if (unset !== undefined) {
+    const at = `${path}.${unset}`;
+    throw new LockOptionsError(
+      at,
+      settings[unset],
+      `The lock option "${at}" is given as ${String(settings[unset])}, such as an unset variable of the environment: locks would ` +
+        `be on localhost. Give it a value, or leave it out for localhost.`,
+    );
+  }
+  if (isGiven('name')) {
+    throw badOption(
+      `${path}.sentinels`,
+      settings.sentinels,
+      'a list of { host, port }, as "name" is of a master that sentinels watch',
+    );
+  }
+}
+
+/** ioredis looks for a Sentinel without a host on localhost. */
+function checkSentinel(path: string, sentinel: unknown): void {
+  if (typeof sentinel !== 'object' || sentinel === null) throw badOption(path, sentinel, '{ host, port }');
+  checkOptionNames(path, sentinel, SENTINEL_OPTIONS);
+  const { host, port } = sentinel as { host?: unknown; port?: unknown };
+  if (!isText(host)) throw badOption(`${path}.host`, host, 'the name or address of a host');
+  if (port !== undefined && !isWhole(port, 1, 65_535)) {
+    throw badOption(`${path}.port`, port, 'a whole number from 1 to 65535');
+  }
 }
 
 function isText(value: unknown): boolean {

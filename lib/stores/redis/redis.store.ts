@@ -1,5 +1,6 @@
 /** Locks on Redis: standalone, behind Sentinel, or a Cluster. */
 import type { LockStore, LockStoreListener, LockStoreSession } from '../../core/store.contract.js';
+import { DatabaseGuard } from './database-guard.js';
 import { checkEviction } from './eviction-check.js';
 import { KeyNames } from './key-names.js';
 import { keyPrefixOf } from './key-prefix.js';
@@ -17,6 +18,8 @@ export interface RedisStoreSettings {
   readonly owned: boolean;
   /** Told of what a person should know and no caller is told. */
   readonly warn: (message: string) => void;
+  /** Of the client. @default one of the store's own */
+  readonly database?: DatabaseGuard;
 }
 
 export class RedisLockStore implements LockStore {
@@ -25,6 +28,7 @@ export class RedisLockStore implements LockStore {
   readonly #link: RedisLink;
   readonly #sessions = new Set<RedisSession>();
   readonly #stopCheck: () => void;
+  readonly #database: DatabaseGuard;
   #warnedOfPublish = false;
   #closed = false;
 
@@ -33,7 +37,14 @@ export class RedisLockStore implements LockStore {
     this.#settings = settings;
     this.#names = new KeyNames(prefix, keyPrefixOf(client), client.isCluster === true);
     this.#stopCheck = checkEviction(client, settings.warn);
-    this.#link = new RedisLink({ client, commandTimeout, owned, onRecovered: () => this.#onRecovered() });
+    this.#database = settings.database ?? new DatabaseGuard(client, settings.warn);
+    this.#link = new RedisLink({
+      client,
+      database: this.#database,
+      commandTimeout,
+      owned,
+      onRecovered: () => this.#onRecovered(),
+    });
   }
 
   open(party: string, listener: LockStoreListener): LockStoreSession {
@@ -54,6 +65,7 @@ export class RedisLockStore implements LockStore {
     this.#closed = true;
     await Promise.all([...this.#sessions].map((session) => session.close()));
     this.#stopCheck();
+    this.#database.end();
     this.#link.end();
     if (this.#settings.owned) this.#settings.client.disconnect();
   }

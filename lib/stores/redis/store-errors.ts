@@ -9,7 +9,7 @@ const CURES: Record<string, string> = {
     'Something that is not a lock stands at its key in Redis. Choose another key or "prefix", or remove it.',
   NOPERM:
     'The Redis user lacks a right: it needs EVAL, EVALSHA, GET, SET, DEL, EXISTS, PTTL, PEXPIRE, PEXPIREAT, TIME, the sorted-set ' +
-    'commands and PUBLISH, SUBSCRIBE (in a Cluster SPUBLISH, SSUBSCRIBE), PING, INFO, CLIENT, for the keys and channels ' +
+    'commands and PUBLISH, SUBSCRIBE (in a Cluster SPUBLISH, SSUBSCRIBE), PING, INFO, CLIENT (and SELECT for a database other than 0), for the keys and channels ' +
     '"<prefix>*".',
   NOAUTH: 'Redis asks for a password: give "username" and "password" in the "redis" option.',
   WRONGPASS: 'The "username" or "password" in the "redis" option is wrong.',
@@ -23,10 +23,40 @@ const CURES: Record<string, string> = {
   BUSY: 'Redis is busy with a script that does not end: see SCRIPT KILL.',
 };
 
+/** Causes for which a database cannot be selected. */
+const DATABASE_CURES: readonly [RegExp, string][] = [
+  [/NOPERM|can't run|ACL failure/, 'Give the Redis user the right "+select".'],
+  [
+    /out of range|invalid DB index/i,
+    'Choose a lower number, or raise "databases" in the configuration of Redis.',
+  ],
+  [/cluster mode/i, 'This Cluster has database 0 alone: leave "db" out.'],
+];
+
+/** How an error begins when a script could not select its database. */
+export function selectFailed(database: number): string {
+  return `WRONGDB ${database} `;
+}
+
+const SELECT_FAILED = /^-?WRONGDB (\d+) /;
+
+/** @param cause what the server said to the SELECT. */
+export function databaseError(doing: string, database: number, cause: unknown): LockStoreError {
+  const said = messageOf(cause).replace(SELECT_FAILED, '');
+  const cure =
+    DATABASE_CURES.find(([pattern]) => pattern.test(said))?.[1] ?? 'See the database in the "redis" option.';
+  return new LockStoreError(
+    `Redis cannot select database ${database} (${doing}): ${said}. No lock is taken in another database. ${cure}`,
+    redactError(cause),
+  );
+}
+
 /** @param doing what was under way, such as `asking for the lock "a"`. */
 export function storeError(doing: string, cause: unknown): LockStoreError {
   if (cause instanceof LockStoreError) return cause;
   const said = messageOf(cause);
+  const database = SELECT_FAILED.exec(said)?.[1];
+  if (database !== undefined) return databaseError(doing, Number(database), cause);
   const cure = cureOf(said) ?? 'Whether the lock is free is not known.';
   return new LockStoreError(`Redis failed ${doing}: ${said} ${cure}`, redactError(cause));
 }
