@@ -1,7 +1,7 @@
 /** What a placeholder such as `{params.id}` stands for: the argument bound to it, after pipes, or the raw request. */
 import type { ExecutionContext } from '@nestjs/common';
 import { follow, type Placeholder, type RequestRoot } from '../core/keys/key-template.js';
-import { LockKeyError } from '../errors/index.js';
+import { LockKeyError, quoted } from '../errors/index.js';
 import type { LockedCall } from './locked-call.interface.js';
 import { type ParameterBinding, parameterBindings, ParameterKind } from './parameter-bindings.js';
 
@@ -62,7 +62,10 @@ export function requestValue(
   template: string,
 ): unknown {
   const complain = (problem: string): LockKeyError =>
-    new LockKeyError(template, `The lock key "${template}" of ${call.label} cannot be made: ${problem}`);
+    new LockKeyError(
+      template,
+      `The lock key ${quoted(template)} of ${call.label} cannot be made: ${problem}`,
+    );
   if (call.scope === undefined) {
     throw complain(
       `${placeholder.source} is a part of a request, and Nest did not call the method as a handler here. ` +

@@ -1,5 +1,5 @@
 /** Key templates such as `order:{params.id}`: parsed once, at decoration, filled in for each call. */
-import { LockKeyError } from '../../errors/index.js';
+import { LockKeyError, printable, quoted } from '../../errors/index.js';
 import { keyPart } from './key-value.js';
 
 /** The parts of a request that a template can name. */
@@ -26,7 +26,10 @@ const SYNTAX =
 /** @throws LockKeyError for a template that cannot be meant. */
 export function parseTemplate(source: string): KeyTemplate {
   if (typeof source !== 'string')
-    throw new LockKeyError(String(source), `A lock key must be a string, not ${String(source)}.`);
+    throw new LockKeyError(
+      String(source),
+      `A lock key must be a string, not ${printable(String(source), 80)}.`,
+    );
   if (source === '') throw new LockKeyError(source, 'A lock key is an empty string, which names nothing.');
   const parts: Array<string | Placeholder> = [];
   let text = '';
@@ -77,29 +80,29 @@ export function follow(value: unknown, path: readonly string[]): unknown {
 function parsePlaceholder(template: string, source: string): Placeholder {
   const inner = source.slice(1, -1);
   if (inner === '') throw bad(template, 'has empty braces');
-  if (/[{\s]/.test(inner)) throw bad(template, `has a space or a brace in "${source}"`);
+  if (/[{\s]/.test(inner)) throw bad(template, `has a space or a brace in ${quoted(source)}`);
   const [root = '', ...path] = inner.split('.');
-  if (path.includes('')) throw bad(template, `has an empty name in "${source}"`);
+  if (path.includes('')) throw bad(template, `has an empty name in ${quoted(source)}`);
   if (/^\d+$/.test(root)) return { source, root: Number(root), path };
   const known = REQUEST_ROOTS.find((name) => name === root);
   if (known === undefined) {
     throw bad(
       template,
-      `names "${root}" in "${source}", which is neither an argument's index nor one of ${REQUEST_ROOTS.join(', ')}`,
+      `names ${quoted(root)} in ${quoted(source)}, which is neither an argument's index nor one of ${REQUEST_ROOTS.join(', ')}`,
     );
   }
   return { source, root: known, path };
 }
 
 function bad(template: string, problem: string): LockKeyError {
-  return new LockKeyError(template, `The lock key "${template}" ${problem}. ${SYNTAX}`);
+  return new LockKeyError(template, `The lock key ${quoted(template)} ${problem}. ${SYNTAX}`);
 }
 
 /** `'order:${id}'`: JavaScript fills that in between backquotes only. */
 function plainQuotes(template: string): LockKeyError {
   return new LockKeyError(
     template,
-    `The lock key "${template}" has \${…} in plain quotes, which nothing fills in. ` +
+    `The lock key ${quoted(template)} has \${…} in plain quotes, which nothing fills in. ` +
       'Use a function with the tag, such as (id: number) => lockKey`order:${id}`, or a placeholder, such as {params.id} or {0}.',
   );
 }

@@ -1,6 +1,6 @@
 /** What may stand in a key, and how it is written there: so that no value reaches another name's key. */
 import { types } from 'node:util';
-import { LockKeyError } from '../../errors/index.js';
+import { LockKeyError, quoted } from '../../errors/index.js';
 
 /** What a key can be made of. Checked again when it is used: an object needs a `toString` of its own class. */
 export type LockKeyValue = string | number | bigint | boolean | Date | { toString(): string };
@@ -86,7 +86,7 @@ function refused(origin: ValueOrigin, problem: string): never {
 function refuse({ template, path }: ValueOrigin, problem: string): LockKeyError {
   return new LockKeyError(
     template,
-    `The lock key "${template}" cannot be made: ${path} ${problem}. ` +
+    `The lock key ${quoted(template)} cannot be made: ${path} ${problem}. ` +
       'Use a non-empty string, a finite number, a bigint, a boolean, a Date, or an object with its own toString.',
   );
 }

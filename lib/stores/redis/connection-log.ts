@@ -1,5 +1,6 @@
 /** Says once that Redis went away, and once that it is back. */
 import type { RedisLike } from './redis-client.interface.js';
+import { printable } from '../../errors/index.js';
 import { redactError } from './redact.js';
 
 export interface ConnectionLog {
@@ -31,7 +32,7 @@ export function watchConnection(
       `Redis at ${addressOf(client)} ${why}. Locks fail until it answers; the connection is tried again.`,
     );
   };
-  const onError = (error: unknown) => failed(`failed: ${messageOf(redactError(error))}`);
+  const onError = (error: unknown) => failed(`failed: ${printable(messageOf(redactError(error)))}`);
   const onClose = () => {
     // Closed on purpose: ioredis is past "close" by the time that it says so.
     if (client.status !== 'end' && client.status !== 'disconnecting') failed('closed the connection');

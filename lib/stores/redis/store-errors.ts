@@ -1,5 +1,5 @@
 /** What Redis or ioredis says, as a LockStoreError that names the cause and what to do. */
-import { LockStoreError } from '../../errors/index.js';
+import { LockStoreError, printable, quoted } from '../../errors/index.js';
 import { messageOf } from './connection-log.js';
 import { redactError } from './redact.js';
 
@@ -26,7 +26,7 @@ const CURES: Record<string, string> = {
 /** @param doing what was under way, such as `asking for the lock "a"`. */
 export function storeError(doing: string, cause: unknown): LockStoreError {
   if (cause instanceof LockStoreError) return cause;
-  const said = messageOf(cause);
+  const said = printable(messageOf(cause));
   const cure = cureOf(said) ?? 'Whether the lock is free is not known.';
   return new LockStoreError(`Redis failed ${doing}: ${said} ${cure}`, redactError(cause));
 }
@@ -39,7 +39,7 @@ function cureOf(said: string): string | undefined {
 
 /** What was under way: a verb, and the key it was about, where it was about one. */
 export function describe(doing: string, key: string | undefined): string {
-  return key === undefined ? doing : `${doing} the lock "${key}"`;
+  return key === undefined ? doing : `${doing} the lock ${quoted(key)}`;
 }
 
 export function silentError(doing: string, ms: number): LockStoreError {
@@ -50,7 +50,7 @@ export function silentError(doing: string, ms: number): LockStoreError {
 }
 
 export function downError(doing: string, cause: unknown): LockStoreError {
-  const said = cause === undefined ? '' : messageOf(cause);
+  const said = cause === undefined ? '' : printable(messageOf(cause));
   const cure = cureOf(said);
   return new LockStoreError(
     `Redis is not connected${said === '' ? '' : `: ${said}`} (${doing}). ${cure === undefined ? '' : `${cure} `}` +
