@@ -1,6 +1,13 @@
 /** What every check of an option shares: how a value is shown, what a name was probably meant to be, the error. */
 import { inspect } from 'node:util';
-import { HIDDEN, LockOptionsError, printable, quoted, withoutCredentials } from '../errors/index.js';
+import {
+  HIDDEN,
+  LockOptionsError,
+  namesSecret,
+  printable,
+  quoted,
+  withoutCredentials,
+} from '../errors/index.js';
 import { DURATION_HINT, parseDuration } from './duration.js';
 
 const LONGEST_SHOWN = 80;
@@ -13,7 +20,7 @@ export function show(value: unknown, name = ''): string {
   if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${value.name}`;
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return showObject(value);
-  if (/pass|secret|token|auth/i.test(name)) return HIDDEN;
+  if (namesSecret(name)) return HIDDEN;
   return printable(inspect(typeof value === 'string' ? withoutCredentials(value) : value), LONGEST_SHOWN);
 }
 

@@ -1,5 +1,5 @@
 import { LockError } from './lock.error.js';
-import { withoutCredentials } from './quoted.js';
+import { namesSecret, withoutCredentials } from './quoted.js';
 
 /** An option that cannot be meant: names it, and what would be right. */
 export class LockOptionsError extends LockError {
@@ -7,7 +7,7 @@ export class LockOptionsError extends LockError {
 
   /**
    * What was given, where it can hold no secret: a string without credentials, a number, a boolean, null. Undefined for an
-   * object, and for an option that is not known. Not enumerable.
+   * object, for an option that is not known, and for one that is named like a secret. Not enumerable.
    */
   declare readonly value: unknown;
 
@@ -18,7 +18,7 @@ export class LockOptionsError extends LockError {
     problem: string,
   ) {
     super(problem);
-    Object.defineProperty(this, 'value', { value: shownOf(value) });
+    Object.defineProperty(this, 'value', { value: namesSecret(option) ? undefined : shownOf(value) });
   }
 }
 

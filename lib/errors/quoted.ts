@@ -49,6 +49,11 @@ export function withoutCredentials(text: string): string {
     .replace(/([?&](?:username|password)=)[^&]*/gi, `$1${HIDDEN}`);
 }
 
+/** Is it what a secret is called? */
+export function namesSecret(name: string): boolean {
+  return /pass|secret|token|auth|credential/i.test(name);
+}
+
 /** Stands for what is not shown. */
 export const HIDDEN = '***';
 
