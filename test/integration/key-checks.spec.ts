@@ -142,7 +142,7 @@ describe('a key that may be made', () => {
       @Controller(['one/:a', 'two/:b'])
       class Orders {
         @Get([':id', 'files/*rest'])
-        @Locked(`order:${placeholder}` as string)
+        @Locked(`order:${placeholder}`)
         async pay(): Promise<void> {}
       }
       expect(await start({ controllers: [Orders], prefix: 'of/:tenant' })).toEqual([]);
