@@ -21,6 +21,7 @@ export type { LockKeyValue } from './core/keys/key-value.js';
 export type { Lock } from './core/lock.js';
 export type { AcquireOptions, LockDefaults, LockMode, UsingOptions } from './core/acquire.options.js';
 export type { Duration } from './core/duration.js';
+export { duration } from './core/read-duration.js';
 export type { LockEvent, LockEventName } from './core/events.js';
 
 export {

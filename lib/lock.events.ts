@@ -1,6 +1,7 @@
 /** What is worth a line in the log: lost locks, long holds, a failing store. */
 import type { Logger } from '@nestjs/common';
 import type { LockEvent, LockEventSink } from './core/events.js';
+import { printable, quoted } from './errors/index.js';
 
 /** How long the same failure of the store is not logged again, in ms. */
 const QUIET = 60_000;
@@ -30,11 +31,12 @@ function logStoreErrors(logger: Pick<Logger, 'warn'>, known: () => boolean): (me
 function longHold({ key, held, site }: LockEvent): string {
   const taken = site === undefined ? '' : `\nTaken ${site.replace(/^.*?\n\s*/s, '')}`;
   return (
-    `The lock "${key}" has been held for ${Math.round((held ?? 0) / 1000)} s. ` +
+    `The lock ${quoted(key ?? '')} has been held for ${Math.round((held ?? 0) / 1000)} s. ` +
     `Look for work that hangs, give it "maxHold", or raise the module's "longHold".${taken}`
   );
 }
 
+/** An error of a store of the application's own may have any text. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return printable(error instanceof Error ? error.message : String(error));
 }

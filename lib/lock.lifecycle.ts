@@ -8,6 +8,7 @@ import type {
   OnModuleInit,
 } from '@nestjs/common';
 import { checkClientOptions } from './decorators/client-options.js';
+import { checkKeys } from './decorators/key-checks.js';
 import type { Locker } from './core/locker.js';
 import { SHUTDOWN_GRACE } from './lock.constants.js';
 import type { ResolvedModuleOptions } from './lock.module-options.js';
@@ -21,7 +22,7 @@ export interface LockLifecycleParts {
   readonly siblings: LockSiblings;
   /** Of the application. */
   readonly modules: ModulesContainer;
-  readonly logger: Pick<Logger, 'error'>;
+  readonly logger: Pick<Logger, 'error' | 'warn'>;
 }
 
 /**
@@ -34,10 +35,13 @@ export class LockLifecycle
   constructor(private readonly parts: LockLifecycleParts) {}
 
   onModuleInit(): void {
-    const { siblings, options, modules } = this.parts;
+    const { siblings, options, modules, logger } = this.parts;
     siblings.checkMapping(options);
     // Once for all modules.
-    if (siblings.mapsErrors) for (const prototype of prototypesOf(modules)) checkClientOptions(prototype);
+    if (siblings.mapsErrors) {
+      for (const prototype of prototypesOf(modules)) checkClientOptions(prototype);
+      for (const hint of checkKeys(modules)) logger.warn(hint);
+    }
   }
 
   /** Not earlier: an application that fails to start leaves no connection behind. */

@@ -75,7 +75,7 @@ export function resolveModuleOptions(options: LockModuleOptions): ResolvedModule
     if (OPTIONS.has(name)) continue;
     const value = options[name as keyof LockModuleOptions];
     if (EXTRAS.has(name)) throw misplacedExtra(name, value);
-    throw unknownOption('', name, value, [...OPTIONS, ...EXTRAS]);
+    throw unknownOption('', name, [...OPTIONS, ...EXTRAS]);
   }
   const { owner, defaults, maxWaiters, longHold, http, mapErrors } = options;
   if (http !== undefined) {
@@ -114,7 +114,7 @@ export function checkAsyncOptions(options: LockModuleAsyncOptions): void {
   for (const name in options) {
     if (known.includes(name)) continue;
     const value = options[name as keyof LockModuleAsyncOptions];
-    if (!OPTIONS.has(name)) throw unknownOption('', name, value, known);
+    if (!OPTIONS.has(name)) throw unknownOption('', name, known);
     throw new LockOptionsError(
       name,
       value,

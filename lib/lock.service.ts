@@ -21,6 +21,7 @@ import {
   LockNotHeldError,
   LockReentryError,
   isLockError,
+  quoted,
 } from './errors/index.js';
 
 type TryOptions = Omit<AcquireOptions, 'wait' | 'signal'>;
@@ -184,7 +185,7 @@ function checkReentry(section: Section, { sharing, reentrant }: ResolvedAcquire)
   if (held === 'shared' && sharing.kind === 'exclusive') {
     throw new LockReentryError(
       key,
-      `The lock "${key}" is held by this very call already as a shared one, which cannot become an exclusive one: it would ` +
+      `The lock ${quoted(key)} is held by this very call already as a shared one, which cannot become an exclusive one: it would ` +
         `wait for all who share it, and so for itself. Take it exclusively on the outside, or end the shared one first.`,
     );
   }
@@ -205,7 +206,7 @@ function checkJoin(
     if (first !== undefined && first < section.key) {
       throw new LockReentryError(
         section.key,
-        `The lock "${section.key}" is held by this very call already, and "${first}", which sorts before it, is not: ` +
+        `The lock ${quoted(section.key)} is held by this very call already, and ${quoted(first)}, which sorts before it, is not: ` +
           'taken in this order, they could wait for another process for ever. Take both on the outside, in one call.',
       );
     }

@@ -1,5 +1,6 @@
 /** One key's waiting callers in this process: however many they are, the store sees one ask. */
 import { LockBusyError, type LockOptionsError, LockQueueFullError, LockStoreError } from '../errors/index.js';
+import { quoted } from '../errors/quoted.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import { Asker, type AskerHost, type Sent } from './asker.js';
 import type { Deadline } from './deadline.js';
@@ -236,7 +237,7 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
     }
     waiter.refuse(
       new LockStoreError(
-        `The store has not answered for ${Math.round(silent || waiter.waited)} ms: whether the lock "${this.key}" is free is ` +
+        `The store has not answered for ${Math.round(silent || waiter.waited)} ms: whether the lock ${quoted(this.key)} is free is ` +
           'not known. Check the connection to Redis.',
       ),
     );

@@ -1,5 +1,5 @@
 /** A lock on keys of which an outer call of the same async context holds some, or all. */
-import { LockReentryError } from '../errors/index.js';
+import { LockReentryError, quoted } from '../errors/index.js';
 import type { JoinedSection } from './joined.section.js';
 import { LockHandle } from './lock.handle.js';
 import type { Section } from './section.js';
@@ -40,7 +40,7 @@ export class JoinedHandle extends LockHandle {
     const [{ key }] = this.#joined;
     return new LockReentryError(
       key,
-      `The lock "${key}" was joined, and has its fence from an outer call, while other keys taken with it have others. ` +
+      `The lock ${quoted(key)} was joined, and has its fence from an outer call, while other keys taken with it have others. ` +
         'Use "fences", by key, or take all keys on the outside.',
     );
   }

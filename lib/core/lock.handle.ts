@@ -1,5 +1,6 @@
 /** What callers hold: one or several sections behind the face of a Lock. */
 import { LockLostError, LockNotHeldError, LockOptionsError, LockStoreError } from '../errors/index.js';
+import { quotedList } from '../errors/quoted.js';
 import { DURATION_HINT, type Duration, parseDuration } from './duration.js';
 import type { Lock } from './lock.js';
 import type { Section, SectionHolder } from './section.js';
@@ -84,7 +85,7 @@ export class LockHandle implements HeldLock, SectionHolder {
 
   protected fencesDiffer(): Error {
     return new LockStoreError(
-      `The keys ${this.keys.map((key) => `"${key}"`).join(', ')} lie in several slots of the Cluster, whose fences ` +
+      `The keys ${quotedList(this.keys)} lie in several slots of the Cluster, whose fences ` +
         'cannot be compared with each other. Use "fences", by key, or give the keys a common {hash tag}.',
     );
   }

@@ -1,22 +1,27 @@
 /** What every check of an option shares: how a value is shown, what a name was probably meant to be, the error. */
 import { inspect } from 'node:util';
-import { LockOptionsError } from '../errors/index.js';
+import {
+  HIDDEN,
+  LockOptionsError,
+  namesSecret,
+  printable,
+  quoted,
+  withoutCredentials,
+} from '../errors/index.js';
 import { DURATION_HINT, parseDuration } from './duration.js';
 
 const LONGEST_SHOWN = 80;
-const HIDDEN = '***';
 
 /**
- * A value as a message shows it: short, on one line, and without what may be a password: of a URL, of an option with
- * such a name, of a property of an object.
+ * The value of a known option as a message shows it: short, on one line, and without what may be a password: of a URL, of
+ * an option with such a name, of a property of an object.
  */
 export function show(value: unknown, name = ''): string {
   if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${value.name}`;
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return showObject(value);
-  if (/pass|secret|token|auth/i.test(name)) return HIDDEN;
-  const shown = inspect(typeof value === 'string' ? value.replace(/\/\/.*@/s, `//${HIDDEN}@`) : value);
-  return shown.length > LONGEST_SHOWN ? `${shown.slice(0, LONGEST_SHOWN)}…` : shown;
+  if (namesSecret(name)) return HIDDEN;
+  return printable(inspect(typeof value === 'string' ? withoutCredentials(value) : value), LONGEST_SHOWN);
 }
 
 /** By its names alone. */
@@ -25,7 +30,11 @@ function showObject(value: object): string {
   if (type !== 'Object') return `of the class ${type}`;
   const names = Object.keys(value);
   const more = names.length > 5 ? ', …' : '';
-  return names.length === 0 ? '{}' : `{ ${names.slice(0, 5).join(', ')}${more} }`;
+  return names.length === 0 ? '{}' : `{ ${names.slice(0, 5).map(printableName).join(', ')}${more} }`;
+}
+
+function printableName(name: string): string {
+  return printable(name, LONGEST_SHOWN);
 }
 
 /** @param right what would be right, as the end of "it must be …". */
@@ -37,13 +46,11 @@ export function badOption(path: string, value: unknown, right: string): LockOpti
   );
 }
 
-/** @param within the path of the object that has it, or empty. */
-export function unknownOption(
-  within: string,
-  name: string,
-  value: unknown,
-  known: Iterable<string>,
-): LockOptionsError {
+/**
+ * Says nothing of the value: a misspelt name does not tell whether it is a password.
+ * @param within the path of the object that has it, or empty.
+ */
+export function unknownOption(within: string, name: string, known: Iterable<string>): LockOptionsError {
   const names = [...known];
   const path = join(within, name);
   const meant = closest(name, names);
@@ -51,11 +58,7 @@ export function unknownOption(
     meant === undefined
       ? `Known ${within === '' ? 'here' : `in "${within}"`}: ${names.join(', ')}.`
       : `Did you mean "${join(within, meant)}"?`;
-  return new LockOptionsError(
-    path,
-    value,
-    `There is no lock option "${path}" (given as ${show(value, name)}). ${cure}`,
-  );
+  return new LockOptionsError(path, undefined, `There is no lock option ${quoted(path)}. ${cure}`);
 }
 
 export function join(within: string, name: string): string {
@@ -72,8 +75,7 @@ export function checkObject(path: string, value: unknown): asserts value is obje
 /** @throws LockOptionsError for the first name that is not in `known`. */
 export function checkNames(within: string, options: object, known: ReadonlySet<string>): void {
   for (const name in options) {
-    if (!known.has(name))
-      throw unknownOption(within, name, (options as Record<string, unknown>)[name], known);
+    if (!known.has(name)) throw unknownOption(within, name, known);
   }
 }
 
@@ -99,6 +101,7 @@ export function closest(
   known: readonly string[],
   most = Math.max(1, Math.floor(name.length / 3)),
 ): string | undefined {
+  if (name.length > LONGEST_SHOWN) return undefined;
   const wanted = name.toLowerCase();
   let best: string | undefined;
   let least = most + 1;

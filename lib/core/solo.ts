@@ -1,5 +1,6 @@
 /** A single attempt, beside the gate: for callers that do not wait. */
 import { LockBusyError, LockStoreError } from '../errors/index.js';
+import { quoted } from '../errors/quoted.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { Clock } from './clock.js';
 import { Deadline } from './deadline.js';
@@ -101,7 +102,7 @@ class Attempt implements WaiterLine, Line, Landlord {
 
 function tooLate(key: string): LockStoreError {
   return new LockStoreError(
-    `The store answered so late that the lease of the lock "${key}" was over before its work began, or could not be ` +
+    `The store answered so late that the lease of the lock ${quoted(key)} was over before its work began, or could not be ` +
       'renewed in time. Check the connection to Redis, or raise "ttl".',
   );
 }

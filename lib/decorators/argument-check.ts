@@ -1,6 +1,6 @@
 /** At decoration: does the method have the arguments that its key names? The compiler sees it in literal keys only. */
 import type { KeyTemplate } from '../core/keys/key-template.js';
-import { LockKeyError } from '../errors/index.js';
+import { LockKeyError, quoted } from '../errors/index.js';
 
 /** Where these occur, a method may have more arguments than parameters. */
 const OPEN_ENDED = /\.\.\.|\barguments\b/;
@@ -23,7 +23,7 @@ export function checkArguments(
       if (typeof part === 'string' || typeof part.root !== 'number' || part.root < count) continue;
       throw new LockKeyError(
         source,
-        `The lock key "${source}" of ${label} names ${part.source}, and the method has ${told(count)}. ` +
+        `The lock key ${quoted(source)} of ${label} names ${part.source}, and the method has ${told(count)}. ` +
           'Arguments count from 0: name one that is there.',
       );
     }

@@ -1,7 +1,7 @@
 /** Does anybody still want the result of a call? Before its lock is had, and while it runs under it. */
 import type { Lock } from '../core/lock.js';
 import type { HeldLock } from '../core/lock.handle.js';
-import { LockAbortedError } from '../errors/index.js';
+import { LockAbortedError, quoted } from '../errors/index.js';
 import type { HandlerScope } from '../interceptors/handler-scope.js';
 import { httpExchange, isAnswered, onResponseOver } from './http-exchange.js';
 import type { LockedCall } from './locked-call.interface.js';
@@ -85,7 +85,7 @@ function interruption(key: string, waited: number): LockAbortedError {
     key,
     waited,
     new Error(GONE),
-    `The client of the work under the lock "${key}" has gone: nobody waits for its result any more. The lock is held ` +
+    `The client of the work under the lock ${quoted(key)} has gone: nobody waits for its result any more. The lock is held ` +
       'until the work has settled: stop where it may be left.',
   );
 }

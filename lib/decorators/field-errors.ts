@@ -2,7 +2,7 @@
 import { isLockError } from '../errors/index.js';
 import { mapsErrorsOf } from '../interceptors/error-mapping.js';
 import { replyTo } from '../interceptors/error-reply.js';
-import { reportMistake } from '../interceptors/lock-error.interceptor.js';
+import { report } from '../interceptors/lock-error.interceptor.js';
 import { fieldError } from '../interceptors/transport-error.js';
 import type { LockedCall } from './locked-call.interface.js';
 
@@ -20,7 +20,7 @@ export function outward(error: unknown, { scope, self, method }: LockedCall, ser
   if (typeof resolver !== 'function' || Reflect.getMetadata(FIELD, resolver) !== true) return error;
   if (!mapsErrorsOf(locks)) return error;
   const reply = replyTo(error, NO_STATUS);
-  if (reply.mistake) reportMistake(error);
+  report(reply, error);
   return fieldError(reply, error);
 }
 

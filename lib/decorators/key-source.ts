@@ -5,6 +5,7 @@ import { LockKeyError } from '../errors/index.js';
 import { type FromContextKey, isFromContext } from './from-context.js';
 import type { LockedCall } from './locked-call.interface.js';
 import type { LockedKey } from './locked.types.js';
+import { refusedValue } from './request-refusal.js';
 import { requestValue } from './request-value.js';
 
 export type KeySource = (call: LockedCall) => string | readonly string[];
@@ -37,7 +38,8 @@ function compileFunction(
   if (isFromContext(key)) {
     return (call) => {
       if (call.scope !== undefined) {
-        return checked(key.keyOf(call.scope.context), `The fromContext function of ${call.label}`);
+        const { context } = call.scope;
+        return checked(() => key.keyOf(context), `The fromContext function of ${call.label}`);
       }
       throw new LockKeyError(
         'fromContext',
@@ -47,28 +49,36 @@ function compileFunction(
     };
   }
   const keyOf = key as (...args: readonly unknown[]) => unknown;
-  return (call) => checked(Reflect.apply(keyOf, call.self, call.args), `The key function of ${call.label}`);
+  return (call) =>
+    checked(() => Reflect.apply(keyOf, call.self, call.args), `The key function of ${call.label}`);
 }
 
 function fill(template: KeyTemplate, call: LockedCall): string {
-  return fillTemplate(template, (placeholder) =>
-    typeof placeholder.root === 'number'
-      ? follow(call.args[placeholder.root], placeholder.path)
-      : requestValue(call, placeholder.root, placeholder, template.source),
+  return fillTemplate(
+    template,
+    (placeholder) =>
+      typeof placeholder.root === 'number'
+        ? follow(call.args[placeholder.root], placeholder.path)
+        : requestValue(call, placeholder.root, placeholder, template.source),
+    (placeholder, value, why) => refusedValue(call, template.source, placeholder, value, why),
   );
 }
 
-function checked(key: unknown, origin: string): string[] {
-  if (typeof (key as { then?: unknown } | undefined)?.then === 'function') {
-    throw new LockKeyError(
-      'a promise',
-      `${origin} returned a promise. Make the key from the arguments alone, synchronously.`,
-    );
-  }
+function checked(make: () => unknown, origin: string): string[] {
+  let key: unknown;
   try {
-    return normaliseKeys(key as string | readonly string[]);
+    key = make();
+    if (typeof (key as { then?: unknown } | undefined)?.then !== 'function') {
+      return normaliseKeys(key as string | readonly string[]);
+    }
   } catch (error) {
-    if (error instanceof LockKeyError) throw new LockKeyError(error.key, `${origin}: ${error.message}`);
+    if (error instanceof LockKeyError) {
+      throw new LockKeyError(error.key, `${origin}: ${error.message}`, { cause: error });
+    }
     throw error;
   }
+  throw new LockKeyError(
+    'a promise',
+    `${origin} returned a promise. Make the key from the arguments alone, synchronously.`,
+  );
 }

@@ -6,6 +6,7 @@ import { LockedInterceptor } from '../interceptors/locked.interceptor.js';
 import { checkArguments } from './argument-check.js';
 import { declareClientOptions } from './client-options.js';
 import { copyMethod } from './copy-method.js';
+import { declareKeys } from './declared-keys.js';
 import { compileKey } from './key-source.js';
 import type { LockedMethod } from './locked-call.js';
 import { kindOf, lockedMethod } from './locked-method.js';
@@ -70,6 +71,7 @@ export function Locked(key: LockedKey, options?: LockedOptions): unknown {
       options: resolved,
       service: declareService(target, resolved.service),
     };
+    declareKeys(target, name, label, templates, original);
     declareClientOptions(target, name, locked.label, resolved);
     const site = {};
     const kind = kindOf(original, Reflect.getMetadata('design:returntype', target, name));

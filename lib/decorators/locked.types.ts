@@ -109,7 +109,7 @@ type OfRoot<M extends AnyMethod, Root extends string> = Root extends `${infer In
     : `@Locked: the key names {${Root}}, and the method has no argument ${Root} (they count from 0)`
   : Root extends RequestRootName
     ? never
-    : `@Locked: the key names {${Root}}, which is neither an argument's index nor params, query, body, headers, user, data or gql`;
+    : `@Locked: the key names {${Root}}, which is neither an argument's index nor params, query, body, headers, user, data or gql. Write {0} for the first argument, or {params.${Root}}`;
 
 type RequestRootName = 'params' | 'query' | 'body' | 'headers' | 'user' | 'data' | 'gql';
 

@@ -11,3 +11,4 @@ export { LockStoreError } from './lock-store.error.js';
 export { LockShutdownError } from './lock-shutdown.error.js';
 export { LockOptionsError } from './lock-options.error.js';
 export { LockWiringError } from './lock-wiring.error.js';
+export { HIDDEN, namesSecret, printable, quoted, quotedList, withoutCredentials } from './quoted.js';

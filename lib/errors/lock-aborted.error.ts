@@ -1,4 +1,5 @@
 import { LockError } from './lock.error.js';
+import { quoted } from './quoted.js';
 
 /**
  * The caller's own signal ended the wait, or its client left. `cause` is the signal's reason.
@@ -14,7 +15,7 @@ export class LockAbortedError extends LockError {
     /** How long it had waited for the lock, in milliseconds. */
     readonly waited: number,
     reason: unknown,
-    message = `Waiting for the lock "${key}" was aborted after ${Math.round(waited)} ms by its signal.`,
+    message = `Waiting for the lock ${quoted(key)} was aborted after ${Math.round(waited)} ms by its signal.`,
   ) {
     super(message, { cause: reason });
   }

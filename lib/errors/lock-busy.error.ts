@@ -1,4 +1,5 @@
 import { LockError } from './lock.error.js';
+import { quoted } from './quoted.js';
 
 /** The key was held by somebody else for as long as the caller was ready to wait. Never a failure of the store. */
 export class LockBusyError extends LockError {
@@ -14,11 +15,11 @@ export class LockBusyError extends LockError {
     /** How long the holder's lease still runs, in milliseconds, as far as the store told. */
     readonly remaining?: number,
   ) {
-    const by = holder === undefined ? '' : ` (held by ${holder})`;
+    const by = holder === undefined ? '' : ` (held by ${quoted(holder)})`;
     super(
       waited > 0
-        ? `The lock "${key}" stayed busy for ${Math.round(waited)} ms${by}. Try again later, or raise "wait".`
-        : `The lock "${key}" is busy${by}. Try again later, or give "wait" to wait for it.`,
+        ? `The lock ${quoted(key)} stayed busy for ${Math.round(waited)} ms${by}. Try again later, or raise "wait".`
+        : `The lock ${quoted(key)} is busy${by}. Try again later, or give "wait" to wait for it.`,
     );
   }
 }

@@ -1,4 +1,5 @@
 import { LockError } from './lock.error.js';
+import { quoted, quotedList } from './quoted.js';
 
 /** One caller of a deadlock: what it holds, and what it waits for, which the next one holds. */
 export interface DeadlockLink {
@@ -23,16 +24,17 @@ export class LockDeadlockError extends LockError {
     readonly cycle: readonly DeadlockLink[],
   ) {
     super(
-      `Waiting for the lock "${key}" would never end: ${cycle.map(told).join('; ')}. ` +
+      `Waiting for the lock ${quoted(key)} would never end: ${cycle.map(told).join('; ')}. ` +
         'Take these keys in the same order everywhere, or all of them in one call, which sorts them.',
     );
     const others = cycle.slice(1).filter(({ site }) => site !== undefined);
     // Where a log shows it. Not in the message, which is one line.
-    for (const { wants, site } of others) this.stack += `\nThe call that waits for "${wants}":\n${site}`;
+    for (const { wants, site } of others)
+      this.stack += `\nThe call that waits for ${quoted(wants)}:\n${site}`;
   }
 }
 
 function told({ holds, wants }: DeadlockLink, at: number): string {
   const who = at === 0 ? 'this call' : 'another call';
-  return `${who} holds ${holds.map((key) => `"${key}"`).join(', ')} and wants "${wants}"`;
+  return `${who} holds ${quotedList(holds)} and wants ${quoted(wants)}`;
 }

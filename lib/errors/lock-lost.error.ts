@@ -1,4 +1,5 @@
 import { LockError } from './lock.error.js';
+import { quoted } from './quoted.js';
 
 /**
  * Why a hold ended before its release: its lease ran out unrenewed, the store named another owner (or none),
@@ -33,7 +34,7 @@ export class LockLostError extends LockError {
     cause?: unknown,
   ) {
     super(
-      `The lock "${key}" ${reason === 'unconfirmed' ? 'may be' : 'was'} lost after ${Math.round(held)} ms: ${BECAUSE[reason]}. ` +
+      `The lock ${quoted(key)} ${reason === 'unconfirmed' ? 'may be' : 'was'} lost after ${Math.round(held)} ms: ${BECAUSE[reason]}. ` +
         'Check what the work wrote since (compare fences), then repeat it.',
       cause === undefined ? undefined : { cause },
     );

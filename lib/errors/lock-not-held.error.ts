@@ -1,4 +1,5 @@
 import { LockError } from './lock.error.js';
+import { quoted } from './quoted.js';
 
 /** Code that counts on a lock runs without one. */
 export class LockNotHeldError extends LockError {
@@ -8,7 +9,7 @@ export class LockNotHeldError extends LockError {
     super(
       key === undefined
         ? 'No lock is held here. Call this inside @Locked or LockService.using().'
-        : `The lock "${key}" is not held here. Call this inside @Locked or LockService.using() for that key, before its release.`,
+        : `The lock ${quoted(key)} is not held here. Call this inside @Locked or LockService.using() for that key, before its release.`,
     );
   }
 }

@@ -1,10 +1,14 @@
 import { LockError } from './lock.error.js';
+import { namesSecret, withoutCredentials } from './quoted.js';
 
-/** An option that cannot be meant: names it, its value, and what would be right. */
+/** An option that cannot be meant: names it, and what would be right. */
 export class LockOptionsError extends LockError {
   readonly code = 'LOCK_OPTIONS';
 
-  /** What was given. Not enumerable, so that no log prints an object that has a password in it. */
+  /**
+   * What was given, where it can hold no secret: a string without credentials, a number, a boolean, null. Undefined for an
+   * object, for an option that is not known, and for one that is named like a secret. Not enumerable.
+   */
   declare readonly value: unknown;
 
   constructor(
@@ -14,6 +18,11 @@ export class LockOptionsError extends LockError {
     problem: string,
   ) {
     super(problem);
-    Object.defineProperty(this, 'value', { value });
+    Object.defineProperty(this, 'value', { value: namesSecret(option) ? undefined : shownOf(value) });
   }
+}
+
+function shownOf(value: unknown): unknown {
+  if (typeof value === 'string') return withoutCredentials(value);
+  return Object(value) === value ? undefined : value;
 }

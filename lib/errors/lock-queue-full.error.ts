@@ -1,4 +1,5 @@
 import { LockError } from './lock.error.js';
+import { quoted } from './quoted.js';
 
 /** `maxWaiters` callers of this process wait for the key already. */
 export class LockQueueFullError extends LockError {
@@ -10,7 +11,7 @@ export class LockQueueFullError extends LockError {
     readonly maxWaiters: number,
   ) {
     super(
-      `${maxWaiters} callers of this process already wait for the lock "${key}". Shed the load, or raise "maxWaiters".`,
+      `${maxWaiters} callers of this process already wait for the lock ${quoted(key)}. Shed the load, or raise "maxWaiters".`,
     );
   }
 }

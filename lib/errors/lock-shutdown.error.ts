@@ -1,4 +1,5 @@
 import { LockError } from './lock.error.js';
+import { quoted } from './quoted.js';
 
 /** The application is shutting down and takes no more locks. */
 export class LockShutdownError extends LockError {
@@ -6,7 +7,7 @@ export class LockShutdownError extends LockError {
 
   constructor(readonly key?: string) {
     super(
-      `The application is shutting down and takes no more locks${key === undefined ? '' : ` ("${key}")`}. ` +
+      `The application is shutting down and takes no more locks${key === undefined ? '' : ` (${quoted(key)})`}. ` +
         'Send the request to another instance.',
     );
   }

@@ -1,5 +1,5 @@
 /** What a client is told of each lock error: a status, a code, a neutral sentence. Never a key, a token, a holder. */
-import type { LockBusyError, LockError, LockErrorCode } from '../errors/index.js';
+import type { LockBusyError, LockError, LockErrorCode, LockKeyError } from '../errors/index.js';
 import { busyStatusOf } from './busy-status.js';
 
 export interface ErrorReply {
@@ -37,8 +37,13 @@ export function replyTo(error: LockError, busyStatus: number): ErrorReply {
       return { status: 503, code, message: UNAVAILABLE, retryAfter: 1, mistake: true };
     case 'LOCK_LOST':
       return { status: 500, code, message: LOST, retryAfter: undefined, mistake: false };
+    case 'LOCK_KEY': {
+      const { fault, placeholder = 'a part of it' } = error as LockKeyError;
+      if (fault !== 'client')
+        return { status: 500, code, message: FAILED, retryAfter: undefined, mistake: true };
+      return { status: 400, code, message: unusable(placeholder), retryAfter: undefined, mistake: false };
+    }
     // And any code of another version of this package.
-    case 'LOCK_KEY':
     case 'LOCK_REENTRY':
     case 'LOCK_NOT_HELD':
     case 'LOCK_OPTIONS':
@@ -46,6 +51,11 @@ export function replyTo(error: LockError, busyStatus: number): ErrorReply {
     default:
       return { status: 500, code, message: FAILED, retryAfter: undefined, mistake: true };
   }
+}
+
+/** The client knows the parts of its request; the key that this one is for is not told. */
+function unusable(placeholder: string): string {
+  return `The request has no usable value for ${placeholder}. Send it once, not empty, as a single value.`;
 }
 
 /** A holder without an expiry, or one unknown, may be done at any time. */

@@ -4,7 +4,7 @@ import { BaseExceptionFilter, type HttpAdapterHost } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import { LockError } from '../errors/index.js';
 import { replyTo } from './error-reply.js';
-import { reportMistake } from './lock-error.interceptor.js';
+import { report } from './lock-error.interceptor.js';
 import { graphqlError, httpError, messagePayload } from './transport-error.js';
 
 /**
@@ -23,7 +23,7 @@ export class LockErrorFilter implements ExceptionFilter<LockError> {
 
   catch(error: LockError, host: ArgumentsHost): unknown {
     const reply = replyTo(error, this.busyStatus);
-    if (reply.mistake) reportMistake(error);
+    report(reply, error);
     switch (host.getType<string>()) {
       case 'http':
         new BaseExceptionFilter(this.adapterHost.httpAdapter).catch(httpError(host, reply, error), host);

@@ -3,14 +3,18 @@ import { type CallHandler, type ExecutionContext, Logger, type NestInterceptor }
 import { catchError, from, mergeMap, type Observable, throwError } from 'rxjs';
 import { isLockError, type LockError } from '../errors/index.js';
 import { DEFAULT_BUSY_STATUS } from '../lock.constants.js';
-import { replyTo } from './error-reply.js';
+import { type ErrorReply, replyTo } from './error-reply.js';
 import { transportError } from './transport-error.js';
 
 const logger = new Logger('LockModule');
 
-/** A mistake of the application's is told to its log, as its clients learn nothing of it. */
-export function reportMistake(error: LockError): void {
-  logger.error(error.message, error.stack);
+/**
+ * A mistake of the application's is told to its log, as its clients learn nothing of it. One of a client's is answered: it
+ * is a line for those who debug, as anybody may make any number of them.
+ */
+export function report(reply: ErrorReply, error: LockError): void {
+  if (reply.mistake) logger.error(error.message, error.stack);
+  else if (reply.code === 'LOCK_KEY') logger.debug(error.message);
 }
 
 export interface LockErrorSettings {
@@ -57,6 +61,6 @@ export function throwMapped(
   busyStatus: number,
 ): Observable<never> {
   const reply = replyTo(error, busyStatus);
-  if (reply.mistake) reportMistake(error);
+  report(reply, error);
   return from(transportError(context, reply, error)).pipe(mergeMap((mapped) => throwError(() => mapped)));
 }

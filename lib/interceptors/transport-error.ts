@@ -20,6 +20,9 @@ export async function transportError(
     case 'http':
       return httpError(context, reply, cause);
     case 'rpc':
+      // Nest logs an RpcException that nobody is sent.
+      if (reply.status === BAD_REQUEST && isEvent(context))
+        return hidden(new Unlogged(reply.message), { cause });
       return messageError('@nestjs/microservices', 'RpcException', reply, cause);
     case 'ws':
       return socketError(context, reply, cause);
@@ -90,9 +93,21 @@ async function loadException(module: string, name: string): Promise<TransportExc
   }
 }
 
+/** What Nest logs nothing of, where it knows such errors: HttpException is one. */
+const Unlogged = Object.getPrototypeOf(HttpException) as ErrorConstructor;
+
+const BAD_REQUEST = 400;
+
+/** Of Nest's `@EventPattern`: its sender waits for no reply. */
+function isEvent(context: ExecutionContext): boolean {
+  return Reflect.getMetadata('microservices:handler_type', context.getHandler()) === 2;
+}
+
 /** graphql-js copies `extensions` of what a resolver throws; servers put `stack` there in development. */
 export function graphqlError({ code, message, status }: ErrorReply, cause: Error): Error {
-  const error = Object.assign(new Error(message), { extensions: { code, http: { status } } });
+  const error = Object.assign(new (status < 500 ? Unlogged : Error)(message), {
+    extensions: { code, http: { status } },
+  });
   return hidden(error, { cause, stack: `${code}: ${message}` });
 }
 

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LockStore, LockStoreSession } from '../core/store.contract.js';
 import { TokenMint, newParty } from '../core/token.js';
+import { quoted } from '../errors/index.js';
 import { ControlledStore } from './controlled-store.js';
 import type { LockCall } from './recording-lock-service.js';
 
@@ -62,14 +63,14 @@ export class LockControls {
   async hold(key: string, ttl = 30_000): Promise<void> {
     const token = this.#mint.next();
     const { answer } = await this.#other.turn({ key, ask: { token, ttl, sections: 1, mode: 'once' } });
-    if (answer?.state !== 'granted') throw new Error(`LockControls.hold: "${key}" is held already.`);
+    if (answer?.state !== 'granted') throw new Error(`LockControls.hold: ${quoted(key)} is held already.`);
     this.#held.set(key, token);
   }
 
   /** It gives the key back: who waits gets it. */
   async letGo(key: string): Promise<void> {
     const token = this.#held.get(key);
-    if (token === undefined) throw new Error(`LockControls.letGo: hold("${key}") was not called.`);
+    if (token === undefined) throw new Error(`LockControls.letGo: hold(${quoted(key)}) was not called.`);
     this.#held.delete(key);
     await this.#other.turn({ key, giveUp: { token } });
   }
@@ -85,7 +86,7 @@ export class LockControls {
     const { answer } = await this.#other.turn({ key, ask: { token, ttl: 1, sections: 1, mode: 'once' } });
     if (answer?.state !== 'busy' || answer.holder === '') {
       await this.#other.turn({ key, giveUp: { token } });
-      throw new Error(`LockControls.lose: "${key}" is held by nobody.`);
+      throw new Error(`LockControls.lose: ${quoted(key)} is held by nobody.`);
     }
     const told = this.#store.renewed(answer.holder);
     await this.#other.turn({ key, giveUp: { token: answer.holder } });

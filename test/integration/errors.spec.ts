@@ -216,6 +216,12 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     ],
     ['a lost lock', new LockLostError(SECRET, 'expired', 1_000), 500, false],
     ['a bad key', new LockKeyError(SECRET, SECRET), 500, false],
+    [
+      'a key that the client sent no value for',
+      new LockKeyError(SECRET, SECRET, { fault: 'client', placeholder: '{query.id}' }),
+      400,
+      false,
+    ],
     ['a re-entry', new LockReentryError(SECRET), 500, false],
   ])('%s: a status, the code, and nothing to read between the lines', async (_, error, status, retry) => {
     await start();

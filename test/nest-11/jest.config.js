@@ -8,7 +8,7 @@ export default {
   rootDir: '../..',
   testMatch: [
     '<rootDir>/test/transports/*.spec.ts',
-    '<rootDir>/test/integration/{http,http-streams,errors,locked-streams,transport}.spec.ts',
+    '<rootDir>/test/integration/{http,http-streams,errors,key-checks,locked-streams,request-keys,transport}.spec.ts',
   ],
   // Its processes are the repository's own, on Nest 12.
   testPathIgnorePatterns: ['/cron-machines'],

@@ -35,7 +35,7 @@ import { type Deferred, deferred } from '../support/deferred.js';
 import { eventually, eventuallyTrue } from '../support/eventually.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { Acquisitions } from './support/acquisitions.js';
-import { LOST, STORE_FAILED, takeAway, withoutMemory } from './support/failures.js';
+import { LOST, spyOnLog, STORE_FAILED, takeAway, UNUSABLE, withoutMemory } from './support/failures.js';
 
 @ObjectType()
 class Order {
@@ -75,6 +75,30 @@ class Orders {
     this.ran.push(`pay ${id}`);
     await this.step.promise;
     return 'paid';
+  }
+
+  @Query(() => String)
+  @Locked('order:{gql.id}', { wait: 0 })
+  async lookUp(
+    @Args('id', { type: () => String, nullable: true }) id?: string,
+    @Args('of', { type: () => [Int], nullable: true }) _of?: number[],
+  ): Promise<string> {
+    this.ran.push(`look up ${id}`);
+    return 'found';
+  }
+
+  @Query(() => String)
+  @Locked('order:{gql.orderId}', { wait: 0 })
+  async misnamed(@Args('id', { type: () => String }) id: string): Promise<string> {
+    this.ran.push(`misnamed ${id}`);
+    return 'found';
+  }
+
+  @Query(() => String)
+  @Locked('order:{gql.of}', { wait: 0 })
+  async several(@Args('of', { type: () => [Int] }) of: number[]): Promise<string> {
+    this.ran.push(`several ${of.join()}`);
+    return 'found';
   }
 
   @Query(() => [Order])
@@ -281,6 +305,36 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     expect(JSON.stringify(answer)).not.toMatch(
       /Internal|order:9|price:1|stock:1|turnstile|nl1|\bat |\.ts|\.js/,
     );
+    expect(orders.ran).toEqual([]);
+  });
+
+  it.each([
+    ['missing', '{ lookUp }', '{gql.id}'],
+    ['null', '{ lookUp(id: null) }', '{gql.id}'],
+    ['empty', '{ lookUp(id: "") }', '{gql.id}'],
+    ['a list', '{ several(of: [1]) }', '{gql.of}'],
+  ])('an argument without a usable value, %s: 400, and nothing in the log', async (_case, query, part) => {
+    const logged = spyOnLog();
+    const { errors } = await ask(query);
+    expect(logged()).toEqual([]);
+    expect(errors).toEqual([
+      expect.objectContaining({
+        message: UNUSABLE(part),
+        extensions: expect.objectContaining({ code: 'LOCK_KEY' }),
+      }),
+    ]);
+    expect(JSON.stringify(errors)).not.toMatch(/order:|\bat |\.ts|\.js/);
+    expect(orders.ran).toEqual([]);
+  });
+
+  it('an argument that the schema does not have is a mistake of the code, and is logged with those it has', async () => {
+    const logged = spyOnLog();
+    const { errors } = await ask('{ misnamed(id: "1") }');
+    const lines = logged().map((line) => (line instanceof Error ? line.message : String(line)));
+    expect(lines[0]).toMatch(
+      /"order:\{gql\.orderId\}" of Orders\.misnamed .* is undefined\. The arguments there are: id\./,
+    );
+    expect(errors).toEqual([expect.objectContaining({ message: 'The request could not be completed.' })]);
     expect(orders.ran).toEqual([]);
   });
 

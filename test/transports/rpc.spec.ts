@@ -28,7 +28,7 @@ import { type Deferred, deferred } from '../support/deferred.js';
 import { eventually } from '../support/eventually.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { Acquisitions } from './support/acquisitions.js';
-import { LOST, STORE_FAILED, takeAway, withoutMemory } from './support/failures.js';
+import { LOST, spyOnLog, STORE_FAILED, takeAway, UNUSABLE, withoutMemory } from './support/failures.js';
 import { freePort } from './support/free-port.js';
 
 /** A guard that needs a lock itself. */
@@ -254,15 +254,18 @@ describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
     await eventually(() => expect(orders.ran).toEqual(['refunded 11']));
   });
 
-  it('a key that cannot be made is a mistake: its code, and nothing of it', async () => {
-    const error: unknown = await ask({ cmd: 'ship' }, {}).catch((thrown: unknown) => thrown);
-    expect(error).toEqual({
-      status: 'error',
-      code: 'LOCK_KEY',
-      message: 'The request could not be completed.',
-    });
-    expect(orders.ran).toEqual([]);
-  });
+  it.each([{}, { id: '' }, { id: [1] }, { id: { toJSON: 'x' } }])(
+    'a message without a usable value for its key, %j: its sender is told the part, and the log nothing',
+    async (data) => {
+      const logged = spyOnLog();
+      const error: unknown = await ask({ cmd: 'ship' }, data).catch((thrown: unknown) => thrown);
+      expect(error).toEqual({ status: 'error', code: 'LOCK_KEY', message: UNUSABLE('{data.id}') });
+      await lastValueFrom(client.emit('paid', data), { defaultValue: undefined });
+      await ask('pay', { id: 1 });
+      expect(orders.ran).toEqual([]);
+      expect(logged()).toEqual([]);
+    },
+  );
 
   it('an event runs under its lock, once; a second one skips while it runs', async () => {
     await lastValueFrom(client.emit('paid', { id: 6, by: 'a' }), { defaultValue: undefined });

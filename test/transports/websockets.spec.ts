@@ -30,7 +30,7 @@ import { eventually } from '../support/eventually.js';
 import { queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { Acquisitions } from './support/acquisitions.js';
-import { LOST, STORE_FAILED, takeAway, withoutMemory } from './support/failures.js';
+import { LOST, spyOnLog, STORE_FAILED, takeAway, UNUSABLE, withoutMemory } from './support/failures.js';
 import { NEST_MAJOR } from '../support/nest-major.js';
 
 type Keys = readonly string[];
@@ -315,14 +315,19 @@ describe.each<
     expect(client.got).toHaveLength(NEST_MAJOR < 12 && kind === 'ws' ? 1 : 2);
   });
 
-  it('a key that cannot be made is a mistake: its code, and nothing of it', async () => {
-    client.send('hold', {});
-    await answer({
-      event: 'exception',
-      data: { status: 'error', code: 'LOCK_KEY', message: 'The request could not be completed.' },
-    });
-    expect(seats.ran).toEqual([]);
-  });
+  it.each([{}, { id: '' }, { id: [1] }, { id: { toString: 'x' } }])(
+    'a message without a usable value for its key, %j: its sender is told the part, and the log nothing',
+    async (data) => {
+      const logged = spyOnLog();
+      client.send('hold', data);
+      await answer({
+        event: 'exception',
+        data: { status: 'error', code: 'LOCK_KEY', message: UNUSABLE('{data.id}') },
+      });
+      expect(seats.ran).toEqual([]);
+      expect(logged()).toEqual([]);
+    },
+  );
 
   it('is not run for a client that has left while it waited', async () => {
     // Held by another process.

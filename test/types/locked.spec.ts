@@ -61,6 +61,16 @@ const REFUSED: Record<string, { code: string; at: string; says: string }> = {
     at: '@Locked((sku?: string)',
     says: `'undefined' is not assignable to type 'LockKeyValue'`,
   },
+  'a document in lockKey, whose text shows its contents': {
+    code: `take(doc: { id: string; toJSON(): object; toString(): string }) { return lockKey\`order:\${doc}\`; }`,
+    at: 'take(doc:',
+    says: `is not assignable to parameter of type 'LockKeyValue'`,
+  },
+  'an object that has a toString alone, in lockKey': {
+    code: `take(sku: { toString(): string }) { return lockKey\`order:\${sku}\`; }`,
+    at: 'take(sku: { toString',
+    says: `is not assignable to parameter of type 'LockKeyValue'`,
+  },
   'an argument that is not there': {
     code: `@Locked('a:{5}') async take(sku: string, n: number) {}`,
     at: `@Locked('a:{5}')`,
@@ -264,6 +274,11 @@ const ACCEPTED: Record<string, string> = {
   'several keys from elsewhere': `@Locked([seats.id, 'b']) async take(id: number) {}`,
   'a key function of fewer parameters': `@Locked((sku: string) => lockKey\`stock:\${sku}\`) async take(sku: string, n: number) {}`,
   'a key function of all parameters': `@Locked((sku: string, n: number) => lockKey\`stock:\${sku}:\${n}\`) async take(sku: string, n: number) {}`,
+  'value objects in lockKey': `take(
+      id: { toHexString(): string; toJSON(): string }, price: { toJSON(): string }, at: { toJSON(zone?: boolean): string | null },
+      of: { [Symbol.toPrimitive](hint: string): string | number }, url: URL, day: Date, brand: string & { __brand: 'Sku' }) {
+    return lockKey\`a:\${id}:\${price}:\${at}:\${of}:\${url}:\${day}:\${brand}:\${5n}:\${true}\`;
+  }`,
   'a key function of none': `@Locked(() => 'a') async take(sku: string) {}`,
   'a key function of wider parameters': `@Locked((sku: string | number) => lockKey\`stock:\${sku}\`) async take(sku: string) {}`,
   'a key function of several keys': `@Locked((from: string, to: string) => [lockKey\`a:\${from}\`, lockKey\`a:\${to}\`]) async move(from: string, to: string) {}`,

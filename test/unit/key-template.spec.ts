@@ -39,6 +39,8 @@ describe('a key template', () => {
     ['order:{params.}', /an empty name/],
     ['order:{.id}', /names "" in "\{\.id\}"/],
     ['order:{id}', /names "id".*neither an argument's index nor one of params, query/],
+    ['order:{id}', /write \{0\} for the first one, or \{params\.id\} for a part of the request/],
+    ['order:{dto.sku}', /write \{0\.sku\} for the first one, or \{params\.dto\.sku\} for/],
     ['order:{-1}', /names "-1"/],
     ['', /is an empty string/],
   ])('%s is refused when it is parsed', (source, message) => {

@@ -1,4 +1,5 @@
 /** What may stand in a key, and how it is written there. */
+import { inspect } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -9,12 +10,69 @@ import { LockKeyError } from '../../lib/errors/index.js';
 const origin = { template: 'order:{params.id}', path: '{params.id}' };
 const part = (value: unknown): string => keyPart(value, origin);
 
+/** As of the package bson. */
 class ObjectId {
   constructor(private readonly hex: string) {}
+  toHexString(): string {
+    return this.hex;
+  }
+  toJSON(): string {
+    return this.hex;
+  }
   toString(): string {
     return this.hex;
   }
 }
+/** As of decimal.js, bignumber.js and big.js. */
+class Decimal {
+  constructor(private readonly digits: string) {}
+  toJSON(): string {
+    return this.digits;
+  }
+  toString(): string {
+    return this.digits;
+  }
+}
+/** As of luxon, whose invalid ones give null. */
+class DateTime {
+  constructor(private readonly iso: string | null) {}
+  toJSON(): string | null {
+    return this.iso;
+  }
+  toString(): string {
+    return this.iso ?? 'Invalid DateTime';
+  }
+}
+/** As of a mongoose model: what it is made of shows, and so does what is loaded of it. */
+class Model {
+  constructor(readonly fields: Record<string, unknown>) {}
+  get id(): unknown {
+    return this.fields['_id'];
+  }
+  toJSON(): object {
+    return { ...this.fields };
+  }
+  toString(): string {
+    return inspect(this.fields);
+  }
+}
+class Sku {
+  constructor(private readonly code: string) {}
+  toString(): string {
+    return this.code;
+  }
+}
+class Money {
+  constructor(private readonly cents: number) {}
+  [Symbol.toPrimitive](hint: string): string | number {
+    return hint === 'string' ? `${this.cents} cents` : this.cents;
+  }
+}
+const revoked = (): object => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+};
 class Dto {
   readonly id = 1;
 }
@@ -35,7 +93,16 @@ describe('a value in a key', () => {
     [true, 'true'],
     [new Date(0), '1970-01-01T00%3A00%3A00.000Z'],
     [new ObjectId('507f1f77'), '507f1f77'],
-    [{ toString: () => 'own' }, 'own'],
+    [new Decimal('1.50'), '1.50'],
+    [new Money(5), '5%20cents'],
+    [{ toJSON: () => 5 }, '5'],
+    [{ toJSON: () => 'own', toString: () => 'contents' }, 'own'],
+    [new DateTime('1970-01-01T00:00:00.000Z'), '1970-01-01T00%3A00%3A00.000Z'],
+    [new URL('http://a/b?c'), 'http%3A%2F%2Fa%2Fb%3Fc'],
+    [Object(5), '5'],
+    [Object('a'), 'a'],
+    [Object(true), 'true'],
+    [Object(5n), '5'],
     [runInNewContext('new Date(0)'), '1970-01-01T00%3A00%3A00.000Z'],
   ])('%p is written as %s', (value, written) => {
     expect(part(value)).toBe(written);
@@ -48,20 +115,91 @@ describe('a value in a key', () => {
     ['NaN', NaN, 'is NaN'],
     ['Infinity', Infinity, 'is Infinity'],
     ['an invalid date', new Date(NaN), 'is an invalid Date'],
-    ['a plain object', { id: 1 }, 'is a plain object without a toString of its own'],
-    ['an instance without a toString', new Dto(), 'is an instance of Dto without a toString of its own'],
-    ['an object without a prototype', Object.create(null), 'is a plain object without a toString of its own'],
+    ['a plain object', { id: 1 }, 'is a plain object. Use'],
     [
-      'a plain object of another realm',
-      runInNewContext('({ id: 1 })'),
-      'is a plain object whose toString gives nothing to tell it by',
+      'an instance without a text',
+      new Dto(),
+      'is an instance of Dto, which has no text of its own. Use its id',
+    ],
+    ['an object without a prototype', Object.create(null), 'is a plain object'],
+    ['a plain object of another realm', runInNewContext('({ id: 1 })'), 'is a plain object. Use'],
+    ['NaN in a box', new Number(NaN), 'is NaN'],
+    ['an empty string in a box', new String(''), 'is an empty string'],
+    ['a symbol in a box', Object(Symbol('a')), 'is a symbol'],
+    ['a box of another realm', runInNewContext('new Number(NaN)'), 'is NaN'],
+    [
+      'a document',
+      new Model({ _id: 1 }),
+      'is an instance of Model whose toJSON gives its contents. Use its id, or',
+    ],
+    [
+      'a class that has a toString alone',
+      new Sku('a'),
+      'is an instance of Sku, whose text may show its contents. Use',
+    ],
+    [
+      'a toString of its own',
+      { toString: () => 'own' },
+      'is a plain object, whose text may show its contents',
+    ],
+    ['an error', new Error('a'), 'is an instance of Error, whose text may show its contents'],
+    ['a regular expression', /a/, 'is an instance of RegExp, whose text may show its contents'],
+    ['a map', new Map([['a', 1]]), 'is an instance of Map'],
+    [
+      'parameters of a URL',
+      new URLSearchParams('a'),
+      'is an instance of URLSearchParams, whose text may show',
+    ],
+    [
+      'a Decimal of NaN',
+      new Decimal('NaN'),
+      'is an instance of Decimal whose toJSON gives nothing to tell it by',
+    ],
+    [
+      'a Decimal of an infinity',
+      new Decimal('-Infinity'),
+      'is an instance of Decimal whose toJSON gives nothing',
+    ],
+    ['an invalid DateTime', new DateTime(null), 'is an instance of DateTime whose toJSON gives null'],
+    [
+      'a toJSON of a boolean',
+      { toJSON: () => true },
+      'is a plain object whose toJSON gives a value of the type boolean',
+    ],
+    [
+      'a toJSON that is a promise',
+      { toJSON: async () => 'a' },
+      'is a plain object whose toJSON gives its contents',
+    ],
+    [
+      'a toHexString of no string',
+      { toHexString: () => 1, toJSON: () => 'a' },
+      'is a plain object whose toHexString gives',
+    ],
+    ['a toJSON that throws', { toJSON: () => fail() }, 'is a plain object whose toJSON throws'],
+    ['a revoked proxy', revoked(), 'is an object that cannot be read'],
+    [
+      'a name for a class that a client made up',
+      JSON.parse('{"constructor":{"name":"Evil\\n"}}'),
+      'is a plain object. Use',
+    ],
+    [
+      'methods that are none',
+      JSON.parse('{"toJSON":"a","toHexString":1,"toString":null}'),
+      'is a plain object. Use',
+    ],
+    [
+      'a prototype that a client made up',
+      JSON.parse('{"__proto__":{"toJSON":"a"}}'),
+      'is a plain object. Use',
     ],
     ['an array', ['a'], 'is an array'],
     ['a function', () => 'a', 'is a function'],
     ['a symbol', Symbol('a'), 'is a symbol'],
     ['a promise', Promise.resolve('a'), 'is a promise'],
     ['bytes', Buffer.from('a'), 'is binary data'],
-    ['an empty toString', new ObjectId(''), 'is an instance of ObjectId whose toString gives nothing'],
+    ['a buffer of bytes', new ArrayBuffer(2), 'is binary data'],
+    ['an empty id', new ObjectId(''), 'is an instance of ObjectId whose toHexString gives nothing'],
     ['half of a surrogate pair', '\ud83d', 'is no well-formed string'],
   ])('%s is refused, with the template and the path', (_, value, problem) => {
     const error = thrownBy(() => part(value));
@@ -69,6 +207,19 @@ describe('a value in a key', () => {
     expect(error.message).toContain('"order:{params.id}"');
     expect(error.message).toContain(`{params.id} ${problem}`);
     expect((error as LockKeyError).key).toBe('order:{params.id}');
+  });
+
+  it('two reads of one document are refused, whatever has been loaded of it: they would exclude nobody', () => {
+    const [brief, whole] = [new Model({ _id: 1 }), new Model({ _id: 1, paid: true })];
+    for (const document of [brief, whole]) {
+      expect(() => lockKey`order:${document as never}`).toThrow(/Use its id, or String\(value\)/);
+    }
+    expect(lockKey`order:${String(brief.id)}`).toBe(lockKey`order:${String(whole.id)}`);
+  });
+
+  it('keeps what its conversion threw', () => {
+    const error = thrownBy(() => part({ toJSON: () => fail() }));
+    expect(error.cause).toMatchObject({ message: 'not loaded' });
   });
 
   it('is told apart from every other one, and stays within its part of the key', () => {
@@ -102,6 +253,10 @@ describe('lockKey', () => {
     expect(() => (lockKey as unknown as (key: string) => string)('order:1')).toThrow(/lockKey is a tag/);
   });
 });
+
+function fail(): never {
+  throw new Error('not loaded');
+}
 
 function thrownBy(work: () => unknown): Error {
   try {

@@ -66,9 +66,7 @@ describe('resolvePolicy', () => {
   it('refuses what only an acquisition can have, and what is misspelt', () => {
     expect(refusal(() => resolvePolicy(untyped({ minHold: '1s' }))).option).toBe('defaults.minHold');
     const error = refusal(() => resolvePolicy(untyped({ tll: '5s' })));
-    expect(error.message).toMatch(
-      /no lock option "defaults\.tll" \(given as '5s'\)\. Did you mean "defaults\.ttl"\?/,
-    );
+    expect(error.message).toMatch(/no lock option "defaults\.tll"\. Did you mean "defaults\.ttl"\?/);
   });
 
   it.each([null, [], 'ttl', 5])('refuses %p in place of an object', (value) => {
@@ -148,7 +146,8 @@ describe('resolveAcquire', () => {
     ['limit', null],
   ])('refuses %s: %p', (name, value) => {
     const error = refusal(() => resolveAcquire(untyped({ [name]: value }), policy));
-    expect(error).toMatchObject({ option: name, value });
+    // Of an object no more than its shape is told: anything may be in it.
+    expect(error).toMatchObject({ option: name, value: Object(value) === value ? undefined : value });
     expect(error.message).toContain(`"${name}"`);
   });
 

@@ -1,6 +1,6 @@
 /** Key templates such as `order:{params.id}`: parsed once, at decoration, filled in for each call. */
-import { LockKeyError } from '../../errors/index.js';
-import { keyPart } from './key-value.js';
+import { LockKeyError, printable, quoted } from '../../errors/index.js';
+import { keyPart, type Unusable } from './key-value.js';
 
 /** The parts of a request that a template can name. */
 export const REQUEST_ROOTS = ['params', 'query', 'body', 'headers', 'user', 'data', 'gql'] as const;
@@ -26,7 +26,10 @@ const SYNTAX =
 /** @throws LockKeyError for a template that cannot be meant. */
 export function parseTemplate(source: string): KeyTemplate {
   if (typeof source !== 'string')
-    throw new LockKeyError(String(source), `A lock key must be a string, not ${String(source)}.`);
+    throw new LockKeyError(
+      String(source),
+      `A lock key must be a string, not ${printable(String(source), 80)}.`,
+    );
   if (source === '') throw new LockKeyError(source, 'A lock key is an empty string, which names nothing.');
   const parts: Array<string | Placeholder> = [];
   let text = '';
@@ -55,14 +58,22 @@ export function parseTemplate(source: string): KeyTemplate {
   return { source, parts };
 }
 
-/** The key, with what `valueOf` finds for each placeholder. */
-export function fillTemplate(template: KeyTemplate, valueOf: (placeholder: Placeholder) => unknown): string {
+/**
+ * The key, with what `valueOf` finds for each placeholder.
+ * @param refuse makes the error for a value that cannot stand in a key.
+ */
+export function fillTemplate(
+  template: KeyTemplate,
+  valueOf: (placeholder: Placeholder) => unknown,
+  refuse?: (placeholder: Placeholder, value: unknown, why: Unusable) => LockKeyError,
+): string {
   return template.parts
-    .map((part) =>
-      typeof part === 'string'
-        ? part
-        : keyPart(valueOf(part), { template: template.source, path: part.source }),
-    )
+    .map((part) => {
+      if (typeof part === 'string') return part;
+      const value = valueOf(part);
+      const origin = { template: template.source, path: part.source };
+      return keyPart(value, origin, refuse && ((why) => refuse(part, value, why)));
+    })
     .join('');
 }
 
@@ -77,29 +88,36 @@ export function follow(value: unknown, path: readonly string[]): unknown {
 function parsePlaceholder(template: string, source: string): Placeholder {
   const inner = source.slice(1, -1);
   if (inner === '') throw bad(template, 'has empty braces');
-  if (/[{\s]/.test(inner)) throw bad(template, `has a space or a brace in "${source}"`);
+  if (/[{\s]/.test(inner)) throw bad(template, `has a space or a brace in ${quoted(source)}`);
   const [root = '', ...path] = inner.split('.');
-  if (path.includes('')) throw bad(template, `has an empty name in "${source}"`);
+  if (path.includes('')) throw bad(template, `has an empty name in ${quoted(source)}`);
   if (/^\d+$/.test(root)) return { source, root: Number(root), path };
   const known = REQUEST_ROOTS.find((name) => name === root);
   if (known === undefined) {
+    // A minified method has other names than its source: they cannot be counted on.
     throw bad(
       template,
-      `names "${root}" in "${source}", which is neither an argument's index nor one of ${REQUEST_ROOTS.join(', ')}`,
+      `names ${quoted(root)} in ${quoted(source)}, which is neither an argument's index nor one of ${REQUEST_ROOTS.join(', ')}. ` +
+        `The names of parameters are not known at run time: write ${placeholderFor('0', path)} for the first one, or ` +
+        `${placeholderFor('params', [root, ...path])} for a part of the request`,
     );
   }
   return { source, root: known, path };
 }
 
+function placeholderFor(root: string, path: readonly string[]): string {
+  return printable(`{${[root, ...path].filter((name) => name !== '').join('.')}}`, 120);
+}
+
 function bad(template: string, problem: string): LockKeyError {
-  return new LockKeyError(template, `The lock key "${template}" ${problem}. ${SYNTAX}`);
+  return new LockKeyError(template, `The lock key ${quoted(template)} ${problem}. ${SYNTAX}`);
 }
 
 /** `'order:${id}'`: JavaScript fills that in between backquotes only. */
 function plainQuotes(template: string): LockKeyError {
   return new LockKeyError(
     template,
-    `The lock key "${template}" has \${…} in plain quotes, which nothing fills in. ` +
+    `The lock key ${quoted(template)} has \${…} in plain quotes, which nothing fills in. ` +
       'Use a function with the tag, such as (id: number) => lockKey`order:${id}`, or a placeholder, such as {params.id} or {0}.',
   );
 }

@@ -1,9 +1,22 @@
 /** What may stand in a key, and how it is written there: so that no value reaches another name's key. */
-import { types } from 'node:util';
-import { LockKeyError } from '../../errors/index.js';
+import { LockKeyError, printable, quoted } from '../../errors/index.js';
+import { textOf, type Unusable } from './value-text.js';
 
-/** What a key can be made of. Checked again when it is used: an object needs a `toString` of its own class. */
-export type LockKeyValue = string | number | bigint | boolean | Date | { toString(): string };
+export type { Unusable } from './value-text.js';
+
+/**
+ * What a key can be made of. An object needs a text of its own that tells it apart and shows none of its contents:
+ * `toHexString()`, `Symbol.toPrimitive`, or a `toJSON()` that gives a string or a number. It is checked again at run time.
+ */
+export type LockKeyValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | Date
+  | { toHexString(): string }
+  | { [Symbol.toPrimitive](hint: 'string'): string | number | bigint }
+  | { toJSON(): string | number | null };
 
 /** Where a value comes from, for messages. */
 export interface ValueOrigin {
@@ -11,82 +24,53 @@ export interface ValueOrigin {
   readonly template: string;
   /** The part of it that the value is for. */
   readonly path: string;
+  /** The method whose key it is: `Orders.pay`. */
+  readonly label?: string;
 }
 
 /**
  * A value as a part of a key, percent-escaped outside `[A-Za-z0-9_.@-]`.
+ * @param refuse makes the error, where more is known than the origin.
  * @throws LockKeyError naming the template and the path, for a value that would make one key of many: `undefined`
- * and `null` (every caller without an id would share one lock), an empty string, `NaN`, a plain object, a list.
+ * and `null` (every caller without an id would share one lock), an empty string, `NaN`, a plain object, a list; and for an
+ * object whose text may change while it is the same thing.
  */
-export function keyPart(value: unknown, origin: ValueOrigin): string {
-  const text = textOf(value, origin);
+export function keyPart(
+  value: unknown,
+  origin: ValueOrigin,
+  refuse: (why: Unusable) => LockKeyError = (why) => unusableValue(origin, why),
+): string {
+  const text = textOf(value);
+  if (typeof text !== 'string') throw refuse(text);
   try {
     // encodeURIComponent leaves !'()*~ as they are, and escapes the @ of e-mail addresses, which is harmless.
     return encodeURIComponent(text)
       .replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
       .replaceAll('%40', '@');
   } catch {
-    throw refuse(origin, 'is no well-formed string (half of a surrogate pair)');
+    throw refuse({ problem: 'is no well-formed string (half of a surrogate pair)', made: false });
   }
 }
 
-function textOf(value: unknown, origin: ValueOrigin): string {
-  switch (typeof value) {
-    case 'string':
-      if (value === '') throw refuse(origin, 'is an empty string');
-      return value;
-    case 'number':
-      if (!Number.isFinite(value)) throw refuse(origin, `is ${value}`);
-      return String(value);
-    case 'bigint':
-    case 'boolean':
-      return String(value);
-    case 'object':
-      return value === null ? refused(origin, 'is null') : textOfObject(value, origin);
-    case 'undefined':
-      return refused(origin, 'is undefined');
-    case 'symbol':
-    case 'function':
-      return refused(origin, `is a ${typeof value}`);
-  }
+/** Can it stand in a key? */
+export function isUsable(value: unknown): boolean {
+  const text = textOf(value);
+  return typeof text === 'string' && !/\p{Cs}/u.test(text);
 }
 
-function textOfObject(value: object, origin: ValueOrigin): string {
-  if (types.isDate(value)) {
-    if (Number.isNaN(value.getTime())) throw refuse(origin, 'is an invalid Date');
-    return value.toISOString();
-  }
-  if (Array.isArray(value)) throw refuse(origin, 'is an array (several keys are several templates)');
-  // Bytes that are no UTF-8 all read alike.
-  if (ArrayBuffer.isView(value)) throw refuse(origin, 'is binary data (use its hex form)');
-  if (types.isPromise(value)) throw refuse(origin, 'is a promise (await it first)');
-  const toString: unknown = (value as { toString?: unknown }).toString;
-  if (typeof toString !== 'function' || toString === Object.prototype.toString) {
-    throw refuse(origin, `is ${describe(value)} without a toString of its own`);
-  }
-  const text: unknown = toString.call(value);
-  // Object.prototype.toString of another realm, such as a test runner's, is not identical to ours.
-  if (typeof text !== 'string' || text === '' || text.startsWith('[object ')) {
-    throw refuse(origin, `is ${describe(value)} whose toString gives nothing to tell it by`);
-  }
-  return text;
-}
-
-function describe(value: object): string {
-  const name: unknown = (value.constructor as { name?: unknown } | undefined)?.name;
-  return typeof name === 'string' && name !== '' && name !== 'Object'
-    ? `an instance of ${name}`
-    : 'a plain object';
-}
-
-function refused(origin: ValueOrigin, problem: string): never {
-  throw refuse(origin, problem);
-}
-
-function refuse({ template, path }: ValueOrigin, problem: string): LockKeyError {
+export function unusableValue(
+  { template, path, label }: ValueOrigin,
+  { problem, cure, cause }: Unusable,
+  details?: ConstructorParameters<typeof LockKeyError>[2],
+): LockKeyError {
+  const of = label === undefined ? '' : ` of ${label}`;
   return new LockKeyError(
     template,
-    `The lock key "${template}" cannot be made: ${path} ${problem}. ` +
-      'Use a non-empty string, a finite number, a bigint, a boolean, a Date, or an object with its own toString.',
+    `The lock key ${quoted(template)}${of} cannot be made: ${printable(path, 120)} ${problem}. ${cure ?? RIGHT}`,
+    { cause, ...details },
   );
 }
+
+const RIGHT =
+  'Use a non-empty string, a finite number, a bigint, a boolean, a Date, or an object with toHexString(), ' +
+  'Symbol.toPrimitive, or a toJSON() that gives a string or a number.';

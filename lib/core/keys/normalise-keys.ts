@@ -1,5 +1,5 @@
 /** One key or several, as callers give them, to the one form the core works with: sorted, each once, all of them names. */
-import { LockKeyError } from '../../errors/index.js';
+import { LockKeyError, quoted } from '../../errors/index.js';
 
 /** Half of a surrogate pair: UTF-8 has no way to write it, so that two such keys would be one in the store. */
 const LONE_SURROGATE = /\p{Cs}/u;
@@ -35,7 +35,7 @@ export function normaliseKeys(key: string | readonly string[]): string[] {
     if (LONE_SURROGATE.test(each)) {
       throw new LockKeyError(
         each,
-        `The lock key ${JSON.stringify(each)} is no well-formed string (half of a surrogate pair). Make it with lockKey\`…\`, which says where it comes from.`,
+        `The lock key ${quoted(each)} is no well-formed string (half of a surrogate pair). Make it with lockKey\`…\`, which says where it comes from.`,
       );
     }
     keys.add(each);

@@ -1,5 +1,6 @@
 /** Says once that Redis went away, and once that it is back. */
 import type { RedisLike } from './redis-client.interface.js';
+import { printable } from '../../errors/index.js';
 import { redactError } from './redact.js';
 
 export interface ConnectionLog {
@@ -44,7 +45,7 @@ export function watchConnection(
   };
   const onError = (error: unknown) => {
     // The database's guard asks again, and tells.
-    if (!isOfSelect(error)) failed(`failed: ${messageOf(redactError(error))}`);
+    if (!isOfSelect(error)) failed(`failed: ${printable(messageOf(redactError(error)))}`);
   };
   const onClose = () => {
     // Closed on purpose: ioredis is past "close" by the time that it says so.

@@ -1,5 +1,5 @@
 /** What the keys and channels of a lock are called in Redis. */
-import { LockKeyError, LockOptionsError } from '../../errors/index.js';
+import { LockKeyError, LockOptionsError, quoted } from '../../errors/index.js';
 import { slotOf, tagOfSlot } from './slots.js';
 
 export interface LockNames {
@@ -35,7 +35,7 @@ export class KeyNames {
       throw new LockOptionsError(
         'prefix',
         clientPrefix + prefix,
-        `prefix (with the client's keyPrefix: "${clientPrefix + prefix}") holds a brace, which a Cluster would take for ` +
+        `prefix (with the client's keyPrefix: ${quoted(clientPrefix + prefix)}) holds a brace, which a Cluster would take for ` +
           "a hash tag. Use a prefix without braces; hash tags belong in the locks' own keys.",
       );
     }
@@ -46,7 +46,7 @@ export class KeyNames {
     if (key.startsWith(RESERVED)) {
       throw new LockKeyError(
         key,
-        `The key "${key}" begins with "${RESERVED}", which is reserved. Use another name.`,
+        `The key ${quoted(key)} begins with "${RESERVED}", which is reserved. Use another name.`,
       );
     }
     const lock = this.#prefix + key;

@@ -1,16 +1,7 @@
 /** Keeps passwords out of messages, logs and causes. */
+import { HIDDEN } from '../../errors/index.js';
 
-const HIDDEN = '***';
-
-/**
- * A URL without its credentials. Everything up to the last `@` goes, since a URL is shown when it is malformed, and
- * a password with an unescaped `@` or `/` is what mostly makes it so.
- */
-export function redactUrl(url: string): string {
-  return url
-    .replace(/^([a-z][a-z0-9+.-]*:)?(\/{0,2}).*@/is, `$1$2${HIDDEN}@`)
-    .replace(/([?&](?:username|password)=)[^&]*/gi, `$1${HIDDEN}`);
-}
+export { withoutCredentials as redactUrl } from '../../errors/index.js';
 
 /**
  * Drops the arguments of the login from an error of ioredis, which carries the failed command: `AUTH` and `HELLO`

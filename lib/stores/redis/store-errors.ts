@@ -1,5 +1,5 @@
 /** What Redis or ioredis says, as a LockStoreError that names the cause and what to do. */
-import { LockStoreError } from '../../errors/index.js';
+import { LockStoreError, printable, quoted } from '../../errors/index.js';
 import { messageOf } from './connection-log.js';
 import { redactError } from './redact.js';
 
@@ -42,7 +42,7 @@ const SELECT_FAILED = /^-?WRONGDB (\d+) /;
 
 /** @param cause what the server said to the SELECT. */
 export function databaseError(doing: string, database: number, cause: unknown): LockStoreError {
-  const said = messageOf(cause).replace(SELECT_FAILED, '');
+  const said = printable(messageOf(cause).replace(SELECT_FAILED, ''));
   const cure =
     DATABASE_CURES.find(([pattern]) => pattern.test(said))?.[1] ?? 'See the database in the "redis" option.';
   return new LockStoreError(
@@ -54,7 +54,7 @@ export function databaseError(doing: string, database: number, cause: unknown): 
 /** @param doing what was under way, such as `asking for the lock "a"`. */
 export function storeError(doing: string, cause: unknown): LockStoreError {
   if (cause instanceof LockStoreError) return cause;
-  const said = messageOf(cause);
+  const said = printable(messageOf(cause));
   const database = SELECT_FAILED.exec(said)?.[1];
   if (database !== undefined) return databaseError(doing, Number(database), cause);
   const cure = cureOf(said) ?? 'Whether the lock is free is not known.';
@@ -69,7 +69,7 @@ function cureOf(said: string): string | undefined {
 
 /** What was under way: a verb, and the key it was about, where it was about one. */
 export function describe(doing: string, key: string | undefined): string {
-  return key === undefined ? doing : `${doing} the lock "${key}"`;
+  return key === undefined ? doing : `${doing} the lock ${quoted(key)}`;
 }
 
 export function silentError(doing: string, ms: number): LockStoreError {
@@ -80,7 +80,7 @@ export function silentError(doing: string, ms: number): LockStoreError {
 }
 
 export function downError(doing: string, cause: unknown): LockStoreError {
-  const said = cause === undefined ? '' : messageOf(cause);
+  const said = cause === undefined ? '' : printable(messageOf(cause));
   const cure = cureOf(said);
   return new LockStoreError(
     `Redis is not connected${said === '' ? '' : `: ${said}`} (${doing}). ${cure === undefined ? '' : `${cure} `}` +

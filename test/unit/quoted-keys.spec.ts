@@ -1,0 +1,198 @@
+/** Keys and labels in messages and log lines: quoted, on one line, cut. */
+import { readFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { parseTemplate } from '../../lib/core/keys/key-template.js';
+import { keyPart } from '../../lib/core/keys/key-value.js';
+import { normaliseKeys } from '../../lib/core/keys/normalise-keys.js';
+import { mixedKinds } from '../../lib/core/mixed-kinds.js';
+import { newParty, SHARED, TokenMint } from '../../lib/core/token.js';
+import {
+  LockAbortedError,
+  LockBusyError,
+  LockDeadlockError,
+  type LockError,
+  LockLostError,
+  LockNotHeldError,
+  LockQueueFullError,
+  LockReentryError,
+  LockShutdownError,
+  printable,
+  quoted,
+  quotedList,
+} from '../../lib/errors/index.js';
+import { logEvents } from '../../lib/lock.events.js';
+import {
+  describe as doing,
+  downError,
+  silentError,
+  storeError,
+} from '../../lib/stores/redis/store-errors.js';
+import { KeyNames } from '../../lib/stores/redis/key-names.js';
+import { LockControls, memoryLocks } from '../../lib/testing/index.js';
+import { readLib } from '../support/architecture.js';
+
+const FORGED = 'order:1\n[Nest] 1 - LOG forged\r\u001b[31mred\u009b1m\u2028\u2029\u0085\u0000';
+const BIDI = 'user:\u202etxt.exe\u2066\u200f\ufeff\u{e0041}"\\ \ud83d';
+const HUGE = 'k'.repeat(1 << 20);
+
+/** Whatever would end a line, steer a terminal, or turn the direction of what follows. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
+
+const thrownBy = (work: () => unknown): Error => {
+  try {
+    work();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('It did not throw.');
+};
+
+const ERRORS: ReadonlyArray<[string, (key: string) => Error]> = [
+  ['busy', (key) => new LockBusyError(key, 0)],
+  ['busy, after a wait', (key) => new LockBusyError(key, 5)],
+  ['busy, with a holder', (key) => new LockBusyError('k', 5, key)],
+  ['queue full', (key) => new LockQueueFullError(key, 3)],
+  ['lost', (key) => new LockLostError(key, 'expired', 5)],
+  ['aborted', (key) => new LockAbortedError(key, 5, new Error())],
+  ['re-entry', (key) => new LockReentryError(key)],
+  ['not held', (key) => new LockNotHeldError(key)],
+  ['shutdown', (key) => new LockShutdownError(key)],
+  [
+    'deadlock',
+    (key) => new LockDeadlockError(key, [{ holds: Array(5_000).fill(key), wants: key, site: undefined }]),
+  ],
+  ['another kind', (key) => mixedKinds(key, SHARED, 'semaphore')],
+  ['a semaphore', (key) => mixedKinds(key, { kind: 'semaphore', limit: 2 }, 'exclusive')],
+  ['the store failed', (key) => storeError(doing('asking for', key), new Error('OOM'))],
+  [
+    'the store said it back',
+    (key) => storeError('asking', new Error(`ERR unknown command, with args: ${key}`)),
+  ],
+  ['the store is silent', (key) => silentError(doing('asking for', key), 5)],
+  ['the store is down', (key) => downError(doing('asking for', key), new Error(key))],
+  ['a reserved key', (key) => thrownBy(() => new KeyNames('lock:', '', false).of(`~nl:${key}`))],
+  ['a template', (key) => thrownBy(() => parseTemplate(`${key}{`))],
+  ['a template in plain quotes', (key) => thrownBy(() => parseTemplate(`${key}\${id}`))],
+  ['a placeholder', (key) => thrownBy(() => parseTemplate(`a:{${key.replaceAll(/\s/g, '')}}`))],
+  ['a value', (key) => thrownBy(() => keyPart(undefined, { template: key, path: '{0}' }))],
+  ['a key that is half a character', (key) => thrownBy(() => normaliseKeys([`\udc00${key}`]))],
+];
+
+describe.each(ERRORS)('the message of %s', (_name, make) => {
+  it.each([
+    ['a key with a newline forges no line, and steers no terminal', FORGED],
+    ['a key with bidirectional controls shows in its own order', BIDI],
+    ['a key of 1 MB is cut', HUGE],
+  ])('%s', (_title, key) => {
+    const { message } = make(key);
+    expect(message).not.toMatch(UNPRINTABLE);
+    expect(message.length).toBeLessThan(4_000);
+  });
+});
+
+describe('a key in an error', () => {
+  it('stands raw in its field, for code', () => {
+    for (const [, make] of ERRORS.slice(0, 2)) expect(make(FORGED)).toMatchObject({ key: FORGED });
+    expect(new LockBusyError('k', 0, FORGED)).toMatchObject({ holder: FORGED });
+  });
+
+  it('that is an ordinary one reads as ever', () => {
+    expect(new LockBusyError('order:7', 0, 'host:1').message).toBe(
+      'The lock "order:7" is busy (held by "host:1"). Try again later, or give "wait" to wait for it.',
+    );
+  });
+
+  it('escapes the waits that a deadlock adds to its stack', () => {
+    const link = { holds: ['a'], wants: FORGED, site: '    at here' };
+    const { stack } = new LockDeadlockError('a', [link, link]);
+    expect(stack?.split('\n').filter((line) => line.startsWith('[Nest]'))).toEqual([]);
+  });
+});
+
+describe('a line of the log', () => {
+  const lines: string[] = [];
+  const sink = logEvents({ warn: (line: string) => void lines.push(line) }, () => false);
+  afterEach(() => void lines.splice(0));
+
+  it.each([FORGED, BIDI, HUGE])('has its key quoted, escaped and cut (%#)', (key) => {
+    sink({ name: 'lost', key, error: new LockLostError(key, 'expired', 5) });
+    sink({ name: 'long-hold', key, held: 61_000 });
+    // A store of the application's own may fail with any text.
+    sink({ name: 'store-error', key, error: new Error(`failed for ${key}`) });
+    expect(lines).toHaveLength(3);
+    for (const line of lines) {
+      expect(line).not.toMatch(UNPRINTABLE);
+      expect(line.length).toBeLessThan(2_000);
+    }
+  });
+});
+
+describe("a holder's label", () => {
+  it('that has escape sequences steers no terminal of those who find its key busy', async () => {
+    const controls = new LockControls();
+    const locks = memoryLocks(controls);
+    const party = newParty();
+    const session = controls.store.open(party, {
+      offered: () => undefined,
+      awake: () => undefined,
+      recovered: () => undefined,
+    });
+    const token = new TokenMint(party, '\u001b[2Jhost\n').next();
+    await session.turn({ key: 'k', ask: { token, ttl: 30_000, sections: 1, mode: 'once' } });
+    const error = await locks.acquire('k', { wait: 0 }).catch((thrown: LockError) => thrown);
+    expect(error).toMatchObject({ code: 'LOCK_BUSY' });
+    expect((error as LockError).message).not.toMatch(UNPRINTABLE);
+  });
+});
+
+describe('quoted', () => {
+  it.each([
+    ['a', '"a"'],
+    ['', '""'],
+    ['say "hi"\\', '"say \\"hi\\"\\\\"'],
+    ['é😀', '"é😀"'],
+    ['a\nb\tc\u001b', '"a\\nb\\tc\\u001b"'],
+    ['\u202e', '"\\u202e"'],
+    ['\u{e0041}', '"\\u{e0041}"'],
+    ['x'.repeat(121), `"${'x'.repeat(120)}…" (121 characters)`],
+    // Not in the middle of a character.
+    [`${'x'.repeat(119)}😀y`, `"${'x'.repeat(119)}…" (122 characters)`],
+  ])('%j is %s', (text, shown) => {
+    expect(quoted(text)).toBe(shown);
+  });
+
+  it('tells short keys apart, and is on one line whatever the key is', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary', maxLength: 20 }),
+        fc.string({ unit: 'binary', maxLength: 20 }),
+        (a, b) => {
+          expect(quoted(a) === quoted(b)).toBe(a === b);
+          expect(quoted(a)).not.toMatch(UNPRINTABLE);
+        },
+      ),
+    );
+  });
+
+  it('shows some of a long list', () => {
+    expect(quotedList(['a', 'b'])).toBe('"a", "b"');
+    expect(quotedList(Array(12).fill('a'))).toMatch(/^("a", ){9}"a" and 2 more$/);
+  });
+
+  it('text of others has no quotes, and is cut as well', () => {
+    expect(printable('ERR "x"\n')).toBe('ERR "x"\\n');
+    expect(printable('x'.repeat(2_000))).toHaveLength(1_001);
+  });
+});
+
+describe('the source', () => {
+  it('has no key or label that is put between quotes by hand', () => {
+    const byHand = /"\$\{[^}]*(key|holder|label|owner|template|wants|first)\b[^}]*\}"/i;
+    const found = [...readLib()].flatMap(([file, text]) =>
+      text.split('\n').flatMap((line, at) => (byHand.test(line) ? [`${file}:${at + 1}`] : [])),
+    );
+    expect(found).toEqual([]);
+    expect(readFileSync('lib/core/gate.ts', 'utf8')).toContain('quoted(this.key)');
+  });
+});
