@@ -2,6 +2,7 @@
 import { LockNotHeldError, type LockLostError, LockOptionsError, LockStoreError } from '../errors/index.js';
 import { DURATION_HINT, type Duration, parseDuration } from './duration.js';
 import type { Lock } from './lock.js';
+import type { Party } from './party.js';
 import type { Section, SectionHolder } from './section.js';
 import { EXCLUSIVE, type Sharing } from './token.js';
 
@@ -29,6 +30,8 @@ export interface HeldLock extends Lock {
   readonly lost: LockLostError | undefined;
   /** Has its release begun? */
   readonly released: boolean;
+  /** Has it been given back by its own release? It holds nothing then, and never will. */
+  readonly over: boolean;
   /** Those of its keys that it took itself. */
   readonly owned: readonly string[];
   /** How it shares those. */
@@ -115,8 +118,17 @@ export class LockHandle implements HeldLock, SectionHolder {
     return this.#released !== undefined;
   }
 
+  get over(): boolean {
+    return this.#released !== undefined;
+  }
+
   get owned(): readonly string[] {
     return this.keys;
+  }
+
+  /** Did the engine with this party make it? */
+  isOf(party: Party): boolean {
+    return this.#sections[0]?.root.isOf(party) === true;
   }
 
   get sharing(): Sharing {

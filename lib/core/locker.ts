@@ -8,6 +8,7 @@ import type { LockEventSink } from './events.js';
 import { Gates } from './gates.js';
 import { JoinedHandle } from './joined.handle.js';
 import { JoinedSection } from './joined.section.js';
+import type { Lock } from './lock.js';
 import { type HeldLock, LockHandle } from './lock.handle.js';
 import { Party } from './party.js';
 import type { Section } from './section.js';
@@ -86,7 +87,7 @@ export class Locker {
     held: readonly Section[],
     missing: readonly string[],
     options: ResolvedAcquire,
-    under: Claim,
+    under?: Claim,
   ): Promise<HeldLock> {
     const site = this.#sites.capture();
     const joined = held.map((section) => new JoinedSection(section, this.#party));
@@ -127,6 +128,11 @@ export class Locker {
     return joined === undefined
       ? new LockHandle(sections, this.#counterOf)
       : new JoinedHandle(joined, sections, this.#counterOf);
+  }
+
+  /** The lock, if this engine made it. */
+  ownOf(lock: Lock): HeldLock | undefined {
+    return lock instanceof LockHandle && lock.isOf(this.#party) ? lock : undefined;
   }
 
   /** Refuses new acquisitions and ends those that wait, with a LockShutdownError. Idempotent. */

@@ -109,6 +109,10 @@ export class Section implements RunningSection {
     return this;
   }
 
+  isOf(party: Party): boolean {
+    return this.#party === party;
+  }
+
   /** How long it has run, in ms. */
   get age(): number {
     return this.#party.clock.monotonic() - this.startedAt;
