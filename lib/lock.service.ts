@@ -123,7 +123,13 @@ export class LockService {
     await released;
     const lost = lock.lost;
     if (lost !== undefined && resolved.onLost === 'throw') {
-      throw 'error' in outcome ? new LockLostError(lost.key, lost.reason, lost.held, outcome.error) : lost;
+      // Made here, where its stack leads to the caller.
+      throw new LockLostError(
+        lost.key,
+        lost.reason,
+        lost.held,
+        'error' in outcome ? outcome.error : undefined,
+      );
     }
     if ('error' in outcome) throw outcome.error;
     return outcome.result;

@@ -1,5 +1,11 @@
 /** What callers hold: one or several sections behind the face of a Lock. */
-import { LockNotHeldError, type LockLostError, LockOptionsError, LockStoreError } from '../errors/index.js';
+import {
+  forCaller,
+  LockNotHeldError,
+  type LockLostError,
+  LockOptionsError,
+  LockStoreError,
+} from '../errors/index.js';
 import { DURATION_HINT, type Duration, parseDuration } from './duration.js';
 import type { Lock } from './lock.js';
 import type { Party } from './party.js';
@@ -141,7 +147,7 @@ export class LockHandle implements HeldLock, SectionHolder {
 
   assertHeld(): void {
     for (const section of this.#sections) section.settleOverdue();
-    if (this.lost !== undefined) throw this.lost;
+    if (this.lost !== undefined) throw forCaller(this.lost);
     if (this.released) throw new LockNotHeldError(this.keys[0]);
   }
 
@@ -151,7 +157,11 @@ export class LockHandle implements HeldLock, SectionHolder {
       throw new LockOptionsError('ttl', ttl, `extend(ttl) takes a duration above 0: ${DURATION_HINT}.`);
     }
     this.assertHeld();
-    await Promise.all(this.#sections.map((section) => section.extend(ms ?? section.options.ttl)));
+    try {
+      await Promise.all(this.#sections.map((section) => section.extend(ms ?? section.options.ttl)));
+    } catch (error) {
+      throw forCaller(error);
+    }
   }
 
   release(): Promise<boolean> {

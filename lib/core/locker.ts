@@ -1,5 +1,11 @@
 /** The engine of a module: takes keys, one or several; counts what is held; shuts down. */
-import { LockAbortedError, LockBusyError, LockDeadlockError, LockShutdownError } from '../errors/index.js';
+import {
+  forCaller,
+  LockAbortedError,
+  LockBusyError,
+  LockDeadlockError,
+  LockShutdownError,
+} from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import { type CallSite, CallSites } from './call-sites.js';
 import { type Clock, systemClock } from './clock.js';
@@ -104,7 +110,7 @@ export class Locker {
       // The outer call ended while this one waited for the rest.
       await Promise.all(own.map((section) => section.abandon()));
       await handle.release();
-      throw handle.lost;
+      throw forCaller(handle.lost);
     }
     if (options.minHold > 0) for (const section of held) section.keepOut(options.minHold);
     return handle;
@@ -211,5 +217,5 @@ function refused(error: unknown): never {
   if (error instanceof LockBusyError && observed('busy')) {
     publish({ name: 'busy', key: error.key, waited: error.waited });
   }
-  throw error;
+  throw forCaller(error);
 }

@@ -1,5 +1,5 @@
 /** What a call may do about keys that it runs under already. */
-import { LockAbortedError, LockNotHeldError, LockReentryError } from '../errors/index.js';
+import { forCaller, LockAbortedError, LockNotHeldError, LockReentryError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { HeldLock } from './lock.handle.js';
 import { mixedKinds } from './mixed-kinds.js';
@@ -60,7 +60,7 @@ export function checkJoin(
 ): void {
   for (const section of held) {
     section.settleOverdue();
-    if (section.lost !== undefined) throw section.lost;
+    if (section.lost !== undefined) throw forCaller(section.lost);
     // Both sorted. Elsewhere they are taken in order, and two such callers could wait for each other for ever.
     if (first !== undefined && first < section.key) {
       throw new LockReentryError(

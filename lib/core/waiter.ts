@@ -1,5 +1,5 @@
 /** One caller's wait for a section: ends by a grant, a refusal, its deadline or its signal. */
-import { LockAbortedError } from '../errors/index.js';
+import { aroseElsewhere, LockAbortedError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { Clock, Timer } from './clock.js';
 import type { Due, SharedTimer } from './shared-timer.js';
@@ -71,6 +71,7 @@ export class Waiter implements Due {
 
   refuse(error: unknown): void {
     if (!this.#settle()) return;
+    aroseElsewhere(error);
     this.#reject(error);
     this.#line.waiterLeft(this);
   }

@@ -86,13 +86,13 @@ async function costOf(locks: LockService, run: Run): Promise<{ bytes: number; de
     deepest = Math.max(deepest, depth());
     return run(...args);
   };
-  await chain(locks, watching, 2_000);
+  await chain(locks, watching, 1_000);
   let bytes = Infinity;
   // The collector, and what others left behind, may add to one measurement.
   for (let i = 0; i < 3 && bytes > 64; i += 1) {
     const before = await heap();
-    const last = await chain(locks, watching, 4_000);
-    bytes = Math.min(bytes, ((await heap()) - before) / 4_000);
+    const last = await chain(locks, watching, 2_000);
+    bytes = Math.min(bytes, ((await heap()) - before) / 2_000);
     last.emitDestroy();
   }
   return { bytes, depth: deepest };
