@@ -2,6 +2,7 @@
 import { aroseElsewhere, LockAbortedError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { Clock, Timer } from './clock.js';
+import { onAbort } from './shared-listeners.js';
 import type { Due, SharedTimer } from './shared-timer.js';
 import type { Section } from './section.js';
 import type { Place } from './linked-list.js';
@@ -25,7 +26,7 @@ export class Waiter implements Due {
   place: Place<Waiter> | undefined;
   readonly #line: WaiterLine;
   #timer: Timer | undefined;
-  #onAbort: (() => void) | undefined;
+  #stopListening: (() => void) | undefined;
   #resolve!: (section: Section) => void;
   #reject!: (error: unknown) => void;
   #settled = false;
@@ -49,8 +50,9 @@ export class Waiter implements Due {
     if (wait !== Infinity) this.#timer = line.deadlines.set(this, this.since, wait);
     const { signal } = options;
     if (signal === undefined) return;
-    this.#onAbort = () => this.refuse(new LockAbortedError(line.key, this.waited, signal.reason));
-    signal.addEventListener('abort', this.#onAbort);
+    this.#stopListening = onAbort(signal, () =>
+      this.refuse(new LockAbortedError(line.key, this.waited, signal.reason)),
+    );
   }
 
   get waited(): number {
@@ -85,7 +87,7 @@ export class Waiter implements Due {
     if (this.#settled) return false;
     this.#settled = true;
     this.#timer?.cancel();
-    if (this.#onAbort !== undefined) this.options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#stopListening?.();
     return true;
   }
 }
