@@ -1,11 +1,12 @@
 /** Time, injected wherever it decides anything. */
+import { runOutside } from './outside.js';
 
 export interface Clock {
   /** Milliseconds that only grow; may stand still while the machine sleeps. */
   monotonic(): number;
   /** Milliseconds since 1970; may jump. */
   wall(): number;
-  /** Calls back once; never keeps the process alive. */
+  /** Calls back once, in no caller's async context; never keeps the process alive. */
   schedule(callback: () => void, delay: number): Timer;
 }
 
@@ -17,7 +18,7 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   wall: () => Date.now(),
   schedule(callback, delay) {
-    const timer = setTimeout(callback, Math.min(Math.max(0, delay), 2_147_483_647));
+    const timer = runOutside(() => setTimeout(callback, Math.min(Math.max(0, delay), 2_147_483_647)));
     timer.unref();
     return { cancel: () => clearTimeout(timer) };
   },

@@ -161,7 +161,7 @@ export class Section implements RunningSection {
 
   /** @throws LockStoreError, and LockLostError when the store names another owner. */
   async extend(ttl: number): Promise<void> {
-    await this.#lease.renew(ttl);
+    await this.#lease.extend(ttl);
     this.settleOverdue();
     if (this.#lost !== undefined) throw this.#lost;
     if (!this.options.renew) {

@@ -1,5 +1,6 @@
 /** The commands that wait for their replies: one timer for all of their time-outs. */
 import { LinkedList, type Place } from '../../core/linked-list.js';
+import { runOutside } from '../../core/outside.js';
 import type { LockStoreError } from '../../errors/index.js';
 import { describe, endedError, silentError } from './store-errors.js';
 
@@ -81,12 +82,14 @@ export class CommandWatch {
   }
 
   #arm(until: number): void {
-    const timer = setTimeout(
-      () => {
-        // Timers come before sockets: where this process was busy for long, the replies may be there, and not read yet.
-        this.#reading = setImmediate(() => this.#fire());
-      },
-      Math.max(1, until - performance.now()),
+    const timer = runOutside(() =>
+      setTimeout(
+        () => {
+          // Timers come before sockets: where this process was busy for long, the replies may be there, and not read yet.
+          this.#reading = setImmediate(() => this.#fire());
+        },
+        Math.max(1, until - performance.now()),
+      ),
     );
     timer.unref();
     this.#timer = timer;
