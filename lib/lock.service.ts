@@ -5,24 +5,16 @@ import type {
   ResolvedAcquire,
   UsingOptions,
 } from './core/acquire.options.js';
-import { mixedKinds } from './core/mixed-kinds.js';
-import { goTogether } from './core/token.js';
 import { normaliseKeys } from './core/keys/normalise-keys.js';
 import type { Lock } from './core/lock.js';
 import type { HeldLock } from './core/lock.handle.js';
 import type { Locker } from './core/locker.js';
+import { checkJoin, checkReentry, sectionsWithin } from './core/nesting.js';
+import { badOption } from './core/option-checks.js';
 import { type LockPolicy, resolveAcquire, resolveUsing } from './core/resolve-options.js';
-import { currentScope, runUnder, Scope } from './core/scope.js';
+import { currentScope, insideOf, runUnder, Scope } from './core/scope.js';
 import type { Section } from './core/section.js';
-import {
-  LockAbortedError,
-  type LockError,
-  LockLostError,
-  LockNotHeldError,
-  LockReentryError,
-  isLockError,
-  quoted,
-} from './errors/index.js';
+import { type LockError, LockLostError, LockNotHeldError, isLockError } from './errors/index.js';
 
 type TryOptions = Omit<AcquireOptions, 'wait' | 'signal'>;
 
@@ -49,7 +41,8 @@ export class LockService {
    * @throws LockBusyError when it stayed busy.
    * @throws LockStoreError when the store failed or did not answer.
    * @throws LockAbortedError when `signal` ended the wait.
-   * @throws LockReentryError when this call runs under one of the keys already, and may not join (`reentrant`).
+   * @throws LockReentryError when this call runs under one of the keys already, and may neither join nor wait (`reentry`).
+   * @throws LockNotHeldError when the lock given as `within` is over, or holds none of the keys.
    * @throws LockDeadlockError when the wait would close a circle of calls of this process.
    * @throws LockOptionsError when an option cannot be meant, or the key is taken by another kind of lock (`mode`, `limit`).
    */
@@ -113,19 +106,30 @@ export class LockService {
     if (typeof work !== 'function')
       throw new TypeError('LockService.using(key, options?, work): work must be a function.');
     const resolved = resolveUsing(options, this.#policy);
-    const lock = await this.#acquire(key, resolved);
+    const keys = normaliseKeys(key);
+    const context = currentScope();
+    const outer = this.#scopeOf(context, resolved.within);
+    const lock = await this.#acquireUnder(outer, keys, resolved);
+    const scope = new Scope(this.#locker.waits, outer, lock);
     let outcome: { result: T } | { error: unknown };
     try {
-      outcome = {
-        result: await runUnder(new Scope(this.#locker.waits, currentScope(), lock), () => work(lock)),
-      };
+      outcome = { result: await runUnder(scope, () => work(lock)) };
     } catch (error) {
       outcome = { error };
     }
-    await lock.release();
+    const released = lock.release();
+    scope.end();
+    if (outer !== context) outer?.end();
+    await released;
     const lost = lock.lost;
     if (lost !== undefined && resolved.onLost === 'throw') {
-      throw 'error' in outcome ? new LockLostError(lost.key, lost.reason, lost.held, outcome.error) : lost;
+      // Made here, where its stack leads to the caller.
+      throw new LockLostError(
+        lost.key,
+        lost.reason,
+        lost.held,
+        'error' in outcome ? outcome.error : undefined,
+      );
     }
     if ('error' in outcome) throw outcome.error;
     return outcome.result;
@@ -144,8 +148,9 @@ export class LockService {
   /** As {@link current}, with undefined in place of the error. */
   tryCurrent(key?: string): Lock | undefined {
     for (let scope = currentScope(); scope !== undefined; scope = scope.outer) {
-      if (scope.graph !== this.#locker.waits || scope.lock.released) continue;
-      if (key === undefined || scope.lock.keys.includes(key)) return scope.lock;
+      const { lock } = scope;
+      if (scope.graph !== this.#locker.waits || lock === undefined || lock.released) continue;
+      if (key === undefined || lock.keys.includes(key)) return lock;
     }
     return undefined;
   }
@@ -153,63 +158,56 @@ export class LockService {
   /** By what a call that runs in a scope holds a key. */
   #holderOf(key: string, innermost: Scope): Section | undefined {
     for (let scope: Scope | undefined = innermost; scope !== undefined; scope = scope.outer) {
-      const section = scope.graph === this.#locker.waits ? scope.lock.rootOf(key) : undefined;
-      if (section?.released === false) return section;
+      const section = this.#heldBy(scope, key);
+      if (section !== undefined) return section;
     }
     return undefined;
   }
 
+  #heldBy(scope: Scope, key: string): Section | undefined {
+    const section = scope.graph === this.#locker.waits ? scope.lock?.rootOf(key) : undefined;
+    return section?.released === false ? section : undefined;
+  }
+
+  /** Under what a call runs: by its async context, and under the lock that it was given. */
+  #scopeOf(scope: Scope | undefined, within: Lock | undefined): Scope | undefined {
+    if (within === undefined) return scope;
+    const lock = this.#locker.ownOf(within);
+    if (lock === undefined) throw badOption('within', within, 'a lock of this very LockService');
+    for (let each = scope; each !== undefined; each = each.outer) if (each.lock === lock) return scope;
+    return new Scope(this.#locker.waits, scope, lock);
+  }
+
   /** May throw what concerns the call itself. */
-  #acquire(key: string | readonly string[], options: ReturnType<typeof resolveAcquire>): Promise<HeldLock> {
-    const keys = normaliseKeys(key);
-    const scope = currentScope();
+  #acquire(key: string | readonly string[], options: ResolvedAcquire): Promise<HeldLock> {
+    return this.#acquireUnder(this.#scopeOf(currentScope(), options.within), normaliseKeys(key), options);
+  }
+
+  #acquireUnder(
+    scope: Scope | undefined,
+    keys: readonly string[],
+    options: ResolvedAcquire,
+  ): Promise<HeldLock> {
     if (scope === undefined) return this.#locker.acquire(keys, options);
+    const { within, reentry } = options;
+    const given = within === undefined ? [] : sectionsWithin(within as HeldLock, keys);
     const held: Section[] = [];
     const missing: string[] = [];
-    for (const each of keys) {
-      const section = this.#holderOf(each, scope);
-      if (section === undefined) missing.push(each);
-      else held.push(checkReentry(section, options));
+    const waited = new Set<string>();
+    for (const key of keys) {
+      const joined = given.find((section) => section.key === key);
+      const section = joined ?? this.#holderOf(key, scope);
+      if (section !== undefined && joined === undefined && reentry === 'wait') waited.add(key);
+      if (section === undefined || waited.has(key)) missing.push(key);
+      else held.push(checkReentry(section, options, joined !== undefined));
     }
-    if (held.length === 0) return this.#locker.acquire(keys, options, scope);
+    // It is not part of the work that holds them, so it does not keep that work, nor what that runs under, from its end.
+    const own = (each: Scope): boolean => [...waited].some((key) => this.#heldBy(each, key) !== undefined);
+    const under = waited.size === 0 ? scope : insideOf(own, scope);
+    // What it joins is not to be kept by what it takes.
+    const plain = within === undefined ? options : { ...options, within: undefined };
+    if (held.length === 0) return this.#locker.acquire(keys, plain, under);
     checkJoin(held, missing, options.signal);
-    return this.#locker.join(held, missing, options, scope);
+    return this.#locker.join(held, missing, plain, under);
   }
-}
-
-/** @throws what keeps a caller from taking anew what it runs under, by whatever kind of lock. */
-function checkReentry(section: Section, { sharing, reentrant }: ResolvedAcquire): Section {
-  const { key } = section;
-  const held = section.options.sharing.kind;
-  if (!goTogether(held, sharing.kind)) throw mixedKinds(key, sharing, held);
-  if (held === 'shared' && sharing.kind === 'exclusive') {
-    throw new LockReentryError(
-      key,
-      `The lock ${quoted(key)} is held by this very call already as a shared one, which cannot become an exclusive one: it would ` +
-        `wait for all who share it, and so for itself. Take it exclusively on the outside, or end the shared one first.`,
-    );
-  }
-  if (!reentrant) throw new LockReentryError(key);
-  return section;
-}
-
-/** @throws what keeps a caller from joining what it holds of several keys, or of one. */
-function checkJoin(
-  held: readonly Section[],
-  [first]: readonly string[],
-  signal: AbortSignal | undefined,
-): void {
-  for (const section of held) {
-    section.settleOverdue();
-    if (section.lost !== undefined) throw section.lost;
-    // Both sorted. Elsewhere they are taken in order, and two such callers could wait for each other for ever.
-    if (first !== undefined && first < section.key) {
-      throw new LockReentryError(
-        section.key,
-        `The lock ${quoted(section.key)} is held by this very call already, and ${quoted(first)}, which sorts before it, is not: ` +
-          'taken in this order, they could wait for another process for ever. Take both on the outside, in one call.',
-      );
-    }
-  }
-  if (signal?.aborted) throw new LockAbortedError(held[0].key, 0, signal.reason);
 }

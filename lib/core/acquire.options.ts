@@ -1,5 +1,6 @@
 /** The options of one acquisition, as users write them and as the core works with them. */
 import type { Duration } from './duration.js';
+import type { Lock } from './lock.js';
 import type { LockKind, Sharing } from './token.js';
 
 export interface AcquireOptions {
@@ -27,12 +28,22 @@ export interface AcquireOptions {
    */
   minHold?: Duration;
   /**
-   * Join the hold of a key that this very call runs under already, by `@Locked` or `using`, in place of the
-   * LockReentryError: the same lease and fence, given back by the outermost. `ttl`, `renew` and `maxHold` of a joined key
-   * stay the outermost's; a `minHold` counts from the joining.
-   * @default false
+   * What happens to a key that this call runs under already, by `@Locked` or `using`, as far as its async context tells. A
+   * shared queue, an event listener or a timer may have inherited that context, though it is no part of the holder's work.
+   *
+   * - `'throw'`: a LockReentryError at once, since the call could wait for itself.
+   * - `'join'`: the call joins that hold: the same lease and fence, given back by the outermost. `ttl`, `renew` and `maxHold`
+   *   of a joined key stay the outermost's; a `minHold` counts from the joining.
+   * - `'wait'`: the call waits like any other caller, without that check. If it is part of the holder's work, `wait` ends it.
+   * @default 'throw'
    */
-  reentrant?: boolean;
+  reentry?: Reentry;
+  /**
+   * A held lock of the same service, which this call joins: that very hold, without a look at the async context, as by
+   * `reentry: 'join'`. The lock must hold at least one of the keys. Keys that it does not hold are taken besides.
+   * @default none
+   */
+  within?: Lock;
   /** Ends the wait (not the hold) with a LockAbortedError. */
   signal?: AbortSignal;
   /**
@@ -49,6 +60,9 @@ export interface AcquireOptions {
    */
   limit?: number;
 }
+
+/** What a call does about a key that it runs under already. */
+export type Reentry = 'throw' | 'join' | 'wait';
 
 /** The kinds of lock that go together on one key. */
 export type LockMode = Exclude<LockKind, 'semaphore'>;
@@ -98,7 +112,8 @@ export interface ResolvedAcquire {
   /** `Infinity` for none. */
   readonly maxHold: number;
   readonly minHold: number;
-  readonly reentrant: boolean;
+  readonly reentry: Reentry;
+  readonly within: Lock | undefined;
   readonly signal: AbortSignal | undefined;
   readonly sharing: Sharing;
 }

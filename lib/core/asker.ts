@@ -2,6 +2,7 @@
 import type { LockStoreError } from '../errors/index.js';
 import { Deadline } from './deadline.js';
 import type { CallerLine } from './line.js';
+import { runOutside } from './outside.js';
 import { lookDelay, pollDelay, retryDelay, turnDelay } from './pace.js';
 import { outcomeOf, type Party, type ReleaseOutcome } from './party.js';
 import { PendingAsk } from './pending-ask.js';
@@ -275,12 +276,14 @@ export class Asker {
     const { session } = this.#party;
     if (!session.queues) return false;
     if (session.isAwake(this.#key)) return true;
-    session.listen(this.#key).then(
-      // An ask that has been sent meanwhile, on the store's word that it is awake, has missed nothing.
-      () => {
-        if (this.#ask?.state === 'resting') void this.send();
-      },
-      (error: LockStoreError) => this.#line.refuseAll(error),
+    void runOutside(() =>
+      session.listen(this.#key).then(
+        // An ask that has been sent meanwhile, on the store's word that it is awake, has missed nothing.
+        () => {
+          if (this.#ask?.state === 'resting') void this.send();
+        },
+        (error: LockStoreError) => this.#line.refuseAll(error),
+      ),
     );
     return false;
   }

@@ -1,4 +1,5 @@
 /** Time, injected wherever it decides anything. */
+import { runOutside } from './outside.js';
 
 export interface Clock {
   /** Milliseconds that only grow; may stand still while the machine sleeps. */
@@ -6,7 +7,7 @@ export interface Clock {
   /** Milliseconds since 1970; may jump. */
   wall(): number;
   /**
-   * Calls back once; never keeps the process alive. The callback may be a verdict: a wait is over, a lease has ended, a
+   * Calls back once, in no caller's async context; never keeps the process alive. The callback may be a verdict: a wait is over, a lease has ended, a
    * reply is overdue. So it comes only after everything was read that had arrived when the timer was due.
    *
    * The callback gets the time on the monotonic clock up to which that is so. What is due by then may be judged. What
@@ -22,7 +23,7 @@ export interface Timer {
 export const systemClock: Clock = {
   monotonic: () => performance.now(),
   wall: () => Date.now(),
-  schedule: (callback, delay) => new SystemTimer(callback, delay),
+  schedule: (callback, delay) => runOutside(() => new SystemTimer(callback, delay)),
 };
 
 /**

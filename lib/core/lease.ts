@@ -3,6 +3,7 @@ import type { LockLossReason, LockStoreError } from '../errors/index.js';
 import { Deadline } from './deadline.js';
 import type { Kept } from './keeper.js';
 import type { Place } from './linked-list.js';
+import { runOutside } from './outside.js';
 import type { Party } from './party.js';
 import type { RenewReply } from './store.contract.js';
 
@@ -109,7 +110,13 @@ export class Lease implements Kept {
    * Makes the remaining time at least `ttl` and draws fences. Loses the lease when the store names another owner.
    * @throws LockStoreError when the store failed: the lease stands as it stood.
    */
-  async renew(ttl: number, sections = 0): Promise<RenewReply> {
+  renew(ttl: number, sections = 0): Promise<RenewReply> {
+    // It is for all whom the lease serves.
+    return runOutside(() => this.extend(ttl, sections));
+  }
+
+  /** As {@link renew}, for the caller that asks for it, and so in its async context. */
+  async extend(ttl: number, sections = 0): Promise<RenewReply> {
     const ends = Deadline.in(this.#party.clock, ttl);
     this.#renewing += 1;
     this.#promised = this.#promised === undefined ? ends : Deadline.later(this.#promised, ends);

@@ -1,8 +1,15 @@
 /** What callers hold: one or several sections behind the face of a Lock. */
-import { LockLostError, LockNotHeldError, LockOptionsError, LockStoreError } from '../errors/index.js';
+import {
+  forCaller,
+  LockLostError,
+  LockNotHeldError,
+  LockOptionsError,
+  LockStoreError,
+} from '../errors/index.js';
 import { quotedList } from '../errors/quoted.js';
 import { DURATION_HINT, type Duration, parseDuration } from './duration.js';
 import type { Lock } from './lock.js';
+import type { Party } from './party.js';
 import type { Section, SectionHolder } from './section.js';
 import { EXCLUSIVE, type Sharing } from './token.js';
 
@@ -32,6 +39,8 @@ export interface HeldLock extends Lock {
   readonly lost: LockLostError | undefined;
   /** Has its release begun? */
   readonly released: boolean;
+  /** Has it been given back by its own release? It holds nothing then, and never will. */
+  readonly over: boolean;
   /** Those of its keys that it took itself. */
   readonly owned: readonly string[];
   /** How it shares those. */
@@ -118,8 +127,17 @@ export class LockHandle implements HeldLock, SectionHolder {
     return this.#released !== undefined;
   }
 
+  get over(): boolean {
+    return this.#released !== undefined;
+  }
+
   get owned(): readonly string[] {
     return this.keys;
+  }
+
+  /** Did the engine with this party make it? */
+  isOf(party: Party): boolean {
+    return this.#sections[0]?.root.isOf(party) === true;
   }
 
   get sharing(): Sharing {
@@ -139,7 +157,7 @@ export class LockHandle implements HeldLock, SectionHolder {
 
   #assertNotOver(): void {
     for (const section of this.#sections) section.settleOverdue();
-    if (this.lost !== undefined) throw this.lost;
+    if (this.lost !== undefined) throw forCaller(this.lost);
     if (this.released) throw new LockNotHeldError(this.keys[0]);
   }
 
@@ -149,7 +167,11 @@ export class LockHandle implements HeldLock, SectionHolder {
       throw new LockOptionsError('ttl', ttl, `extend(ttl) takes a duration above 0: ${DURATION_HINT}.`);
     }
     this.#assertNotOver();
-    await Promise.all(this.#sections.map((section) => section.extend(ms ?? section.options.ttl)));
+    try {
+      await Promise.all(this.#sections.map((section) => section.extend(ms ?? section.options.ttl)));
+    } catch (error) {
+      throw forCaller(error);
+    }
   }
 
   release(): Promise<boolean> {

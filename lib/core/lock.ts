@@ -33,7 +33,7 @@ export interface Lock extends AsyncDisposable {
   readonly expiresAt: Date;
   /**
    * Aborts, with a LockLostError as its reason, when the lock is lost. Not on release; but one that joined an outer call's
-   * hold (`reentrant`) is lost when that one is given back.
+   * hold (`reentry: 'join'`, `within`) is lost when that one is given back.
    *
    * Under `abortOn: 'disconnect'` of `@Locked` it also aborts when the client leaves, with a LockAbortedError: the lock is
    * still held then.

@@ -1,5 +1,11 @@
 /** The engine of a module: takes keys, one or several; counts what is held; shuts down. */
-import { LockAbortedError, LockBusyError, LockDeadlockError, LockShutdownError } from '../errors/index.js';
+import {
+  forCaller,
+  LockAbortedError,
+  LockBusyError,
+  LockDeadlockError,
+  LockShutdownError,
+} from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import { type CallSite, CallSites } from './call-sites.js';
 import { type Clock, systemClock } from './clock.js';
@@ -8,6 +14,7 @@ import type { LockEventSink } from './events.js';
 import { Gates } from './gates.js';
 import { JoinedHandle } from './joined.handle.js';
 import { JoinedSection } from './joined.section.js';
+import type { Lock } from './lock.js';
 import { type HeldLock, LockHandle } from './lock.handle.js';
 import { Party } from './party.js';
 import type { Section } from './section.js';
@@ -86,7 +93,7 @@ export class Locker {
     held: readonly Section[],
     missing: readonly string[],
     options: ResolvedAcquire,
-    under: Claim,
+    under?: Claim,
   ): Promise<HeldLock> {
     const site = this.#sites.capture();
     for (const section of held) {
@@ -107,7 +114,7 @@ export class Locker {
       // The outer call ended while this one waited for the rest.
       await Promise.all(own.map((section) => section.abandon()));
       await handle.release();
-      throw handle.lost;
+      throw forCaller(handle.lost);
     }
     if (options.minHold > 0) for (const section of held) section.keepOut(options.minHold);
     return handle;
@@ -131,6 +138,11 @@ export class Locker {
     return joined === undefined
       ? new LockHandle(sections, this.#counterOf)
       : new JoinedHandle(joined, sections, this.#counterOf);
+  }
+
+  /** The lock, if this engine made it. */
+  ownOf(lock: Lock): HeldLock | undefined {
+    return lock instanceof LockHandle && lock.isOf(this.#party) ? lock : undefined;
   }
 
   /** Refuses new acquisitions and ends those that wait, with a LockShutdownError. Idempotent. */
@@ -209,5 +221,5 @@ function refused(error: unknown): never {
   if (error instanceof LockBusyError && observed('busy')) {
     publish({ name: 'busy', key: error.key, waited: error.waited });
   }
-  throw error;
+  throw forCaller(error);
 }

@@ -5,6 +5,7 @@ import { observed, publish } from './diagnostics.js';
 import type { LockEvent, LockEventName, LockEventSink } from './events.js';
 import { Keeper } from './keeper.js';
 import { LinkedList, type Place } from './linked-list.js';
+import { runOutside } from './outside.js';
 import { SharedTimer } from './shared-timer.js';
 import type { GiveUp, LockStoreSession, TurnReply, TurnRequest } from './store.contract.js';
 import type { TokenMint } from './token.js';
@@ -122,7 +123,7 @@ export class Party {
 
   /** Gives a token up without anybody waiting for it; the session sees to it if that fails. */
   giveUp(key: string, token: string): void {
-    if (!this.#closed) this.errand(this.release(key, { token }));
+    if (!this.#closed) this.errand(runOutside(() => this.release(key, { token })));
   }
 
   /** Calls back after `ms`, unless the party is closed by then. */

@@ -3,10 +3,12 @@ import { LockOptionsError } from '../errors/index.js';
 import type {
   AcquireOptions,
   LockDefaults,
+  Reentry,
   ResolvedAcquire,
   ResolvedUsing,
   UsingOptions,
 } from './acquire.options.js';
+import type { Lock } from './lock.js';
 import { EXCLUSIVE, SHARED, type Sharing } from './token.js';
 import {
   badOption,
@@ -30,14 +32,16 @@ export const LEAST_TTL = 50;
  */
 export interface LockPolicy extends ResolvedUsing {
   readonly minHold: 0;
-  readonly reentrant: false;
+  readonly reentry: 'throw';
+  readonly within: undefined;
   readonly signal: undefined;
   readonly sharing: typeof EXCLUSIVE;
 }
 
 const DEFAULTS = new Set(['ttl', 'wait', 'renew', 'maxHold', 'onLost']);
 const KIND = ['mode', 'limit'];
-const ACQUIRE = new Set(['ttl', 'wait', 'renew', 'maxHold', 'minHold', 'reentrant', 'signal', ...KIND]);
+const NESTING = ['reentry', 'within'];
+const ACQUIRE = new Set(['ttl', 'wait', 'renew', 'maxHold', 'minHold', ...NESTING, 'signal', ...KIND]);
 /** The names of what `using` takes, for those that take more. */
 export const USING = new Set([...ACQUIRE, 'onLost']);
 
@@ -57,7 +61,8 @@ export function resolvePolicy(defaults?: LockDefaults, path = 'defaults'): LockP
     renew: renew === undefined ? true : checkBoolean(join(path, 'renew'), renew),
     maxHold: maxHold === undefined ? Infinity : checkDuration(join(path, 'maxHold'), maxHold, 1),
     minHold: 0,
-    reentrant: false,
+    reentry: 'throw',
+    within: undefined,
     signal: undefined,
     sharing: EXCLUSIVE,
     onLost: onLost === undefined ? 'throw' : checkOnLost(join(path, 'onLost'), onLost),
@@ -80,15 +85,17 @@ export function resolveUsing(options: UsingOptions | undefined, policy: LockPoli
 function resolve(options: UsingOptions, policy: LockPolicy, known: ReadonlySet<string>): ResolvedUsing {
   checkObject('options', options);
   if (known === ACQUIRE && 'onLost' in options) throw onLostOfAcquire(options.onLost);
+  refuseReentrant(options);
   checkNames('', options, known);
-  const { ttl, wait, renew, maxHold, minHold, reentrant, signal, mode, limit, onLost } = options;
+  const { ttl, wait, renew, maxHold, minHold, reentry, within, signal, mode, limit, onLost } = options;
   return {
     ttl: ttl === undefined ? policy.ttl : checkDuration('ttl', ttl, LEAST_TTL),
     wait: wait === undefined ? policy.wait : checkDuration('wait', wait, 0),
     renew: renew === undefined ? policy.renew : checkBoolean('renew', renew),
     maxHold: maxHold === undefined ? policy.maxHold : checkDuration('maxHold', maxHold, 1),
     minHold: minHold === undefined ? 0 : checkDuration('minHold', minHold, 0),
-    reentrant: reentrant === undefined ? false : checkBoolean('reentrant', reentrant),
+    reentry: reentry === undefined ? 'throw' : checkReentry(reentry),
+    within: within === undefined ? undefined : checkWithin(within),
     signal: signal === undefined ? undefined : checkSignal(signal),
     sharing: mode === undefined && limit === undefined ? EXCLUSIVE : checkSharing(mode, limit),
     onLost: onLost === undefined ? policy.onLost : checkOnLost('onLost', onLost),
@@ -112,6 +119,29 @@ function checkSharing(mode: unknown, limit: unknown): Sharing {
   if (mode === 'exclusive') return EXCLUSIVE;
   if (mode === 'shared') return SHARED;
   throw badOption('mode', mode, `'exclusive' or 'shared'; a semaphore has a "limit" instead`);
+}
+
+/** @throws LockOptionsError for the name that "reentry" is given elsewhere, and once was given here. */
+export function refuseReentrant(options: object): void {
+  if (!('reentrant' in options)) return;
+  throw new LockOptionsError(
+    'reentrant',
+    options.reentrant,
+    `There is no lock option "reentrant". Did you mean "reentry"? Give reentry: 'join' to join a hold that the call runs ` +
+      `under already, 'wait' to wait like any other caller, or 'throw' (the default) for a LockReentryError.`,
+  );
+}
+
+function checkReentry(value: unknown): Reentry {
+  if (value === 'throw' || value === 'join' || value === 'wait') return value;
+  throw badOption('reentry', value, `'throw', 'join' or 'wait'`);
+}
+
+/** By structure: whether the lock is one of the service's own is the service's to check. */
+function checkWithin(value: unknown): Lock {
+  const { keys, release } = (value ?? {}) as Partial<Lock>;
+  if (Array.isArray(keys) && typeof release === 'function') return value as Lock;
+  throw badOption('within', value, 'a held lock, as acquire() returns it and using() gives it to the work');
 }
 
 function checkOnLost(path: string, value: unknown): 'throw' | 'warn' {

@@ -109,6 +109,10 @@ export class Section implements RunningSection {
     return this;
   }
 
+  isOf(party: Party): boolean {
+    return this.#party === party;
+  }
+
   /** How long it has run, in ms. */
   get age(): number {
     return this.#party.clock.monotonic() - this.startedAt;
@@ -167,7 +171,7 @@ export class Section implements RunningSection {
 
   /** @throws LockStoreError, and LockLostError when the store names another owner. */
   async extend(ttl: number): Promise<void> {
-    await this.#lease.renew(ttl);
+    await this.#lease.extend(ttl);
     this.settleOverdue();
     if (this.#lost !== undefined) throw this.#lost;
     if (!this.options.renew) {

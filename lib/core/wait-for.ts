@@ -15,13 +15,39 @@ export abstract class Claim {
   abstract readonly holding: boolean;
   /** Of those that run under it. Empty for nearly all, nearly always. */
   waits: LinkedList<Wait> | undefined;
+  #outer: Claim | undefined;
 
   constructor(
     readonly graph: WaitGraph,
-    readonly outer: Claim | undefined,
+    outer: Claim | undefined,
     /** How its keys are shared. */
     readonly sharing: Sharing = EXCLUSIVE,
-  ) {}
+  ) {
+    this.#outer = outer;
+  }
+
+  /** Has it ended for good? Then it holds nothing, and never will. */
+  get over(): boolean {
+    return false;
+  }
+
+  /**
+   * The next one outwards that is not over. Those in between are unlinked: work that schedules its own next run would
+   * otherwise keep, and walk, all of its former runs.
+   */
+  get outer(): Claim | undefined {
+    let outer = this.#outer;
+    if (outer?.over !== true) return outer;
+    while (outer?.over === true) outer = outer.#outer;
+    this.#outer = outer;
+    return outer;
+  }
+
+  /** Unlinks all that are over, the whole way out. */
+  protected unlinkEnded(): void {
+    let each: Claim | undefined = this.outer;
+    while (each !== undefined) each = each.outer;
+  }
 }
 
 /**

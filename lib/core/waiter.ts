@@ -1,7 +1,8 @@
 /** One caller's wait for a section: ends by a grant, a refusal, its deadline or its signal. */
-import { LockAbortedError } from '../errors/index.js';
+import { aroseElsewhere, LockAbortedError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { Clock, Timer } from './clock.js';
+import { onAbort } from './shared-listeners.js';
 import type { Due, SharedTimer } from './shared-timer.js';
 import type { Section } from './section.js';
 import type { Place } from './linked-list.js';
@@ -27,7 +28,7 @@ export class Waiter implements Due {
   overdue = false;
   readonly #line: WaiterLine;
   #timer: Timer | undefined;
-  #onAbort: (() => void) | undefined;
+  #stopListening: (() => void) | undefined;
   #resolve!: (section: Section) => void;
   #reject!: (error: unknown) => void;
   #settled = false;
@@ -51,8 +52,9 @@ export class Waiter implements Due {
     if (wait !== Infinity) this.#timer = line.deadlines.set(this, this.since, wait);
     const { signal } = options;
     if (signal === undefined) return;
-    this.#onAbort = () => this.refuse(new LockAbortedError(line.key, this.waited, signal.reason));
-    signal.addEventListener('abort', this.#onAbort);
+    this.#stopListening = onAbort(signal, () =>
+      this.refuse(new LockAbortedError(line.key, this.waited, signal.reason)),
+    );
   }
 
   get waited(): number {
@@ -74,6 +76,7 @@ export class Waiter implements Due {
 
   refuse(error: unknown): void {
     if (!this.#settle()) return;
+    aroseElsewhere(error);
     this.#reject(error);
     this.#line.waiterLeft(this);
   }
@@ -87,7 +90,7 @@ export class Waiter implements Due {
     if (this.#settled) return false;
     this.#settled = true;
     this.#timer?.cancel();
-    if (this.#onAbort !== undefined) this.options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#stopListening?.();
     return true;
   }
 }

@@ -1,5 +1,6 @@
 /** Does anybody still want the result of a call? Before its lock is had, and while it runs under it. */
 import type { Lock } from '../core/lock.js';
+import { onAbort } from '../core/shared-listeners.js';
 import type { HeldLock } from '../core/lock.handle.js';
 import { LockAbortedError, quoted } from '../errors/index.js';
 import type { HandlerScope } from '../interceptors/handler-scope.js';
@@ -37,8 +38,7 @@ export class Wait {
   #follow(signal: AbortSignal, controller: AbortController): void {
     const abort = (): void => controller.abort(signal.reason);
     if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    this.#stops.push(() => signal.removeEventListener('abort', abort));
+    else this.#stops.push(onAbort(signal, abort));
   }
 }
 

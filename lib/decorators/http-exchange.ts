@@ -1,6 +1,7 @@
 /** The HTTP request and response behind a handler's call, on Express and Fastify alike: is the client still there? */
 import type { EventEmitter } from 'node:events';
 import type { ExecutionContext } from '@nestjs/common';
+import { SharedListeners } from '../core/shared-listeners.js';
 
 export interface HttpExchange {
   readonly response: Closable;
@@ -33,8 +34,8 @@ export function onResponseOver({ response, socket }: HttpExchange, callback: () 
     callback();
     return () => {};
   }
-  const stops = [onceClosed(response, callback)];
-  if (socket !== undefined) stops.push(onceClosed(socket, callback));
+  const stops = [closings.on(response, 'close', () => callback())];
+  if (socket !== undefined) stops.push(closings.on(socket, 'close', () => callback()));
   return () => {
     for (const stop of stops) stop();
   };
@@ -67,23 +68,8 @@ function isOver(response: Closable): boolean {
   return response.destroyed === true || response.closed === true || response.writableFinished === true;
 }
 
-/** One listener a source, however many requests a client pipelines on its connection. */
-const watched = new WeakMap<Closable, Set<() => void>>();
-
-function onceClosed(source: Closable, callback: () => void): () => void {
-  // Its own function each time: one callback may watch several times.
-  const entry = (): void => callback();
-  let callbacks = watched.get(source);
-  if (callbacks === undefined) {
-    const fresh = new Set<() => void>();
-    callbacks = fresh;
-    watched.set(source, fresh);
-    source.once('close', () => {
-      watched.delete(source);
-      for (const call of fresh) call();
-    });
-  }
-  callbacks.add(entry);
-  const own = callbacks;
-  return () => own.delete(entry);
-}
+/** A client may pipeline many requests on its connection, and a request may have many locks. */
+const closings = new SharedListeners<Closable>((source, event, listener) => {
+  source.on(event, listener);
+  return () => void source.removeListener(event, listener);
+});

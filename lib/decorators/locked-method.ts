@@ -49,8 +49,25 @@ export function lockedMethod(
   };
 }
 
-/** The body, once. A handler's lock is kept on until what it streams has ended. */
+/** The body, once. */
 function lockedPromise(locked: LockedMethod, call: LockedCall): Promise<unknown> {
+  if (call.scope !== undefined) return lockedHandler(locked, call);
+  const whole = runLocked(locked, call, async () => {
+    const result = await invoke(locked, call);
+    holdResult(result, locked, call, () => whole);
+    return result;
+  });
+  // A chain of promises, all the way: by it the stack of an error leads to the caller.
+  return whole.then(
+    ({ result }) => result,
+    (error: unknown) => {
+      throw outward(error, call, locked.service);
+    },
+  );
+}
+
+/** A handler's lock is kept on until what it streams has ended. */
+function lockedHandler(locked: LockedMethod, call: LockedCall): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const whole: Promise<Outcome<unknown>> = runLocked(locked, call, async () => {
       const result = await invoke(locked, call);

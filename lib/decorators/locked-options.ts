@@ -1,8 +1,8 @@
 /** The options of `@Locked`, checked at decoration, and split into what the service takes and what the decorator does. */
 import type { UsingOptions } from '../core/acquire.options.js';
 import { badOption, checkNames, checkObject } from '../core/option-checks.js';
-import { resolvePolicy, resolveUsing, USING } from '../core/resolve-options.js';
-import type { LockBusyError } from '../errors/index.js';
+import { refuseReentrant, resolvePolicy, resolveUsing, USING } from '../core/resolve-options.js';
+import { type LockBusyError, LockOptionsError } from '../errors/index.js';
 import type { LockedOptions, OnBusy } from './locked.types.js';
 
 export interface ResolvedLockedOptions {
@@ -16,10 +16,13 @@ export interface ResolvedLockedOptions {
 }
 
 const KNOWN = new Set([...USING, 'onBusy', 'service', 'busyStatus', 'holdUntil', 'abortOn']);
+KNOWN.delete('within');
 
 /** @throws LockOptionsError */
 export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): ResolvedLockedOptions {
   checkObject('options', options);
+  refuseReentrant(options);
+  if ('within' in options) throw withinOfLocked(options.within);
   checkNames('', options, KNOWN);
   const { onBusy = 'throw', service, busyStatus, holdUntil, abortOn, ...using } = options;
   if (onBusy !== 'throw' && onBusy !== 'skip' && typeof onBusy !== 'function') {
@@ -59,4 +62,13 @@ export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): Resol
     holdUntil,
     abortOn,
   };
+}
+
+function withinOfLocked(value: unknown): LockOptionsError {
+  return new LockOptionsError(
+    'within',
+    value,
+    'The lock option "within" is for acquire(), tryAcquire() and using(): @Locked is given its options when the class is ' +
+      `defined, before any lock is held. Give reentry: 'join', or call using(key, { within: lock }, work) in the method.`,
+  );
 }

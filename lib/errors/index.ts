@@ -1,3 +1,4 @@
+export { aroseElsewhere, forCaller } from './for-caller.js';
 export { LockError, isLockError, type LockErrorCode } from './lock.error.js';
 export { LockBusyError } from './lock-busy.error.js';
 export { LockQueueFullError } from './lock-queue-full.error.js';

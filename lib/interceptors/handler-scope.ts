@@ -20,6 +20,10 @@ export class HandlerScope {
     readonly context: ExecutionContext,
   ) {}
 
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** Nobody listens to the handler's result any more. */
   end(): void {
     if (this.#ended) return;
@@ -65,14 +69,27 @@ export class HandlerScope {
 
 interface Link {
   readonly scope: HandlerScope;
-  readonly outer: Link | undefined;
+  outer: Link | undefined;
 }
 
 const chain = new AsyncLocalStorage<Link | undefined>();
 
 /** Runs `work` inside a scope. */
 export function runInScope<T>(scope: HandlerScope, work: () => T): T {
-  return chain.run({ scope, outer: chain.getStore() }, work);
+  return chain.run({ scope, outer: withoutEnded(chain.getStore()) }, work);
+}
+
+/**
+ * Unlinks the scopes that have ended: calls that lead from one to the next would otherwise keep all of them, with their
+ * requests. It happens only where a call begins: within one call a scope that has ended tells that its client has gone.
+ */
+function withoutEnded(link: Link | undefined): Link | undefined {
+  let first = link;
+  while (first?.scope.ended === true) first = first.outer;
+  for (let each = first; each !== undefined; each = each.outer) {
+    while (each.outer?.scope.ended === true) each.outer = each.outer.outer;
+  }
+  return first;
 }
 
 /** The innermost scope of a decoration: there is one exactly where Nest is calling its method as a handler. */

@@ -252,12 +252,14 @@ export class Party {
     const sharing = sharingOptions(operation);
     const refused = await nested(sharing);
     if (refused !== 'LOCK_REENTRY') this.#odd(id, `a call from within for its own keys came to ${refused}`);
-    const joined = await nested({ ...sharing, reentrant: true });
-    const wasLost = joined === 'LOCK_LOST' && lossOf(lock) !== undefined;
-    if (joined !== lock.fence && !wasLost)
-      this.#odd(id, `a call from within joined ${lock.fence}, and it came to ${joined}`);
+    for (const how of [{ reentry: 'join' }, { within: lock }] as const) {
+      const joined = await nested({ ...sharing, ...how });
+      const wasLost = joined === 'LOCK_LOST' && lossOf(lock) !== undefined;
+      if (joined !== lock.fence && !wasLost)
+        this.#odd(id, `a call from within joined ${lock.fence}, and it came to ${joined}`);
+    }
     if (operation.lock !== 'shared') return;
-    const upgraded = await nested({ reentrant: true });
+    const upgraded = await nested({ reentry: 'join' });
     if (upgraded !== 'LOCK_REENTRY') this.#odd(id, `a reader that wanted to write came to ${upgraded}`);
   }
 

@@ -18,7 +18,7 @@ interface Seen {
 class Ledger {
   constructor(@Inject(LockService) readonly locks: LockService) {}
 
-  @Locked('order:{0}', { reentrant: true })
+  @Locked('order:{0}', { reentry: 'join' })
   async note(_order: string): Promise<Seen> {
     const { fence, token } = this.locks.current();
     return { fence, token };
@@ -27,7 +27,7 @@ class Ledger {
   @Locked('order:{0}')
   async noteAlone(_order: string): Promise<void> {}
 
-  @Locked('order:{0}', { reentrant: true })
+  @Locked('order:{0}', { reentry: 'join' })
   stream(_order: string): Observable<number> {
     return new Observable((subscriber) => {
       subscriber.next(this.locks.current().fence);
@@ -83,7 +83,7 @@ class Orders {
   }
 
   @Get(':id/again')
-  @Locked('order:{0}', { reentrant: true })
+  @Locked('order:{0}', { reentry: 'join' })
   async again(@Param('id') id: string): Promise<Seen> {
     return this.ledger.note(id);
   }

@@ -66,6 +66,33 @@ class PaidHandler implements IEventHandler<Paid> {
   }
 }
 
+class Settled {
+  constructor(readonly id: number) {}
+}
+
+/** Publishes an event under its lock, whose handler takes the same key. */
+@CommandHandler(Find)
+class SettleHandler implements ICommandHandler<Find, string> {
+  constructor(@Inject(EventBus) private readonly events: EventBus) {}
+
+  @Locked('order:{0.id}', { wait: 0 })
+  async execute({ id }: Find): Promise<string> {
+    this.events.publish(new Settled(id));
+    this.events.publish(new Paid(id));
+    await step.promise;
+    ran.push('settled');
+    return 'settled';
+  }
+}
+
+@EventsHandler(Settled)
+class SettledHandler implements IEventHandler<Settled> {
+  @Locked('order:{0.id}', { reentry: 'wait' })
+  async handle(_event: Settled): Promise<void> {
+    ran.push('heard');
+  }
+}
+
 let module: TestingModule;
 let acquired: Acquisitions;
 
@@ -74,7 +101,7 @@ beforeEach(async () => {
   step = deferred();
   module = await Test.createTestingModule({
     imports: [LockModule.forRoot({ store: memoryStore() }), CqrsModule.forRoot()],
-    providers: [PayHandler, FindHandler, PaidHandler],
+    providers: [PayHandler, FindHandler, PaidHandler, SettleHandler, SettledHandler],
   }).compile();
   Logger.overrideLogger(false);
   await module.init();
@@ -122,5 +149,19 @@ describe('a handler', () => {
     subscription.unsubscribe();
     expect(isLockError(errors[0], 'LOCK_BUSY')).toBe(true);
     expect(ran).toHaveLength(1);
+  });
+
+  it('of an event that is published under its key waits for the publisher if it is told to, and is refused otherwise', async () => {
+    const errors: unknown[] = [];
+    const subscription = module
+      .get(UnhandledExceptionBus)
+      .subscribe(({ exception }) => errors.push(exception));
+    const settling = module.get(CommandBus).execute(new Find(5));
+    await eventually(() => expect(errors).toHaveLength(1));
+    expect(isLockError(errors[0], 'LOCK_REENTRY')).toBe(true);
+    step.resolve();
+    await settling;
+    await eventually(() => expect(ran).toEqual(['settled', 'heard']));
+    subscription.unsubscribe();
   });
 });

@@ -6,10 +6,11 @@ const IMPORTS = `
 import { Controller, Get, Param, Body, Sse, StreamableFile, type ExecutionContext } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import { Locked, fromContext, lockKey, LockBusyError } from 'nestjs-locked';
-import type { AcquireOptions, LockedOptions, LockService, UsingOptions } from 'nestjs-locked';
+import type { AcquireOptions, Lock, LockedOptions, LockService, UsingOptions } from 'nestjs-locked';
 interface Mine extends UsingOptions { ttl: '5s' }
 declare const seats: { id: string };
 declare const locks: LockService;
+declare const lock: Lock;
 declare const some: LockedOptions;
 declare const mine: Mine;
 `;
@@ -161,10 +162,15 @@ const REFUSED: Record<string, { code: string; at: string; says: string }> = {
     at: `@Locked('a', { onBusy: 'ignore' })`,
     says: `"ignore"' is not assignable to type`,
   },
-  'reentrant that is no boolean': {
-    code: `@Locked('a', { reentrant: 'join' }) async take() {}`,
-    at: `@Locked('a', { reentrant: 'join' })`,
-    says: `'string' is not assignable to type 'boolean`,
+  'reentry that is a boolean': {
+    code: `@Locked('a', { reentry: true }) async take() {}`,
+    at: `@Locked('a', { reentry: true })`,
+    says: `'true' is not assignable to type 'Reentry`,
+  },
+  'within, as no lock is held yet': {
+    code: `@Locked('a', { within: lock }) async take() {}`,
+    at: `@Locked('a', { within: lock })`,
+    says: `'within' does not exist in type`,
   },
   'holdUntil something else': {
     code: `@Locked('a', { holdUntil: 'sent' }) async take() {}`,
@@ -283,7 +289,7 @@ const ACCEPTED: Record<string, string> = {
   'a key function of wider parameters': `@Locked((sku: string | number) => lockKey\`stock:\${sku}\`) async take(sku: string) {}`,
   'a key function of several keys': `@Locked((from: string, to: string) => [lockKey\`a:\${from}\`, lockKey\`a:\${to}\`]) async move(from: string, to: string) {}`,
   fromContext: `@Locked(fromContext((ctx: ExecutionContext) => ctx.getType())) async take() {}`,
-  'all options': `@Locked('a', { ttl: '30s', wait: 100, renew: false, maxHold: '1m', minHold: '5s', reentrant: true, onLost: 'warn', service: 'billing', busyStatus: 409, holdUntil: 'response', abortOn: 'disconnect' }) async take() {}`,
+  'all options': `@Locked('a', { ttl: '30s', wait: 100, renew: false, maxHold: '1m', minHold: '5s', reentry: 'join', onLost: 'warn', service: 'billing', busyStatus: 409, holdUntil: 'response', abortOn: 'disconnect' }) async take() {}`,
   'a shared lock': `@Locked('a', { mode: 'shared', onBusy: 'throw', busyStatus: 409 }) async take() {}`,
   'a semaphore': `@Locked('a', { limit: 3, ttl: '5s', onBusy: 'skip' }) async take() {}`,
   'a semaphore with an onBusy of the arguments': `@Locked('a', { limit: 3, onBusy: (error, sku: string) => error.waited + sku.length }) async take(sku: string): Promise<number> { return 1; }`,

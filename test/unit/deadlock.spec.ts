@@ -166,9 +166,9 @@ describe('a deadlock in one process', () => {
   it('through a call that joined what it holds', async () => {
     const { locks } = setup();
     const first = locks.using('x', () =>
-      locks.using('x', { reentrant: true }, async () => {
+      locks.using('x', { reentry: 'join' }, async () => {
         await settle();
-        return locks.using(['x', 'y'], { reentrant: true }, () => 'went on');
+        return locks.using(['x', 'y'], { reentry: 'join' }, () => 'went on');
       }),
     );
     const second = locks.using('y', async () => {

@@ -1,4 +1,4 @@
-/** Nested use of a held key: refused at once, or joined with `reentrant: true`. */
+/** Nested use of a held key: refused at once, joined, or waited for (`reentry`); joined without a context (`within`). */
 import { describe, expect, it } from '@jest/globals';
 import type { HeldLock } from '../../lib/core/lock.handle.js';
 import { resolvePolicy } from '../../lib/core/resolve-options.js';
@@ -31,7 +31,7 @@ function setup(settings: CoreSettings = {}): Setup {
   };
 }
 
-const joining = { reentrant: true } as const;
+const joining = { reentry: 'join' } as const;
 
 async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   const error: unknown = await promise.then(
@@ -41,18 +41,20 @@ async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   return isLockError(error) ? error.code : error;
 }
 
-describe('nested use of a held key, without "reentrant"', () => {
+describe('nested use of a held key, without "reentry"', () => {
   it('is refused at once by acquire, tryAcquire and using, also among several keys', async () => {
     const { locks } = setup();
     await locks.using('a', async () => {
       await expect(locks.acquire('a')).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
-      await expect(locks.acquire('a')).rejects.toThrow(/reentrant: true/);
+      await expect(locks.acquire('a')).rejects.toThrow(
+        /by this very call.*or by work whose async context this call inherited.*"reentry: 'join'" or "within: lock".*"reentry: 'wait'"/,
+      );
       await expect(locks.tryAcquire('a')).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
       await expect(locks.using(['z', 'a'], () => 1)).rejects.toMatchObject({
         code: 'LOCK_REENTRY',
         key: 'a',
       });
-      await expect(locks.acquire('a', { reentrant: false })).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
+      await expect(locks.acquire('a', { reentry: 'throw' })).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
     });
   });
 
@@ -78,7 +80,7 @@ describe('nested use of a held key, without "reentrant"', () => {
   it('is not seen after a plain acquire, which is no async context: it waits as anybody does', async () => {
     const { locks, clock } = setup();
     const lock = await locks.acquire('a');
-    const again = codeOf(locks.acquire('a', { wait: 100, reentrant: true }));
+    const again = codeOf(locks.acquire('a', { wait: 100, reentry: 'join' }));
     await clock.advance(100);
     expect(await again).toBe('LOCK_BUSY');
     await lock.release();
@@ -96,7 +98,7 @@ describe('nested use of a held key, without "reentrant"', () => {
   });
 });
 
-describe('"reentrant: true"', () => {
+describe(`"reentry: 'join'"`, () => {
   it('joins: the same token, fence, remaining time and expiry, without a word to the store', async () => {
     const { locks, clock } = setup();
     await locks.using('a', { ttl: 9_000 }, async (outer) => {
@@ -368,7 +370,7 @@ describe('nested use of a key by another kind of lock', () => {
     for (const outer of [{}, shared] as const) {
       await locks.using('a', outer, async (lock) => {
         await expect(locks.acquire('a', shared)).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
-        const joined = await locks.acquire('a', { ...shared, reentrant: true });
+        const joined = await locks.acquire('a', { ...shared, reentry: 'join' });
         expect([joined.fence, joined.token]).toEqual([lock.fence, lock.token]);
         expect(await joined.release()).toBe(true);
         expect(lock.held).toBe(true);
@@ -377,15 +379,15 @@ describe('nested use of a key by another kind of lock', () => {
     }
   });
 
-  it('exclusive inside shared would wait for itself, and is refused in words of its own, reentrant or not', async () => {
+  it('exclusive inside shared would wait for itself, and is refused in words of its own, told to join or not', async () => {
     const { locks, free } = setup();
     await locks.using('a', shared, async (lock) => {
-      for (const reentrant of [true, false]) {
-        const refused = locks.using(['a', 'b'], { reentrant }, () => 1);
+      for (const reentry of ['join', 'throw'] as const) {
+        const refused = locks.using(['a', 'b'], { reentry }, () => 1);
         await expect(refused).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
         await expect(refused).rejects.toThrow(/shared one, which cannot become an exclusive one.*outside/);
       }
-      await expect(locks.tryAcquire('a', { reentrant: true })).rejects.toMatchObject({
+      await expect(locks.tryAcquire('a', { reentry: 'join' })).rejects.toMatchObject({
         code: 'LOCK_REENTRY',
       });
       expect(lock.held).toBe(true);
@@ -396,8 +398,8 @@ describe('nested use of a key by another kind of lock', () => {
   it('exclusive inside shared inside exclusive joins the outermost', async () => {
     const { locks } = setup();
     const held = await locks.using('a', (outer) =>
-      locks.using('a', { ...shared, reentrant: true }, () =>
-        locks.using('a', { reentrant: true }, (inner) => inner.fence === outer.fence),
+      locks.using('a', { ...shared, reentry: 'join' }, () =>
+        locks.using('a', { reentry: 'join' }, (inner) => inner.fence === outer.fence),
       ),
     );
     expect(held).toBe(true);
@@ -407,17 +409,17 @@ describe('nested use of a key by another kind of lock', () => {
     const { locks } = setup();
     await locks.using('s', { limit: 1 }, async (outer) => {
       await expect(locks.acquire('s', { limit: 1 })).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
-      const joined = await locks.acquire('s', { limit: 1, reentrant: true });
+      const joined = await locks.acquire('s', { limit: 1, reentry: 'join' });
       expect(joined.token).toBe(outer.token);
       await joined.release();
     });
     await (await locks.acquire('s', { limit: 1 })).release();
   });
 
-  it('a semaphore and another kind on one name is an error of the options, reentrant or not', async () => {
+  it('a semaphore and another kind on one name is an error of the options, told to join or not', async () => {
     const { locks } = setup();
     await locks.using('s', { limit: 2 }, async () => {
-      for (const options of [{}, { reentrant: true }, { ...shared, reentrant: true }]) {
+      for (const options of [{}, joining, { ...shared, ...joining }]) {
         await expect(locks.acquire('s', options)).rejects.toMatchObject({
           code: 'LOCK_OPTIONS',
           option: 'mode',
@@ -425,7 +427,7 @@ describe('nested use of a key by another kind of lock', () => {
       }
     });
     await locks.using('s', () =>
-      expect(locks.acquire('s', { limit: 2, reentrant: true })).rejects.toMatchObject({
+      expect(locks.acquire('s', { limit: 2, reentry: 'join' })).rejects.toMatchObject({
         code: 'LOCK_OPTIONS',
         option: 'limit',
       }),

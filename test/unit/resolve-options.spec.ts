@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { closest } from '../../lib/core/option-checks.js';
 import { resolveAcquire, resolvePolicy, resolveUsing } from '../../lib/core/resolve-options.js';
+import { resolveLockedOptions } from '../../lib/decorators/locked-options.js';
 import { type LockOptionsError, isLockError } from '../../lib/errors/index.js';
 
 const policy = resolvePolicy();
@@ -29,7 +30,8 @@ describe('resolvePolicy', () => {
       renew: true,
       maxHold: Infinity,
       minHold: 0,
-      reentrant: false,
+      reentry: 'throw',
+      within: undefined,
       signal: undefined,
       sharing: { kind: 'exclusive', limit: 1 },
       onLost: 'throw',
@@ -109,10 +111,24 @@ describe('resolveAcquire', () => {
     });
   });
 
-  it('is not reentrant unless it is told so, by the call and not by the defaults', () => {
-    expect(resolveAcquire({}, policy).reentrant).toBe(false);
-    expect(resolveUsing({ reentrant: true }, policy).reentrant).toBe(true);
-    expect(refusal(() => resolvePolicy(untyped({ reentrant: true }))).option).toBe('defaults.reentrant');
+  it('throws at re-entry unless it is told otherwise, by the call and not by the defaults', () => {
+    expect(resolveAcquire({}, policy).reentry).toBe('throw');
+    expect(resolveUsing({ reentry: 'join' }, policy).reentry).toBe('join');
+    expect(resolveUsing({ reentry: 'wait' }, policy).reentry).toBe('wait');
+    expect(refusal(() => resolvePolicy(untyped({ reentry: 'join' }))).option).toBe('defaults.reentry');
+  });
+
+  it.each([true, false, undefined])('given "reentrant: %p", it names "reentry" and its values', (value) => {
+    const error = refusal(() => resolveAcquire(untyped({ reentrant: value }), policy));
+    expect(error).toMatchObject({ option: 'reentrant', value });
+    expect(error.message).toMatch(/no lock option "reentrant".*"reentry".*'join'.*'wait'.*'throw'/);
+    expect(refusal(() => resolveLockedOptions(untyped({ reentrant: value }))).message).toBe(error.message);
+  });
+
+  it('given "within" at a decoration, where no lock is held yet, it says what to do', () => {
+    const error = refusal(() => resolveLockedOptions(untyped({ within: {} })));
+    expect(error.option).toBe('within');
+    expect(error.message).toMatch(/before any lock is held.*reentry: 'join'/);
   });
 
   it('keeps the signal', () => {
@@ -130,7 +146,12 @@ describe('resolveAcquire', () => {
     ['maxHold', 0],
     ['minHold', -5],
     ['renew', 1],
-    ['reentrant', 'yes'],
+    ['reentry', 'yes'],
+    ['reentry', true],
+    ['reentry', null],
+    ['within', 'a'],
+    ['within', {}],
+    ['within', null],
     ['signal', {}],
     ['signal', new AbortController()],
     ['signal', null],
@@ -152,7 +173,7 @@ describe('resolveAcquire', () => {
   });
 
   it.each([
-    ['timeToLive', 'Known here: ttl, wait, renew, maxHold, minHold, reentrant, signal, mode, limit.'],
+    ['timeToLive', 'Known here: ttl, wait, renew, maxHold, minHold, reentry, within, signal, mode, limit.'],
     ['Ttl', 'Did you mean "ttl"?'],
     ['maxhold', 'Did you mean "maxHold"?'],
     ['minHodl', 'Did you mean "minHold"?'],

@@ -1,4 +1,5 @@
 /** Says once that Redis went away, and once that it is back. */
+import { onClient } from './client-events.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { printable } from '../../errors/index.js';
 import { redactError } from './redact.js';
@@ -72,8 +73,7 @@ export function watchConnection(
   };
   if (database !== undefined) database.onVerdict = onVerdict;
   if (owned) client.on('error', onError);
-  client.on('close', onClose);
-  client.on('ready', onReady);
+  const stops = [onClient(client, 'close', onClose), onClient(client, 'ready', onReady)];
   return {
     get down() {
       return down;
@@ -81,8 +81,7 @@ export function watchConnection(
     end() {
       ended = true;
       // The listener for errors stays: closing may still cause some.
-      client.off('close', onClose);
-      client.off('ready', onReady);
+      for (const stop of stops) stop();
     },
   };
 }

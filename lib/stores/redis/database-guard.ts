@@ -1,5 +1,6 @@
 /** Keeps locks out of every database but the one that the client's options name. */
 import type { LockStoreError } from '../../errors/index.js';
+import { onClient } from './client-events.js';
 import type { DatabaseVerdicts } from './connection-log.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { redactError } from './redact.js';
@@ -32,6 +33,7 @@ export class DatabaseGuard implements DatabaseVerdicts {
   readonly #client: RedisLike;
   readonly #warn: (message: string) => void;
   readonly #scripts = new Map<Script, Script>();
+  readonly #stops: Array<() => void> = [];
   #refusal: { readonly cause: unknown } | undefined;
   #selects: boolean;
   #moved = false;
@@ -54,10 +56,9 @@ export class DatabaseGuard implements DatabaseVerdicts {
     }
     const { select } = (client as { condition?: { select?: unknown } | null }).condition ?? {};
     if (typeof select === 'number') this.#onSelect(select);
-    client.on('select', this.#onSelect);
+    this.#stops.push(onClient(client, 'select', this.#onSelect));
     if (!this.#selects) return;
-    client.on('ready', this.#onReady);
-    client.on('close', this.#onClose);
+    this.#stops.push(onClient(client, 'ready', this.#onReady), onClient(client, 'close', this.#onClose));
     if (client.status === 'ready') this.#onReady();
   }
 
@@ -90,9 +91,7 @@ export class DatabaseGuard implements DatabaseVerdicts {
   /** Stops listening. */
   end(): void {
     this.#forget();
-    this.#client.off('ready', this.#onReady);
-    this.#client.off('close', this.#onClose);
-    this.#client.off('select', this.#onSelect);
+    for (const stop of this.#stops.splice(0)) stop();
   }
 
   readonly #onReady = (): void => {

@@ -1,4 +1,5 @@
 /** Warns where the server may evict locks: it would be as if somebody deleted them. */
+import { onClient } from './client-events.js';
 import type { RedisLike } from './redis-client.interface.js';
 
 /**
@@ -22,9 +23,8 @@ export function checkEviction(client: RedisLike, warn: (message: string) => void
       // No right to INFO, or no connection any more.
     }
   };
-  const onReady = (): void => void look();
-  const stop = (): void => void client.off('ready', onReady);
-  if (client.status === 'ready') onReady();
-  else client.on('ready', onReady);
-  return stop;
+  let stop = (): void => {};
+  if (client.status === 'ready') void look();
+  else stop = onClient(client, 'ready', () => void look());
+  return () => stop();
 }

@@ -1,5 +1,6 @@
 /** From the `redis` option to a client. The only file that imports ioredis. */
 import { Redis } from 'ioredis';
+import { runOutside } from '../../core/outside.js';
 import { DatabaseGuard } from './database-guard.js';
 import { checkFailover } from './failover-check.js';
 import type { RedisLike, RedisSettings } from './redis-client.interface.js';
@@ -45,7 +46,7 @@ export function connectRedis(target: RedisTarget, settings: RedisConnectionSetti
   const lazy = target.kind === 'settings' && target.settings.lazyConnect === true;
   const connect = () => {
     // Its failure reaches the log by the client's events, and it tries again by itself.
-    if (!lazy && client.status === 'wait') client.connect().catch(() => undefined);
+    if (!lazy && client.status === 'wait') void runOutside(() => client.connect().catch(() => undefined));
   };
   return { client, owned: true, connect, ...watched(client, settings.log, true) };
 }

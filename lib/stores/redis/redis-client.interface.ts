@@ -25,7 +25,7 @@ export interface RedisLike {
 export interface ClusterLike extends RedisLike {
   /** The addresses of each slot's nodes, its master's first. Empty before the first connection. */
   readonly slots: readonly (readonly string[] | undefined)[];
-  nodes(): RedisLike[];
+  nodes(role?: 'all' | 'master' | 'slave'): RedisLike[];
   refreshSlotsCache?(): void;
 }
 

@@ -1,7 +1,10 @@
 /** The connection that a store's commands go over: their time-outs, whether it is down, and the server's clock. */
+import { runOutside } from '../../core/outside.js';
 import type { DatabaseGuard } from './database-guard.js';
 import { type Command, CommandWatch, type Watching } from './command-watch.js';
-import type { RedisLike } from './redis-client.interface.js';
+import { onClient } from './client-events.js';
+import { NodeConnections } from './node-connections.js';
+import type { ClusterLike, RedisLike } from './redis-client.interface.js';
 import { type Script, isUnknownScript } from './scripts/script.js';
 import { ServerClock } from './server-clock.js';
 import { SilenceWatch } from './silence-watch.js';
@@ -37,6 +40,8 @@ export class RedisLink {
   /** Of a connection that we opened. That of the application's own client is the application's. */
   readonly #silence: SilenceWatch | undefined;
   readonly #database: DatabaseGuard;
+  readonly #nodes: NodeConnections | undefined;
+  readonly #stops: ReadonlyArray<() => void>;
   #interruptions = 0;
   #down: boolean;
   #lastError: unknown;
@@ -55,9 +60,12 @@ export class RedisLink {
     this.#down = ['close', 'reconnecting', 'end'].includes(client.status);
     this.#autoPipelining =
       (client.options as { enableAutoPipelining?: boolean }).enableAutoPipelining === true;
-    client.on('ready', this.#onReady);
-    client.on('close', this.#onClose);
-    client.on('end', this.#onClose);
+    this.#nodes = this.cluster ? new NodeConnections(client as ClusterLike) : undefined;
+    this.#stops = [
+      onClient(client, 'ready', this.#onReady),
+      onClient(client, 'close', this.#onClose),
+      onClient(client, 'end', this.#onClose),
+    ];
     // To listen on the application's client would keep ioredis from reporting errors that nobody handles.
     if (owned) client.on('error', this.#onError);
   }
@@ -104,7 +112,7 @@ export class RedisLink {
   /** Knows the server's clock when it resolves. @throws LockStoreError */
   synchronise(until: Until): Promise<void> {
     const sentAt = performance.now();
-    this.#reading ??= this.serverTime(until)
+    this.#reading ??= runOutside(() => this.serverTime(until))
       .then((time) => this.clock.set(time, sentAt))
       .finally(() => (this.#reading = undefined));
     return this.#reading;
@@ -172,21 +180,29 @@ export class RedisLink {
 
   /** Stops listening. The client is not closed. */
   end(): void {
-    this.client.off('ready', this.#onReady);
-    this.client.off('close', this.#onClose);
-    this.client.off('end', this.#onClose);
+    for (const stop of this.#stops) stop();
+    this.#nodes?.end();
     this.#silence?.end();
     this.#watch.end();
   }
 
   /** Fails the command if the connection is known to be down, or known to be in no database for locks. */
   #begin(command: Command): Watching | undefined {
-    if (!this.#down && !this.#database.refused)
-      return this.#watch.add(command, this.client.status !== 'ready');
+    if (!this.#down && !this.#database.refused) return this.#watch.add(command, this.#connecting());
     const doing = describe(command.doing, command.key);
     const refused = this.#database.refused;
     command.onFailure(refused ? this.#database.errorOf(doing) : downError(doing, this.#lastError));
     return undefined;
+  }
+
+  /** Is the connection still to come? The command would open it by itself, in the async context of its caller. */
+  #connecting(): boolean {
+    const { client } = this;
+    this.#nodes?.open();
+    if (client.status === 'ready') return false;
+    // Its failure comes with the client's events.
+    if (client.status === 'wait') void runOutside(() => client.connect().catch(() => undefined));
+    return true;
   }
 
   #evaluate(

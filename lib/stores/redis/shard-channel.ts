@@ -1,4 +1,5 @@
 /** The channel of one slot of a Cluster, from which a party hears of hand-offs of the slot's keys. */
+import { runOutside } from '../../core/outside.js';
 import { SharedPromise } from './shared-promise.js';
 import type { NodeListener, ShardNode } from './shard-node.js';
 import type { ShardNodes } from './shard-nodes.js';
@@ -88,6 +89,10 @@ export class ShardChannel implements NodeListener {
   /** Goes where the slot is, if it is not there already, and subscribes. */
   seek(): void {
     if (this.#inPlace && (this.#state !== 'asleep' || this.#retry !== undefined)) return;
+    runOutside(() => this.#seek());
+  }
+
+  #seek(): void {
     this.#sleep();
     const { nodes, slot } = this.#settings;
     const node = nodes.of(slot);
@@ -141,7 +146,11 @@ export class ShardChannel implements NodeListener {
     const node = this.#node;
     const trial: Trial = { message: `try ${(this.#trials += 1)}`, heard: false };
     this.#trial = trial;
-    this.#settings.publish(trial.message).then(
+    void runOutside(() => this.#publish(trial, node));
+  }
+
+  #publish(trial: Trial, node: ShardNode | undefined): Promise<void> {
+    return this.#settings.publish(trial.message).then(
       (receivers) => {
         if (this.#trial !== trial) return;
         if (receivers > 0 && !trial.heard) {

@@ -1,4 +1,5 @@
 /** The nodes of a Cluster that this party has channels on, one connection each, as far as it needs them. */
+import { onClient } from './client-events.js';
 import type { ClusterLike, RedisLike } from './redis-client.interface.js';
 import { ShardNode, type ShardNodeSettings } from './shard-node.js';
 import { SUBSCRIBER_OPTIONS } from './subscriber-options.js';
@@ -13,10 +14,11 @@ export interface ShardNodesSettings {
 export class ShardNodes {
   readonly #settings: ShardNodesSettings;
   readonly #nodes = new Map<string, ShardNode>();
+  readonly #stop: () => void;
 
   constructor(settings: ShardNodesSettings) {
     this.#settings = settings;
-    settings.client.on('refresh', settings.onRefresh);
+    this.#stop = onClient(settings.client, 'refresh', settings.onRefresh);
   }
 
   /** The address of the slot's master, as far as the client knows: it learns of changes by its own commands. */
@@ -50,7 +52,7 @@ export class ShardNodes {
   }
 
   end(): void {
-    this.#settings.client.off('refresh', this.#settings.onRefresh);
+    this.#stop();
     for (const node of this.#nodes.values()) node.end();
     this.#nodes.clear();
   }

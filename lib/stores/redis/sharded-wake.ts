@@ -1,5 +1,6 @@
 /** How hand-offs reach a party in a Cluster: by a sharded channel for each slot in which it has had to wait. */
 import type { TurnRequest } from '../../core/store.contract.js';
+import { runOutside } from '../../core/outside.js';
 import type { KeyNames } from './key-names.js';
 import type { RedisLink } from './redis-link.js';
 import type { ClusterLike } from './redis-client.interface.js';
@@ -63,7 +64,7 @@ export class ShardedWake implements Wake {
     } else if (giveUp !== undefined) {
       // Callers stand in line here. That there is no queue has to be known before others are kept out for long.
       const channel = this.#channel(key);
-      if (!channel.awake && !channel.refused) channel.listen().catch(() => undefined);
+      if (!channel.awake && !channel.refused) void runOutside(() => channel.listen().catch(() => undefined));
     }
   }
 
@@ -117,19 +118,21 @@ export class ShardedWake implements Wake {
 
   /** While somebody waits, what they wait on is tried now and then. */
   #watch(): void {
-    this.#timer ??= setInterval(() => {
-      let wanted = false;
-      for (const channel of this.#channels.values()) {
-        if (!channel.wanted) continue;
-        wanted = true;
-        if (!channel.awake) this.#nodes.refresh();
-        channel.seek();
-        channel.try();
-      }
-      if (wanted) return;
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-    }, TRY_EVERY).unref();
+    this.#timer ??= runOutside(() => setInterval(() => this.#look(), TRY_EVERY).unref());
+  }
+
+  #look(): void {
+    let wanted = false;
+    for (const channel of this.#channels.values()) {
+      if (!channel.wanted) continue;
+      wanted = true;
+      if (!channel.awake) this.#nodes.refresh();
+      channel.seek();
+      channel.try();
+    }
+    if (wanted) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   #stop(): void {

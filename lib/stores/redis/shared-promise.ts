@@ -1,4 +1,5 @@
 /** One promise for all who wait for the same thing; after it settled, those who come wait for the next time. */
+import { runOutside } from '../../core/outside.js';
 
 export class SharedPromise {
   #current: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -12,10 +13,13 @@ export class SharedPromise {
     if (this.#current === undefined) {
       let resolve!: () => void;
       let reject!: (error: Error) => void;
-      const promise = new Promise<void>((yes, no) => {
-        resolve = yes;
-        reject = no;
-      });
+      const promise = runOutside(
+        () =>
+          new Promise<void>((yes, no) => {
+            resolve = yes;
+            reject = no;
+          }),
+      );
       this.#current = { promise, resolve, reject };
     }
     return this.#current.promise;

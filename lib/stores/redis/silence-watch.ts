@@ -1,5 +1,6 @@
 /** Ends a connection on which a reply is awaited and nothing arrives: its peer may have vanished without closing it. */
 import { systemClock, type Timer } from '../../core/clock.js';
+import { onClient } from './client-events.js';
 import type { RedisLike } from './redis-client.interface.js';
 
 /**
@@ -9,6 +10,7 @@ import type { RedisLike } from './redis-client.interface.js';
 export class SilenceWatch {
   readonly #client: RedisLike;
   readonly #longest: number;
+  readonly #stops: ReadonlyArray<() => void>;
   /** Since when a reply is awaited, on the monotonic clock. */
   #since: number | undefined;
   #timer: Timer | undefined;
@@ -17,9 +19,12 @@ export class SilenceWatch {
   constructor(client: RedisLike, longest: number) {
     this.#client = client;
     this.#longest = longest;
-    client.on('connect', this.#onConnect);
-    client.on('ready', this.#onHeard);
-    client.on('close', this.#onHeard);
+    this.#stops = [
+      // The handshake is under way.
+      onClient(client, 'connect', () => this.expect()),
+      onClient(client, 'ready', () => this.heard()),
+      onClient(client, 'close', () => this.heard()),
+    ];
   }
 
   /** A reply is awaited since then. */
@@ -41,14 +46,8 @@ export class SilenceWatch {
 
   end(): void {
     this.heard();
-    this.#client.off('connect', this.#onConnect);
-    this.#client.off('ready', this.#onHeard);
-    this.#client.off('close', this.#onHeard);
+    for (const stop of this.#stops) stop();
   }
-
-  /** The handshake is under way. */
-  readonly #onConnect = (): void => this.expect();
-  readonly #onHeard = (): void => this.heard();
 
   #reconnect(): void {
     this.#since = undefined;

@@ -1,4 +1,5 @@
 /** The connection on which a party hears that a key was handed to it. Opened at the first contention. */
+import { runOutside } from '../../core/outside.js';
 import type { TurnRequest } from '../../core/store.contract.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { SharedPromise } from './shared-promise.js';
@@ -44,8 +45,9 @@ export class WakeChannel implements Wake {
     this.#want();
     if (this.#awake) return Promise.resolve();
     if (!this.#listening.pending) {
-      if (this.#connection === undefined) this.#open();
-      else if (this.#connection.status === 'ready') this.#subscribe(this.#connection);
+      const connection = this.#connection;
+      if (connection === undefined) runOutside(() => this.#open());
+      else if (connection.status === 'ready') runOutside(() => this.#subscribe(connection));
     }
     return this.#listening.get();
   }
@@ -60,7 +62,7 @@ export class WakeChannel implements Wake {
   /** Somebody waits from now on: the connection is watched. */
   #want(): void {
     this.#wantedUntil = performance.now() + WANTED_FOR;
-    if (this.#awake && this.#pinger === undefined) this.#watch();
+    if (this.#awake && this.#pinger === undefined) runOutside(() => this.#watch());
   }
 
   #open(): void {

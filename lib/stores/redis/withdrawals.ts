@@ -1,4 +1,5 @@
 /** Gives up the tokens of commands whose outcome is unknown: they may have run, or may run later. */
+import { runOutside } from '../../core/outside.js';
 import type { RedisLink } from './redis-link.js';
 
 /** Between two tries, in ms. */
@@ -49,14 +50,14 @@ export class Withdrawals {
       dueAt: 0,
     });
     // While the server does not answer, the next try is due by its own timer.
-    if (this.#attempt === 0) void this.#run();
+    if (this.#attempt === 0) void runOutside(() => this.#run());
   }
 
   /** The connection is back: what waited for it goes out now. */
   hasten(): void {
     this.#attempt = 0;
     for (const withdrawal of this.#pending) withdrawal.dueAt = 0;
-    void this.#run();
+    void runOutside(() => this.#run());
   }
 
   end(): void {

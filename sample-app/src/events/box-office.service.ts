@@ -29,7 +29,7 @@ export class BoxOffice {
    * One sale of an event at a time, on every machine; other events are sold meanwhile. Within a sale of several it
    * joins the lock that those are sold under: alone it would wait for itself, which is an error at once.
    */
-  @Locked((id: string) => lockKey`event:${id}`, { reentrant: true })
+  @Locked((id: string) => lockKey`event:${id}`, { reentry: 'join' })
   async sell(id: string): Promise<Ticket> {
     return this.#sellNextSeat(id, this.locks.current().fence);
   }

@@ -1,0 +1,68 @@
+/** One listener for each event of a target that is not ours, however many listen: Node warns of more than ten. */
+import { LinkedList } from './linked-list.js';
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- what an event passes is its target's own affair
+type Listener = (...args: any[]) => void;
+
+/** Listens to one event of one target. @returns takes the listener away. */
+type Attach<T> = (target: T, event: string, listener: Listener) => () => void;
+
+/** The listeners of one event of one target. */
+class Topic {
+  readonly listeners = new LinkedList<Listener>();
+  detach!: () => void;
+
+  readonly tell = (...args: unknown[]): void => {
+    const failures: unknown[] = [];
+    for (const place of [...this.listeners.places()]) {
+      // One may have taken another away.
+      if (!place.listed) continue;
+      try {
+        place.value(...args);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  };
+}
+
+export class SharedListeners<T extends object> {
+  readonly #attach: Attach<T>;
+  readonly #targets = new WeakMap<T, Map<string, Topic>>();
+
+  constructor(attach: Attach<T>) {
+    this.#attach = attach;
+  }
+
+  /** @returns takes the listener away. Idempotent. With the last one nothing is left at the target. */
+  on(target: T, event: string, listener: Listener): () => void {
+    const topics = this.#targets.get(target) ?? new Map<string, Topic>();
+    this.#targets.set(target, topics);
+    let topic = topics.get(event);
+    if (topic === undefined) {
+      topic = new Topic();
+      topics.set(event, topic);
+      topic.detach = this.#attach(target, event, topic.tell);
+    }
+    const { listeners, detach } = topic;
+    const place = listeners.push(listener);
+    return () => {
+      if (!place.listed) return;
+      listeners.remove(place);
+      if (listeners.size > 0) return;
+      topics.delete(event);
+      detach();
+    };
+  }
+}
+
+const signals = new SharedListeners<AbortSignal>((signal, event, listener) => {
+  signal.addEventListener(event, listener);
+  return () => signal.removeEventListener(event, listener);
+});
+
+/** Calls back when the signal aborts, which it has not yet. @returns takes the callback away. */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  return signals.on(signal, 'abort', callback);
+}

@@ -1,0 +1,279 @@
+/** `within: lock`: a call that joins a hold it was given, whatever its async context says. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { describe, expect, it } from '@jest/globals';
+import { Test } from '@nestjs/testing';
+import type { HeldLock } from '../../lib/core/lock.handle.js';
+import type { Lock } from '../../lib/core/lock.js';
+import { resolvePolicy } from '../../lib/core/resolve-options.js';
+import { isLockError } from '../../lib/errors/index.js';
+import { LockService } from '../../lib/lock.service.js';
+import { memoryStore } from '../../lib/stores/memory/memory.store.js';
+import { LockTestingModule } from '../../lib/testing/lock-testing.module.js';
+import { core } from '../support/core.js';
+import { deferred } from '../support/deferred.js';
+import { FakeClock, settle } from '../support/fake-clock.js';
+
+const outside = AsyncLocalStorage.snapshot();
+const shared = { mode: 'shared' } as const;
+
+function setup() {
+  const clock = new FakeClock();
+  const store = memoryStore({ clock });
+  const { locker } = core({ clock, store });
+  const other = new LockService(core({ clock, store }).locker, resolvePolicy());
+  return {
+    clock,
+    locker,
+    locks: new LockService(locker, resolvePolicy()),
+    async free(key: string) {
+      const lock = await other.tryAcquire(key);
+      await lock?.release();
+      return lock !== null;
+    },
+  };
+}
+
+async function errorOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    (reason: unknown) => (isLockError(reason) ? { ...reason, code: reason.code } : reason),
+  );
+}
+
+describe('a call within a lock that it was given', () => {
+  it('given no context at all, by acquire, tryAcquire and using, then it joins that very hold', async () => {
+    const { locks, free } = setup();
+    const lock = await locks.acquire('a');
+    for (const joined of [
+      await locks.acquire('a', { within: lock }),
+      await locks.tryAcquire('a', { within: lock }),
+      await locks.using('a', { within: lock }, (inner) => inner),
+    ]) {
+      expect([joined?.token, joined?.fence]).toEqual([lock.token, lock.fence]);
+      await joined?.release();
+    }
+    expect(lock.held).toBe(true);
+    expect(await free('a')).toBe(false);
+    await lock.release();
+    expect(await free('a')).toBe(true);
+  });
+
+  it('given work of another context, as of a shared queue, then it joins too, and its own calls know the lock', async () => {
+    const { locks } = setup();
+    await locks.using('a', async (lock) => {
+      await outside(async () => {
+        expect(locks.tryCurrent('a')).toBeUndefined();
+        await locks.using('a', { within: lock }, async (inner) => {
+          expect(locks.current('a')).toBe(inner);
+          expect(await errorOf(locks.acquire('a'))).toMatchObject({ code: 'LOCK_REENTRY' });
+          expect(await locks.using('a', { reentry: 'join' }, ({ fence }) => fence)).toBe(lock.fence);
+        });
+        expect(locks.tryCurrent('a')).toBeUndefined();
+      });
+    });
+  });
+
+  it('given a lock of several keys, then each of them can be joined, and all are known within', async () => {
+    const { locks } = setup();
+    const lock = await locks.acquire(['a', 'b']);
+    await locks.using('b', { within: lock }, async (inner) => {
+      expect([inner.keys, inner.fence]).toEqual([['b'], lock.fence]);
+      expect(locks.current('a')).toBe(lock);
+      expect(await errorOf(locks.acquire('a'))).toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
+    });
+    const both = await locks.acquire(['b', 'a'], { within: lock });
+    expect([both.keys, both.fence]).toEqual([['a', 'b'], lock.fence]);
+    await lock.release();
+  });
+
+  it('given further keys, then they are taken besides, behind those of the lock, and given back by their own end', async () => {
+    const { locks, free } = setup();
+    const lock = await locks.acquire('b');
+    const more = await locks.acquire(['b', 'c'], { within: lock });
+    expect(more.fences.get('b')).toBe(lock.fence);
+    expect(await free('c')).toBe(false);
+    await more.release();
+    expect(await free('c')).toBe(true);
+    expect(await errorOf(locks.acquire(['a', 'b'], { within: lock }))).toMatchObject({
+      code: 'LOCK_REENTRY',
+    });
+    await lock.release();
+  });
+
+  it('given a joined lock, then the same hold is joined; once that one is over, it is refused', async () => {
+    const { locks } = setup();
+    const lock = await locks.acquire('a');
+    const first = await locks.acquire('a', { within: lock });
+    const second = await locks.acquire('a', { within: first });
+    expect(second.token).toBe(lock.token);
+    await first.release();
+    expect(second.held).toBe(true);
+    expect(await errorOf(locks.acquire('a', { within: first }))).toMatchObject({ code: 'LOCK_NOT_HELD' });
+    await lock.release();
+    expect(second.held).toBe(false);
+    expect((second as HeldLock).lost).toMatchObject({ reason: 'released' });
+    expect(await errorOf(locks.acquire('a', { within: second }))).toMatchObject({ code: 'LOCK_NOT_HELD' });
+  });
+
+  it('given the key is held by another hold of its context as well, then it joins the one that was given', async () => {
+    const { locks } = setup();
+    await locks.using('a', shared, (first) =>
+      locks.using('a', { ...shared, reentry: 'wait' }, async (second) => {
+        expect(second.fence).not.toBe(first.fence);
+        const joined = await locks.acquire('a', { ...shared, within: first });
+        expect(joined.fence).toBe(first.fence);
+        expect(await locks.using('a', { ...shared, reentry: 'join' }, ({ fence }) => fence)).toBe(
+          second.fence,
+        );
+      }),
+    );
+  });
+});
+
+describe('a call within a lock that does not hold what it wants', () => {
+  it('given a lock that was released, then it is a LockNotHeldError, and nothing is taken', async () => {
+    const { locks, free, locker } = setup();
+    const lock = await locks.acquire('a');
+    await lock.release();
+    for (const refused of [
+      locks.acquire('a', { within: lock }),
+      locks.tryAcquire('a', { within: lock }),
+      locks.using(['a', 'b'], { within: lock }, () => 1),
+    ]) {
+      expect(await errorOf(refused)).toMatchObject({ code: 'LOCK_NOT_HELD', key: 'a' });
+      await expect(refused).rejects.toThrow(/"within" has been released.*"a".*before the release/);
+    }
+    expect([await free('a'), await free('b'), locker.gateCount]).toEqual([true, true, 0]);
+  });
+
+  it('given a lock of other keys, then likewise, in words of its own', async () => {
+    const { locks, free } = setup();
+    const lock = await locks.acquire('a');
+    const refused = locks.acquire('b', { within: lock });
+    expect(await errorOf(refused)).toMatchObject({ code: 'LOCK_NOT_HELD', key: 'b' });
+    await expect(refused).rejects.toThrow(/"within" holds "a", and not "b"/);
+    expect(await free('b')).toBe(true);
+    await lock.release();
+  });
+
+  it('given a lock that was lost, then it is that LockLostError', async () => {
+    const { locks, clock } = setup();
+    const lock = await locks.acquire('a', { maxHold: 100 });
+    await clock.advance(100);
+    expect(await errorOf(locks.acquire('a', { within: lock }))).toMatchObject({
+      code: 'LOCK_LOST',
+      reason: 'max-hold',
+    });
+    await lock.release();
+  });
+
+  it('given a lock of another service, or something like a lock, then it is a LockOptionsError', async () => {
+    const [one, two] = [setup(), setup()];
+    const lock = await two.locks.acquire('a');
+    const like = { keys: ['a'], release: () => Promise.resolve(true) } as unknown as Lock;
+    for (const within of [lock, like]) {
+      expect(await errorOf(one.locks.acquire('a', { within }))).toMatchObject({
+        code: 'LOCK_OPTIONS',
+        option: 'within',
+      });
+      await expect(one.locks.using('a', { within }, () => 1)).rejects.toThrow(/of this very LockService/);
+    }
+    await lock.release();
+  });
+});
+
+describe('"within" beside the other options', () => {
+  it('given the kinds of lock go together, then it joins, whatever "reentry" is', async () => {
+    const { locks } = setup();
+    const [writer, reader] = [await locks.acquire('w'), await locks.acquire('r', shared)];
+    const permit = await locks.acquire('p', { limit: 1 });
+    for (const reentry of ['throw', 'join', 'wait'] as const) {
+      for (const [lock, options] of [
+        [writer, {}],
+        [writer, shared],
+        [reader, shared],
+        [permit, { limit: 1 }],
+      ] as const) {
+        const joined = await locks.acquire(lock.keys[0], { ...options, reentry, within: lock });
+        expect(joined.fence).toBe(lock.fence);
+        await joined.release();
+      }
+    }
+  });
+
+  it('given a writer within a reader, then it is refused as by "join"; another kind is an error of the options', async () => {
+    const { locks } = setup();
+    const [reader, permit] = [await locks.acquire('r', shared), await locks.acquire('p', { limit: 2 })];
+    await expect(locks.acquire('r', { within: reader })).rejects.toThrow(/cannot become an exclusive one/);
+    expect(await errorOf(locks.acquire('r', { limit: 2, within: reader }))).toMatchObject({
+      option: 'limit',
+    });
+    expect(await errorOf(locks.acquire('p', { within: permit }))).toMatchObject({ option: 'mode' });
+  });
+
+  it('given "reentry", then it counts for the keys that the lock does not hold', async () => {
+    const { locks, clock } = setup();
+    const lock = await locks.acquire('a');
+    await locks.using('b', async (held) => {
+      const both = (options: object) => locks.acquire(['a', 'b'], { within: lock, ...options });
+      expect(await errorOf(both({}))).toMatchObject({ code: 'LOCK_REENTRY', key: 'b' });
+      const joined = await both({ reentry: 'join' });
+      expect(joined.fences.get('b')).toBe(held.fence);
+      const waiting = errorOf(both({ reentry: 'wait', wait: 100 }));
+      await clock.advance(100);
+      expect(await waiting).toMatchObject({ code: 'LOCK_BUSY', key: 'b' });
+    });
+  });
+
+  it('given a minHold, then it counts from the joining', async () => {
+    const { locks, clock, free } = setup();
+    const lock = await locks.acquire('a');
+    await locks.using('a', { within: lock, minHold: 500 }, () => undefined);
+    await lock.release();
+    await clock.advance(480);
+    expect(await free('a')).toBe(false);
+    await clock.advance(30);
+    expect(await free('a')).toBe(true);
+  });
+
+  it('given work that is left running after the call, then it does not run under the lock', async () => {
+    const { locks } = setup();
+    const gate = deferred();
+    const lock = await locks.acquire('a');
+    let left!: Promise<Lock | undefined>;
+    await locks.using('a', { within: lock }, () => {
+      left = gate.promise.then(() => locks.tryCurrent('a'));
+    });
+    gate.resolve();
+    expect(await left).toBeUndefined();
+    await lock.release();
+  });
+
+  it('given a circle of waits through a lock that was given, then it is found', async () => {
+    const { locks, locker } = setup();
+    const x = await locks.acquire('x');
+    const y = locks.using('y', async () => {
+      await settle();
+      return locks.using('x', () => 'went on');
+    });
+    await settle();
+    await settle();
+    const refused = locks.using('x', { within: x }, () => locks.acquire('y'));
+    expect(await errorOf(refused)).toMatchObject({ code: 'LOCK_DEADLOCK', key: 'y' });
+    await x.release();
+    expect(await y).toBe('went on');
+    expect(locker.waits.size).toBe(0);
+  });
+});
+
+describe('"within" in the test kit', () => {
+  it('given a LockTestingModule, then it joins as in the application, and the call is noted as it was made', async () => {
+    const module = await Test.createTestingModule({ imports: [LockTestingModule.forRoot()] }).compile();
+    const locks = module.get(LockService);
+    const lock = await locks.acquire('a');
+    expect(await locks.using('a', { within: lock }, ({ fence }) => fence)).toBe(lock.fence);
+    await lock.release();
+    expect(await errorOf(locks.acquire('a', { within: lock }))).toMatchObject({ code: 'LOCK_NOT_HELD' });
+    await module.close();
+  });
+});
