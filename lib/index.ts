@@ -60,6 +60,7 @@ export type {
   LockStoreListener,
   LockStoreSession,
   Mixed,
+  Outage,
   Queued,
   RenewReply,
   RenewRequest,

@@ -1,8 +1,8 @@
 /** What a gate has in the store: one ask for the callers at the front of its line, from the sending to the grant. */
-import type { LockStoreError } from '../errors/index.js';
+import { isLockError, type LockStoreError } from '../errors/index.js';
 import { Deadline } from './deadline.js';
 import type { CallerLine } from './line.js';
-import { lookDelay, pollDelay, retryDelay, turnDelay } from './pace.js';
+import { lookDelay, outageDelay, pollDelay, retryDelay, turnDelay } from './pace.js';
 import { outcomeOf, type Party, type ReleaseOutcome } from './party.js';
 import { PendingAsk } from './pending-ask.js';
 import { type Answer, type Ask, type GiveUp, type Granted, type Holder, OFFER_MS } from './store.contract.js';
@@ -44,6 +44,8 @@ export class Asker {
   #ask: PendingAsk | undefined;
   /** The latest failure, while no answer came since. */
   #trouble: LockStoreError | undefined;
+  /** May that be over in a moment? Then nobody is refused for it who has time to wait. */
+  #passing = false;
   /** How often in a row the store was busy, or failed. */
   #attempt = 0;
   /** The place to take back, if the queue forgets us. */
@@ -63,6 +65,11 @@ export class Asker {
 
   get trouble(): LockStoreError | undefined {
     return this.#trouble;
+  }
+
+  /** Why newcomers need not wait. */
+  get hopeless(): LockStoreError | undefined {
+    return this.#passing ? undefined : this.#trouble;
   }
 
   /** Who holds the key, by the latest answer. */
@@ -165,8 +172,10 @@ export class Asker {
     ask.unansweredSince = undefined;
     if (!ask.live) return;
     this.#trouble = error;
-    this.#rest(ask, retryDelay((this.#attempt += 1)));
-    this.#line.refuseUninformed(error);
+    const outage = isLockError(error, 'LOCK_STORE') ? this.#party.session.outage?.(this.#key) : undefined;
+    this.#passing = outage !== undefined;
+    this.#rest(ask, outage === undefined ? retryDelay((this.#attempt += 1)) : outageDelay(outage));
+    if (outage === undefined) this.#line.refuseUninformed(error);
   }
 
   // ---- what goes out

@@ -345,7 +345,7 @@ class Process {
 let found: string | undefined;
 
 /** The server's program. */
-function findServer(): string {
+export function findServer(): string {
   return (found ??=
     process.env.LOCK_TEST_SERVER || onPath('redis-server') || onPath('valkey-server') || missing());
 }

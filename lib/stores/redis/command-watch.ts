@@ -1,7 +1,7 @@
 /** The commands that wait for their replies: one timer for all of their time-outs. */
 import { LinkedList, type Place } from '../../core/linked-list.js';
 import type { LockStoreError } from '../../errors/index.js';
-import { describe, endedError, silentError } from './store-errors.js';
+import { describe, endedError } from './store-errors.js';
 
 /** What was sent, and what its sender does about the outcome: one of the two is called, once. */
 export interface Command {
@@ -29,13 +29,13 @@ export type Watching = Place<Watched>;
  */
 export class CommandWatch {
   readonly #pending = new LinkedList<Watched>();
-  readonly #timeout: number;
+  readonly #silent: (doing: string) => LockStoreError;
   #timer: NodeJS.Timeout | undefined;
   #reading: NodeJS.Immediate | undefined;
 
-  /** @param timeout for the message, in ms. */
-  constructor(timeout: number) {
-    this.#timeout = timeout;
+  /** @param silent the error of a command whose time is over. */
+  constructor(silent: (doing: string) => LockStoreError) {
+    this.#silent = silent;
   }
 
   /** Is nothing waited for? */
@@ -58,6 +58,11 @@ export class CommandWatch {
   /** Fails what was not written yet. */
   failUnsent(error: (doing: string) => LockStoreError): void {
     this.#failAll(({ unsent }) => unsent, error);
+  }
+
+  /** Fails what is left, as its replies will not come. */
+  failSent(error: (doing: string) => LockStoreError): void {
+    this.#failAll(() => true, error);
   }
 
   /** Fails what is left. */
@@ -99,7 +104,7 @@ export class CommandWatch {
     for (let oldest = this.#pending.head; oldest !== undefined; oldest = this.#pending.head) {
       const { until } = oldest.value.command;
       if (until > now) return this.#arm(until);
-      this.#fail(oldest, (doing) => silentError(doing, this.#timeout));
+      this.#fail(oldest, this.#silent);
     }
   }
 }

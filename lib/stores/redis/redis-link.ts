@@ -1,9 +1,11 @@
 /** The connection that a store's commands go over: their time-outs, whether it is down, and the server's clock. */
 import { type Command, CommandWatch, type Watching } from './command-watch.js';
+import { ConnectionTrouble } from './connection-trouble.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { type Script, isUnknownScript } from './scripts/script.js';
 import { ServerClock } from './server-clock.js';
-import { describe, downError, storeError } from './store-errors.js';
+import { afterRefresh, pauseBefore } from './slots-refresh.js';
+import { describe, isElsewhere, lostError } from './store-errors.js';
 
 /** The server's clock is read again after this long, in ms: two quartz clocks part by some ms a minute. */
 const CLOCK_AGE = 30_000;
@@ -12,8 +14,6 @@ export interface RedisLinkSettings {
   readonly client: RedisLike;
   /** In ms. */
   readonly commandTimeout: number;
-  /** Did we open the client? */
-  readonly owned: boolean;
   /** The connection is ready again after it was not. */
   readonly onRecovered: () => void;
 }
@@ -25,19 +25,20 @@ export class RedisLink {
   readonly client: RedisLike;
   readonly cluster: boolean;
   readonly clock = new ServerClock();
+  readonly trouble: ConnectionTrouble;
   readonly #settings: RedisLinkSettings;
   readonly #autoPipelining: boolean;
   readonly #watch: CommandWatch;
   #interruptions = 0;
   #down: boolean;
-  #lastError: unknown;
   #reading: Promise<void> | undefined;
 
   constructor(settings: RedisLinkSettings) {
-    const { client, owned } = settings;
+    const { client, commandTimeout } = settings;
     this.#settings = settings;
     this.client = client;
-    this.#watch = new CommandWatch(settings.commandTimeout);
+    this.trouble = new ConnectionTrouble(client, commandTimeout, () => this.#onDown());
+    this.#watch = new CommandWatch((doing) => this.trouble.silentError(doing));
     this.cluster = client.isCluster === true;
     this.#down = ['close', 'reconnecting', 'end'].includes(client.status);
     this.#autoPipelining =
@@ -45,8 +46,6 @@ export class RedisLink {
     client.on('ready', this.#onReady);
     client.on('close', this.#onClose);
     client.on('end', this.#onClose);
-    // To listen on the application's client would keep ioredis from reporting errors that nobody handles.
-    if (owned) client.on('error', this.#onError);
   }
 
   /** Is it known to be down? What is run then fails at once, and nothing is sent. */
@@ -134,7 +133,7 @@ export class RedisLink {
       parameters,
       urgent,
       (reply) => this.#answer(watching, reply),
-      (error) => this.#fail(watching, error),
+      (error) => this.#redirect(watching, error, script, parameters),
     );
   }
 
@@ -156,13 +155,14 @@ export class RedisLink {
     this.client.off('ready', this.#onReady);
     this.client.off('close', this.#onClose);
     this.client.off('end', this.#onClose);
+    this.trouble.end();
     this.#watch.end();
   }
 
   /** Fails the command if the connection is known to be down. */
   #begin(command: Command): Watching | undefined {
     if (!this.#down) return this.#watch.add(command, this.client.status !== 'ready');
-    command.onFailure(downError(describe(command.doing, command.key), this.#lastError));
+    command.onFailure(this.trouble.downError(describe(command.doing, command.key)));
     return undefined;
   }
 
@@ -188,29 +188,51 @@ export class RedisLink {
   #fail(watching: Watching, error: unknown): void {
     const { command } = watching.value;
     const { doing, key } = command;
-    if (this.#watch.settle(watching)) command.onFailure(storeError(describe(doing, key), error));
+    if (this.#watch.settle(watching)) command.onFailure(this.trouble.storeError(describe(doing, key), error));
+  }
+
+  /** In a Cluster, a node may have refused it that does not serve the slot: nothing has run, and it is sent again. */
+  #redirect(
+    watching: Watching,
+    error: unknown,
+    script: Script,
+    parameters: readonly string[],
+    attempt = 0,
+  ): void {
+    const { until } = watching.value.command;
+    if (!this.cluster || !isElsewhere(error) || performance.now() + pauseBefore(attempt) >= until) {
+      return this.#fail(watching, error);
+    }
+    afterRefresh(this.client, attempt, () => {
+      if (!watching.listed) return;
+      const onReply = (reply: unknown): void => this.#answer(watching, reply);
+      const onError = (again: unknown): void =>
+        this.#redirect(watching, again, script, parameters, attempt + 1);
+      this.#evaluate(script, parameters, false, onReply, onError);
+    });
   }
 
   readonly #onReady = (): void => {
     const recovered = this.#down;
     this.#down = false;
-    this.#lastError = undefined;
+    this.trouble.connected();
     // It may be another server now.
     this.clock.forget();
     if (recovered) this.#settings.onRecovered();
   };
 
   readonly #onClose = (): void => {
-    this.#down = true;
+    this.trouble.disconnected();
     this.#interruptions += 1;
-    // What was sent may be sent again once the connection is back, and has its time-out; what waited for a connection
-    // that did not come fails now.
-    this.#watch.failUnsent((doing) => downError(doing, this.#lastError));
+    this.#onDown();
+    if (this.trouble.forgets) this.#watch.failSent(lostError);
   };
 
-  readonly #onError = (error: unknown): void => {
-    this.#lastError = error;
-  };
+  /** What was sent may be sent again once the connection is back, and has its time-out; what waited for one fails now. */
+  #onDown(): void {
+    this.#down = true;
+    this.#watch.failUnsent((doing) => this.trouble.downError(doing));
+  }
 }
 
 /** Auto-pipelining holds a command back until the replies of the former batch are in; an explicit pipeline does not. */

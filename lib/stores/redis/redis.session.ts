@@ -2,6 +2,7 @@
 import type {
   LockStoreListener,
   LockStoreSession,
+  Outage,
   RenewReply,
   RenewRequest,
   TurnReply,
@@ -79,6 +80,10 @@ export class RedisSession implements LockStoreSession {
     return this.#names.counterOf(key);
   }
 
+  outage(key: string): Outage | undefined {
+    return this.#link.trouble.outageOf(this.#names.of(key).fences, this.#link.down);
+  }
+
   listen(key: string): Promise<void> {
     return this.#wake.listen(key);
   }
@@ -95,6 +100,7 @@ export class RedisSession implements LockStoreSession {
         (error: LockStoreError) => {
           // The ask was not sent.
           this.#sender.withdraw({ key, giveUp: request.giveUp }, 0);
+          if (!this.#link.down) this.#link.trouble.failed(this.#names.of(key).fences, error);
           reject(error);
         },
       );

@@ -29,11 +29,11 @@ export class RedisLockStore implements LockStore {
   #closed = false;
 
   constructor(settings: RedisStoreSettings) {
-    const { client, prefix, commandTimeout, owned } = settings;
+    const { client, prefix, commandTimeout } = settings;
     this.#settings = settings;
     this.#names = new KeyNames(prefix, keyPrefixOf(client), client.isCluster === true);
     this.#stopCheck = checkEviction(client, settings.warn);
-    this.#link = new RedisLink({ client, commandTimeout, owned, onRecovered: () => this.#onRecovered() });
+    this.#link = new RedisLink({ client, commandTimeout, onRecovered: () => this.#onRecovered() });
   }
 
   open(party: string, listener: LockStoreListener): LockStoreSession {

@@ -1,0 +1,96 @@
+/** What is known of a connection that does not answer: since when, why, and whether it may be back in a moment. */
+import { errorMonitor } from 'node:events';
+import type { Outage } from '../../core/store.contract.js';
+import type { LockStoreError } from '../../errors/index.js';
+import { Outages } from './outages.js';
+import type { RedisLike } from './redis-client.interface.js';
+import { isSentinelRound, watchSentinels } from './sentinel-watch.js';
+import { downError, silentError, storeError, unconnectedError } from './store-errors.js';
+
+export class ConnectionTrouble {
+  readonly #client: RedisLike;
+  readonly #commandTimeout: number;
+  readonly #outages: Outages;
+  readonly #unwatch: () => void;
+  /** What the client said last, while it is not connected. */
+  #reason: unknown;
+
+  /** @param onUnresolved no sentinel leads to a master: the client goes on, and nothing else tells. */
+  constructor(client: RedisLike, commandTimeout: number, onUnresolved: () => void) {
+    this.#client = client;
+    this.#commandTimeout = commandTimeout;
+    this.#outages = new Outages(commandTimeout);
+    if (client.status === 'ready') this.#outages.connected();
+    // To listen to "error" on the application's client would keep ioredis from reporting errors that nobody handles.
+    client.on(errorMonitor, this.#onError);
+    this.#unwatch = watchSentinels(client, (reason) => {
+      this.#reason = reason;
+      if (client.status !== 'ready') onUnresolved();
+    });
+  }
+
+  connected(): void {
+    this.#reason = undefined;
+    this.#outages.connected();
+  }
+
+  disconnected(): void {
+    this.#outages.disconnected();
+  }
+
+  /** A command of the fence domain was answered. */
+  answered(domain: string): void {
+    this.#outages.answered(domain);
+  }
+
+  /** A command of the fence domain failed, over a connection that is not known to be down. */
+  failed(domain: string, error: LockStoreError): void {
+    this.#outages.failed(domain, error);
+  }
+
+  /** Is what the fence domain's latest command failed by one that may be over in a moment? */
+  outageOf(domain: string, down: boolean): Outage | undefined {
+    if (!down) return this.#outages.of(domain);
+    return this.#ended ? undefined : this.#outages.ofConnection();
+  }
+
+  /** The error of a command whose connection is down. */
+  downError(doing: string): LockStoreError {
+    return downError(doing, this.#reason, this.#ended);
+  }
+
+  /** The error of a command that was not answered in time. */
+  silentError(doing: string): LockStoreError {
+    if (this.#client.status === 'ready') return silentError(doing, this.#commandTimeout);
+    return unconnectedError(doing, this.#commandTimeout, this.#reason);
+  }
+
+  /** Stops listening. */
+  end(): void {
+    this.#client.off(errorMonitor, this.#onError);
+    this.#unwatch();
+  }
+
+  /** The error of a command that failed. */
+  storeError(doing: string, cause: unknown): LockStoreError {
+    return storeError(doing, cause, this.#ended);
+  }
+
+  /** Are commands forgotten that were written, and not answered, when the connection ended? */
+  get forgets(): boolean {
+    const { autoResendUnfulfilledCommands } = this.#client.options as {
+      autoResendUnfulfilledCommands?: boolean;
+    };
+    return autoResendUnfulfilledCommands === false;
+  }
+
+  /** Is it a client that does not connect again by itself? */
+  get #ended(): boolean {
+    return this.#client.status === 'end';
+  }
+
+  readonly #onError = (error: unknown): void => {
+    // What the sentinels said is known already, and is more.
+    if (!isSentinelRound(error)) this.#reason = error;
+  };
+}
