@@ -1,6 +1,8 @@
 /** Says once that Redis went away, and once that it is back. */
 import type { RedisLike } from './redis-client.interface.js';
 import { redactError } from './redact.js';
+import { ENDED, Ending } from './reconnection.js';
+import { isSentinelRound, watchSentinels } from './sentinel-watch.js';
 
 export interface ConnectionLog {
   warn(message: string): void;
@@ -24,22 +26,35 @@ export function watchConnection(
 ): ConnectionWatch {
   let down = false;
   let ended = false;
+  /** Is it said that it was given up? */
+  let givenUp = false;
+  const ending = new Ending(client);
   const failed = (why: string) => {
     if (down || ended) return;
     down = true;
-    log.warn(
-      `Redis at ${addressOf(client)} ${why}. Locks fail until it answers; the connection is tried again.`,
-    );
+    // Not that it is tried again: that turns out later.
+    log.warn(`Redis at ${addressOf(client)} ${why}. Locks fail until it answers.`);
   };
-  const onError = (error: unknown) => failed(`failed: ${messageOf(redactError(error))}`);
+  const onError = (error: unknown) => {
+    // What the sentinels said is told in its place.
+    if (!isSentinelRound(error)) failed(`failed: ${messageOf(redactError(error))}`);
+  };
   const onClose = () => {
-    // Closed on purpose: ioredis is past "close" by the time that it says so.
-    if (client.status !== 'end' && client.status !== 'disconnecting') failed('closed the connection');
+    ending.closed();
+    // Closed on purpose, all being well, there is nothing to tell unless a lock is asked for, or givenUp back.
+    if (!ending.ended && client.status !== 'disconnecting') failed('closed the connection');
+    else if (ending.ended && down && !givenUp) {
+      givenUp = true;
+      log.warn(`Redis at ${addressOf(client)} stays away. ${ENDED}`);
+    }
   };
   const onReady = () => {
     if (down && !ended) log.log(`Redis at ${addressOf(client)} answers again.`);
     down = false;
+    givenUp = false;
+    ending.connected();
   };
+  const unwatchSentinels = watchSentinels(client, ({ message }) => failed(`cannot be found: ${message}`));
   if (owned) client.on('error', onError);
   client.on('close', onClose);
   client.on('ready', onReady);
@@ -50,6 +65,7 @@ export function watchConnection(
     end() {
       ended = true;
       // The listener for errors stays: closing may still cause some.
+      unwatchSentinels();
       client.off('close', onClose);
       client.off('ready', onReady);
     },

@@ -3,6 +3,7 @@ import { errorMonitor } from 'node:events';
 import type { Outage } from '../../core/store.contract.js';
 import type { LockStoreError } from '../../errors/index.js';
 import { Outages } from './outages.js';
+import { Ending } from './reconnection.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { isSentinelRound, watchSentinels } from './sentinel-watch.js';
 import { downError, silentError, storeError, unconnectedError } from './store-errors.js';
@@ -11,7 +12,8 @@ export class ConnectionTrouble {
   readonly #client: RedisLike;
   readonly #commandTimeout: number;
   readonly #outages: Outages;
-  readonly #unwatch: () => void;
+  readonly #ending: Ending;
+  readonly #unwatchSentinels: () => void;
   /** What the client said last, while it is not connected. */
   #reason: unknown;
 
@@ -23,7 +25,8 @@ export class ConnectionTrouble {
     if (client.status === 'ready') this.#outages.connected();
     // To listen to "error" on the application's client would keep ioredis from reporting errors that nobody handles.
     client.on(errorMonitor, this.#onError);
-    this.#unwatch = watchSentinels(client, (reason) => {
+    this.#ending = new Ending(client);
+    this.#unwatchSentinels = watchSentinels(client, (reason) => {
       this.#reason = reason;
       if (client.status !== 'ready') onUnresolved();
     });
@@ -32,9 +35,11 @@ export class ConnectionTrouble {
   connected(): void {
     this.#reason = undefined;
     this.#outages.connected();
+    this.#ending.connected();
   }
 
   disconnected(): void {
+    this.#ending.closed();
     this.#outages.disconnected();
   }
 
@@ -51,12 +56,12 @@ export class ConnectionTrouble {
   /** Is what the fence domain's latest command failed by one that may be over in a moment? */
   outageOf(domain: string, down: boolean): Outage | undefined {
     if (!down) return this.#outages.of(domain);
-    return this.#ended ? undefined : this.#outages.ofConnection();
+    return this.#ending.ended ? undefined : this.#outages.ofConnection();
   }
 
   /** The error of a command whose connection is down. */
   downError(doing: string): LockStoreError {
-    return downError(doing, this.#reason, this.#ended);
+    return downError(doing, this.#reason, this.#ending.ended);
   }
 
   /** The error of a command that was not answered in time. */
@@ -68,12 +73,12 @@ export class ConnectionTrouble {
   /** Stops listening. */
   end(): void {
     this.#client.off(errorMonitor, this.#onError);
-    this.#unwatch();
+    this.#unwatchSentinels();
   }
 
   /** The error of a command that failed. */
   storeError(doing: string, cause: unknown): LockStoreError {
-    return storeError(doing, cause, this.#ended);
+    return storeError(doing, cause, this.#ending.ended);
   }
 
   /** Are commands forgotten that were written, and not answered, when the connection ended? */
@@ -82,11 +87,6 @@ export class ConnectionTrouble {
       autoResendUnfulfilledCommands?: boolean;
     };
     return autoResendUnfulfilledCommands === false;
-  }
-
-  /** Is it a client that does not connect again by itself? */
-  get #ended(): boolean {
-    return this.#client.status === 'end';
   }
 
   readonly #onError = (error: unknown): void => {

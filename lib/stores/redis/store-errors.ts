@@ -1,6 +1,7 @@
 /** What Redis or ioredis says, as a LockStoreError that names the cause and what to do. */
 import { LockStoreError } from '../../errors/index.js';
 import { messageOf } from './connection-log.js';
+import { ENDED } from './reconnection.js';
 import { redactError } from './redact.js';
 
 /** By the first word of a Redis error. */
@@ -42,10 +43,14 @@ export function storeError(doing: string, cause: unknown, ended = false): LockSt
 function cureOf(said: string): string | undefined {
   // Within a script it has no code of its own: in Redis 7.0, and since.
   if (/The user executing the script can't|ACL failure in script/.test(said)) return CURES.NOPERM;
-  if (said.startsWith('connected to sentinel ')) return NO_MASTER;
-  if (said.startsWith('failed to connect to sentinel '))
-    return /WRONGPASS|NOAUTH/.test(said) ? SENTINEL_LOGIN : NO_SENTINEL;
+  if (/^(?:failed to connect|connected) to sentinel /.test(said)) return cureOfSentinels(said);
   return CURES[/^(?:-?ERR )?([A-Z]+)\b/.exec(said)?.[1] ?? ''];
+}
+
+/** Several may have failed, each by a reason of its own: by what those said that answered. */
+function cureOfSentinels(said: string): string {
+  if (/No such master|invalid reply/.test(said)) return NO_MASTER;
+  return /WRONGPASS|NOAUTH/.test(said) ? SENTINEL_LOGIN : NO_SENTINEL;
 }
 
 /** What was under way: a verb, and the key it was about, where it was about one. */
@@ -90,12 +95,6 @@ export function downError(doing: string, cause: unknown, ended: boolean): LockSt
     redactError(cause),
   );
 }
-
-/** Why a client does not connect again, and what to change. */
-export const ENDED =
-  'Nothing connects it again: the client was closed, or its "retryStrategy" gave up. Close a client of your own in ' +
-  'onApplicationShutdown or later, as locks are given back after onModuleDestroy, and let "retryStrategy" always return a ' +
-  'time. See "Shutdown" in docs/redis.md.';
 
 /** The connection ended while it was under way, and the client does not send it again. */
 export function lostError(doing: string): LockStoreError {
