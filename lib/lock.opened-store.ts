@@ -22,6 +22,7 @@ export class OpenedStore {
       commandTimeout,
       owned,
       warn: (message) => log.warn(message),
+      log: (message) => log.log(message),
     });
     return this.#store;
   }

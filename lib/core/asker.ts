@@ -6,6 +6,7 @@ import { lookDelay, outageDelay, pollDelay, retryDelay, turnDelay } from './pace
 import { outcomeOf, type Party, type ReleaseOutcome } from './party.js';
 import { PendingAsk } from './pending-ask.js';
 import { type Answer, type Ask, type GiveUp, type Granted, type Holder, OFFER_MS } from './store.contract.js';
+import type { Subscriber, Subscription } from './subscriptions.js';
 import { EXCLUSIVE, type LockKind, type Sharing, sameSharing } from './token.js';
 
 /** What a command was sent with. */
@@ -36,7 +37,7 @@ export interface AskerHost {
  * Invariant: an ask is on its way, which the store's time-out bounds, or has a timer set. So no message is waited for
  * longer than the timer, whatever got lost.
  */
-export class Asker {
+export class Asker implements Subscriber {
   readonly #key: string;
   readonly #party: Party;
   readonly #line: CallerLine;
@@ -51,6 +52,8 @@ export class Asker {
   /** The place to take back, if the queue forgets us. */
   #place: number | undefined;
   #holder: Holder | undefined;
+  /** Waits for grants to reach us. */
+  #subscription: Subscription | undefined;
 
   constructor(key: string, party: Party, line: CallerLine, host: AskerHost) {
     this.#key = key;
@@ -279,17 +282,23 @@ export class Asker {
     const { session } = this.#party;
     if (!session.queues) return false;
     if (session.isAwake(this.#key)) return true;
-    session.listen(this.#key).then(
-      // An ask that has been sent meanwhile, on the store's word that it is awake, has missed nothing.
-      () => {
-        if (this.#ask?.state === 'resting') void this.send();
-      },
-      (error: LockStoreError) => this.#line.refuseAll(error),
-    );
+    this.#subscription?.leave();
+    this.#subscription = this.#party.subscriptions.await(this.#key, this);
     return false;
   }
 
+  subscribed(): void {
+    // An ask that has been sent meanwhile, on the store's word that it is awake, has missed nothing.
+    if (this.#ask?.state === 'resting') void this.send();
+  }
+
+  unsubscribable(error: LockStoreError): void {
+    this.#line.refuseAll(error);
+  }
+
   #end(state: 'taken' | 'left'): void {
+    this.#subscription?.leave();
+    this.#subscription = undefined;
     this.#ask?.end(state);
     this.#ask = undefined;
   }

@@ -9,6 +9,8 @@ import type {
   TurnRequest,
 } from '../../core/store.contract.js';
 import type { LockStoreError } from '../../errors/index.js';
+import type { ConnectionLog } from './connection-log.js';
+import { HandOffLog } from './hand-off-log.js';
 import type { KeyNames } from './key-names.js';
 import type { RedisLink } from './redis-link.js';
 import { RENEW } from './scripts/renew.script.js';
@@ -28,6 +30,7 @@ export interface RedisSessionSettings {
   readonly names: KeyNames;
   readonly party: string;
   readonly listener: LockStoreListener;
+  readonly log: ConnectionLog;
   /** Says, once, that the server refuses PUBLISH. */
   readonly onPublishRefused: (why: string) => void;
   readonly onClose: (session: RedisSession) => void;
@@ -51,10 +54,17 @@ export class RedisSession implements LockStoreSession {
       const offer = parseOffer(message);
       if (offer !== undefined) listener.offered(names.keyOf(offer.lock), offer.token, offer.fence);
     };
+    const log = new HandOffLog({ log: settings.log, down: () => link.down });
     const onAwake = (counter?: string): void => listener.awake(counter);
     this.#wake = link.cluster
-      ? new ShardedWake({ link, names, party, onMessage, onAwake })
-      : new WakeChannel({ client: link.client, channel: names.channelOf('', party), onMessage, onAwake });
+      ? new ShardedWake({ link, names, party, log, onMessage, onAwake })
+      : new WakeChannel({
+          client: link.client,
+          channel: names.channelOf('', party),
+          log,
+          onMessage,
+          onAwake,
+        });
     this.#withdrawals = new Withdrawals({ link, giveUp: (key, token) => this.#giveUp(key, token) });
     this.#sender = {
       link,

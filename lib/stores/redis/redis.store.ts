@@ -17,6 +17,8 @@ export interface RedisStoreSettings {
   readonly owned: boolean;
   /** Told of what a person should know and no caller is told. */
   readonly warn: (message: string) => void;
+  /** Told of what went right again. */
+  readonly log?: (message: string) => void;
 }
 
 export class RedisLockStore implements LockStore {
@@ -42,6 +44,7 @@ export class RedisLockStore implements LockStore {
       names: this.#names,
       party,
       listener,
+      log: { warn: this.#settings.warn, log: (message) => this.#settings.log?.(message) },
       onPublishRefused: (why) => this.#onPublishRefused(why),
       onClose: (closed) => this.#sessions.delete(closed),
     });

@@ -1,14 +1,17 @@
 /** The connection on which a party hears that a key was handed to it. Opened at the first contention. */
 import type { TurnRequest } from '../../core/store.contract.js';
+import type { HandOffLog } from './hand-off-log.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { SharedPromise } from './shared-promise.js';
 import { isRefusal, storeError } from './store-errors.js';
+import { logAttempts } from './subscriber-attempts.js';
 import { SUBSCRIBER_OPTIONS } from './subscriber-options.js';
 import { TRY_EVERY, TRY_TIMEOUT, WANTED_FOR, type Wake } from './wake.interface.js';
 
 export interface WakeChannelSettings {
   readonly client: RedisLike;
   readonly channel: string;
+  readonly log: HandOffLog;
   readonly onMessage: (message: string) => void;
   /** Called after every subscription: what was published before it is lost. */
   readonly onAwake: () => void;
@@ -66,6 +69,7 @@ export class WakeChannel implements Wake {
   #open(): void {
     const connection = this.#settings.client.duplicate(SUBSCRIBER_OPTIONS) as RedisLike;
     this.#connection = connection;
+    logAttempts(connection, this.#settings.log, () => this.#ended);
     connection.on('error', (error: unknown) => {
       if (isRefusal(error)) this.#refuse(error);
     });
@@ -80,6 +84,7 @@ export class WakeChannel implements Wake {
       () => {
         if (this.#ended || connection.status !== 'ready' || this.#awake) return;
         this.#awake = true;
+        this.#settings.log.works(connection);
         this.#listening.resolve();
         if (performance.now() < this.#wantedUntil) this.#watch();
         this.#settings.onAwake();
