@@ -67,6 +67,7 @@ export type {
   LockStoreListener,
   LockStoreSession,
   Mixed,
+  Outage,
   Queued,
   RenewReply,
   RenewRequest,

@@ -23,6 +23,7 @@ export class OpenedStore {
       owned,
       warn: (message) => log.warn(message),
       database,
+      log: (message) => log.log(message),
     });
     return this.#store;
   }

@@ -1,12 +1,12 @@
 /** What a gate has in the store: one ask for the callers at the front of its line, from the sending to the grant. */
-import type { LockStoreError } from '../errors/index.js';
+import { isLockError, type LockStoreError } from '../errors/index.js';
 import { Deadline } from './deadline.js';
 import type { CallerLine } from './line.js';
-import { runOutside } from './outside.js';
-import { lookDelay, pollDelay, retryDelay, turnDelay } from './pace.js';
+import { lookDelay, outageDelay, pollDelay, retryDelay, turnDelay } from './pace.js';
 import { outcomeOf, type Party, type ReleaseOutcome } from './party.js';
 import { PendingAsk } from './pending-ask.js';
 import { type Answer, type Ask, type GiveUp, type Granted, type Holder, OFFER_MS } from './store.contract.js';
+import type { Subscriber, Subscription } from './subscriptions.js';
 import { EXCLUSIVE, type LockKind, type Sharing, sameSharing } from './token.js';
 
 /** What a command was sent with. */
@@ -37,7 +37,7 @@ export interface AskerHost {
  * Invariant: an ask is on its way, which the store's time-out bounds, or has a timer set. So no message is waited for
  * longer than the timer, whatever got lost.
  */
-export class Asker {
+export class Asker implements Subscriber {
   readonly #key: string;
   readonly #party: Party;
   readonly #line: CallerLine;
@@ -45,11 +45,15 @@ export class Asker {
   #ask: PendingAsk | undefined;
   /** The latest failure, while no answer came since. */
   #trouble: LockStoreError | undefined;
+  /** May that be over in a moment? Then nobody is refused for it who has time to wait. */
+  #passing = false;
   /** How often in a row the store was busy, or failed. */
   #attempt = 0;
   /** The place to take back, if the queue forgets us. */
   #place: number | undefined;
   #holder: Holder | undefined;
+  /** Waits for grants to reach us. */
+  #subscription: Subscription | undefined;
 
   constructor(key: string, party: Party, line: CallerLine, host: AskerHost) {
     this.#key = key;
@@ -64,6 +68,11 @@ export class Asker {
 
   get trouble(): LockStoreError | undefined {
     return this.#trouble;
+  }
+
+  /** Why newcomers need not wait. */
+  get hopeless(): LockStoreError | undefined {
+    return this.#passing ? undefined : this.#trouble;
   }
 
   /** Who holds the key, by the latest answer. */
@@ -171,8 +180,10 @@ export class Asker {
     ask.unansweredSince = undefined;
     if (!ask.live) return;
     this.#trouble = error;
-    this.#rest(ask, retryDelay((this.#attempt += 1)));
-    this.#line.refuseUninformed(error);
+    const outage = isLockError(error, 'LOCK_STORE') ? this.#party.session.outage?.(this.#key) : undefined;
+    this.#passing = outage !== undefined;
+    this.#rest(ask, outage === undefined ? retryDelay((this.#attempt += 1)) : outageDelay(outage));
+    if (outage === undefined) this.#line.refuseUninformed(error);
   }
 
   // ---- what goes out
@@ -276,19 +287,23 @@ export class Asker {
     const { session } = this.#party;
     if (!session.queues) return false;
     if (session.isAwake(this.#key)) return true;
-    void runOutside(() =>
-      session.listen(this.#key).then(
-        // An ask that has been sent meanwhile, on the store's word that it is awake, has missed nothing.
-        () => {
-          if (this.#ask?.state === 'resting') void this.send();
-        },
-        (error: LockStoreError) => this.#line.refuseAll(error),
-      ),
-    );
+    this.#subscription?.leave();
+    this.#subscription = this.#party.subscriptions.await(this.#key, this);
     return false;
   }
 
+  subscribed(): void {
+    // An ask that has been sent meanwhile, on the store's word that it is awake, has missed nothing.
+    if (this.#ask?.state === 'resting') void this.send();
+  }
+
+  unsubscribable(error: LockStoreError): void {
+    this.#line.refuseAll(error);
+  }
+
   #end(state: 'taken' | 'left'): void {
+    this.#subscription?.leave();
+    this.#subscription = undefined;
     this.#ask?.end(state);
     this.#ask = undefined;
   }

@@ -84,7 +84,7 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
 
   /** Waits for a section, in order of arrival. */
   join(options: ResolvedAcquire, wait: number): Promise<Section> {
-    const refusal = this.refusal(options.sharing) ?? this.#asker.trouble;
+    const refusal = this.refusal(options.sharing) ?? this.#asker.hopeless;
     if (refusal !== undefined) return Promise.reject(refusal);
     const waiter = this.#line.join(options, wait);
     if (waiter instanceof LockQueueFullError) return Promise.reject(waiter);

@@ -1,5 +1,5 @@
 /** When to ask the store again, in ms. All with jitter, so that many processes do not ask in step. */
-import type { Holder, Queued } from './store.contract.js';
+import type { Holder, Outage, Queued } from './store.contract.js';
 import { partyOf } from './token.js';
 
 /** The longest time between two looks. The store keeps a queue for at least three of them without one. */
@@ -7,6 +7,9 @@ export const LONGEST_LOOK = 10_000;
 
 /** Nobody tells us when a foreign client gives a key back: the first in the queue looks this often. */
 const FOREIGN_LOOK = 50;
+
+/** An outage whose end nobody tells is tried so often: whoever waits longer than it lasts must not miss its end. */
+const OUTAGE_TRY = 50;
 
 /**
  * After a `queued` reply. A hand-off is announced; a look is for what nobody announces: the holder died (its lease's
@@ -36,6 +39,11 @@ export function turnDelay(): number {
 /** After the n-th failure in a row (from 1): 100 ms growing to 1 s. */
 export function retryDelay(attempt: number): number {
   return jittered(Math.min(50 * 2 ** Math.min(attempt, 5), 1000));
+}
+
+/** Until the end of an outage is told, or is to be tried; at its latest end, to know that it was too long. */
+export function outageDelay({ left, announced }: Outage): number {
+  return announced ? left + 1 : jittered(Math.min(OUTAGE_TRY, left + 1));
 }
 
 /** Upwards only: a look must not come before the end that it waits for. */

@@ -8,6 +8,7 @@ import { LinkedList, type Place } from './linked-list.js';
 import { runOutside } from './outside.js';
 import { SharedTimer } from './shared-timer.js';
 import type { GiveUp, LockStoreSession, TurnReply, TurnRequest } from './store.contract.js';
+import { Subscriptions } from './subscriptions.js';
 import type { TokenMint } from './token.js';
 
 /** `lost`: it was not ours any more; `unknown`: the store did not answer while the lease was still valid. */
@@ -44,6 +45,7 @@ export class Party {
   readonly keeper: Keeper;
   /** Of those who wait. */
   readonly deadlines: SharedTimer;
+  readonly subscriptions: Subscriptions;
   readonly #sections = new LinkedList<RunningSection>();
   #onIdle: (() => void) | undefined;
   readonly #sink: LockEventSink;
@@ -60,6 +62,7 @@ export class Party {
     this.#sink = settings.sink;
     this.keeper = new Keeper(settings.clock);
     this.deadlines = new SharedTimer(settings.clock);
+    this.subscriptions = new Subscriptions(settings.session);
   }
 
   /** What it returns is to be given to `sectionEnded`. */

@@ -5,7 +5,7 @@ import { LinkedList } from './linked-list.js';
 type Listener = (...args: any[]) => void;
 
 /** Listens to one event of one target. @returns takes the listener away. */
-type Attach<T> = (target: T, event: string, listener: Listener) => () => void;
+type Attach<T> = (target: T, event: string | symbol, listener: Listener) => () => void;
 
 /** The listeners of one event of one target. */
 class Topic {
@@ -29,15 +29,15 @@ class Topic {
 
 export class SharedListeners<T extends object> {
   readonly #attach: Attach<T>;
-  readonly #targets = new WeakMap<T, Map<string, Topic>>();
+  readonly #targets = new WeakMap<T, Map<string | symbol, Topic>>();
 
   constructor(attach: Attach<T>) {
     this.#attach = attach;
   }
 
   /** @returns takes the listener away. Idempotent. With the last one nothing is left at the target. */
-  on(target: T, event: string, listener: Listener): () => void {
-    const topics = this.#targets.get(target) ?? new Map<string, Topic>();
+  on(target: T, event: string | symbol, listener: Listener): () => void {
+    const topics = this.#targets.get(target) ?? new Map<string | symbol, Topic>();
     this.#targets.set(target, topics);
     let topic = topics.get(event);
     if (topic === undefined) {
@@ -58,8 +58,9 @@ export class SharedListeners<T extends object> {
 }
 
 const signals = new SharedListeners<AbortSignal>((signal, event, listener) => {
-  signal.addEventListener(event, listener);
-  return () => signal.removeEventListener(event, listener);
+  const name = String(event);
+  signal.addEventListener(name, listener);
+  return () => signal.removeEventListener(name, listener);
 });
 
 /** Calls back when the signal aborts, which it has not yet. @returns takes the callback away. */

@@ -67,14 +67,27 @@ export interface LockStoreSession {
   renew(request: RenewRequest): Promise<RenewReply>;
 
   /**
+   * Told after a `turn` with the key has failed: is that an outage that may be over in a moment? Then whoever has time to
+   * wait sits it out. Undefined: it is none, or has lasted too long. A store without it has no such outages.
+   */
+  outage?(key: string): Outage | undefined;
+
+  /**
    * Makes grants of the key reach the party; resolves once they do, or `queues` has turned `false`. Stays pending while
-   * the store is down.
+   * the store is down, and is the same promise then however often it is asked for: each waiting caller asks anew.
    * @throws LockStoreError when they never will (no right to subscribe).
    */
   listen(key: string): Promise<void>;
 
   /** Ends the session's own resources. Tokens are not given up. Idempotent; never rejects. */
   close(): Promise<void>;
+}
+
+export interface Outage {
+  /** For how long it is worth while to wait for its end, in ms. */
+  readonly left: number;
+  /** Is its end told, by `recovered`? Otherwise only the next try tells. */
+  readonly announced: boolean;
 }
 
 export interface TurnRequest {

@@ -3,18 +3,14 @@
  * Each name says how long the wait is at the most, and why. The first look of each waiter is ten seconds off.
  */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Cluster, Redis } from 'ioredis';
+import type { Cluster } from 'ioredis';
 import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
 import { TRY_EVERY, TRY_TIMEOUT } from '../../lib/stores/redis/wake.interface.js';
 import { type ClusterLocks, clusterLocksOn } from '../support/cluster-locks.js';
+import { nodeId, startClusterReplica } from '../support/cluster-replica.js';
 import { type ClusterQueueView, clusterQueueOf } from '../support/cluster-queue.js';
 import { eventuallyTrue } from '../support/eventually.js';
-import {
-  type RedisCluster,
-  type RedisServer,
-  startRedis,
-  startRedisCluster,
-} from '../support/redis-server.js';
+import { type RedisCluster, type RedisServer, startRedisCluster } from '../support/redis-server.js';
 import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
 import { LOADED, timed } from '../support/waits.js';
 
@@ -68,37 +64,11 @@ async function waiting(holder: ClusterLocks, locks: ClusterLocks) {
   return { held, waits };
 }
 
-const id = async (node: Redis): Promise<string> => String(await node.call('CLUSTER', 'MYID'));
-
-/** A replica of the node, in sync, that the Cluster knows. */
-async function replicaOf(
-  master: RedisServer,
-): Promise<{ readonly server: RedisServer; readonly node: Redis }> {
-  const server = await startRedis({
-    config: { 'cluster-enabled': 'yes', 'cluster-config-file': 'nodes.conf', 'cluster-node-timeout': '5000' },
-  });
-  ends.push(() => server.stop());
-  const node = server.client();
-  const masterId = await id(master.client());
-  await node.call('CLUSTER', 'MEET', '127.0.0.1', String(master.port));
-  await eventuallyTrue(async () => String(await node.call('CLUSTER', 'NODES')).includes(masterId), {
-    within: 20_000,
-  });
-  await eventuallyTrue(async () => (await node.call('CLUSTER', 'REPLICATE', masterId)) === 'OK', {
-    within: 20_000,
-  });
-  await eventuallyTrue(async () => (await node.info('replication')).includes('master_link_status:up'), {
-    within: 20_000,
-  });
-  const own = await id(node);
-  for (const each of cluster.nodes) {
-    const other = each.client();
-    const known = async (): Promise<boolean> =>
-      String(await other.call('CLUSTER', 'NODES')).includes(`${own} `) &&
-      String(await other.call('CLUSTER', 'REPLICAS', masterId)).includes(own);
-    await eventuallyTrue(known, { within: 20_000, every: 20 });
-  }
-  return { server, node };
+/** A replica of the node; stopped after the test. */
+async function replicaOf(master: RedisServer): ReturnType<typeof startClusterReplica> {
+  const replica = await startClusterReplica(cluster, master);
+  ends.push(() => replica.server.stop());
+  return replica;
 }
 
 describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
@@ -142,7 +112,7 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
     const { master, others } = nodes();
     const target = others[0];
     const [from, to] = [master.client(), target.client()];
-    const [fromId, toId, slot] = [await id(from), await id(to), String(queue.slot)];
+    const [fromId, toId, slot] = [await nodeId(from), await nodeId(to), String(queue.slot)];
     await to.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId);
     await from.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId);
     const keys = (await from.call('CLUSTER', 'GETKEYSINSLOT', slot, '100')) as string[];

@@ -33,7 +33,7 @@ interface Recorded {
 }
 
 const SCRIPTS = new Map([
-  [RENEW.sha, 'renew'],
+  [RENEW.source, 'renew'],
   [TURN.sha, 'turn'],
 ]);
 
@@ -42,7 +42,7 @@ function recorded<Client extends RedisLike>(client: Client, record: Recorded[]):
   const note = (what: string): void => void record.push({ what, in: traces.getStore()?.name });
   const { call, connect, subscribe, duplicate } = client;
   client.call = (command: string, ...args: string[]) => {
-    const script = command.toUpperCase() === 'EVALSHA' ? SCRIPTS.get(args[0] ?? '') : undefined;
+    const script = SCRIPTS.get(args[0] ?? '');
     note(script ?? command.toLowerCase());
     return call.call(client, command, ...args);
   };

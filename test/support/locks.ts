@@ -30,6 +30,8 @@ export interface Locks<Client extends RedisLike = Redis> {
   /** What was worth a log line. */
   readonly events: LockEvent[];
   readonly warnings: string[];
+  /** What went right again. */
+  readonly notes: string[];
   /** Ends it all, held locks included. */
   close(): Promise<void>;
 }
@@ -48,6 +50,7 @@ export function locksOn(target: { readonly url: string }, options: LocksOptions 
 /** @param client the locks' own from now on. */
 export function locksWith<Client extends RedisLike>(client: Client, options: LocksOptions): Locks<Client> {
   const warnings: string[] = [];
+  const notes: string[] = [];
   const events: LockEvent[] = [];
   const store = new RedisLockStore({
     client,
@@ -55,6 +58,7 @@ export function locksWith<Client extends RedisLike>(client: Client, options: Loc
     commandTimeout: options.commandTimeout ?? 2_000,
     owned: true,
     warn: (message) => void warnings.push(message),
+    log: (message) => void notes.push(message),
   });
   const locker = new Locker({
     store,
@@ -71,6 +75,7 @@ export function locksWith<Client extends RedisLike>(client: Client, options: Loc
     client,
     events,
     warnings,
+    notes,
     async close() {
       await locker.drain(0);
       await locker.close();

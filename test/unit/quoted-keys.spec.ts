@@ -70,7 +70,7 @@ const ERRORS: ReadonlyArray<[string, (key: string) => Error]> = [
     (key) => storeError('asking', new Error(`ERR unknown command, with args: ${key}`)),
   ],
   ['the store is silent', (key) => silentError(doing('asking for', key), 5)],
-  ['the store is down', (key) => downError(doing('asking for', key), new Error(key))],
+  ['the store is down', (key) => downError(doing('asking for', key), new Error(key), false)],
   ['a reserved key', (key) => thrownBy(() => new KeyNames('lock:', '', false).of(`~nl:${key}`))],
   ['a template', (key) => thrownBy(() => parseTemplate(`${key}{`))],
   ['a template in plain quotes', (key) => thrownBy(() => parseTemplate(`${key}\${id}`))],

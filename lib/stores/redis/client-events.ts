@@ -8,7 +8,11 @@ const clients = new SharedListeners<RedisLike>((client, event, listener) => {
 });
 
 /** @returns takes the listener away. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the parameters differ by event
-export function onClient(client: RedisLike, event: string, listener: (...args: any[]) => void): () => void {
+export function onClient(
+  client: RedisLike,
+  event: string | symbol,
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the parameters differ by event
+  listener: (...args: any[]) => void,
+): () => void {
   return clients.on(client, event, listener);
 }

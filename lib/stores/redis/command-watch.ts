@@ -2,7 +2,7 @@
 import { systemClock, type Timer } from '../../core/clock.js';
 import { LinkedList, type Place } from '../../core/linked-list.js';
 import type { LockStoreError } from '../../errors/index.js';
-import { describe, endedError, silentError } from './store-errors.js';
+import { describe, endedError } from './store-errors.js';
 
 /** What was sent, and what its sender does about the outcome: one of the two is called, once. */
 export interface Command {
@@ -30,16 +30,16 @@ export type Watching = Place<Watched>;
  */
 export class CommandWatch {
   readonly #pending = new LinkedList<Watched>();
-  readonly #timeout: number;
-  readonly #onSilent: (since: number) => void;
+  readonly #silent: (doing: string) => LockStoreError;
+  readonly #onSilent: (until: number) => void;
   #timer: Timer | undefined;
 
   /**
-   * @param timeout that all commands have, in ms.
-   * @param onSilent told when a command failed for want of a reply, with the time at which it was added.
+   * @param silent the error of a command whose time is over.
+   * @param onSilent told when a command failed by it, with the time until which it might have taken.
    */
-  constructor(timeout: number, onSilent: (since: number) => void) {
-    this.#timeout = timeout;
+  constructor(silent: (doing: string) => LockStoreError, onSilent: (until: number) => void) {
+    this.#silent = silent;
     this.#onSilent = onSilent;
   }
 
@@ -63,6 +63,11 @@ export class CommandWatch {
   /** Fails what was not written yet. */
   failUnsent(error: (doing: string) => LockStoreError): void {
     this.#failAll(({ unsent }) => unsent, error);
+  }
+
+  /** Fails what is left, as its replies will not come. */
+  failSent(error: (doing: string) => LockStoreError): void {
+    this.#failAll(() => true, error);
   }
 
   /** Fails what is left. */
@@ -96,8 +101,8 @@ export class CommandWatch {
     for (let oldest = this.#pending.head; oldest !== undefined; oldest = this.#pending.head) {
       const { until } = oldest.value.command;
       if (until > readUntil) return this.#arm(until);
-      this.#fail(oldest, (doing) => silentError(doing, this.#timeout));
-      this.#onSilent(until - this.#timeout);
+      this.#fail(oldest, this.#silent);
+      this.#onSilent(until);
     }
   }
 }

@@ -3,6 +3,8 @@ import { onClient } from './client-events.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { printable } from '../../errors/index.js';
 import { redactError } from './redact.js';
+import { ENDED, Ending } from './reconnection.js';
+import { isSentinelRound, watchSentinels } from './sentinel-watch.js';
 
 export interface ConnectionLog {
   warn(message: string): void;
@@ -37,25 +39,35 @@ export function watchConnection(
   let down = false;
   let ended = false;
   let refusal: string | undefined;
+  /** Is it said that it was given up? */
+  let givenUp = false;
+  const ending = new Ending(client);
   const failed = (why: string) => {
     if (down || ended) return;
     down = true;
-    log.warn(
-      `Redis at ${addressOf(client)} ${why}. Locks fail until it answers; the connection is tried again.`,
-    );
+    // Not that it is tried again: that turns out later.
+    log.warn(`Redis at ${addressOf(client)} ${why}. Locks fail until it answers.`);
   };
   const onError = (error: unknown) => {
-    // The database's guard asks again, and tells.
-    if (!isOfSelect(error)) failed(`failed: ${printable(messageOf(redactError(error)))}`);
+    // What the sentinels said is told in its place, and what became of a SELECT by the database's guard.
+    if (!isSentinelRound(error) && !isOfSelect(error))
+      failed(`failed: ${printable(messageOf(redactError(error)))}`);
   };
   const onClose = () => {
-    // Closed on purpose: ioredis is past "close" by the time that it says so.
-    if (client.status !== 'end' && client.status !== 'disconnecting') failed('closed the connection');
+    ending.closed();
+    // Closed on purpose, all being well, there is nothing to tell unless a lock is asked for, or givenUp back.
+    if (!ending.ended && client.status !== 'disconnecting') failed('closed the connection');
+    else if (ending.ended && down && !givenUp) {
+      givenUp = true;
+      log.warn(`Redis at ${addressOf(client)} stays away. ${ENDED}`);
+    }
   };
   const answers = () => {
     if (down && !ended) log.log(`Redis at ${addressOf(client)} answers again.`);
     down = false;
     refusal = undefined;
+    givenUp = false;
+    ending.connected();
   };
   const onReady = () => {
     if (database?.verifies !== true) answers();
@@ -72,6 +84,9 @@ export function watchConnection(
     );
   };
   if (database !== undefined) database.onVerdict = onVerdict;
+  const unwatchSentinels = watchSentinels(client, ({ message }) =>
+    failed(`cannot be found: ${printable(message)}`),
+  );
   if (owned) client.on('error', onError);
   const stops = [onClient(client, 'close', onClose), onClient(client, 'ready', onReady)];
   return {
@@ -81,6 +96,7 @@ export function watchConnection(
     end() {
       ended = true;
       // The listener for errors stays: closing may still cause some.
+      unwatchSentinels();
       for (const stop of stops) stop();
     },
   };

@@ -26,7 +26,7 @@ export interface ClusterLike extends RedisLike {
   /** The addresses of each slot's nodes, its master's first. Empty before the first connection. */
   readonly slots: readonly (readonly string[] | undefined)[];
   nodes(role?: 'all' | 'master' | 'slave'): RedisLike[];
-  refreshSlotsCache?(): void;
+  refreshSlotsCache?(callback?: () => void): void;
 }
 
 /** ioredis options, passed on as they are. */

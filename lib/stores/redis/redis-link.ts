@@ -3,12 +3,14 @@ import { runOutside } from '../../core/outside.js';
 import type { DatabaseGuard } from './database-guard.js';
 import { type Command, CommandWatch, type Watching } from './command-watch.js';
 import { onClient } from './client-events.js';
+import { ConnectionTrouble } from './connection-trouble.js';
 import { NodeConnections } from './node-connections.js';
 import type { ClusterLike, RedisLike } from './redis-client.interface.js';
 import { type Script, isUnknownScript } from './scripts/script.js';
 import { ServerClock } from './server-clock.js';
 import { SilenceWatch } from './silence-watch.js';
-import { describe, downError, storeError } from './store-errors.js';
+import { afterRefresh, pauseBefore } from './slots-refresh.js';
+import { describe, isElsewhere, lostError } from './store-errors.js';
 
 /** The server's clock is read again after this long, in ms: two quartz clocks part by some ms a minute. */
 const CLOCK_AGE = 30_000;
@@ -34,6 +36,7 @@ export class RedisLink {
   readonly client: RedisLike;
   readonly cluster: boolean;
   readonly clock = new ServerClock();
+  readonly trouble: ConnectionTrouble;
   readonly #settings: RedisLinkSettings;
   readonly #autoPipelining: boolean;
   readonly #watch: CommandWatch;
@@ -44,7 +47,6 @@ export class RedisLink {
   readonly #stops: ReadonlyArray<() => void>;
   #interruptions = 0;
   #down: boolean;
-  #lastError: unknown;
   #reading: Promise<void> | undefined;
 
   constructor(settings: RedisLinkSettings) {
@@ -53,9 +55,13 @@ export class RedisLink {
     this.client = client;
     this.#database = settings.database;
     this.#database.onRecovered = settings.onRecovered;
+    this.trouble = new ConnectionTrouble(client, commandTimeout, () => this.#onDown());
     if (owned)
       this.#silence = new SilenceWatch(client, Math.max(SILENCE.timeouts * commandTimeout, SILENCE.least));
-    this.#watch = new CommandWatch(commandTimeout, (since) => this.#silence?.expect(since));
+    this.#watch = new CommandWatch(
+      (doing) => this.trouble.silentError(doing),
+      (until) => this.#silence?.expect(until - commandTimeout),
+    );
     this.cluster = client.isCluster === true;
     this.#down = ['close', 'reconnecting', 'end'].includes(client.status);
     this.#autoPipelining =
@@ -66,8 +72,6 @@ export class RedisLink {
       onClient(client, 'close', this.#onClose),
       onClient(client, 'end', this.#onClose),
     ];
-    // To listen on the application's client would keep ioredis from reporting errors that nobody handles.
-    if (owned) client.on('error', this.#onError);
   }
 
   /** Is it known to be down? What is run then fails at once, and nothing is sent. */
@@ -161,7 +165,7 @@ export class RedisLink {
       parameters,
       urgent,
       (reply) => this.#answer(watching, reply),
-      (error) => this.#fail(watching, error),
+      (error) => this.#redirect(watching, error, script, parameters, urgent),
     );
   }
 
@@ -183,6 +187,7 @@ export class RedisLink {
     for (const stop of this.#stops) stop();
     this.#nodes?.end();
     this.#silence?.end();
+    this.trouble.end();
     this.#watch.end();
   }
 
@@ -191,7 +196,7 @@ export class RedisLink {
     if (!this.#down && !this.#database.refused) return this.#watch.add(command, this.#connecting());
     const doing = describe(command.doing, command.key);
     const refused = this.#database.refused;
-    command.onFailure(refused ? this.#database.errorOf(doing) : downError(doing, this.#lastError));
+    command.onFailure(refused ? this.#database.errorOf(doing) : this.trouble.downError(doing));
     return undefined;
   }
 
@@ -232,29 +237,52 @@ export class RedisLink {
     this.#silence?.heard();
     const { command } = watching.value;
     const { doing, key } = command;
-    if (this.#watch.settle(watching)) command.onFailure(storeError(describe(doing, key), error));
+    if (this.#watch.settle(watching)) command.onFailure(this.trouble.storeError(describe(doing, key), error));
+  }
+
+  /** In a Cluster, a node may have refused it that does not serve the slot: nothing has run, and it is sent again. */
+  #redirect(
+    watching: Watching,
+    error: unknown,
+    script: Script,
+    parameters: readonly string[],
+    urgent: boolean,
+    attempt = 0,
+  ): void {
+    const { until } = watching.value.command;
+    if (!this.cluster || !isElsewhere(error) || performance.now() + pauseBefore(attempt) >= until) {
+      return this.#fail(watching, error);
+    }
+    afterRefresh(this.client, attempt, () => {
+      if (!watching.listed) return;
+      const onReply = (reply: unknown): void => this.#answer(watching, reply);
+      const onError = (again: unknown): void =>
+        this.#redirect(watching, again, script, parameters, urgent, attempt + 1);
+      this.#evaluate(script, parameters, urgent, onReply, onError);
+    });
   }
 
   readonly #onReady = (): void => {
     const recovered = this.#down;
     this.#down = false;
-    this.#lastError = undefined;
+    this.trouble.connected();
     // It may be another server now.
     this.clock.forget();
     if (recovered) this.#settings.onRecovered();
   };
 
   readonly #onClose = (): void => {
-    this.#down = true;
+    this.trouble.disconnected();
     this.#interruptions += 1;
-    // What was sent may be sent again once the connection is back, and has its time-out; what waited for a connection
-    // that did not come fails now.
-    this.#watch.failUnsent((doing) => downError(doing, this.#lastError));
+    this.#onDown();
+    if (this.trouble.forgets) this.#watch.failSent(lostError);
   };
 
-  readonly #onError = (error: unknown): void => {
-    this.#lastError = error;
-  };
+  /** What was sent may be sent again once the connection is back, and has its time-out; what waited for one fails now. */
+  #onDown(): void {
+    this.#down = true;
+    this.#watch.failUnsent((doing) => this.trouble.downError(doing));
+  }
 }
 
 /** Auto-pipelining holds a command back until the replies of the former batch are in; an explicit pipeline does not. */

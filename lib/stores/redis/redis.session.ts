@@ -2,12 +2,15 @@
 import type {
   LockStoreListener,
   LockStoreSession,
+  Outage,
   RenewReply,
   RenewRequest,
   TurnReply,
   TurnRequest,
 } from '../../core/store.contract.js';
 import type { LockStoreError } from '../../errors/index.js';
+import type { ConnectionLog } from './connection-log.js';
+import { HandOffLog } from './hand-off-log.js';
 import type { KeyNames } from './key-names.js';
 import type { RedisLink } from './redis-link.js';
 import { RENEW } from './scripts/renew.script.js';
@@ -27,6 +30,7 @@ export interface RedisSessionSettings {
   readonly names: KeyNames;
   readonly party: string;
   readonly listener: LockStoreListener;
+  readonly log: ConnectionLog;
   /** Says, once, that the server refuses PUBLISH. */
   readonly onPublishRefused: (why: string) => void;
   readonly onClose: (session: RedisSession) => void;
@@ -50,10 +54,17 @@ export class RedisSession implements LockStoreSession {
       const offer = parseOffer(message);
       if (offer !== undefined) listener.offered(names.keyOf(offer.lock), offer.token, offer.fence);
     };
+    const log = new HandOffLog({ log: settings.log, down: () => link.down });
     const onAwake = (counter?: string): void => listener.awake(counter);
     this.#wake = link.cluster
-      ? new ShardedWake({ link, names, party, onMessage, onAwake })
-      : new WakeChannel({ client: link.client, channel: names.channelOf('', party), onMessage, onAwake });
+      ? new ShardedWake({ link, names, party, log, onMessage, onAwake })
+      : new WakeChannel({
+          client: link.client,
+          channel: names.channelOf('', party),
+          log,
+          onMessage,
+          onAwake,
+        });
     this.#withdrawals = new Withdrawals({ link, giveUp: (key, token) => this.#giveUp(key, token) });
     this.#sender = {
       link,
@@ -83,6 +94,10 @@ export class RedisSession implements LockStoreSession {
     return this.#names.counterOf(key);
   }
 
+  outage(key: string): Outage | undefined {
+    return this.#link.trouble.outageOf(this.#names.of(key).fences, this.#link.down);
+  }
+
   listen(key: string): Promise<void> {
     return this.#wake.listen(key);
   }
@@ -99,6 +114,7 @@ export class RedisSession implements LockStoreSession {
         (error: LockStoreError) => {
           // The ask was not sent.
           this.#sender.withdraw({ key, giveUp: request.giveUp }, 0);
+          if (!this.#link.down) this.#link.trouble.failed(this.#names.of(key).fences, error);
           reject(error);
         },
       );

@@ -20,6 +20,8 @@ export interface RedisStoreSettings {
   readonly warn: (message: string) => void;
   /** Of the client. @default one of the store's own */
   readonly database?: DatabaseGuard;
+  /** Told of what went right again. */
+  readonly log?: (message: string) => void;
 }
 
 export class RedisLockStore implements LockStore {
@@ -53,6 +55,7 @@ export class RedisLockStore implements LockStore {
       names: this.#names,
       party,
       listener,
+      log: { warn: this.#settings.warn, log: (message) => this.#settings.log?.(message) },
       onPublishRefused: (why) => this.#onPublishRefused(why),
       onClose: (closed) => this.#sessions.delete(closed),
     });

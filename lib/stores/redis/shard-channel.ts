@@ -1,4 +1,5 @@
 /** The channel of one slot of a Cluster, from which a party hears of hand-offs of the slot's keys. */
+import { systemClock, type Timer } from '../../core/clock.js';
 import { runOutside } from '../../core/outside.js';
 import { SharedPromise } from './shared-promise.js';
 import type { NodeListener, ShardNode } from './shard-node.js';
@@ -24,7 +25,7 @@ export interface ShardChannelSettings {
 interface Trial {
   readonly message: string;
   heard: boolean;
-  timer?: NodeJS.Timeout;
+  timer?: Timer;
 }
 
 /**
@@ -42,7 +43,7 @@ export class ShardChannel implements NodeListener {
   #attempt = 0;
   #failures = 0;
   #refused = false;
-  #timeout: NodeJS.Timeout | undefined;
+  #timeout: Timer | undefined;
   #retry: NodeJS.Timeout | undefined;
   #trial: Trial | undefined;
   #trials = 0;
@@ -133,7 +134,7 @@ export class ShardChannel implements NodeListener {
     const trial = this.#trial;
     if (trial?.message !== message || node !== this.#node) return;
     trial.heard = true;
-    clearTimeout(trial.timer);
+    trial.timer?.cancel();
     if (trial.timer !== undefined) this.#trial = undefined;
   }
 
@@ -154,7 +155,7 @@ export class ShardChannel implements NodeListener {
       (receivers) => {
         if (this.#trial !== trial) return;
         if (receivers > 0 && !trial.heard) {
-          trial.timer = setTimeout(() => node?.reconnect(), TRY_TIMEOUT).unref();
+          trial.timer = systemClock.schedule(() => node?.reconnect(), TRY_TIMEOUT);
           return;
         }
         this.#trial = undefined;
@@ -185,10 +186,10 @@ export class ShardChannel implements NodeListener {
       (value: T): void => {
         if (attempt === this.#attempt) act(value);
       };
-    this.#timeout = setTimeout(
+    this.#timeout = systemClock.schedule(
       current(() => node.reconnect()),
       TRY_TIMEOUT,
-    ).unref();
+    );
     node.subscribe(this.name).then(
       current(() => this.#wake()),
       current((error: unknown) => {
@@ -212,9 +213,9 @@ export class ShardChannel implements NodeListener {
   #sleep(): void {
     this.#attempt += 1;
     this.#state = 'asleep';
-    clearTimeout(this.#timeout);
+    this.#timeout?.cancel();
     clearTimeout(this.#retry);
-    clearTimeout(this.#trial?.timer);
+    this.#trial?.timer?.cancel();
     this.#retry = undefined;
     this.#trial = undefined;
   }

@@ -1,11 +1,14 @@
 /** The connection to one node of a Cluster on which the channels of its slots are subscribed to. */
+import type { HandOffLog } from './hand-off-log.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { isRefusal } from './store-errors.js';
+import { logAttempts } from './subscriber-attempts.js';
 
 export interface ShardNodeSettings {
   /** As the Cluster client calls it. */
   readonly address: string;
   readonly connection: RedisLike;
+  readonly log: HandOffLog;
   readonly onMessage: (node: ShardNode, channel: string, message: string) => void;
 }
 
@@ -24,11 +27,16 @@ export interface NodeListener {
 export class ShardNode {
   readonly address: string;
   readonly #connection: RedisLike;
+  readonly #log: HandOffLog;
+  #ended = false;
   readonly #listeners = new Set<NodeListener>();
 
-  constructor({ address, connection, onMessage }: ShardNodeSettings) {
+  constructor({ address, connection, log, onMessage }: ShardNodeSettings) {
     this.address = address;
     this.#connection = connection;
+    this.#log = log;
+    logAttempts(connection, log, () => this.#ended);
+    connection.on('ready', () => log.works(connection));
     connection.on('ready', () => this.#tell((each) => each.onReady()));
     connection.on('close', () => this.#tell((each) => each.onDown()));
     connection.on('moved', () => this.#tell((each) => each.onMoved()));
@@ -68,6 +76,8 @@ export class ShardNode {
 
   end(): void {
     this.#listeners.clear();
+    this.#ended = true;
+    this.#log.works(this.#connection);
     this.#connection.disconnect();
   }
 

@@ -1,11 +1,13 @@
 /** The nodes of a Cluster that this party has channels on, one connection each, as far as it needs them. */
 import { onClient } from './client-events.js';
+import type { HandOffLog } from './hand-off-log.js';
 import type { ClusterLike, RedisLike } from './redis-client.interface.js';
 import { ShardNode, type ShardNodeSettings } from './shard-node.js';
 import { SUBSCRIBER_OPTIONS } from './subscriber-options.js';
 
 export interface ShardNodesSettings {
   readonly client: ClusterLike;
+  readonly log: HandOffLog;
   readonly onMessage: ShardNodeSettings['onMessage'];
   /** The Cluster client has read anew which node has which slot. */
   readonly onRefresh: () => void;
@@ -34,7 +36,12 @@ export class ShardNodes {
     if (known !== undefined) return known;
     const connection = this.#connectionTo(address);
     if (connection === undefined) return undefined;
-    const node = new ShardNode({ address, connection, onMessage: this.#settings.onMessage });
+    const node = new ShardNode({
+      address,
+      connection,
+      log: this.#settings.log,
+      onMessage: this.#settings.onMessage,
+    });
     this.#nodes.set(address, node);
     return node;
   }

@@ -1,6 +1,7 @@
 /** How hand-offs reach a party in a Cluster: by a sharded channel for each slot in which it has had to wait. */
 import type { TurnRequest } from '../../core/store.contract.js';
 import { runOutside } from '../../core/outside.js';
+import type { HandOffLog } from './hand-off-log.js';
 import type { KeyNames } from './key-names.js';
 import type { RedisLink } from './redis-link.js';
 import type { ClusterLike } from './redis-client.interface.js';
@@ -14,6 +15,7 @@ export interface ShardedWakeSettings {
   readonly link: RedisLink;
   readonly names: KeyNames;
   readonly party: string;
+  readonly log: HandOffLog;
   readonly onMessage: (message: string) => void;
   /** Called after every subscription, with the counter of the slot's keys: what was published before it is lost. */
   readonly onAwake: (counter: string) => void;
@@ -38,6 +40,7 @@ export class ShardedWake implements Wake {
     this.#settings = settings;
     this.#nodes = new ShardNodes({
       client: settings.link.client as ClusterLike,
+      log: settings.log,
       onMessage: (node, name, message) => {
         settings.onMessage(message);
         this.#byName.get(name)?.heard(node, message);
@@ -64,7 +67,7 @@ export class ShardedWake implements Wake {
     } else if (giveUp !== undefined) {
       // Callers stand in line here. That there is no queue has to be known before others are kept out for long.
       const channel = this.#channel(key);
-      if (!channel.awake && !channel.refused) void runOutside(() => channel.listen().catch(() => undefined));
+      if (!channel.awake && !channel.refused) channel.want();
     }
   }
 

@@ -3,6 +3,12 @@ import { systemClock, type Timer } from '../../core/clock.js';
 import { onClient } from './client-events.js';
 import type { RedisLike } from './redis-client.interface.js';
 
+/** The socket of a client of ioredis. */
+interface Stream {
+  readonly bytesRead?: number;
+  destroy?(error: Error): void;
+}
+
 /**
  * In place of the `socketTimeout` of ioredis. That one ends a connection whose reply has arrived and was not read yet, as
  * after a long computation.
@@ -13,6 +19,8 @@ export class SilenceWatch {
   readonly #stops: ReadonlyArray<() => void>;
   /** Since when a reply is awaited, on the monotonic clock. */
   #since: number | undefined;
+  /** How much had arrived by then, in bytes. */
+  #received: number | undefined;
   #timer: Timer | undefined;
 
   /** @param longest how long nothing may arrive, in ms. */
@@ -31,8 +39,9 @@ export class SilenceWatch {
   expect(since = performance.now()): void {
     if (this.#since !== undefined) return;
     this.#since = since;
+    this.#received = this.#stream?.bytesRead;
     this.#timer = systemClock.schedule(
-      () => this.#reconnect(),
+      () => this.#judge(),
       Math.max(0, since + this.#longest - performance.now()),
     );
   }
@@ -49,9 +58,15 @@ export class SilenceWatch {
     for (const stop of this.#stops) stop();
   }
 
-  #reconnect(): void {
+  get #stream(): Stream | undefined {
+    return (this.#client as { stream?: Stream | null }).stream ?? undefined;
+  }
+
+  #judge(): void {
     this.#since = undefined;
-    const { stream } = this.#client as { stream?: { destroy?(error: Error): void } };
+    const stream = this.#stream;
+    // Something has arrived, such as that the server still loads its data.
+    if (stream?.bytesRead !== this.#received) return this.expect();
     // To close it in order would be to wait for the peer.
     if (stream?.destroy === undefined) this.#client.disconnect(true);
     else stream.destroy(new Error(`nothing arrived for ${this.#longest} ms, though a reply is awaited`));

@@ -79,6 +79,7 @@ export class TurnCommand implements Command {
 
   onReply(raw: unknown): void {
     const { link } = this.#sender;
+    link.trouble.answered(this.#names.fences);
     const { reply, serverTime, refusedPublish } = parseTurn(raw, this.#request);
     if (refusedPublish !== undefined) this.#sender.publishRefused(refusedPublish);
     if (reply.answer?.state === 'gone') this.#sender.gone(this.key);
@@ -94,10 +95,12 @@ export class TurnCommand implements Command {
   }
 
   onFailure(error: LockStoreError): void {
+    const { link } = this.#sender;
     const { key, giveUp, ask } = this.#request;
     // A new token that never left this process needs no withdrawal: while Redis is down, every call would leave one.
     const unknown = this.#down && ask?.mode !== 'look' ? { key, giveUp } : this.#request;
     this.#sender.withdraw(unknown, this.#notAfter);
+    if (!link.down) link.trouble.failed(this.#names.fences, error);
     this.#reject(error);
   }
 }

@@ -1,15 +1,19 @@
 /** The connection on which a party hears that a key was handed to it. Opened at the first contention. */
 import { runOutside } from '../../core/outside.js';
 import type { TurnRequest } from '../../core/store.contract.js';
+import type { HandOffLog } from './hand-off-log.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { SharedPromise } from './shared-promise.js';
+import { SilenceWatch } from './silence-watch.js';
 import { isRefusal, storeError } from './store-errors.js';
+import { logAttempts } from './subscriber-attempts.js';
 import { SUBSCRIBER_OPTIONS } from './subscriber-options.js';
 import { TRY_EVERY, TRY_TIMEOUT, WANTED_FOR, type Wake } from './wake.interface.js';
 
 export interface WakeChannelSettings {
   readonly client: RedisLike;
   readonly channel: string;
+  readonly log: HandOffLog;
   readonly onMessage: (message: string) => void;
   /** Called after every subscription: what was published before it is lost. */
   readonly onAwake: () => void;
@@ -21,6 +25,7 @@ export class WakeChannel implements Wake {
   readonly #settings: WakeChannelSettings;
   readonly #listening = new SharedPromise();
   #connection: RedisLike | undefined;
+  #silence: SilenceWatch | undefined;
   #awake = false;
   #ended = false;
   #wantedUntil = -Infinity;
@@ -56,6 +61,7 @@ export class WakeChannel implements Wake {
     this.#ended = true;
     this.#awake = false;
     clearInterval(this.#pinger);
+    this.#silence?.end();
     this.#connection?.disconnect();
   }
 
@@ -68,6 +74,8 @@ export class WakeChannel implements Wake {
   #open(): void {
     const connection = this.#settings.client.duplicate(SUBSCRIBER_OPTIONS) as RedisLike;
     this.#connection = connection;
+    this.#silence = new SilenceWatch(connection, TRY_TIMEOUT);
+    logAttempts(connection, this.#settings.log, () => this.#ended);
     connection.on('error', (error: unknown) => {
       if (isRefusal(error)) this.#refuse(error);
     });
@@ -78,10 +86,13 @@ export class WakeChannel implements Wake {
   }
 
   #subscribe(connection: RedisLike): void {
+    this.#silence?.expect();
     connection.subscribe(this.#settings.channel).then(
       () => {
+        this.#silence?.heard();
         if (this.#ended || connection.status !== 'ready' || this.#awake) return;
         this.#awake = true;
+        this.#settings.log.works(connection);
         this.#listening.resolve();
         if (performance.now() < this.#wantedUntil) this.#watch();
         this.#settings.onAwake();
@@ -115,18 +126,13 @@ export class WakeChannel implements Wake {
   }
 
   async #ping(): Promise<void> {
-    const connection = this.#connection;
-    if (connection === undefined || !this.#awake) return;
-    let answered = false;
-    const timer = setTimeout(() => {
-      if (!answered && connection === this.#connection && !this.#ended) connection.disconnect(true);
-    }, TRY_TIMEOUT).unref();
+    if (this.#connection === undefined || !this.#awake) return;
+    this.#silence?.expect();
     try {
-      await connection.call('ping');
+      await this.#connection.call('ping');
+      this.#silence?.heard();
     } catch {
       // A failed PING comes with the end of the connection, which is acted upon.
     }
-    answered = true;
-    clearTimeout(timer);
   }
 }

@@ -1,0 +1,191 @@
+/** The second connection, for hand-offs, cannot be had while the first one works: what that costs, and what the log says. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setImmediate } from 'node:timers/promises';
+import v8 from 'node:v8';
+import vm from 'node:vm';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { LockService } from '../../lib/lock.service.js';
+import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
+import { TRY_EVERY } from '../../lib/stores/redis/wake.interface.js';
+import { type ClusterLocks, clusterLocksOn } from '../support/cluster-locks.js';
+import { eventually } from '../support/eventually.js';
+import { locksOn } from '../support/locks.js';
+import { startRedis, startRedisCluster } from '../support/redis-server.js';
+import { splitLocks } from '../support/split-locks.js';
+import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
+import { LOADED, timed } from '../support/waits.js';
+
+const ends: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+v8.setFlagsFromString('--expose-gc');
+const collect = vm.runInNewContext('gc') as () => void;
+
+const LONG = { ttl: '60s', wait: '60s' } as const;
+const KEYS = 40;
+const WAVES = 5;
+/** Timers and connections that all share keep the context of whoever came first. */
+const SHARED = 8;
+
+/** Callers wait for keys that are held, each in a context of its own, until their time is over. */
+async function expectNothingKept(service: LockService, keyOf: (i: number) => string): Promise<void> {
+  const context = new AsyncLocalStorage<object>();
+  const contexts: WeakRef<object>[] = [];
+  const wait = async (i: number): Promise<string> => {
+    const mine = { i };
+    contexts.push(new WeakRef(mine));
+    // Long enough for several polls.
+    const busy = context.run(mine, () => service.acquire(keyOf(i), { wait: 150 }));
+    return busy.then(String, (error: { code: string }) => error.code);
+  };
+  for (let wave = 0; wave < WAVES; wave += 1) {
+    const codes = await Promise.all(Array.from({ length: KEYS }, (_, i) => wait(i)));
+    expect(new Set(codes)).toEqual(new Set(['LOCK_BUSY']));
+  }
+  const kept = async (): Promise<number> => {
+    await setImmediate();
+    collect();
+    return contexts.filter((each) => each.deref() !== undefined).length;
+  };
+  await eventually(async () => expect(await kept()).toBeLessThanOrEqual(SHARED));
+}
+
+const FAILED = /second connection to Redis, .* cannot be opened: /;
+const BACK = /second connection to Redis is there again/;
+
+describe('the server is at "maxclients"', () => {
+  it('waits that end leave nothing behind; it is logged once, and once that it is over, and hand-offs arrive', async () => {
+    const server = await startRedis();
+    ends.push(() => server.stop());
+    const admin = server.client();
+    const holder = locksOn(server);
+    const locks = locksOn(server);
+    ends.push(
+      () => locks.close(),
+      () => holder.close(),
+    );
+    const held = await Promise.all(
+      Array.from({ length: KEYS }, (_, i) => holder.service.acquire(`k${i}`, LONG)),
+    );
+    await (await locks.service.acquire('warm')).release();
+    const connected = Number(/connected_clients:(\d+)/.exec(await admin.info('clients'))?.[1]);
+    await admin.config('SET', 'maxclients', String(connected));
+
+    await expectNothingKept(locks.service, (i) => `k${i}`);
+    await eventually(() => expect(locks.warnings).toEqual([expect.stringMatching(FAILED)]));
+    expect(locks.notes).toEqual([]);
+
+    const waiting = locks.service.acquire('k0', LONG);
+    await admin.config('SET', 'maxclients', '100');
+    await eventually(() => expect(locks.notes).toEqual([expect.stringMatching(BACK)]));
+    await eventually(async () => expect(await admin.zcard('lock:~nl:q:k0')).toBe(1));
+    await held[0]?.release();
+    await (await waiting).release();
+    expect(locks.warnings).toHaveLength(1);
+    await Promise.all(held.map((lock) => lock.release()));
+  }, 30_000);
+});
+
+describe('it is opened again', () => {
+  it('as it has ended, or together with the first one: nothing is logged', async () => {
+    const server = await startRedis();
+    ends.push(() => server.stop());
+    const admin = server.client();
+    const holder = locksOn(server);
+    const locks = locksOn(server);
+    ends.push(
+      () => locks.close(),
+      () => holder.close(),
+    );
+    const held = await holder.service.acquire('k', LONG);
+    const waiting = locks.service.acquire('k', LONG);
+    const queued = async (): Promise<void> => expect(await admin.zcard('lock:~nl:q:k')).toBe(1);
+    await eventually(queued);
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await eventually(async () => expect(await admin.pubsub('NUMPAT')).toBe(0));
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await held.release();
+    await (await waiting).release();
+    expect([...locks.warnings, ...locks.notes]).toEqual([]);
+  });
+
+  it('fails, time and again: one line, and one when it is back', async () => {
+    const server = await startRedis();
+    const proxy = await startProxy(server);
+    ends.push(
+      () => server.stop(),
+      () => proxy.stop(),
+    );
+    const holder = locksOn(server);
+    const locks = splitLocks({ commands: server, handOffs: proxy });
+    ends.push(
+      () => locks.close(),
+      () => holder.close(),
+    );
+    const admin = server.client();
+    const held = await holder.service.acquire('k', LONG);
+    const waiting = locks.service.acquire('k', LONG);
+    await eventually(async () => expect(await admin.zcard('lock:~nl:q:k')).toBe(1));
+    for (let round = 1; round <= 2; round += 1) {
+      proxy.refuse();
+      proxy.cut();
+      await eventually(() => expect(locks.warnings).toHaveLength(round));
+      proxy.accept();
+      await eventually(() => expect(locks.notes).toHaveLength(round));
+    }
+    await held.release();
+    await (await waiting).release();
+  });
+});
+
+describe('of a Cluster', () => {
+  it.each([6, 5] as const)(
+    'waits that end leave nothing behind; one line, and one when it is back (ioredis %i)',
+    async (ioredis) => {
+      const cluster = await startRedisCluster();
+      ends.push(() => cluster.stop());
+      const holder = clusterLocksOn(cluster, { ioredis });
+      const locks = clusterLocksOn(cluster, { ioredis });
+      ends.push(
+        () => locks.close(),
+        () => holder.close(),
+      );
+      const proxies = await Promise.all(cluster.nodes.map((node) => startProxy(node)));
+      ends.push(() => Promise.all(proxies.map((proxy) => proxy.stop())));
+      divert(locks, new Map(cluster.nodes.map(({ port }, i) => [port, proxies[i]])));
+      for (const proxy of proxies) proxy.refuse();
+      // A channel keeps what its slot's first caller came with: there are few.
+      const keyOf = (i: number): string => `{${i % 4}}${i}`;
+      const held = await Promise.all(
+        Array.from({ length: KEYS }, (_, i) => holder.service.acquire(keyOf(i), LONG)),
+      );
+      await expectNothingKept(locks.service, keyOf);
+      expect(locks.warnings).toEqual([expect.stringMatching(FAILED)]);
+      const waiting = locks.service.acquire(keyOf(0), LONG);
+      for (const proxy of proxies) proxy.accept();
+      await eventually(() => expect(locks.notes).toEqual([expect.stringMatching(BACK)]), {
+        within: TRY_EVERY + LOADED,
+      });
+      await held[0]?.release();
+      const { value, waited } = await timed(waiting);
+      expect(waited).toBeLessThan(LOADED);
+      await value.release();
+      expect(locks.warnings).toHaveLength(1);
+      await Promise.all(held.map((lock) => lock.release()));
+    },
+    60_000,
+  );
+});
+
+/** The locks' connections for hand-offs lead through the proxies; their commands do not. */
+function divert(locks: ClusterLocks, proxies: ReadonlyMap<number, TcpProxy | undefined>): void {
+  const nodesOf = locks.client.nodes.bind(locks.client);
+  const diverted = (node: RedisLike): Pick<RedisLike, 'options' | 'duplicate'> => ({
+    options: node.options,
+    duplicate: (override: object) =>
+      node.duplicate({ ...override, port: proxies.get((node.options as { port: number }).port)?.port }),
+  });
+  Object.assign(locks.client, { nodes: () => nodesOf().map(diverted) });
+}
