@@ -4,18 +4,16 @@ import { LockWiringError } from '../errors/index.js';
 import { scopeOf } from '../interceptors/handler-scope.js';
 import { outward } from './field-errors.js';
 import {
-  type AnyGenerator,
-  bindGenerator,
   type HeldResult,
   holdGenerator,
   holdObservable,
   isAsyncGenerator,
   isSubscribed,
   streamedEnd,
-  withResolvers,
 } from './held-results.js';
 import type { LockedCall } from './locked-call.interface.js';
-import { type LockedMethod, type Outcome, runLocked } from './locked-call.js';
+import { invoke, type LockedMethod, type Outcome, runLocked } from './locked-call.js';
+import { lockedGenerator } from './locked-generator.js';
 
 export type MethodKind = 'promise' | 'observable' | 'generator';
 
@@ -113,34 +111,6 @@ function lockedObservable(locked: LockedMethod, call: LockedCall): Observable<un
       stopped.next();
     };
   });
-}
-
-/** The first `next()` takes the lock; the generator's end gives it back. */
-async function* lockedGenerator(locked: LockedMethod, call: LockedCall): AnyGenerator {
-  const { promise: ended, resolve: end, reject: fail } = withResolvers();
-  let started!: (generator: AnyGenerator) => void;
-  const body = new Promise<AnyGenerator>((resolve) => (started = resolve));
-  const whole = runLocked(locked, call, () => {
-    started(bindGenerator(invoke(locked, call) as AnyGenerator));
-    return ended;
-  });
-  const first = await Promise.race([body, whole]);
-  // Settled before the body has begun: the lock is busy, and this is what onBusy made of it.
-  if ('busy' in first) return isAsyncGenerator(first.result) ? yield* first.result : first.result;
-  try {
-    return yield* first;
-  } catch (error) {
-    fail(error);
-    throw error;
-  } finally {
-    end();
-    // Throws the generator's own error again, or that the lock was lost.
-    await whole;
-  }
-}
-
-function invoke(locked: LockedMethod, call: LockedCall): unknown {
-  return Reflect.apply(locked.body, call.self, call.args);
 }
 
 function unseenStream(label: string): LockWiringError {
