@@ -1,6 +1,5 @@
 /** What `@Locked` puts in a method's place: by the kind of its result, a promise, an Observable or an async generator. */
 import { from, isObservable, Observable, of, Subject, takeUntil } from 'rxjs';
-import { LockWiringError } from '../errors/index.js';
 import { scopeOf } from '../interceptors/handler-scope.js';
 import { outward } from './field-errors.js';
 import {
@@ -14,6 +13,7 @@ import {
 import type { LockedCall } from './locked-call.interface.js';
 import { invoke, type LockedMethod, type Outcome, runLocked } from './locked-call.js';
 import { lockedGenerator } from './locked-generator.js';
+import { refuseStream } from './unseen-stream.js';
 
 export type MethodKind = 'promise' | 'observable' | 'generator';
 
@@ -73,7 +73,7 @@ function holdResult(
   whole: () => Promise<unknown>,
 ): HeldResult | undefined {
   if (scope === undefined) {
-    if (isObservable(result) || isAsyncGenerator(result)) throw unseenStream(locked.label);
+    refuseStream(result, locked.label);
     return undefined;
   }
   if (isObservable(result)) return holdObservable(result, scope, locked.label, whole);
@@ -82,7 +82,11 @@ function holdResult(
   if (isSubscribed(result, scope.context)) {
     return holdGenerator(result[Symbol.asyncIterator](), ended, brokenOff);
   }
-  if (ended === undefined) return undefined;
+  if (ended === undefined) {
+    // There is no response that would tell the end of a stream.
+    refuseStream(result, locked.label);
+    return undefined;
+  }
   return isAsyncGenerator(result) ? holdGenerator(result, ended, brokenOff) : { result, ended };
 }
 
@@ -111,12 +115,4 @@ function lockedObservable(locked: LockedMethod, call: LockedCall): Observable<un
       stopped.next();
     };
   });
-}
-
-function unseenStream(label: string): LockWiringError {
-  return new LockWiringError(
-    `${label} is @Locked and resolved to an Observable or an async generator, whose run its lock would not cover. ` +
-      'Declare the method ": Observable<…>" (with emitDecoratorMetadata) or "async *", without a promise around it; ' +
-      'in a handler, which Nest subscribes to, each of them will do.',
-  );
 }
