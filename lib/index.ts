@@ -13,6 +13,7 @@ export type {
 export { Locked } from './decorators/locked.decorator.js';
 export { fromContext } from './decorators/from-context.js';
 export { LockErrorInterceptor, type LockErrorSettings } from './interceptors/lock-error.interceptor.js';
+export { attachLockService } from './decorators/attach-lock-service.js';
 export { InjectLockService } from './decorators/inject-lock-service.decorator.js';
 export type { LockedKey, LockedOptions, OnBusy } from './decorators/locked.types.js';
 export { lockKey } from './core/keys/lock-key.tag.js';

@@ -10,6 +10,7 @@ import type {
 import { checkClientOptions } from './decorators/client-options.js';
 import type { Locker } from './core/locker.js';
 import { SHUTDOWN_GRACE } from './lock.constants.js';
+import { LockProvision } from './lock.provision.js';
 import type { ResolvedModuleOptions } from './lock.module-options.js';
 import type { OpenedStore } from './lock.opened-store.js';
 import type { LockSiblings } from './lock.siblings.js';
@@ -31,13 +32,19 @@ export interface LockLifecycleParts {
 export class LockLifecycle
   implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
 {
-  constructor(private readonly parts: LockLifecycleParts) {}
+  readonly #provision: LockProvision;
+
+  constructor(private readonly parts: LockLifecycleParts) {
+    this.#provision = new LockProvision(parts.modules);
+  }
 
   onModuleInit(): void {
     const { siblings, options, modules } = this.parts;
     siblings.checkMapping(options);
     // Once for all modules.
-    if (siblings.mapsErrors) for (const prototype of prototypesOf(modules)) checkClientOptions(prototype);
+    if (!siblings.mapsErrors) return;
+    for (const prototype of prototypesOf(modules)) checkClientOptions(prototype);
+    this.#provision.start();
   }
 
   /** Not earlier: an application that fails to start leaves no connection behind. */
@@ -57,6 +64,7 @@ export class LockLifecycle
     } catch (error) {
       logger.error('Locks could not be given back at shutdown; they end with their leases.', error);
     } finally {
+      this.#provision.end();
       await opened.close();
     }
   }
