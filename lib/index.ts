@@ -11,10 +11,12 @@ export type {
 } from './interfaces/lock-module-options.interface.js';
 
 export { Locked } from './decorators/locked.decorator.js';
-export { fromContext } from './decorators/from-context.js';
+export { fromContext, type FromContextKey } from './decorators/from-context.js';
 export { LockErrorInterceptor, type LockErrorSettings } from './interceptors/lock-error.interceptor.js';
+export { attachLockService } from './decorators/attach-lock-service.js';
 export { InjectLockService } from './decorators/inject-lock-service.decorator.js';
 export type { LockedKey, LockedOptions, OnBusy } from './decorators/locked.types.js';
+export type { LockedDecorator } from './decorators/locked.verdict.js';
 export { lockKey } from './core/keys/lock-key.tag.js';
 export type { LockKeyValue } from './core/keys/key-value.js';
 

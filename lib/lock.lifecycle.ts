@@ -11,6 +11,7 @@ import { checkClientOptions } from './decorators/client-options.js';
 import { checkKeys } from './decorators/key-checks.js';
 import type { Locker } from './core/locker.js';
 import { SHUTDOWN_GRACE } from './lock.constants.js';
+import { LockProvision } from './lock.provision.js';
 import type { ResolvedModuleOptions } from './lock.module-options.js';
 import type { OpenedStore } from './lock.opened-store.js';
 import type { LockSiblings } from './lock.siblings.js';
@@ -32,16 +33,20 @@ export interface LockLifecycleParts {
 export class LockLifecycle
   implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
 {
-  constructor(private readonly parts: LockLifecycleParts) {}
+  readonly #provision: LockProvision;
+
+  constructor(private readonly parts: LockLifecycleParts) {
+    this.#provision = new LockProvision(parts.modules);
+  }
 
   onModuleInit(): void {
     const { siblings, options, modules, logger } = this.parts;
     siblings.checkMapping(options);
     // Once for all modules.
-    if (siblings.mapsErrors) {
-      for (const prototype of prototypesOf(modules)) checkClientOptions(prototype);
-      for (const hint of checkKeys(modules)) logger.warn(hint);
-    }
+    if (!siblings.mapsErrors) return;
+    for (const prototype of prototypesOf(modules)) checkClientOptions(prototype);
+    for (const hint of checkKeys(modules)) logger.warn(hint);
+    this.#provision.start();
   }
 
   /** Not earlier: an application that fails to start leaves no connection behind. */
@@ -61,6 +66,7 @@ export class LockLifecycle
     } catch (error) {
       logger.error('Locks could not be given back at shutdown; they end with their leases.', error);
     } finally {
+      this.#provision.end();
       await opened.close();
     }
   }

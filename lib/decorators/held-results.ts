@@ -141,7 +141,7 @@ export function isSubscribed(result: unknown, context: ExecutionContext): result
 }
 
 /** A StreamableFile's stream, or a Node stream itself. By structure: Nest may be installed twice. */
-function nodeStreamOf(result: object): Readable | undefined {
+export function nodeStreamOf(result: object): Readable | undefined {
   const { getStream, getHeaders } = result as { getStream?: unknown; getHeaders?: unknown };
   const isFile = typeof getStream === 'function' && typeof getHeaders === 'function';
   const stream: unknown = isFile ? Reflect.apply(getStream, result, []) : result;

@@ -29,6 +29,11 @@ export interface Outcome<T> {
   readonly result: T;
 }
 
+/** Runs the body of a call, once its lock is held. */
+export function invoke(locked: LockedMethod, call: LockedCall): unknown {
+  return Reflect.apply(locked.body, call.self, call.args);
+}
+
 /**
  * Runs `work` under the lock of a call.
  * @param withdrawn ends the wait when the caller has lost interest, besides the scope's end and the client's leaving.

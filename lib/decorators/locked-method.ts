@@ -1,21 +1,19 @@
 /** What `@Locked` puts in a method's place: by the kind of its result, a promise, an Observable or an async generator. */
 import { from, isObservable, Observable, of, Subject, takeUntil } from 'rxjs';
-import { LockWiringError } from '../errors/index.js';
 import { scopeOf } from '../interceptors/handler-scope.js';
 import { outward } from './field-errors.js';
 import {
-  type AnyGenerator,
-  bindGenerator,
   type HeldResult,
   holdGenerator,
   holdObservable,
   isAsyncGenerator,
   isSubscribed,
   streamedEnd,
-  withResolvers,
 } from './held-results.js';
 import type { LockedCall } from './locked-call.interface.js';
-import { type LockedMethod, type Outcome, runLocked } from './locked-call.js';
+import { invoke, type LockedMethod, type Outcome, runLocked } from './locked-call.js';
+import { lockedGenerator } from './locked-generator.js';
+import { refuseStream } from './unseen-stream.js';
 
 export type MethodKind = 'promise' | 'observable' | 'generator';
 
@@ -92,7 +90,7 @@ function holdResult(
   whole: () => Promise<unknown>,
 ): HeldResult | undefined {
   if (scope === undefined) {
-    if (isObservable(result) || isAsyncGenerator(result)) throw unseenStream(locked.label);
+    refuseStream(result, locked.label);
     return undefined;
   }
   if (isObservable(result)) return holdObservable(result, scope, locked.label, whole);
@@ -101,7 +99,11 @@ function holdResult(
   if (isSubscribed(result, scope.context)) {
     return holdGenerator(result[Symbol.asyncIterator](), ended, brokenOff);
   }
-  if (ended === undefined) return undefined;
+  if (ended === undefined) {
+    // There is no response that would tell the end of a stream.
+    refuseStream(result, locked.label);
+    return undefined;
+  }
   return isAsyncGenerator(result) ? holdGenerator(result, ended, brokenOff) : { result, ended };
 }
 
@@ -130,40 +132,4 @@ function lockedObservable(locked: LockedMethod, call: LockedCall): Observable<un
       stopped.next();
     };
   });
-}
-
-/** The first `next()` takes the lock; the generator's end gives it back. */
-async function* lockedGenerator(locked: LockedMethod, call: LockedCall): AnyGenerator {
-  const { promise: ended, resolve: end, reject: fail } = withResolvers();
-  let started!: (generator: AnyGenerator) => void;
-  const body = new Promise<AnyGenerator>((resolve) => (started = resolve));
-  const whole = runLocked(locked, call, () => {
-    started(bindGenerator(invoke(locked, call) as AnyGenerator));
-    return ended;
-  });
-  const first = await Promise.race([body, whole]);
-  // Settled before the body has begun: the lock is busy, and this is what onBusy made of it.
-  if ('busy' in first) return isAsyncGenerator(first.result) ? yield* first.result : first.result;
-  try {
-    return yield* first;
-  } catch (error) {
-    fail(error);
-    throw error;
-  } finally {
-    end();
-    // Throws the generator's own error again, or that the lock was lost.
-    await whole;
-  }
-}
-
-function invoke(locked: LockedMethod, call: LockedCall): unknown {
-  return Reflect.apply(locked.body, call.self, call.args);
-}
-
-function unseenStream(label: string): LockWiringError {
-  return new LockWiringError(
-    `${label} is @Locked and resolved to an Observable or an async generator, whose run its lock would not cover. ` +
-      'Declare the method ": Observable<…>" (with emitDecoratorMetadata) or "async *", without a promise around it; ' +
-      'in a handler, which Nest subscribes to, each of them will do.',
-  );
 }

@@ -1,7 +1,6 @@
 /** The decorator. */
 import { UseInterceptors } from '@nestjs/common';
 import type { DeclaredOptions } from '../core/acquire.options.js';
-import { LockWiringError } from '../errors/index.js';
 import { LockedInterceptor } from '../interceptors/locked.interceptor.js';
 import { checkArguments } from './argument-check.js';
 import { declareClientOptions } from './client-options.js';
@@ -11,14 +10,9 @@ import { compileKey } from './key-source.js';
 import type { LockedMethod } from './locked-call.js';
 import { kindOf, lockedMethod } from './locked-method.js';
 import { resolveLockedOptions } from './locked-options.js';
-import type {
-  BusyOf,
-  LockedDecorator,
-  LockedKey,
-  LockedLiteral,
-  LockedOptions,
-  OnBusy,
-} from './locked.types.js';
+import type { BusyOf, LockedKey, LockedLiteral, LockedOptions, OnBusy } from './locked.types.js';
+import type { LockedDecorator } from './locked.verdict.js';
+import { checkTarget } from './decorated-target.js';
 import { declareService } from './service-property.js';
 
 /**
@@ -84,31 +78,3 @@ export function Locked(key: LockedKey, options?: LockedOptions): unknown {
 
 /** What is returned, without what the overloads say of it: to compare the two, the compiler goes too deep. */
 type AnyDecorator = (target: object, name: string | symbol, descriptor: PropertyDescriptor) => void;
-
-type AnyMethod = (this: unknown, ...args: unknown[]) => unknown;
-
-/** @throws LockWiringError where there is nothing that could be locked. */
-function checkTarget(
-  target: unknown,
-  name: string | symbol | object,
-  descriptor: PropertyDescriptor | undefined,
-): AnyMethod {
-  if (typeof name === 'object') {
-    throw new LockWiringError(
-      '@Locked needs "experimentalDecorators" in tsconfig.json, as Nest itself does.',
-    );
-  }
-  const label = String(name);
-  if (typeof target === 'function') {
-    throw new LockWiringError(
-      `@Locked cannot lock the static method ${label}: Nest injects into instances only.`,
-    );
-  }
-  const method: unknown = descriptor?.value;
-  if (typeof method !== 'function') {
-    throw new LockWiringError(
-      `@Locked is for methods, and ${label} is none. Write it as a method, not as a property or an accessor.`,
-    );
-  }
-  return method as AnyMethod;
-}

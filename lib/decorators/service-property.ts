@@ -46,19 +46,31 @@ export function serviceOf(self: unknown, property: symbol, label: string): LockS
   if (typeof (service as Partial<LockService> | undefined)?.using !== 'function') {
     throw new LockWiringError(
       `${label} is @Locked, and this instance has no LockService: Nest did not make it, or has not finished. ` +
-        `Have Nest inject it; in a unit test, give it one: provideLocks(instance) from 'nestjs-locked/testing'. ` +
-        'Nothing was run.',
+        'Let Nest make it, or provide it as a value or by a factory. If your own code makes it, give it one by ' +
+        `attachLockService(instance, lockService) from 'nestjs-locked'; in a unit test, by provideLocks(instance) from ` +
+        `'nestjs-locked/testing'. Nothing was run.`,
     );
   }
   return service as LockService;
 }
 
-/** The value is kept out of what people print and tests compare. */
+/** The value is kept out of what people print and tests compare. A frozen instance has it as well, beside itself. */
 function hide(prototype: object, property: symbol): void {
+  const ofFrozen = new WeakMap<object, unknown>();
   Object.defineProperty(prototype, property, {
     configurable: true,
+    get(this: object) {
+      return ofFrozen.get(this);
+    },
     set(this: object, value: unknown) {
-      Object.defineProperty(this, property, { value, configurable: true, writable: true, enumerable: false });
+      if (!Object.isExtensible(this)) ofFrozen.set(this, value);
+      else
+        Object.defineProperty(this, property, {
+          value,
+          configurable: true,
+          writable: true,
+          enumerable: false,
+        });
     },
   });
 }

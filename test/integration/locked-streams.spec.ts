@@ -1,4 +1,6 @@
 /** Methods of services that return Observables or async generators: the lock covers their whole run. */
+import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { type Lock, Locked, LockLostError, type LockService, LockWiringError } from 'nestjs-locked';
 import { memoryLocks, provideLocks } from 'nestjs-locked/testing';
@@ -242,5 +244,105 @@ describe('an async generator', () => {
     await lost.promise;
     feed.step.resolve();
     await expect(generator.next()).rejects.toThrow(LockLostError);
+  });
+});
+
+describe('an async generator whose first step waits for the lock, then is ended', () => {
+  let held: Lock;
+
+  beforeEach(async () => {
+    held = await locks.acquire('feed');
+  });
+
+  /** The lock comes free: it is not taken by a reader that has left, and the body never runs. */
+  async function expectWithdrawn(): Promise<void> {
+    await held.release();
+    await expect(locks.tryAcquire('feed')).resolves.not.toBeNull();
+    expect([feed.entered, feed.unsubscribed]).toEqual([0, 0]);
+  }
+
+  it('return(): withdrawn at once, and the waiting steps say that it is done', async () => {
+    const generator = feed.read(1);
+    const steps = [generator.next(), generator.next()];
+    await new Promise(setImmediate);
+    expect(await generator.return('mine')).toEqual({ done: true, value: 'mine' });
+    expect(await Promise.all(steps)).toEqual([
+      { done: true, value: undefined },
+      { done: true, value: undefined },
+    ]);
+    expect(await generator.next()).toEqual({ done: true, value: undefined });
+    await expectWithdrawn();
+  });
+
+  it('throw(): likewise, and it rejects with what was thrown in', async () => {
+    const generator = feed.read(1);
+    const step = generator.next();
+    const own = new Error('thrown in');
+    await expect(generator.throw(own)).rejects.toBe(own);
+    expect(await step).toEqual({ done: true, value: undefined });
+    await expectWithdrawn();
+  });
+
+  it('in the moment in which the lock is granted, too: the body does not begin', async () => {
+    for (let turns = 0; turns < 30; turns += 1) {
+      const generator = feed.read(1);
+      const step = generator.next();
+      await new Promise(setImmediate);
+      const released = held.release();
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      const entered = feed.entered;
+      await Promise.all([generator.return('mine'), step, released]);
+      // One that had begun was ended where it yielded.
+      expect(feed.entered).toBe(entered);
+      expect(feed.unsubscribed).toBe(entered);
+      held = await locks.acquire('feed');
+    }
+    await held.release();
+  });
+
+  it('through an outer lock as well, which its own generator holds', async () => {
+    class Outer {
+      @Locked('outer')
+      @Locked('feed')
+      async *read(): AsyncGenerator<number> {
+        feed.entered += 1;
+        yield 1;
+      }
+    }
+    const generator = provideLocks(new Outer(), locks).read();
+    const step = generator.next();
+    await eventually(async () => {
+      const outer = await locks.tryAcquire('outer');
+      await outer?.release();
+      expect(outer).toBeNull();
+    });
+    await generator.return(undefined);
+    expect(await step).toEqual({ done: true, value: undefined });
+    await locks.using('outer', { wait: 0 }, () => {});
+    await expectWithdrawn();
+  });
+
+  it('by a stream that is made of it, and destroyed', async () => {
+    const stream = Readable.from(feed.read(1));
+    stream.resume();
+    await new Promise(setImmediate);
+    stream.destroy();
+    await once(stream, 'close');
+    await expectWithdrawn();
+  });
+
+  it('before its first step it takes no lock at all', async () => {
+    expect(await feed.read(1).return('mine')).toEqual({ done: true, value: 'mine' });
+    await expectWithdrawn();
+  });
+
+  it('a lock that is refused is told by its step, and the end is still the end', async () => {
+    const generator = feed.refusesRead();
+    const step = generator.next();
+    step.catch(() => {});
+    await new Promise(setImmediate);
+    expect(await generator.return(undefined)).toEqual({ done: true, value: undefined });
+    await expect(step).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    await expectWithdrawn();
   });
 });

@@ -714,16 +714,133 @@ describe('what cannot be meant is refused at decoration', () => {
     await expect(service.nothing()).rejects.toThrow(/The key function of Service\.nothing: .*undefined/);
   });
 
-  it('a static method, a property, and decorators that are not those of Nest', () => {
-    const decorator = Locked('a') as unknown as (
-      target: unknown,
-      name: unknown,
-      descriptor?: PropertyDescriptor,
-    ) => void;
-    class Service {}
-    expect(() => decorator(Service, 'take', { value: () => {} })).toThrow(/static method take/);
-    expect(() => decorator(Service.prototype, 'take')).toThrow(/@Locked is for methods, and take is none/);
-    expect(() => decorator(() => {}, { kind: 'method', name: 'take' })).toThrow(/experimentalDecorators/);
+  describe('where no method of an instance is: one sentence says what to do', () => {
+    /** The compiler refuses it in each of these places. */
+    const Anywhere = Locked('a') as unknown as ClassDecorator &
+      MethodDecorator &
+      PropertyDecorator &
+      ParameterDecorator;
+    const AS_METHOD = 'write it as a method, such as async name() { … }.';
+
+    it.each<[string, () => unknown, string]>([
+      [
+        'a class',
+        () => {
+          @Anywhere
+          class Stock {}
+          return Stock;
+        },
+        '@Locked is for methods, and Stock is a class: put it on each method that is to run under the lock.',
+      ],
+      [
+        'a getter',
+        () => {
+          class Stock {
+            @Anywhere get take(): number {
+              return 1;
+            }
+          }
+          return Stock;
+        },
+        `@Locked is for methods, and Stock.take is a getter: ${AS_METHOD}`,
+      ],
+      [
+        'a setter',
+        () => {
+          class Stock {
+            @Anywhere set take(_n: number) {}
+          }
+          return Stock;
+        },
+        `@Locked is for methods, and Stock.take is a setter: ${AS_METHOD}`,
+      ],
+      [
+        'a static getter',
+        () => {
+          class Stock {
+            @Anywhere static get take(): number {
+              return 1;
+            }
+          }
+          return Stock;
+        },
+        `@Locked is for methods, and Stock.take is a getter: ${AS_METHOD}`,
+      ],
+      [
+        'an arrow function in a property',
+        () => {
+          class Stock {
+            @Anywhere take = async (): Promise<void> => {};
+          }
+          return Stock;
+        },
+        `@Locked is for methods, and Stock.take is a property: ${AS_METHOD}`,
+      ],
+      [
+        'a field',
+        () => {
+          class Stock {
+            @Anywhere left = 1;
+          }
+          return Stock;
+        },
+        `@Locked is for methods, and Stock.left is a property: ${AS_METHOD}`,
+      ],
+      [
+        'a static field',
+        () => {
+          class Stock {
+            @Anywhere static left = 1;
+          }
+          return Stock;
+        },
+        `@Locked is for methods, and Stock.left is a property: ${AS_METHOD}`,
+      ],
+      [
+        'a static method',
+        () => {
+          class Stock {
+            @Anywhere static async take(): Promise<void> {}
+          }
+          return Stock;
+        },
+        '@Locked cannot lock the static method Stock.take, as Nest injects into instances only: make it a method of an instance.',
+      ],
+      [
+        'a parameter',
+        () => {
+          class Stock {
+            async take(@Anywhere _sku: string): Promise<void> {}
+          }
+          return Stock;
+        },
+        '@Locked is for methods, and it stands on a parameter of Stock.take: put it on the method itself.',
+      ],
+      [
+        'a parameter of a constructor',
+        () => {
+          class Stock {
+            constructor(@Anywhere readonly sku: string) {}
+          }
+          return Stock;
+        },
+        '@Locked is for methods, and it stands on a parameter of Stock: put it on the method itself.',
+      ],
+      [
+        'a class without a name',
+        () => Reflect.decorate([Anywhere], class {}),
+        '@Locked is for methods, and this is a class: put it on each method that is to run under the lock.',
+      ],
+      [
+        'a decorator that is not one of Nest',
+        () =>
+          (Anywhere as (value: unknown, context: object) => void)(() => {}, { kind: 'method', name: 'take' }),
+        '@Locked needs "experimentalDecorators" in tsconfig.json, as Nest itself does.',
+      ],
+    ])('%s', (_, define, message) => {
+      expect(define).toThrow(LockWiringError);
+      expect(define).toThrow(new LockWiringError(message));
+    });
   });
 });
 

@@ -1,18 +1,21 @@
 /** What `@Locked` refuses at compile time, and that the compiler says why; and what it must not refuse. */
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Complaint, compile } from './compile.js';
+import { emitInstalled } from './installed.js';
 
 const IMPORTS = `
-import { Controller, Get, Param, Body, Sse, StreamableFile, type ExecutionContext } from '@nestjs/common';
+import { applyDecorators, Body, Controller, type ExecutionContext, Get, Param, Post, Sse, StreamableFile } from '@nestjs/common';
+import type { Readable } from 'node:stream';
 import { Observable } from 'rxjs';
 import { Locked, fromContext, lockKey, LockBusyError } from 'nestjs-locked';
-import type { AcquireOptions, Lock, LockedOptions, LockService, UsingOptions } from 'nestjs-locked';
+import type { AcquireOptions, Lock, LockedKey, LockedOptions, LockService, UsingOptions } from 'nestjs-locked';
 interface Mine extends UsingOptions { ttl: '5s' }
 declare const seats: { id: string };
 declare const locks: LockService;
 declare const lock: Lock;
 declare const some: LockedOptions;
 declare const mine: Mine;
+const ByName = <K extends string>(key: K) => Locked(key, { wait: 0 });
 `;
 
 /** By title: a class's members, the marked line, what the message says. */
@@ -252,10 +255,86 @@ const REFUSED: Record<string, { code: string; at: string; says: string }> = {
     at: 'wait: 1',
     says: `'wait' does not exist in type`,
   },
-  'a property': {
+  'a property with an arrow function': {
     code: `@Locked('a') take = async () => {};`,
     at: `@Locked('a') take`,
-    says: 'decorator',
+    says: '@Locked is for methods: write the property as a method, async name() { … }',
+  },
+  'a static property': {
+    code: `@Locked('a') static take = async () => {};`,
+    at: `@Locked('a') static take`,
+    says: '@Locked is for methods: write the property as a method, async name() { … }',
+  },
+  'a static method': {
+    code: `@Locked('a') static async take() {}`,
+    at: `@Locked('a') static`,
+    says: '@Locked cannot lock a static method, as Nest injects into instances only: make it a method of an instance',
+  },
+  'a getter': {
+    code: `@Locked('a') get take(): number { return 1; }`,
+    at: `@Locked('a') get`,
+    says: '@Locked is for methods: write the getter or setter as a method, async name() { … }',
+  },
+  'a setter': {
+    code: `@Locked('a') set take(n: number) {}`,
+    at: `@Locked('a') set`,
+    says: '@Locked is for methods: write the getter or setter as a method, async name() { … }',
+  },
+  'a class': {
+    code: `} @Locked('a') export class Whole {`,
+    at: `@Locked('a') export class`,
+    says: '@Locked is for methods: put it on each method of the class that is to run under the lock',
+  },
+  'a parameter': {
+    code: `async take(@Locked('a') sku: string) {}`,
+    at: `@Locked('a') sku`,
+    says: '@Locked is for methods',
+  },
+  'a method that returns a stream': {
+    code: `@Locked('a') take(): Readable { return null!; }`,
+    at: `@Locked('a') take`,
+    says: 'a locked method must be asynchronous',
+  },
+  'a method that may return an iterator or a number': {
+    code: `@Locked('a') take(): AsyncIterableIterator<number> | number { return 1; }`,
+    at: `@Locked('a') take`,
+    says: 'a locked method must be asynchronous',
+  },
+  'an argument that no overload has': {
+    code: `take(sku: string, n: number): Promise<void>; take(sku: string): Promise<void>;
+    @Locked('a:{2}') async take(sku: string, n?: number) {}`,
+    at: `@Locked('a:{2}')`,
+    says: 'the key names {2}, and the method has no argument 2',
+  },
+  'an argument that is not there, by a decorator of your own': {
+    code: `@ByName('a:{5}') async take(sku: string) {}`,
+    at: `@ByName('a:{5}')`,
+    says: 'the key names {5}, and the method has no argument 5',
+  },
+  'in a class with type parameters, a synchronous method': {
+    code: `} export class Of<T> { @Locked('a') take(of: T): T[] { return [of]; }`,
+    at: `@Locked('a') take`,
+    says: 'a locked method must be asynchronous',
+  },
+  'in a class with type parameters, an argument that is not there': {
+    code: `} export class Of<T> { @Locked('a:{1}') async take(of: T) {}`,
+    at: `@Locked('a:{1}') async take`,
+    says: 'the key names {1}, and the method has no argument 1',
+  },
+  'in a class with type parameters, a key function of more parameters': {
+    code: `} export class Of<T> { @Locked((of: T, n: number) => lockKey\`a:\${n}\`) async take(of: T) {}`,
+    at: '@Locked((of: T, n: number)',
+    says: 'do not accept the arguments of the method',
+  },
+  'in a class with type parameters, a parameter without annotation': {
+    code: `} export class Of<T> { @Locked((of: T, n) => lockKey\`a:\${n}\`) async take(of: T, n: number) {}`,
+    at: '@Locked((of: T, n)',
+    says: 'annotate the parameters of the key function',
+  },
+  'in a class with type parameters, skip where the result does not depend on them': {
+    code: `} export class Of<T> { @Locked('a', { onBusy: 'skip' }) async take(of: T): Promise<number> { return 1; }`,
+    at: `@Locked('a', { onBusy: 'skip' })`,
+    says: `onBusy: 'skip' returns undefined`,
   },
   'no key': {
     code: `@Locked() async take() {}`,
@@ -319,6 +398,41 @@ const ACCEPTED: Record<string, string> = {
   'an onBusy function that is async': `@Locked('a', { onBusy: async () => 0 }) async take(): Promise<number> { return 1; }`,
   'an onBusy function that throws': `@Locked('a', { onBusy: (): never => { throw new Error(); } }) async take(): Promise<number> { return 1; }`,
   'an onBusy function for an Observable': `@Locked('a', { onBusy: () => new Observable<number>() }) take(): Observable<number> { return new Observable(); }`,
+  'by applyDecorators': `} const Paying = () => applyDecorators(Post('x'), Locked('a'));
+  export class Of { @Paying() async take() {}`,
+  'by applyDecorators, with a key function and options': `} const Paying = () => applyDecorators(
+    Post('x'), Locked((id: number) => lockKey\`a:\${id}\`, { onBusy: 'skip' }), Locked(['b:{0}'], { wait: 0 }), Locked('c', some));
+  export class Of { @Paying() async take(id: number) {}`,
+  'as a MethodDecorator': `} const decorators: MethodDecorator[] = [
+    Locked('a'), Locked('a:{0}'), Locked((id: number) => lockKey\`a:\${id}\`), Locked('a', { onBusy: () => 1 }),
+    Locked(fromContext(() => 'a')), Locked('a', some)];
+  const own = (): MethodDecorator => Locked('a');
+  const keyed = <K extends LockedKey>(key: K): MethodDecorator => Locked(key);
+  export class Of { @own() @keyed('b') @(decorators[0]) async take() {}`,
+  'by a decorator of your own': `@ByName('a:{0}') async take(sku: string) {}`,
+  'a key function of a type parameter': `} export class Of<T extends { id: number }> {
+    @Locked((of: T) => lockKey\`a:\${of.id}\`) async take(of: T) {}`,
+  'a key function of what a type parameter extends': `} export class Of<T extends { id: number }> {
+    @Locked((of: { id: number }) => lockKey\`a:\${of.id}\`) async take(of: T, n: number) {}`,
+  'a key function of a list of parameters': `} export class Of<A extends unknown[]> {
+    @Locked((...of: A) => lockKey\`a:\${of.length}\`) async take(...of: A) {}`,
+  'skip on an optional type parameter': `} export class Of<T extends { id: number }> {
+    @Locked('a', { onBusy: 'skip' }) async take(): Promise<T | undefined> { return undefined; }`,
+  'skip on what depends on a type parameter': `} export class Of<T> {
+    @Locked('a', { onBusy: 'skip' }) async take(of: T): Promise<T> { return of; }`,
+  'an onBusy function of a type parameter': `} export class Of<T extends { id: number }> {
+    @Locked('a', { onBusy: (error, of: T) => of }) async take(of: T): Promise<T> { return of; }`,
+  'a list of parameters, and a place in it': `} export class Of<A extends unknown[]> {
+    @Locked('a') async take(...a: A) {} @Locked('a:{0}:{1}') async give(...a: A) {}`,
+  'a result that is a type parameter': `} export class Of<P extends Promise<unknown>> {
+    @Locked('a') take(of: P): P { return of; }`,
+  'an async generator that is declared as an iterator': `
+    @Locked('a') async *one(): AsyncIterableIterator<number> { yield 1; }
+    @Locked('a') async *two(): AsyncIterable<number> { yield 1; }
+    @Locked('a') async *three(): AsyncIterator<number> { yield 1; }`,
+  'an argument that the last overload lacks': `take(sku: string, n: number): Promise<void>; take(sku: string): Promise<void>;
+    @Locked('a:{1}') async take(sku: string, n?: number) {}`,
+  'a key function of rest parameters': `@Locked((...ids: number[]) => lockKey\`a:\${ids.length}\`) async take(...ids: number[]) {}`,
   'a method with type parameters': `@Locked((id: number) => lockKey\`a:\${id}\`) async take<T>(id: number, of: T): Promise<T> { return of; }`,
 };
 
@@ -346,4 +460,21 @@ describe('@Locked accepts', () => {
   it.each(Object.keys(ACCEPTED).map((title, at) => [title, at] as const))('%s', (_, at) => {
     expect(complaints[Object.keys(REFUSED).length + at]).toEqual([]);
   });
+});
+
+describe('a decorator of your own that is exported, in a project with "declaration"', () => {
+  it('has a type that the package exports', () => {
+    const { complaints, declarations } = emitInstalled(`
+      import { fromContext, Locked, lockKey, type LockedOptions } from 'nestjs-locked';
+      export const Plain = () => Locked('a');
+      export const Skipping = () => Locked((id: number) => lockKey\`a:\${id}\`, { onBusy: 'skip' });
+      export const Tenant = () => Locked(fromContext(() => 'a'));
+      export const Given = (options: LockedOptions) => Locked(['a', 'b'], options);
+      export const Answering = () => Locked('a', { onBusy: (error) => error.waited });
+    `);
+    expect(complaints).toEqual([]);
+    expect(declarations).toContain(
+      'export declare const Plain: () => import("nestjs-locked").LockedDecorator<"a",',
+    );
+  }, 120_000);
 });
