@@ -10,7 +10,7 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const tsc = join(root, 'node_modules/typescript/bin/tsc');
 const dist = join(root, 'dist');
-const [compiled, esm, cjs] = ['compiled', 'esm', 'cjs'].map((name) => join(dist, name));
+const [compiled, esm, cjs, node] = ['compiled', 'esm', 'cjs', 'node'].map((name) => join(dist, name));
 const ENTRIES = ['index', 'testing/index'];
 
 const common = { outdir: esm, platform: 'node', target: 'es2022', charset: 'utf8', logLevel: 'warning' };
@@ -56,6 +56,55 @@ function copyDeclarations() {
   }
 }
 
+/**
+ * What Node itself loads, where require() and import have to give one instance of the package. Both give the format of the
+ * application's Nest. Node would lex all of a CommonJS Nest for an import out of an ES module (60 ms), and a loader such as
+ * tsx would make a second copy of an ES module that is required.
+ */
+const CHOOSE = `'use strict';
+// Instrumentations (OpenTelemetry, Sentry) see ioredis where it is required, and change it in place.
+require('ioredis');
+
+/** Is Nest one of CommonJS, as up to Nest 11? */
+exports.isCommonJs = (() => {
+  try {
+    return require('@nestjs/common/package.json').type !== 'module';
+  } catch {
+    return false;
+  }
+})();
+`;
+
+function writeNodeEntry(entry, { outputs }) {
+  const [, { exports: names }] = Object.entries(outputs).find(([path]) =>
+    path.endsWith(`dist/esm/${entry}.js`),
+  );
+  const up = '../'.repeat(entry.split('/').length);
+  const choose = `${up.slice(3) || './'}choose.cjs`;
+  write(
+    join(node, `${entry}.cjs`),
+    `'use strict';
+const { isCommonJs } = require('${choose}');
+module.exports = isCommonJs ? require('${up}cjs/${entry}.js') : require('${up}esm/${entry}.js');
+`,
+  );
+  write(
+    join(node, `${entry}.js`),
+    `import * as modules from '${up}esm/${entry}.js';
+import commonjs from './${entry.split('/').at(-1)}.commonjs.cjs';
+const { ${names.join(', ')} } = commonjs ?? modules;
+export { ${names.join(', ')} };
+`,
+  );
+  write(
+    join(node, `${entry}.commonjs.cjs`),
+    `'use strict';
+const { isCommonJs } = require('${choose}');
+module.exports = isCommonJs ? require('${up}cjs/${entry}.js') : undefined;
+`,
+  );
+}
+
 async function run() {
   rmSync(dist, { recursive: true, force: true });
   const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
@@ -72,6 +121,7 @@ async function run() {
     format: 'esm',
     packages: 'external',
     chunkNames: 'shared-[hash]',
+    metafile: true,
     write: false,
   });
   for (const { path, text } of joined.outputFiles) write(path, ownNames(text));
@@ -81,18 +131,17 @@ async function run() {
     outbase: esm,
     outdir: cjs,
     format: 'cjs',
-    // Node itself loads the other format wherever it can: this one need not be read.
+    // Both formats with their white space would be too much of a package.
     minifyWhitespace: true,
+    lineLimit: 120,
     logOverride: { 'empty-import-meta': 'error' },
     write: false,
   });
   for (const { path, text } of converted.outputFiles) write(path, ownNames(requireOptional(text)));
   copyDeclarations();
   write(join(cjs, 'package.json'), '{ "type": "commonjs" }\n');
-  // What Node itself loads: instrumentations that hook into require (OpenTelemetry, Sentry) see ioredis there alone, and
-  // change it in place. For bundlers the plain entry is the right one.
-  write(join(esm, 'node.js'), "import './ioredis.cjs';\nexport * from './index.js';\n");
-  write(join(esm, 'ioredis.cjs'), "require('ioredis');\n");
+  write(join(node, 'choose.cjs'), CHOOSE);
+  for (const entry of ENTRIES) writeNodeEntry(entry, joined.metafile);
   rmSync(compiled, { recursive: true });
 }
 

@@ -15,7 +15,7 @@ const REQUIRED = [
       `dist/${format}/${entry}.d.ts`,
     ]),
   ),
-  'dist/esm/node.js',
+  ...['index', 'testing/index'].flatMap((entry) => [`dist/node/${entry}.js`, `dist/node/${entry}.cjs`]),
   'dist/cjs/package.json',
 ];
 

@@ -62,4 +62,8 @@ async function run(): Promise<void> {
   console.log(JSON.stringify({ rpc, ws }));
 }
 
+setTimeout(() => {
+  console.error('A client has no answer.');
+  process.exit(1);
+}, 30_000).unref();
 void run();
