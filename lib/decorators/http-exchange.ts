@@ -5,7 +5,10 @@ import { SharedListeners } from '../core/shared-listeners.js';
 
 export interface HttpExchange {
   readonly response: Closable;
-  /** Watched as well: a pipelined response that still waits for its turn never learns that its client has gone. */
+  /**
+   * Watched as well: a pipelined response that still waits for its turn never learns that its client has gone.
+   * Over HTTP/2 this is the request's own stream.
+   */
   readonly socket: Closable | undefined;
 }
 
@@ -43,8 +46,9 @@ export function onResponseOver({ response, socket }: HttpExchange, callback: () 
 
 /** Has the client been sent all of the response? Where it is over and has not, the client left. */
 export function isAnswered({ response }: HttpExchange): boolean {
-  // HTTP/2 knows only whether all of it has been handed over.
-  return response.writableFinished ?? response.writableEnded ?? false;
+  // Over HTTP/2, before Node 26, a stream that was cancelled counts as finished, though nothing ended it.
+  const { writableEnded = false, writableFinished = writableEnded } = response;
+  return writableEnded && writableFinished;
 }
 
 function exchange(request: unknown, response: unknown): HttpExchange | undefined {

@@ -2,6 +2,7 @@
 import { from, isObservable, Observable, of, Subject, takeUntil } from 'rxjs';
 import { scopeOf } from '../interceptors/handler-scope.js';
 import { outward } from './field-errors.js';
+import { attendHook, isGatewayHook } from './gateway-hooks.js';
 import {
   type HeldResult,
   holdGenerator,
@@ -32,7 +33,7 @@ export function lockedMethod(
   kind: MethodKind,
   site: object,
 ): (this: unknown, ...args: unknown[]) => unknown {
-  return function (this: unknown, ...args: unknown[]): unknown {
+  return function wrapper(this: unknown, ...args: unknown[]): unknown {
     const call: LockedCall = {
       method: locked.method,
       label: locked.label,
@@ -43,7 +44,8 @@ export function lockedMethod(
     if (kind === 'observable') return lockedObservable(locked, call);
     // In a handler the lock is had first, so that a busy one can still be answered with a status.
     if (kind === 'generator' && call.scope === undefined) return lockedGenerator(locked, call);
-    return lockedPromise(locked, call);
+    const result = lockedPromise(locked, call);
+    return isGatewayHook(call, wrapper) ? attendHook(result, call, locked.service) : result;
   };
 }
 

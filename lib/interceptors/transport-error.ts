@@ -23,7 +23,7 @@ export async function transportError(
       // Nest logs an RpcException that nobody is sent.
       if (reply.status === BAD_REQUEST && isEvent(context))
         return hidden(new Unlogged(reply.message), { cause });
-      return messageError('@nestjs/microservices', 'RpcException', reply, cause);
+      return messageError(await rpcException(), reply, cause);
     case 'ws':
       return socketError(context, reply, cause);
     case 'graphql':
@@ -59,21 +59,19 @@ export function messagePayload({ code, message, retryAfter }: ErrorReply): objec
   return { status: 'error', code, message, ...(retryAfter !== undefined && { retryAfter }) };
 }
 
-function socketError(context: ExecutionContext, reply: ErrorReply, cause: Error): Promise<Error> {
+async function socketError(context: ExecutionContext, reply: ErrorReply, cause: Error): Promise<Error> {
   const payload = messagePayload(reply);
   sendWhatIsEmitted(context.switchToWs().getClient<unknown>(), payload);
-  return messageError('@nestjs/websockets', 'WsException', reply, cause, payload);
+  return messageError(await wsException(), reply, cause, payload);
 }
 
-async function messageError(
-  module: string,
-  name: string,
+function messageError(
+  Exception: TransportException | undefined,
   reply: ErrorReply,
   cause: Error,
   payload = messagePayload(reply),
-): Promise<Error> {
+): Error {
   const { message } = reply;
-  const Exception = await loadException(module, name);
   const error = Exception === undefined ? new Error(message) : new Exception(payload);
   // Without the class, which cannot be missing where its transport runs, filters still find what it would give.
   return Object.assign(
@@ -82,15 +80,31 @@ async function messageError(
   );
 }
 
-/** Loaded where it is needed: an application without that transport has not installed it. */
-async function loadException(module: string, name: string): Promise<TransportException | undefined> {
+/*
+ * Each is loaded where it is needed: an application without that transport has not installed it. The names are literal, so
+ * that a bundler finds the application's own class, and stand in `try`, so that it bundles without the package as well.
+ */
+
+async function rpcException(): Promise<TransportException | undefined> {
   try {
-    const loaded = (await import(module)) as Record<string, unknown> & { default?: Record<string, unknown> };
-    const exception = loaded[name] ?? loaded.default?.[name];
-    return typeof exception === 'function' ? (exception as TransportException) : undefined;
+    return exceptionOf(await import('@nestjs/microservices'), 'RpcException');
   } catch {
     return undefined;
   }
+}
+
+async function wsException(): Promise<TransportException | undefined> {
+  try {
+    return exceptionOf(await import('@nestjs/websockets'), 'WsException');
+  } catch {
+    return undefined;
+  }
+}
+
+function exceptionOf(loaded: object, name: string): TransportException | undefined {
+  const module = loaded as Record<string, unknown> & { default?: Record<string, unknown> };
+  const exception = module[name] ?? module.default?.[name];
+  return typeof exception === 'function' ? (exception as TransportException) : undefined;
 }
 
 /** What Nest logs nothing of, where it knows such errors: HttpException is one. */

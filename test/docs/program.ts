@@ -11,6 +11,8 @@ export interface Option {
 
 const ROOT = resolve('.');
 const INDEX = resolve(ROOT, 'lib/index.ts');
+/** Types of packages that are not installed here. */
+const FOREIGN = resolve(ROOT, 'test/docs/types/sentry.d.ts');
 
 function configured(): ts.CompilerOptions {
   const path = resolve(ROOT, 'tsconfig.json');
@@ -45,7 +47,7 @@ export class DocsProgram {
         ? getSourceFile.call(host, path, languageVersion, ...rest)
         : ts.createSourceFile(path, source, languageVersion, true);
     };
-    this.#program = ts.createProgram([INDEX, ...files.keys()], options, host);
+    this.#program = ts.createProgram([INDEX, FOREIGN, ...files.keys()], options, host);
     this.#checker = this.#program.getTypeChecker();
   }
 

@@ -1,81 +1,24 @@
 /**
  * The package as users get it: packed, looked over by publint and attw, then installed from the tarball into a fresh
  * Nest 12 application (ES modules, ioredis 6) and a fresh Nest 11 one (CommonJS, ioredis 5), where it is type-checked,
- * built, run against a real server, and used in each one's jest. Run by `npm run check:package`.
+ * built, run against a real server, bundled, traced, and used in each one's jest. Run by `npm run check:package`.
  */
 import { spawn } from 'node:child_process';
-import { cp, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { inspect, isDeepStrictEqual } from 'node:util';
+import { blocksOf } from '../docs/markdown.js';
 import { eventually } from '../support/eventually.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { endWithUs } from '../support/watchdog.js';
+import { contents } from './contents.js';
+import { bundle, bundledMessages, reportsErrors, tracesRedis } from './stack.js';
+import { bin, cleanEnv, ROOT, run, same, step, summary } from './steps.js';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const APPS = fileURLToPath(new URL('./apps/', import.meta.url));
-
-const results: Array<{ readonly name: string; readonly error?: string }> = [];
-
-/** Runs a step and reports it; the steps that build on one that failed are left out by its `undefined`. */
-async function step<T>(name: string, work: () => Promise<T>): Promise<T | undefined> {
-  const start = performance.now();
-  const seconds = () => `${((performance.now() - start) / 1000).toFixed(1)} s`;
-  try {
-    const result = await work();
-    results.push({ name });
-    console.log(`ok      ${name} (${seconds()})`);
-    return result;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    results.push({ name, error: message });
-    console.log(`FAILED  ${name} (${seconds()})\n${message.replace(/^/gm, '        ')}`);
-    return undefined;
-  }
-}
-
-interface RunOptions {
-  readonly cwd: string;
-  readonly env?: Record<string, string>;
-}
-
-/** Runs a program to its end and gives what it wrote; fails with that unless it exits with 0. */
-function run(command: string, args: readonly string[], { cwd, env }: RunOptions): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd,
-      env: { ...cleanEnv(), ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let output = '';
-    let stdout = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      stdout += chunk.toString();
-    });
-    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    child.once('error', reject);
-    child.once('close', (code, signal) => {
-      if (code === 0) resolve(stdout);
-      else
-        reject(
-          new Error(`${command} ${args.join(' ')} ended with ${code ?? signal}:\n${output.slice(-8000)}`),
-        );
-    });
-  });
-}
-
-/** Without what `npm run` sets for this package: npm would install into it. */
-function cleanEnv(): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(process.env).filter(
-      ([name]) => !/^(npm_(package|lifecycle|command)|INIT_CWD|NODE_OPTIONS)/.test(name),
-    ),
-  );
-}
-
-const bin = (name: string) => join(ROOT, 'node_modules', '.bin', name);
+/** The application that has messages as well; the other has neither of their packages. */
+const MESSAGES = 'nest11-cjs';
 
 /** Builds and packs; returns the tarball. */
 async function pack(into: string): Promise<string> {
@@ -86,47 +29,31 @@ async function pack(into: string): Promise<string> {
   return join(into, tarball);
 }
 
-const REQUIRED = [
-  'LICENSE',
-  'README.md',
-  'CHANGELOG.md',
-  'package.json',
-  ...['esm', 'cjs'].flatMap((format) =>
-    ['index', 'testing/index'].flatMap((entry) => [
-      `dist/${format}/${entry}.js`,
-      `dist/${format}/${entry}.d.ts`,
-    ]),
-  ),
-  'dist/cjs/package.json',
-];
-
-/** Everything that belongs into the package is there, and nothing else. */
-async function contents(tarball: string): Promise<void> {
-  const listing = await run('tar', ['-tzf', tarball], { cwd: ROOT });
-  const files = listing
-    .trim()
-    .split('\n')
-    .map((file) => file.replace(/^package\//, ''));
-  const missing = REQUIRED.filter((file) => !files.includes(file));
-  const foreign = files.filter(
-    (file) => !/^(dist\/|LICENSE$|README\.md$|CHANGELOG\.md$|package\.json$)/.test(file),
-  );
-  if (missing.length > 0) throw new Error(`Not in the package: ${missing.join(', ')}`);
-  if (foreign.length > 0) throw new Error(`In the package, and should not be: ${foreign.join(', ')}`);
-}
-
 /** Makes a fresh application from its template and installs the tarball with its dependencies. */
 async function install(name: string, tarball: string, into: string): Promise<string> {
   const app = join(into, name);
   await cp(join(APPS, name), app, { recursive: true });
   await cp(join(APPS, 'shared', 'shop.ts'), join(app, 'src', 'shop.ts'));
+  for (const file of ['spans.cjs', 'traced.cjs', 'traced.mjs']) {
+    await cp(join(APPS, 'shared', file), join(app, file));
+  }
+  if (name === MESSAGES) await writeFile(join(app, 'src', 'error-tracker.ts'), await errorTracker());
   await run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', tarball], { cwd: app });
   return app;
 }
 
+/** The filter that docs/errors.md shows. */
+async function errorTracker(): Promise<string> {
+  const path = 'docs/errors.md';
+  const blocks = blocksOf({ path, text: await readFile(join(ROOT, path), 'utf8') });
+  const block = blocks.find(({ source }) => source.includes('@sentry/nestjs'));
+  if (block === undefined) throw new Error(`${path} shows no filter for Sentry.`);
+  return block.source.trimStart();
+}
+
 /** Starts the built application against the server, and uses it as its clients would. */
-async function serve(app: string, name: string, redis: RedisServer): Promise<void> {
-  const child = spawn(process.execPath, ['dist/main.js'], {
+async function serve(app: string, name: string, redis: RedisServer, main = 'dist/main.js'): Promise<void> {
+  const child = spawn(process.execPath, [main], {
     cwd: app,
     env: { ...cleanEnv(), REDIS_URL: redis.url, APP: name },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -208,12 +135,6 @@ async function use(base: string, name: string, redis: RedisServer): Promise<void
   same(await get('/dispose'), { held: false, after: true });
 }
 
-function same(found: unknown, expected: unknown): void {
-  if (!isDeepStrictEqual(found, expected)) {
-    throw new Error(`Expected ${inspect(expected)}, found ${inspect(found)}.`);
-  }
-}
-
 async function checkApp(name: string, tarball: string, into: string, redis: RedisServer): Promise<void> {
   const app = await step(`${name}: install`, () => install(name, tarball, into));
   if (app === undefined) return;
@@ -228,7 +149,15 @@ async function checkApp(name: string, tarball: string, into: string, redis: Redi
       `TypeScript ${await installed('typescript')}, jest ${await installed('jest')}`,
   );
   const built = await step(`${name}: types and build`, () => run('npm', ['run', 'build'], { cwd: app }));
-  if (built !== undefined) await step(`${name}: run`, () => serve(app, name, redis));
+  if (built !== undefined) {
+    await step(`${name}: run`, () => serve(app, name, redis));
+    await step(`${name}: bundled`, async () => {
+      if (name === MESSAGES) await bundledMessages(app);
+      else await serve(app, name, redis, await bundle(app, 'dist/main.js', 'esm'));
+    });
+    if (name === MESSAGES) await step(`${name}: errors reach Sentry`, () => reportsErrors(app));
+  }
+  await step(`${name}: OpenTelemetry sees ioredis`, () => tracesRedis(app, redis));
   await step(`${name}: jest`, () => run('npm', ['test'], { cwd: app, env: { CI: 'true' } }));
 }
 
@@ -237,7 +166,7 @@ const callOffTemp = endWithUs(process.pid, temp);
 try {
   const tarball = await step('build and pack', () => pack(temp));
   if (tarball !== undefined) {
-    await step('contents', () => contents(tarball));
+    await step('contents', () => contents(tarball, temp));
     await step('publint', () => run(bin('publint'), ['run', tarball, '--strict'], { cwd: ROOT }));
     await step('attw', () => run(bin('attw'), [tarball], { cwd: ROOT }));
     const redis = await startRedis();
@@ -251,6 +180,4 @@ try {
   callOffTemp();
   await rm(temp, { recursive: true, force: true });
 }
-const failed = results.filter(({ error }) => error !== undefined).length;
-console.log(`The package: ${results.length - failed} steps passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+process.exitCode = summary();

@@ -21,6 +21,11 @@ describe('lib', () => {
   it('has no upward import and no cycle', () => {
     expect(breaches(readLib())).toEqual([]);
   });
+
+  it('imports by a literal name, which bundlers follow, and builds in both formats', () => {
+    const wrong = [...readLib()].filter(([, text]) => /\bimport\(\s*[^'"\s]|\bimport\.meta\b/.test(text));
+    expect(wrong.map(([file]) => file)).toEqual([]);
+  });
 });
 
 describe('the checker', () => {

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { LockService, getLockServiceToken, getLockStoreToken, memoryStore } from 'nestjs-locked';
+import { LockModule, LockService, getLockServiceToken, getLockStoreToken, memoryStore } from 'nestjs-locked';
 import { memoryLocks, provideLocks } from 'nestjs-locked/testing';
 import { ShopModule, Stock } from './shop.js';
 
@@ -35,6 +35,8 @@ describe('the application, without Redis', () => {
     expect(memoryLocks()).toBeInstanceOf(LockService);
     expect(app.get(getLockServiceToken('own'))).toBeInstanceOf(LockService);
   });
+
+  it('shows the module by its name', () => expect(LockModule.name).toBe('LockModule'));
 
   it('locks', async () => {
     expect(await app.get(Stock).check()).toEqual({ busy: true, code: 'LOCK_BUSY', several: 2, own: true });

@@ -1,0 +1,71 @@
+/** What is packed: everything that belongs into the package, nothing else, not too much, and no link that leads nowhere. */
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { dirname, join, normalize } from 'node:path';
+import { linksOf } from '../docs/markdown.js';
+import { ROOT, run } from './steps.js';
+
+const REQUIRED = [
+  'LICENSE',
+  'README.md',
+  'CHANGELOG.md',
+  'package.json',
+  ...['esm', 'cjs'].flatMap((format) =>
+    ['index', 'testing/index'].flatMap((entry) => [
+      `dist/${format}/${entry}.js`,
+      `dist/${format}/${entry}.d.ts`,
+    ]),
+  ),
+  ...['index', 'testing/index'].flatMap((entry) => [`dist/node/${entry}.js`, `dist/node/${entry}.cjs`]),
+  'dist/cjs/package.json',
+];
+
+const ALLOWED = /^(dist\/|docs\/[\w-]+\.md$|LICENSE$|README\.md$|CHANGELOG\.md$|package\.json$)/;
+
+/** Unpacked, in bytes. */
+const MOST = 1_000_000;
+/** Each of them costs every installation a little. */
+const MOST_FILES = 200;
+/** Modules that Node may have to load, of either format: the entry points and what they share. */
+const MOST_MODULES = 6;
+
+/** @param into where it may be unpacked. */
+export async function contents(tarball: string, into: string): Promise<void> {
+  const folder = await mkdtemp(join(into, 'contents-'));
+  await run('tar', ['-xzf', tarball, '-C', folder, '--strip-components=1'], { cwd: ROOT });
+  const listing = await run('tar', ['-tzf', tarball], { cwd: ROOT });
+  const files = listing
+    .trim()
+    .split('\n')
+    .map((file) => file.replace(/^package\//, ''));
+  const missing = REQUIRED.filter((file) => !files.includes(file));
+  if (missing.length > 0) throw new Error(`Not in the package: ${missing.join(', ')}`);
+  const foreign = files.filter((file) => !ALLOWED.test(file));
+  if (foreign.length > 0) throw new Error(`In the package, and should not be: ${foreign.join(', ')}`);
+  const sizes = await Promise.all(files.map(async (file) => (await stat(join(folder, file))).size));
+  const size = sizes.reduce((sum, each) => sum + each, 0);
+  if (size > MOST || files.length > MOST_FILES) {
+    throw new Error(
+      `The package has ${files.length} files of ${size} bytes: at most ${MOST_FILES}, ${MOST}.`,
+    );
+  }
+  for (const format of ['esm', 'cjs']) {
+    const modules = files.filter((file) => new RegExp(`^dist/${format}/.*\\.c?js$`).test(file));
+    if (modules.length > MOST_MODULES)
+      throw new Error(`Too many modules slow the start: ${modules.join(', ')}`);
+  }
+  const dead = await Promise.all(
+    files
+      .filter((file) => file.endsWith('.md'))
+      .map(async (path) => {
+        const text = await readFile(join(folder, path), 'utf8');
+        return linksOf({ path, text })
+          .filter((link) => !link.startsWith('#'))
+          .map((link) => normalize(join(dirname(path), link.split('#')[0])))
+          .filter((target) => !files.includes(target))
+          .map((target) => `${path} → ${target}`);
+      }),
+  );
+  if (dead.flat().length > 0) throw new Error(`Links to what is not packed: ${dead.flat().join(', ')}`);
+  console.log(`        ${files.length} files, ${size} bytes unpacked`);
+  await rm(folder, { recursive: true });
+}
