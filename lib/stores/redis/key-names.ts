@@ -59,8 +59,8 @@ export class KeyNames {
   }
 
   /**
-   * The set of those who hold a shared lock or a semaphore. It is not among the {@link of | names} that every command takes:
-   * the scripts make it from those.
+   * The set of those who hold a shared lock or a semaphore. It is not among the {@link of | names} that every command
+   * declares.
    */
   holdersOf(key: string): string {
     return `${this.#prefix}${RESERVED}h${this.#cluster ? `{${this.counterOf(key)}}` : ''}:${key}`;

@@ -11,6 +11,7 @@ import type { LockStoreError } from '../../errors/index.js';
 import type { KeyNames } from './key-names.js';
 import type { RedisLink } from './redis-link.js';
 import { RENEW } from './scripts/renew.script.js';
+import { isExclusive, SharedKeys } from './shared-keys.js';
 import { isWrongType } from './store-errors.js';
 import { ShardedWake } from './sharded-wake.js';
 import { TurnBatch } from './turn-batch.js';
@@ -58,6 +59,7 @@ export class RedisSession implements LockStoreSession {
     this.#sender = {
       link,
       batch: new TurnBatch(link),
+      sharedKeys: new SharedKeys(names),
       withdraw: ({ key, giveUp, ask }, notAfter) => {
         if (ask !== undefined) this.#withdrawals.add(key, ask.token, notAfter);
         if (giveUp !== undefined) this.#withdrawals.add(key, giveUp.token, 0);
@@ -103,7 +105,8 @@ export class RedisSession implements LockStoreSession {
 
   async renew({ key, token, ttl, sections }: RenewRequest): Promise<RenewReply> {
     const { lock, fences } = this.#names.of(key);
-    const parameters = ['2', lock, fences, token, String(Math.ceil(ttl)), String(sections)];
+    const keys = isExclusive(token) ? ['2', lock, fences] : ['3', lock, fences, this.#names.holdersOf(key)];
+    const parameters = [...keys, token, String(Math.ceil(ttl)), String(sections)];
     // Urgent: a section may start on the strength of its being on its way.
     const raw = await this.#link
       .run(this.#link.until(), RENEWING, key, RENEW, parameters, true)
