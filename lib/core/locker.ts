@@ -42,7 +42,7 @@ export class Locker {
   constructor(settings: LockerSettings) {
     const party = newParty();
     const session = settings.store.open(party, {
-      offered: (key, token, fence) => this.#gates.offered(key, token, fence),
+      offered: (key, token, fence, doubtful) => this.#gates.offered(key, token, fence, doubtful),
       awake: (counter) => this.#gates.nudge(counter),
       recovered: () => this.#recovered(),
     });

@@ -17,8 +17,11 @@ export interface LockStore {
 
 /** What a store tells the party by itself. Never called synchronously from within a verb. */
 export interface LockStoreListener {
-  /** The key was handed to `token`, for {@link OFFER_MS} from the moment of the grant: confirm it by `renew`. */
-  offered(key: string, token: string, fence: number): void;
+  /**
+   * The key was handed to `token`, for {@link OFFER_MS} from the moment of the grant: confirm it by `renew`.
+   * @param doubtful somebody else may have said so: nothing starts before the confirmation, and the fence is not used.
+   */
+  offered(key: string, token: string, fence: number, doubtful?: boolean): void;
   /**
    * Grants can reach the party again after an interruption: whoever waits must look.
    * @param counter for keys of this counter only; without it, for all.

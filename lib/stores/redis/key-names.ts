@@ -71,9 +71,11 @@ export class KeyNames {
     return this.#cluster ? tagOfSlot(slotOf(this.#clientPrefix + this.#prefix + key)) : '';
   }
 
-  /** The lock's key, from the name that Redis knows it by. */
-  keyOf(fullName: string): string {
-    return fullName.slice(this.#clientPrefix.length + this.#prefix.length);
+  /** The lock's key, from the name that Redis knows it by; undefined for a name that is no lock's of ours. */
+  keyOf(fullName: string): string | undefined {
+    const prefix = this.#clientPrefix + this.#prefix;
+    const key = fullName.slice(prefix.length);
+    return fullName.startsWith(prefix) && !key.startsWith(RESERVED) ? key : undefined;
   }
 
   /**

@@ -69,6 +69,11 @@ export class RedisLink {
     return performance.now() + this.#settings.commandTimeout;
   }
 
+  /** When a verb with this bound began. */
+  begunAt(until: Until): number {
+    return until - this.#settings.commandTimeout;
+  }
+
   /** The server's time in µs that the end of the bound surely comes after. */
   serverTimeAt(until: Until): number {
     return this.clock.at(until);
@@ -85,8 +90,9 @@ export class RedisLink {
 
   /** Knows the server's clock when it resolves. @throws LockStoreError */
   synchronise(until: Until): Promise<void> {
+    const askedAt = performance.now();
     this.#reading ??= this.serverTime(until)
-      .then((time) => this.clock.set(time))
+      .then((time) => this.clock.set(time, askedAt))
       .finally(() => (this.#reading = undefined));
     return this.#reading;
   }

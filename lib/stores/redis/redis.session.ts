@@ -7,6 +7,7 @@ import type {
   TurnReply,
   TurnRequest,
 } from '../../core/store.contract.js';
+import { TOKEN_MARK } from '../../core/token.js';
 import type { LockStoreError } from '../../errors/index.js';
 import type { KeyNames } from './key-names.js';
 import type { RedisLink } from './redis-link.js';
@@ -47,9 +48,13 @@ export class RedisSession implements LockStoreSession {
     this.#settings = settings;
     this.#link = link;
     this.#names = names;
+    const tokens = `${TOKEN_MARK}${party}:`;
     const onMessage = (message: string): void => {
-      const offer = parseOffer(message);
-      if (offer !== undefined) listener.offered(names.keyOf(offer.lock), offer.token, offer.fence);
+      const offer = parseOffer(message, tokens);
+      const key = offer && names.keyOf(offer.lock);
+      if (offer === undefined || key === undefined) return;
+      // No script draws a fence that is ahead of the clock, but for a counter that is.
+      listener.offered(key, offer.token, offer.fence, link.clock.mayBeAhead(offer.fence));
     };
     const onAwake = (counter?: string): void => listener.awake(counter);
     this.#wake = link.cluster

@@ -1,20 +1,31 @@
-/** What the server's clock surely shows at least, reckoned from its replies. */
+/** What the server's clock surely shows at least, and at the most, reckoned from its replies. */
 
 /** In µs. */
 const STEP = 10_000;
+
+/** So far ahead of the latest reckoning, in µs, is not ahead: clocks part, and those of a Cluster's nodes differ. */
+const TOLERANCE = 100_000;
 
 /**
  * Asks carry a server time after which they must not run. It is reckoned from the latest TIME as if that had been read
  * at the moment its reply came: too early by the reply's trip, never too late while the clocks run alike. An error costs
  * an ask that is refused and sent again, never a lock.
+ *
+ * What the server's clock cannot show yet is reckoned as if TIME had been read at the moment when it was asked for.
  */
 export class ServerClock {
   /** The server's µs minus ours. */
   #offset: number | undefined;
+  /** The same, at the most. */
+  #most = 0;
   #readAt = -Infinity;
 
-  /** What a reply that came just now said, in µs. */
-  set(serverMicros: number): void {
+  /**
+   * What a reply that came just now said, in µs.
+   * @param askedAt when it was asked for, on the monotonic clock.
+   */
+  set(serverMicros: number, askedAt: number): void {
+    this.#most = serverMicros - askedAt * 1000;
     this.#offset = serverMicros - performance.now() * 1000;
     this.#readAt = performance.now();
   }
@@ -39,6 +50,11 @@ export class ServerClock {
    */
   at(monotonic: number): number {
     return Math.floor(((this.#offset ?? 0) + monotonic * 1000) / STEP) * STEP;
+  }
+
+  /** Is this time of the server's, in µs, still to come? Where the clock is not known, it may be. */
+  mayBeAhead(serverMicros: number): boolean {
+    return !this.known || serverMicros > this.#most + performance.now() * 1000 + TOLERANCE;
   }
 }
 

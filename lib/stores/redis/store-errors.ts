@@ -1,6 +1,7 @@
 /** What Redis or ioredis says, as a LockStoreError that names the cause and what to do. */
 import { LockStoreError } from '../../errors/index.js';
 import { messageOf } from './connection-log.js';
+import { counterTrouble } from './counter-error.js';
 import { redactError } from './redact.js';
 
 /** By the first word of a Redis error. */
@@ -27,6 +28,8 @@ const CURES: Record<string, string> = {
 export function storeError(doing: string, cause: unknown): LockStoreError {
   if (cause instanceof LockStoreError) return cause;
   const said = messageOf(cause);
+  const counter = counterTrouble(said);
+  if (counter !== undefined) return new LockStoreError(`Redis failed ${doing}: ${counter}`, redactError(cause));
   const cure = cureOf(said) ?? 'Whether the lock is free is not known.';
   return new LockStoreError(`Redis failed ${doing}: ${said} ${cure}`, redactError(cause));
 }

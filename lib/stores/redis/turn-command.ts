@@ -82,7 +82,7 @@ export class TurnCommand implements Command {
     if (reply.answer?.state === 'gone') this.#sender.gone(this.key);
     if (serverTime !== undefined) {
       // Nothing was done, as the server's clock is ahead of what we reckoned.
-      link.clock.set(serverTime);
+      link.clock.set(serverTime, link.begunAt(this.until));
       this.send();
       return;
     }

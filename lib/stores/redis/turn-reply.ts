@@ -53,10 +53,24 @@ function outcome(reply: TurnReply, refused: unknown): TurnOutcome {
   };
 }
 
-/** What a hand-over publishes: the fence, the token (which has no space) and the lock's full name. */
-export function parseOffer(message: string): { fence: number; token: string; lock: string } | undefined {
-  const match = /^(\d+) (\S+) (.*)$/s.exec(message);
+/** What a hand-over publishes. */
+export interface Offer {
+  readonly fence: number;
+  readonly token: string;
+  /** The lock's full name. */
+  readonly lock: string;
+}
+
+/**
+ * A message of the party's channel: the fence, the token (which has no space) and the lock's full name. Whoever has the right
+ * to publish may have sent it, so what no hand-over publishes is no offer.
+ * @param tokens what each token of the party begins with.
+ */
+export function parseOffer(message: string, tokens: string): Offer | undefined {
+  const match = /^([1-9]\d{0,15}) (\S+) (.*)$/s.exec(message);
   if (match === null) return undefined;
-  const [, fence = '', token = '', lock = ''] = match;
-  return { fence: Number(fence), token, lock };
+  const [, digits = '', token = '', lock = ''] = match;
+  const fence = Number(digits);
+  if (!Number.isSafeInteger(fence) || !token.startsWith(tokens)) return undefined;
+  return { fence, token, lock };
 }

@@ -32,7 +32,7 @@
  * before it sets anything, so that it works while the server refuses writes for want of memory.
  */
 import { OFFER_MS } from '../../../core/store.contract.js';
-import { TOP_OF_FENCES } from './fences.js';
+import { COUNTER_ERROR, LATEST_FENCE, MOST_AHEAD, TOP_OF_FENCES } from './fences.js';
 import { HOLDERS } from './holders.js';
 import { REACHING } from './reaching.js';
 import { defineScript } from './script.js';
@@ -59,9 +59,9 @@ if old == '' then
     local time = call('TIME')
     local fence = time[1] * 1000000 + time[2]
     if fence <= tonumber(ARGV[4]) then
-      local last = tonumber(call('GET', F) or '0') or 0
-      if call('SET', K, new, 'NX', 'PX', ARGV[3]) then
-        if last >= fence then fence = last + 1 end
+      -- The counter is behind the clock, or lost. If it is anything else, it is looked at below.
+      local last = redis.pcall('GET', F)
+      if (last == false or (tonumber(last) or fence) < fence) and call('SET', K, new, 'NX', 'PX', ARGV[3]) then
         call('SET', F, string.format('%.0f', fence))
         return fence
       end
@@ -91,6 +91,7 @@ local function clock()
 end
 
 ${TOP_OF_FENCES}
+${LATEST_FENCE}
 -- The first of the fences, and how many they are.
 local function draw(last, count)
   local top = topOfFences(last, count, clock())
@@ -100,7 +101,9 @@ local function draw(last, count)
 end
 
 local function lastFence()
-  return tonumber(call('GET', F) or '') or clock() - 1
+  local last, failed = latestFence(F, clock())
+  if failed then error(failed['err'], 0) end
+  return last
 end
 
 ${REACHING}
@@ -132,16 +135,16 @@ end
 if first and first[1] then
   local head = first[1]
   local party, mark = waiter(head)
-  local last
-  if mark == '' and head ~= new then last = redis.pcall('GET', F) end
-  if last == nil or type(last) == 'table' then
+  local last, failed
+  if mark == '' and head ~= new then last, failed = latestFence(F, clock()) end
+  if not last then
     -- Another case, or the counter cannot be read. The queue had lost its expiry with its last member.
     call('ZADD', Q, first[2], head)
     call('PEXPIRE', Q, ${QUEUE_MS})
-    if last then return last end
+    if failed then return failed end
     if mark == '-' and not H then return { 0, -4 } end
   else
-    local fence, reached = offer(head, party, tonumber(last or '') or clock() - 1)
+    local fence, reached = offer(head, party, last)
     if reached then
       call('SET', K, head, 'PX', ${OFFER_MS})
       if not new then return 1 end
@@ -294,7 +297,9 @@ elseif mode ~= 'look' and (alone or not call('ZSCORE', Q, new)) then
     local place = ARGV[7] or ''
     if place == '' then
       -- Behind all others; the counter goes on from it, as a hand-over does not look at the last one's place.
-      place = string.format('%.0f', math.max((tonumber(tail[2]) or 0) + 1, lastFence() + 1, clock()))
+      place = math.max((tonumber(tail[2]) or 0) + 1, lastFence() + 1, clock())
+      if place > clock() + ${MOST_AHEAD} then error("${COUNTER_ERROR} place '" .. Q .. "'", 0) end
+      place = string.format('%.0f', place)
       call('SET', F, place)
       now = nil
     end

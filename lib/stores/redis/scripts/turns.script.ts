@@ -11,7 +11,7 @@
  * block (see fences.ts), and the counter is written once. What is not one of them, or finds the block used up, goes the
  * whole way, for which the counter is written before.
  */
-import { TOP_OF_FENCES } from './fences.js';
+import { LATEST_FENCE, TOP_OF_FENCES } from './fences.js';
 import { defineScript } from './script.js';
 import { TURN_BODY } from './turn.script.js';
 
@@ -23,6 +23,7 @@ local function turn(KEYS, ARGV)
 ${TURN_BODY}
 end
 ${TOP_OF_FENCES}
+${LATEST_FENCE}
 local call = redis.call
 local F = KEYS[1]
 local most = math.floor((#KEYS - 1) / 2) -- of the turns
@@ -37,7 +38,8 @@ end
 local function drawBlock()
   local time = call('TIME')
   now = time[1] * 1000000 + time[2]
-  local drawn = tonumber(call('GET', F) or '') or now - 1
+  local drawn, trouble = latestFence(F, now)
+  if trouble then error(trouble['err'], 0) end
   top = topOfFences(drawn, most, now)
   last = math.max(drawn, top - most)
 end
