@@ -6,7 +6,7 @@ const SAID = new RegExp(`${COUNTER_ERROR} (\\w+) '(.*)'`, 's');
 const WRONG: Record<string, string> = {
   ahead: 'is more than a day ahead of the clock of Redis',
   number: 'holds no whole number',
-  type: 'is no string',
+  type: 'is no string (WRONGTYPE; it is not a lock\'s, so another "prefix" may be the cure)',
 };
 
 /** The trouble and its cure; undefined for another error. @param said the message of the server's error. */
