@@ -1,4 +1,5 @@
 /** The contract between the core and a store: what a key's state machine must do, in three verbs and a wake-up. */
+import type { Clock } from './clock.js';
 import type { LockKind } from './token.js';
 
 /**
@@ -13,6 +14,8 @@ export interface LockStore {
   open(party: string, listener: LockStoreListener): LockStoreSession;
   /** Ends everything the store itself opened. Idempotent; never rejects. */
   close(): Promise<void>;
+  /** A store of tests: the leases and waits of its parties go by this clock, too. @default the system's clock */
+  readonly clock?: Clock;
 }
 
 /** What a store tells the party by itself. Never called synchronously from within a verb. */
