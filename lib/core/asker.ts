@@ -24,7 +24,7 @@ export interface AskerHost {
   /** A reply granted it. */
   granted(ask: PendingAsk, answer: Granted, sent: Sent): void;
   /** The key was handed to it, for a while. */
-  handed(ask: PendingAsk, fence: number): void;
+  handed(ask: PendingAsk, fence: number, doubtful: boolean): void;
   /** Locks of another kind are there: those who were asked for, up to this one, must be refused. */
   mixed(kind: LockKind, sharing: Sharing, upTo: number): void;
   /** That the key is busy is known. */
@@ -103,21 +103,24 @@ export class Asker implements Subscriber {
   // ---- what comes in
 
   /** The store hands the key to one of our tokens. */
-  offered(token: string, fence: number): void {
+  offered(token: string, fence: number, doubtful: boolean): void {
     const ask = this.#ask;
     if (ask === undefined || ask.token !== token || ask.state === 'resting') {
-      this.#party.giveUp(this.#key, token);
+      this.#party.decline(this.#key, token);
       return;
     }
     if (fence <= ask.floor) return;
     // Should the command on its way fail, the token is dead: its answer, which must be here soon, decides.
-    if (ask.unansweredSince === undefined) this.#take(ask, fence);
-    else ask.offer = fence;
+    if (ask.unansweredSince === undefined) this.#take(ask, fence, doubtful);
+    else if (ask.offer === undefined || fence > ask.offer) {
+      ask.offer = fence;
+      ask.doubtful = doubtful;
+    }
   }
 
-  #take(ask: PendingAsk, fence: number): void {
+  #take(ask: PendingAsk, fence: number, doubtful: boolean): void {
     this.#end('taken');
-    this.#host.handed(ask, fence);
+    this.#host.handed(ask, fence, doubtful);
   }
 
   /** The store, or the way grants reach us, is back: messages may have been lost. */
@@ -158,7 +161,7 @@ export class Asker implements Subscriber {
       this.#attempt = 0;
       ask.floor = answer.fence;
       // Had it been made since, and stood, the answer would have been "granted".
-      if (ask.offer !== undefined && ask.offer > ask.floor) return this.#take(ask, ask.offer);
+      if (ask.offer !== undefined && ask.offer > ask.floor) return this.#take(ask, ask.offer, ask.doubtful);
       ask.offer = undefined;
       const delay = ask.stale ? 0 : lookDelay(answer);
       ask.stale = false;

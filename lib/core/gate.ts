@@ -96,9 +96,9 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
   }
 
   /** The store hands the key to one of our tokens. */
-  offered(token: string, fence: number): void {
+  offered(token: string, fence: number, doubtful = false): void {
     if (this.#tenure?.lease.token === token || this.#shared?.has(token) === true) return;
-    this.#asker.offered(token, fence);
+    this.#asker.offered(token, fence, doubtful);
   }
 
   /** The store, or the way grants reach us, is back: messages may have been lost. */
@@ -126,11 +126,11 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
     this.#refuseOverdue();
   }
 
-  handed(ask: PendingAsk, fence: number): void {
+  handed(ask: PendingAsk, fence: number, doubtful: boolean): void {
     const { upTo: drawnFor = 0 } = ask;
     // An older offer may have ended and come again, with other holders in between. Only the confirmation's fences are
     // above theirs, and above those of all who began before a caller came that was not there when the offer was asked for.
-    const young = ask.offerEnds.remaining >= OFFER_MS / 2 && this.#isFor(drawnFor);
+    const young = !doubtful && ask.offerEnds.remaining >= OFFER_MS / 2 && this.#isFor(drawnFor);
     const { ttl, callers, upTo } = this.#line.batch();
     const lease = this.#lease(ask, ttl, young ? ask.offerEnds : undefined, false);
     const drawn = young ? 1 : 0;

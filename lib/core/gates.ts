@@ -41,10 +41,10 @@ export class Gates {
   }
 
   /** The store hands a key to one of our tokens: if nobody waits any more, it goes back. */
-  offered(key: string, token: string, fence: number): void {
+  offered(key: string, token: string, fence: number, doubtful = false): void {
     const gate = this.find(key);
-    if (gate === undefined) this.#party.giveUp(key, token);
-    else gate.offered(token, fence);
+    if (gate === undefined) this.#party.decline(key, token);
+    else gate.offered(token, fence, doubtful);
   }
 
   /** @param counter of which keys; of all of them without it. */

@@ -4,6 +4,7 @@ import type { Clock } from './clock.js';
 import { LinkedList, type Place } from './linked-list.js';
 
 export interface Kept {
+  readonly token: string;
   /** When `due` wants to be called, on the monotonic clock; `Infinity` for never. Asked anew at every occasion. */
   dueAt(): number;
   /** @param readUntil what was due by then may be judged: see {@link Clock.schedule}. */
@@ -38,6 +39,12 @@ export class Keeper {
   /** To be called when `dueAt` may have come nearer. */
   touch(kept: Kept): void {
     if (kept.place?.listed === true) this.#alarm.set(kept.dueAt());
+  }
+
+  /** Is the token that of a lease which is served? */
+  holds(token: string): boolean {
+    for (const kept of this.#kept) if (kept.token === token) return true;
+    return false;
   }
 
   *[Symbol.iterator](): Iterator<Kept> {

@@ -34,6 +34,7 @@ export interface LockerSettings {
   readonly longHold: number;
   /** Told of what is worth a log line: `lost`, `long-hold`, `store-error`. */
   readonly emit: LockEventSink;
+  /** @default the store's, if it has one */
   readonly clock?: Clock;
 }
 
@@ -47,17 +48,18 @@ export class Locker {
   #refusing = false;
 
   constructor(settings: LockerSettings) {
+    const clock = settings.clock ?? settings.store.clock ?? systemClock;
     const party = newParty();
     const session = settings.store.open(party, {
-      offered: (key, token, fence) => this.#gates.offered(key, token, fence),
+      offered: (key, token, fence, doubtful) => this.#gates.offered(key, token, fence, doubtful),
       awake: (counter) => this.#gates.nudge(counter),
       recovered: () => this.#recovered(),
     });
-    this.#sites = new CallSites(settings.clock ?? systemClock);
+    this.#sites = new CallSites(clock);
     this.#party = new Party({
       session,
       mint: new TokenMint(party, settings.owner),
-      clock: settings.clock ?? systemClock,
+      clock,
       longHold: settings.longHold,
       sink: settings.emit,
     });

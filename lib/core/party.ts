@@ -52,6 +52,8 @@ export class Party {
   /** Commands on their way that nobody waits for; `close` does. */
   readonly #errands = new LinkedList<Promise<unknown>>();
   readonly #timers = new Set<Timer>();
+  /** Tokens that keep others out for a while after their release. */
+  readonly #kept = new Set<string>();
   #closed = false;
 
   constructor(settings: PartySettings) {
@@ -111,7 +113,11 @@ export class Party {
   /** How to give a lease up: at once, or after `keepFor` ms, when the queue is to be served by us as well. */
   givingUp(key: string, token: string, keepFor: number): GiveUp {
     if (keepFor <= 0) return { token };
-    this.#later(keepFor, () => this.giveUp(key, token));
+    this.#kept.add(token);
+    this.#later(keepFor, () => {
+      this.#kept.delete(token);
+      this.giveUp(key, token);
+    });
     return { token, keepFor };
   }
 
@@ -127,6 +133,11 @@ export class Party {
   /** Gives a token up without anybody waiting for it; the session sees to it if that fails. */
   giveUp(key: string, token: string): void {
     if (!this.#closed) this.errand(runOutside(() => this.release(key, { token })));
+  }
+
+  /** An offer that nobody waits for goes back. An offer of what is held already is none: somebody else has said so. */
+  decline(key: string, token: string): void {
+    if (!this.#kept.has(token) && !this.keeper.holds(token)) this.giveUp(key, token);
   }
 
   /** Calls back after `ms`, unless the party is closed by then. */

@@ -20,6 +20,8 @@ export class PendingAsk {
   unansweredSince: number | undefined;
   /** The fence of an offer that came before the answer to a command with its token. */
   offer: number | undefined;
+  /** May somebody else have made it? */
+  doubtful = false;
   /** Is a look on its way? */
   looking = false;
   /**

@@ -1,4 +1,5 @@
 /** The contract between the core and a store: what a key's state machine must do, in three verbs and a wake-up. */
+import type { Clock } from './clock.js';
 import type { LockKind } from './token.js';
 
 /**
@@ -13,12 +14,17 @@ export interface LockStore {
   open(party: string, listener: LockStoreListener): LockStoreSession;
   /** Ends everything the store itself opened. Idempotent; never rejects. */
   close(): Promise<void>;
+  /** A store of tests: the leases and waits of its parties go by this clock, too. @default the system's clock */
+  readonly clock?: Clock;
 }
 
 /** What a store tells the party by itself. Never called synchronously from within a verb. */
 export interface LockStoreListener {
-  /** The key was handed to `token`, for {@link OFFER_MS} from the moment of the grant: confirm it by `renew`. */
-  offered(key: string, token: string, fence: number): void;
+  /**
+   * The key was handed to `token`, for {@link OFFER_MS} from the moment of the grant: confirm it by `renew`.
+   * @param doubtful somebody else may have said so: nothing starts before the confirmation, and the fence is not used.
+   */
+  offered(key: string, token: string, fence: number, doubtful?: boolean): void;
   /**
    * Grants can reach the party again after an interruption: whoever waits must look.
    * @param counter for keys of this counter only; without it, for all.

@@ -1,10 +1,16 @@
-/** Owner tokens: who holds, from which party, and a number that makes each of them unique for ever. */
+/** Owner tokens: who holds, from which party, and a number that makes each of them unique for ever, and hard to guess. */
 import { randomBytes } from 'node:crypto';
 
 /** Every token of ours begins so; a key's value that does not is a foreign client's. */
 export const TOKEN_MARK = 'nl1:';
 
 const SHAPE = /^nl1:([A-Za-z0-9_-]+):([0-9a-z]+)(?:-(s|[1-9]\d*))?:(\S*)$/;
+
+/** Hex digits of each token that nobody can guess: 40 random bits. */
+const RANDOM_DIGITS = 10;
+
+/** Random digits for so many tokens are made at once: to make them one by one would cost more than the rest of a token. */
+const TOKENS_AHEAD = 256;
 
 /** A new party name: 96 random bits. */
 export function newParty(): string {
@@ -39,10 +45,15 @@ export function goTogether(a: LockKind, b: LockKind): boolean {
 /**
  * Makes the tokens of one party: `nl1:<party>:<number>:<owner's label>`. Of a shared one the number ends in `-s`, of a
  * semaphore in `-<limit>`: a store can tell the kind from the token, as long as it knows the token.
+ *
+ * The number ends in random digits. A party's name is in the name of its channel, so a client that may publish there would
+ * know the next token otherwise, and could forge an offer for it.
  */
 export class TokenMint {
   readonly #suffix: string;
   #count = 0;
+  #random = '';
+  #used = 0;
 
   constructor(
     readonly party: string,
@@ -54,7 +65,18 @@ export class TokenMint {
 
   next(sharing: Sharing = EXCLUSIVE): string {
     this.#count += 1;
-    return `${TOKEN_MARK}${this.party}:${this.#count.toString(36)}${markOf(sharing)}:${this.#suffix}`;
+    const number = this.#count.toString(36) + this.#randomDigits();
+    return `${TOKEN_MARK}${this.party}:${number}${markOf(sharing)}:${this.#suffix}`;
+  }
+
+  #randomDigits(): string {
+    if (this.#used >= this.#random.length) {
+      this.#random = randomBytes((RANDOM_DIGITS / 2) * TOKENS_AHEAD).toString('hex');
+      this.#used = 0;
+    }
+    const from = this.#used;
+    this.#used += RANDOM_DIGITS;
+    return this.#random.slice(from, this.#used);
   }
 }
 

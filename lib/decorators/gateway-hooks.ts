@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { isLockError, type LockError } from '../errors/index.js';
 import { mapsErrorsOf } from '../interceptors/error-mapping.js';
 import { type ErrorReply, replyTo } from '../interceptors/error-reply.js';
-import { reportMistake } from '../interceptors/lock-error.interceptor.js';
+import { report } from '../interceptors/lock-error.interceptor.js';
 import { messagePayload } from '../interceptors/transport-error.js';
 import type { LockedCall } from './locked-call.interface.js';
 
@@ -41,7 +41,7 @@ export async function attendHook(
 
 function refuseClient(error: LockError, { label, self, args: [client] }: LockedCall, service: symbol): void {
   const reply = replyTo(error, NO_STATUS);
-  if (reply.mistake) reportMistake(error);
+  report(reply, error);
   logger.warn(
     `${label} failed with ${error.code}, and its client was disconnected. Nest awaits no hook of a gateway: to answer ` +
       `a busy lock in another way, use the option onBusy. The error was: ${error.message}`,

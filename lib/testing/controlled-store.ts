@@ -1,14 +1,20 @@
 /** A store in memory that a test can take away, and whose parties it can wake. */
+import type { Clock } from '../core/clock.js';
 import type { LockStore, LockStoreListener, LockStoreSession } from '../core/store.contract.js';
 import { LockStoreError } from '../errors/index.js';
 import { memoryStore } from '../stores/memory/memory.store.js';
 
 /** Passes everything on to a store in memory while it is up. */
 export class ControlledStore implements LockStore {
-  readonly #memory = memoryStore();
+  readonly #memory: LockStore;
   readonly #listeners = new Set<LockStoreListener>();
   readonly #renewals = new Map<string, () => void>();
   #down = false;
+
+  /** @param clock of the store, and of the leases of those who use it. */
+  constructor(readonly clock: Clock) {
+    this.#memory = memoryStore({ clock });
+  }
 
   open(party: string, listener: LockStoreListener): LockStoreSession {
     const session = this.#memory.open(party, listener);

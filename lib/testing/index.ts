@@ -1,5 +1,6 @@
 /** `nestjs-locked/testing`: what tests of applications and of stores use. */
-export { LockControls } from './lock-controls.js';
+export { realClock, timersClock } from './clocks.js';
+export { LockControls, type LockControlsOptions } from './lock-controls.js';
 export { LockTestingModule, type LockTestingOptions } from './lock-testing.module.js';
 export { memoryLocks, provideLocks } from './provide-locks.js';
 export type { LockCall } from './recording-lock-service.js';

@@ -1,8 +1,9 @@
 /** What a test does to the locks of the code under test: holds them, takes them away, takes the store away, looks on. */
-import { setTimeout as pause } from 'node:timers/promises';
+import type { Clock } from '../core/clock.js';
 import type { LockStore, LockStoreSession } from '../core/store.contract.js';
 import { TokenMint, newParty } from '../core/token.js';
 import { quoted } from '../errors/index.js';
+import { realClock, realPause } from './clocks.js';
 import { ControlledStore } from './controlled-store.js';
 import type { LockCall } from './recording-lock-service.js';
 
@@ -12,18 +13,28 @@ const OTHER = 'another process';
 /** How long a lock that was lost is waited for to hear of it: one that is not renewed does not before its end. */
 const HEARD_WITHIN = 200;
 
+export interface LockControlsOptions {
+  /**
+   * The one clock of the locks: of their store, their leases and their waits. `timersClock` goes by jest's or vitest's fake
+   * timers; a clock of the test's own is advanced by the test.
+   * @default real time, which fake timers do not move
+   */
+  clock?: Clock;
+}
+
 /**
  * Locks in memory, at a test's hand: given to `LockTestingModule.forRoot({ controls })`, to `memoryLocks(controls)`, or, by
  * its `store`, to whatever takes one.
  */
 export class LockControls {
-  readonly #store = new ControlledStore();
+  readonly #store: ControlledStore;
   readonly #other: LockStoreSession;
   readonly #mint: TokenMint;
   readonly #held = new Map<string, string>();
   readonly #calls: LockCall[] = [];
 
-  constructor() {
+  constructor({ clock = realClock }: LockControlsOptions = {}) {
+    this.#store = new ControlledStore(clock);
     const party = newParty();
     this.#mint = new TokenMint(party, OTHER);
     this.#other = this.#store.open(party, {
@@ -91,9 +102,9 @@ export class LockControls {
     const told = this.#store.renewed(answer.holder);
     await this.#other.turn({ key, giveUp: { token: answer.holder } });
     this.#store.wake();
-    await Promise.race([told, pause(HEARD_WITHIN)]);
+    await Promise.race([told, realPause(HEARD_WITHIN)]);
     // For what follows from the reply.
-    await pause(0);
+    await realPause(0);
   }
 
   /** The store stops answering: what is asked of it fails with a LockStoreError, what is held is not renewed. */

@@ -1,7 +1,7 @@
 /** The LockModule of tests: everything as in an application, without Redis, and at the test's hand. */
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Locker } from '../core/locker.js';
-import { LockWiringError } from '../errors/index.js';
+import { LockOptionsError, LockWiringError } from '../errors/index.js';
 import type { LockModuleRootOptions } from '../interfaces/lock-module-options.interface.js';
 import { getLockServiceToken } from '../lock.constants.js';
 import { withForeignServices } from '../lock.foreign-services.js';
@@ -9,15 +9,16 @@ import { LockModule } from '../lock.module.js';
 import type { ResolvedModuleOptions } from '../lock.module-options.js';
 import { serviceOf } from '../lock.providers.js';
 import { LockSiblings, RESOLVED_OPTIONS } from '../lock.siblings.js';
-import { LockControls } from './lock-controls.js';
+import { LockControls, type LockControlsOptions } from './lock-controls.js';
 import { RecordingLockService } from './recording-lock-service.js';
 
 /** What `LockModule.forRoot()` takes, but for what concerns Redis. */
-export interface LockTestingOptions extends Omit<
-  LockModuleRootOptions,
-  'redis' | 'store' | 'prefix' | 'commandTimeout'
-> {
-  /** Made before, or shared by several modules, which then exclude each other. @default ones of its own */
+export interface LockTestingOptions
+  extends Omit<LockModuleRootOptions, 'redis' | 'store' | 'prefix' | 'commandTimeout'>, LockControlsOptions {
+  /**
+   * Made before, with a clock if need be, or shared by several modules, which then exclude each other.
+   * @default ones of its own
+   */
   controls?: LockControls;
 }
 
@@ -40,7 +41,15 @@ export class LockTestingModule {
   }
 
   /** @throws LockOptionsError as `LockModule.forRoot()` does. */
-  static forRoot({ controls = new LockControls(), ...options }: LockTestingOptions = {}): DynamicModule {
+  static forRoot({ controls: given, clock, ...options }: LockTestingOptions = {}): DynamicModule {
+    if (given !== undefined && clock !== undefined) {
+      throw new LockOptionsError(
+        'clock',
+        clock,
+        'clock goes with the controls: give it to them, by new LockControls({ clock }).',
+      );
+    }
+    const controls = given ?? new LockControls({ clock });
     const definition = LockModule.forRoot({ ...options, store: controls.store });
     const unnamed = options.name === undefined;
     return withForeignServices(options.name, {

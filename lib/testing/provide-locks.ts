@@ -4,14 +4,15 @@ import { resolvePolicy } from '../core/resolve-options.js';
 import { serviceProperties } from '../decorators/service-property.js';
 import { LockWiringError } from '../errors/index.js';
 import type { LockService } from '../lock.service.js';
-import { LockControls } from './lock-controls.js';
+import { LockControls, type LockControlsOptions } from './lock-controls.js';
 import { RecordingLockService } from './recording-lock-service.js';
 
 /**
  * A LockService of its own, on a store in memory: as in an application, without one.
- * @param controls to hold keys, take them away, and look at the calls.
+ * @param given controls to hold keys, take them away, and look at the calls; or options of controls of its own.
  */
-export function memoryLocks(controls = new LockControls()): LockService {
+export function memoryLocks(given: LockControls | LockControlsOptions = {}): LockService {
+  const controls = given instanceof LockControls ? given : new LockControls(given);
   const locker = new Locker({
     store: controls.store,
     owner: 'test',

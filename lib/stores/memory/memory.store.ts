@@ -14,10 +14,11 @@ import {
   type TurnRequest,
 } from '../../core/store.contract.js';
 import { partyOf } from '../../core/token.js';
+import { MemoryFences } from './memory.fences.js';
 import { MemoryKey } from './memory.key.js';
 
 export interface MemoryStoreOptions {
-  /** @default the system's clock */
+  /** Of the leases of the modules that use the store, too. @default the system's clock */
   clock?: Clock;
 }
 
@@ -29,9 +30,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): LockStore {
 class MemoryLockStore implements LockStore {
   readonly #keys = new Map<string, MemoryKey>();
   readonly #listeners = new Map<string, LockStoreListener>();
-  #lastFence = 0;
+  readonly #fences: MemoryFences;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(readonly clock: Clock) {
+    this.#fences = MemoryFences.of(clock);
+  }
 
   open(party: string, listener: LockStoreListener): LockStoreSession {
     this.#listeners.set(party, listener);
@@ -76,7 +79,7 @@ class MemoryLockStore implements LockStore {
       if (state.otherKind(token) !== undefined) this.#promote(key, state);
       const kind = state.otherKind(token);
       if (kind !== undefined) return { state: 'mixed', kind };
-      if (mode === 'queue') state.enqueue(token, ask.place, this.#microseconds());
+      if (mode === 'queue') state.enqueue(token, ask.place, this.#fences.now);
     }
     this.#promote(key, state, { token, until });
     if (mode === 'once' && !state.holds(token) && state.length === 0 && state.fits(token)) {
@@ -84,13 +87,13 @@ class MemoryLockStore implements LockStore {
     }
     if (state.holds(token)) {
       state.extend(token, until);
-      return { state: 'granted', fence: this.#fences(ask.sections), drawn: ask.sections };
+      return { state: 'granted', ...this.#fences.draw(ask.sections) };
     }
     const holder = state.holder(this.clock.monotonic());
     if (mode === 'once') return { state: 'busy', ...holder };
     const queued = state.queued(token);
     if (queued === undefined) return { state: 'gone' };
-    return { state: 'queued', ...holder, ...queued, length: state.length, fence: this.#lastFence };
+    return { state: 'queued', ...holder, ...queued, length: state.length, fence: this.#fences.last };
   }
 
   /**
@@ -112,16 +115,16 @@ class MemoryLockStore implements LockStore {
   }
 
   #offer(listener: LockStoreListener, key: string, token: string): void {
-    const fence = this.#fences(1);
-    // It is not part of the work of whoever gave the key back.
-    runOutside(() => queueMicrotask(() => listener.offered(key, token, fence)));
+    const { fence } = this.#fences.draw(1);
+    // Not by queueMicrotask: fake timers hold it up. It is not part of the work of whoever gave the key back.
+    runOutside(() => void Promise.resolve().then(() => listener.offered(key, token, fence)));
   }
 
   #renew({ key, token, ttl, sections }: RenewRequest): RenewReply {
     const state = this.#key(key);
     if (!state.holds(token)) return { held: false, fence: 0 };
     state.extend(token, this.clock.monotonic() + ttl);
-    return { held: true, fence: sections > 0 ? this.#fences(sections) : 0 };
+    return sections > 0 ? { held: true, ...this.#fences.draw(sections) } : { held: true, fence: 0 };
   }
 
   /** The key as it stands now: a holder whose time is over is none. */
@@ -129,16 +132,5 @@ class MemoryLockStore implements LockStore {
     const state = this.#keys.get(key) ?? new MemoryKey();
     state.prune(this.clock.monotonic());
     return state;
-  }
-
-  /** Draws consecutive fences and returns the first. */
-  #fences(count: number): number {
-    const first = Math.max(this.#lastFence + 1, this.#microseconds());
-    this.#lastFence = first + count - 1;
-    return first;
-  }
-
-  #microseconds(): number {
-    return Math.round(this.clock.wall() * 1000);
   }
 }

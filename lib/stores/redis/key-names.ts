@@ -59,8 +59,8 @@ export class KeyNames {
   }
 
   /**
-   * The set of those who hold a shared lock or a semaphore. It is not among the {@link of | names} that every command takes:
-   * the scripts make it from those.
+   * The set of those who hold a shared lock or a semaphore. It is not among the {@link of | names} that every command
+   * declares.
    */
   holdersOf(key: string): string {
     return `${this.#prefix}${RESERVED}h${this.#cluster ? `{${this.counterOf(key)}}` : ''}:${key}`;
@@ -71,9 +71,11 @@ export class KeyNames {
     return this.#cluster ? tagOfSlot(slotOf(this.#clientPrefix + this.#prefix + key)) : '';
   }
 
-  /** The lock's key, from the name that Redis knows it by. */
-  keyOf(fullName: string): string {
-    return fullName.slice(this.#clientPrefix.length + this.#prefix.length);
+  /** The lock's key, from the name that Redis knows it by; undefined for a name that is no lock's of ours. */
+  keyOf(fullName: string): string | undefined {
+    const prefix = this.#clientPrefix + this.#prefix;
+    const key = fullName.slice(prefix.length);
+    return fullName.startsWith(prefix) && !key.startsWith(RESERVED) ? key : undefined;
   }
 
   /**

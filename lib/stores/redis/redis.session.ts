@@ -8,12 +8,14 @@ import type {
   TurnReply,
   TurnRequest,
 } from '../../core/store.contract.js';
+import { TOKEN_MARK } from '../../core/token.js';
 import type { LockStoreError } from '../../errors/index.js';
 import type { ConnectionLog } from './connection-log.js';
 import { HandOffLog } from './hand-off-log.js';
 import type { KeyNames } from './key-names.js';
 import type { RedisLink } from './redis-link.js';
 import { RENEW } from './scripts/renew.script.js';
+import { isExclusive, SharedKeys } from './shared-keys.js';
 import { isWrongType } from './store-errors.js';
 import { ShardedWake } from './sharded-wake.js';
 import { TurnBatch } from './turn-batch.js';
@@ -50,9 +52,13 @@ export class RedisSession implements LockStoreSession {
     this.#settings = settings;
     this.#link = link;
     this.#names = names;
+    const tokens = `${TOKEN_MARK}${party}:`;
     const onMessage = (message: string): void => {
-      const offer = parseOffer(message);
-      if (offer !== undefined) listener.offered(names.keyOf(offer.lock), offer.token, offer.fence);
+      const offer = parseOffer(message, tokens);
+      const key = offer && names.keyOf(offer.lock);
+      if (offer === undefined || key === undefined) return;
+      // No script draws a fence that is ahead of the clock, but for a counter that is.
+      listener.offered(key, offer.token, offer.fence, link.clock.mayBeAhead(offer.fence));
     };
     const log = new HandOffLog({ log: settings.log, down: () => link.down });
     const onAwake = (counter?: string): void => listener.awake(counter);
@@ -69,6 +75,7 @@ export class RedisSession implements LockStoreSession {
     this.#sender = {
       link,
       batch: new TurnBatch(link),
+      sharedKeys: new SharedKeys(names),
       withdraw: ({ key, giveUp, ask }, notAfter) => {
         if (ask !== undefined) this.#withdrawals.add(key, ask.token, notAfter);
         if (giveUp !== undefined) this.#withdrawals.add(key, giveUp.token, 0);
@@ -123,7 +130,8 @@ export class RedisSession implements LockStoreSession {
 
   async renew({ key, token, ttl, sections }: RenewRequest): Promise<RenewReply> {
     const { lock, fences } = this.#names.of(key);
-    const parameters = ['2', lock, fences, token, String(Math.ceil(ttl)), String(sections)];
+    const keys = isExclusive(token) ? ['2', lock, fences] : ['3', lock, fences, this.#names.holdersOf(key)];
+    const parameters = [...keys, token, String(Math.ceil(ttl)), String(sections)];
     // Urgent: a section may start on the strength of its being on its way.
     const raw = await this.#link
       .run(this.#link.until(), RENEWING, key, RENEW, parameters, true)

@@ -1,4 +1,4 @@
-/** What the server's clock surely shows at least, reckoned from its replies. */
+/** What the server's clock surely shows at least, and at the most, reckoned from its replies. */
 
 /** In µs. */
 const STEP = 10_000;
@@ -6,15 +6,22 @@ const STEP = 10_000;
 /** How much two clocks may part, in µs a ms: quartz keeps to a tenth of it. */
 const DRIFT = 0.2;
 
+/** So far ahead of the latest reckoning, in µs, is not ahead: clocks part, and those of a Cluster's nodes differ. */
+const TOLERANCE = 100_000;
+
 /**
  * Asks carry a server time after which they must not run. It is reckoned from readings of the server's clock: as if each had
  * been made at the moment at which its reply was read. That is too early by the reply's trip. If this process computed in
  * between, it is too early by that, too: so an earlier reading is gone on from, as far as the later one bears it out. An
  * error costs an ask that is refused and sent again, never a lock.
+ *
+ * What the server's clock cannot show yet is reckoned as if its time had been read when it was asked for.
  */
 export class ServerClock {
   /** The server's µs minus ours. */
   #offset: number | undefined;
+  /** The same, at the most. */
+  #most = 0;
   #readAt = -Infinity;
 
   /**
@@ -24,15 +31,16 @@ export class ServerClock {
   set(serverMicros: number, sentAt: number): void {
     const now = performance.now();
     const least = serverMicros - now * 1000;
-    const most = serverMicros - sentAt * 1000;
+    this.#most = serverMicros - sentAt * 1000;
     const former = (this.#offset ?? -Infinity) - DRIFT * (now - this.#readAt);
-    this.#offset = Math.min(Math.max(least, former), most);
+    this.#offset = Math.min(Math.max(least, former), this.#most);
     this.#readAt = now;
   }
 
   /** The server found an ask to be too late that was not: reckons by the latest time that the reply allows. */
   advance(serverMicros: number, sentAt: number): void {
-    this.#offset = serverMicros - sentAt * 1000;
+    this.#most = serverMicros - sentAt * 1000;
+    this.#offset = this.#most;
     this.#readAt = performance.now();
   }
 
@@ -56,6 +64,11 @@ export class ServerClock {
    */
   at(monotonic: number): number {
     return Math.floor(((this.#offset ?? 0) + monotonic * 1000) / STEP) * STEP;
+  }
+
+  /** Is this time of the server's, in µs, still to come? Where the clock is not known, it may be. */
+  mayBeAhead(serverMicros: number): boolean {
+    return !this.known || serverMicros > this.#most + performance.now() * 1000 + TOLERANCE;
   }
 }
 

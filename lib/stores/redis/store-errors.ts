@@ -1,6 +1,7 @@
 /** What Redis or ioredis says, as a LockStoreError that names the cause and what to do. */
 import { LockStoreError, printable, quoted } from '../../errors/index.js';
 import { messageOf } from './connection-log.js';
+import { counterTrouble } from './counter-error.js';
 import { ENDED } from './reconnection.js';
 import { redactError } from './redact.js';
 
@@ -66,6 +67,9 @@ export function storeError(doing: string, cause: unknown, ended = false): LockSt
   const said = printable(messageOf(cause));
   const database = SELECT_FAILED.exec(said)?.[1];
   if (database !== undefined) return databaseError(doing, Number(database), cause);
+  const counter = counterTrouble(said);
+  if (counter !== undefined)
+    return new LockStoreError(`Redis failed ${doing}: ${counter}`, redactError(cause));
   const cure = cureOf(said) ?? (ended ? ENDED : 'Whether the lock is free is not known.');
   return new LockStoreError(`Redis failed ${doing}: ${said} ${cure}`, redactError(cause));
 }

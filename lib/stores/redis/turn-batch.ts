@@ -8,6 +8,8 @@ import { MOST_TURNS, TURNS } from './scripts/turns.script.js';
 interface Turn {
   readonly command: Command;
   readonly names: LockNames;
+  /** The set of holders, where it is declared. */
+  readonly holders: string | undefined;
   readonly parameters: readonly string[];
 }
 
@@ -25,8 +27,8 @@ export class TurnBatch {
   }
 
   /** @param parameters the arguments of `turn`. */
-  send(command: Command, names: LockNames, parameters: readonly string[]): void {
-    const turn = { command, names, parameters };
+  send(command: Command, names: LockNames, holders: string | undefined, parameters: readonly string[]): void {
+    const turn = { command, names, holders, parameters };
     if (this.#link.cluster) return this.#sendOne(turn);
     if (this.#turns.length === 0 && this.#link.idle) return this.#sendOne(turn);
     if (this.#turns.length === 0) process.nextTick(() => this.#flush());
@@ -44,16 +46,21 @@ export class TurnBatch {
     }
   }
 
-  #sendOne({ command, names: { lock, queue, fences }, parameters }: Turn): void {
-    this.#link.send(command, TURN, ['3', lock, queue, fences, ...parameters]);
+  #sendOne({ command, names: { lock, queue, fences }, holders, parameters }: Turn): void {
+    const keys = holders === undefined ? ['3', lock, queue, fences] : ['4', lock, queue, fences, holders];
+    this.#link.send(command, TURN, keys.concat(parameters));
   }
 
   #sendAll(turns: readonly Turn[]): void {
     const keys = [turns[0]?.names.fences ?? ''];
     const all: string[] = [];
-    for (const { names, parameters } of turns) {
+    for (const { names, holders, parameters } of turns) {
       keys.push(names.lock, names.queue);
-      all.push(String(parameters.length), ...parameters);
+      if (holders === undefined) all.push(String(parameters.length), ...parameters);
+      else {
+        keys.push(holders);
+        all.push(String(-parameters.length), ...parameters);
+      }
     }
     const commands = turns.map(({ command }) => command);
     this.#link.sendAll(commands, TURNS, [String(keys.length), ...keys, ...all]);

@@ -1,11 +1,11 @@
 /** One `turn` on its way: what it is sent with, and what its outcome means. */
 import type { LockStoreError } from '../../errors/index.js';
 import type { TurnReply, TurnRequest } from '../../core/store.contract.js';
-import { TOKEN_MARK } from '../../core/token.js';
 import type { Command } from './command-watch.js';
 import type { LockNames } from './key-names.js';
 import type { RedisLink, Until } from './redis-link.js';
 import { digitsOf } from './server-clock.js';
+import { isExclusive, type SharedKeys } from './shared-keys.js';
 import type { TurnBatch } from './turn-batch.js';
 import { describe, silentError } from './store-errors.js';
 import { parseTurn } from './turn-reply.js';
@@ -20,6 +20,7 @@ const GIVING_UP = 'giving up';
 export interface TurnSender {
   readonly link: RedisLink;
   readonly batch: TurnBatch;
+  readonly sharedKeys: SharedKeys;
   /** Whether they ran is not known: the tokens are to be given up. */
   withdraw(request: TurnRequest, notAfter: number): void;
   publishRefused(why: string): void;
@@ -74,13 +75,19 @@ export class TurnCommand implements Command {
     if (this.#request.ask !== undefined) this.#notAfter = link.serverTimeAt(this.until);
     this.#interruptions = link.interruptions;
     this.#down = link.down;
-    this.#sender.batch.send(this, this.#names, turnParameters(this.#request, this.#notAfter));
+    const holders = this.#sender.sharedKeys.holdersFor(this.#request);
+    this.#sender.batch.send(this, this.#names, holders, turnParameters(this.#request, this.#notAfter));
   }
 
   onReply(raw: unknown): void {
     const { link } = this.#sender;
     link.trouble.answered(this.#names.fences);
-    const { reply, serverTime, refusedPublish } = parseTurn(raw, this.#request);
+    const { reply, again, serverTime, refusedPublish } = parseTurn(raw, this.#request);
+    if (again) {
+      this.#sender.sharedKeys.add(this.key);
+      this.send();
+      return;
+    }
     if (refusedPublish !== undefined) this.#sender.publishRefused(refusedPublish);
     if (reply.answer?.state === 'gone') this.#sender.gone(this.key);
     if (serverTime !== undefined) {
@@ -90,8 +97,8 @@ export class TurnCommand implements Command {
       return this.onFailure(silentError(describe(this.doing, this.key), link.commandTimeout));
     }
     // Sent again after its first answer was lost, giving up finds nothing to give up.
-    const again = this.#request.giveUp !== undefined && this.#interruptions !== link.interruptions;
-    this.#resolve(again && !reply.released ? { ...reply, released: undefined } : reply);
+    const twice = this.#request.giveUp !== undefined && this.#interruptions !== link.interruptions;
+    this.#resolve(twice && !reply.released ? { ...reply, released: undefined } : reply);
   }
 
   onFailure(error: LockStoreError): void {
@@ -118,11 +125,4 @@ function turnParameters({ giveUp, ask }: TurnRequest, notAfter: number): string[
   if (keepFor > 0) parameters.push(String(Math.ceil(keepFor)));
   while (parameters.at(-1) === '') parameters.pop();
   return parameters;
-}
-
-/** Without the pattern that reads all of a token: this is asked for every turn. */
-function isExclusive(token: string): boolean {
-  const number = token.indexOf(':', TOKEN_MARK.length) + 1;
-  const mark = token.indexOf('-', number);
-  return mark < 0 || mark > token.indexOf(':', number);
 }

@@ -4,6 +4,8 @@ import type { TurnReply, TurnRequest } from '../../core/store.contract.js';
 
 export interface TurnOutcome {
   readonly reply: TurnReply;
+  /** Nothing was done: the set of holders is to be declared. */
+  readonly again: boolean;
   /** The ask came too late by the server's clock, which showed this many µs; nothing was done. */
   readonly serverTime: number | undefined;
   /** The server's error, when it refused a PUBLISH. */
@@ -19,8 +21,9 @@ export function parseTurn(raw: unknown, { ask, giveUp }: TurnRequest): TurnOutco
   }
   const parts: readonly unknown[] = raw;
   const released = giveUp !== undefined && Number(parts[0]) === 1;
-  if (ask === undefined) return outcome({ released }, parts[1]);
   const code = Number(parts[1]);
+  if (code === -4) return { ...outcome({ released }, undefined), again: true };
+  if (ask === undefined) return outcome({ released }, parts[1]);
   if (code > 0) {
     return outcome(
       { released, answer: { state: 'granted', fence: code, drawn: Number(parts[2]) } },
@@ -42,13 +45,32 @@ export function parseTurn(raw: unknown, { ask, giveUp }: TurnRequest): TurnOutco
 }
 
 function outcome(reply: TurnReply, refused: unknown): TurnOutcome {
-  return { reply, serverTime: undefined, refusedPublish: typeof refused === 'string' ? refused : undefined };
+  return {
+    reply,
+    again: false,
+    serverTime: undefined,
+    refusedPublish: typeof refused === 'string' ? refused : undefined,
+  };
 }
 
-/** What a hand-over publishes: the fence, the token (which has no space) and the lock's full name. */
-export function parseOffer(message: string): { fence: number; token: string; lock: string } | undefined {
-  const match = /^(\d+) (\S+) (.*)$/s.exec(message);
+/** What a hand-over publishes. */
+export interface Offer {
+  readonly fence: number;
+  readonly token: string;
+  /** The lock's full name. */
+  readonly lock: string;
+}
+
+/**
+ * A message of the party's channel: the fence, the token (which has no space) and the lock's full name. Whoever has the right
+ * to publish may have sent it, so what no hand-over publishes is no offer.
+ * @param tokens what each token of the party begins with.
+ */
+export function parseOffer(message: string, tokens: string): Offer | undefined {
+  const match = /^([1-9]\d{0,15}) (\S+) (.*)$/s.exec(message);
   if (match === null) return undefined;
-  const [, fence = '', token = '', lock = ''] = match;
-  return { fence: Number(fence), token, lock };
+  const [, digits = '', token = '', lock = ''] = match;
+  const fence = Number(digits);
+  if (!Number.isSafeInteger(fence) || !token.startsWith(tokens)) return undefined;
+  return { fence, token, lock };
 }

@@ -9,14 +9,15 @@
  * them all, and H is emptied whenever K becomes a marker anew: what was in it is of a former life. A marker without a
  * holder, as when H alone was deleted, is as good as no key.
  *
- * H's name is made from those of K and F, and not sent along: no command of an exclusive lock pays for it. It has the same
- * prefix, which ACL patterns go by, and the same hash tag, so that it is in the slot of the keys that were sent.
+ * H is declared by each command with a token that is not exclusive. A command of exclusive tokens alone leaves it out, as
+ * each key costs time at the server. If such a command meets several holders, or readers to hand the key to, it changes
+ * nothing and is answered "again": it is sent again with H (see shared-keys.ts).
  */
 
 /** What K is while tokens of a kind hold it. No token looks so: `*` is no party. */
 export const MARKERS = { shared: 'nl1:*:shared', semaphore: 'nl1:*:semaphore' } as const;
 
-/** Defines `sharing(token)` and `holdersOf(K, F)`, which are local where it is used. */
+/** Defines `sharing(token)`, which is local where it is used. */
 export const KINDS = `
 -- The marker of the token's kind, and how many may hold the key with it; none and 1 for an exclusive one.
 function sharing(token)
@@ -24,13 +25,6 @@ function sharing(token)
   if not mark then return nil, 1 end
   if mark == 's' then return '${MARKERS.shared}', math.huge end
   return '${MARKERS.semaphore}', tonumber(mark)
-end
-
--- F is <prefix>~nl:f<tag>, H is <prefix>~nl:h<tag>:<key>, and K is <prefix><key>.
-function holdersOf(K, F)
-  local tag = string.match(F, '~nl:f({%w+})$') or ''
-  local prefix = string.sub(F, 1, -#tag - 6)
-  return prefix .. '~nl:h' .. tag .. ':' .. string.sub(K, #prefix + 1)
 end
 `;
 
@@ -50,16 +44,16 @@ end
 `;
 
 /**
- * For `turn`, whose K, Q, F, owner and clock it goes on from. `owner` is what K is: nil while it was not looked at, and
+ * For `turn`, whose K, Q, F, H, owner and clock it goes on from. `owner` is what K is: nil while it was not looked at, and
  * false for a free key; `live` is how many hold it by way of H, 0 where K is no marker.
  *
  * The functions are made by `several()` only, where several may be concerned: to make them costs as much as a command.
  */
 export const HOLDERS = `
 local SHARED, SEMAPHORE = '${MARKERS.shared}', '${MARKERS.semaphore}'
-local H, live = nil, 0
+local live = 0
 local milliseconds, see, fits, enter, leave, holder, kindOf, otherKind
-local sharing, holdersOf, extend
+local sharing, extend
 
 local function several()
 if see then return end
@@ -71,7 +65,6 @@ end
 
 -- K is a marker: leaves out the holders whose time is over.
 function see()
-  H = holdersOf(K, F)
   local first = call('ZRANGE', H, 0, 0, 'WITHSCORES')[2]
   if first and tonumber(first) < milliseconds() then
     call('ZREMRANGEBYSCORE', H, '-inf', '(' .. string.format('%.0f', milliseconds()))
@@ -93,7 +86,6 @@ function enter(token, marker, ttl)
   if owner then
     last = tonumber(call('ZRANGE', H, -1, -1, 'WITHSCORES')[2])
   else
-    H = holdersOf(K, F)
     -- Only if it is there: any write, even in vain, would make the server overlook that it has no memory for the next.
     if call('EXISTS', H) == 1 then call('DEL', H) end
     call('SET', K, marker, 'PX', ttl)

@@ -5,7 +5,7 @@
  * KEYS  1 K, the key: the owner's token, or the marker of several, a string with an expiry (see holders.ts)
  *       2 Q, its queue: a sorted set of the waiting tokens, by place
  *       3 F, the counter of fences
- *         H, the holders where there may be several: its name is made from these
+ *       4 H, the holders where there may be several. A command of exclusive tokens alone may leave it out
  * ARGV  1 the token to give up, or ''
  *       2 the token to ask with, or ''
  *       3 its ttl in ms
@@ -24,13 +24,15 @@
  *       { released, -1 }                                          gone
  *       { released, -2, server's time in µs }                     too late: nothing was done
  *       { released, -3, kind }                                    mixed: others are there that the kind does not go with
+ *       { 0, -4 }                                                 again, with H: nothing was given up or granted. To giving
+ *                                                                 up alone, too
  *       An error of PUBLISH is the last element, where one came.
  *
  * Order of commands: what may fail by type or by right is read before anything is written, and giving up frees memory
  * before it sets anything, so that it works while the server refuses writes for want of memory.
  */
 import { OFFER_MS } from '../../../core/store.contract.js';
-import { TOP_OF_FENCES } from './fences.js';
+import { COUNTER_ERROR, LATEST_FENCE, MOST_AHEAD, TOP_OF_FENCES } from './fences.js';
 import { HOLDERS } from './holders.js';
 import { REACHING } from './reaching.js';
 import { defineScript } from './script.js';
@@ -46,7 +48,7 @@ const MOST_PROMOTED = 100;
 
 export const TURN_BODY = `
 local call = redis.call
-local K, Q, F = KEYS[1], KEYS[2], KEYS[3]
+local K, Q, F, H = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local old, new = ARGV[1], ARGV[2]
 local owner
 local first -- of the queue, and its place, where it was taken off to be handed the key
@@ -57,9 +59,9 @@ if old == '' then
     local time = call('TIME')
     local fence = time[1] * 1000000 + time[2]
     if fence <= tonumber(ARGV[4]) then
-      local last = tonumber(call('GET', F) or '0') or 0
-      if call('SET', K, new, 'NX', 'PX', ARGV[3]) then
-        if last >= fence then fence = last + 1 end
+      -- The counter is behind the clock, or lost. If it is anything else, it is looked at below.
+      local last = redis.pcall('GET', F)
+      if (last == false or (tonumber(last) or fence) < fence) and call('SET', K, new, 'NX', 'PX', ARGV[3]) then
         call('SET', F, string.format('%.0f', fence))
         return fence
       end
@@ -89,6 +91,7 @@ local function clock()
 end
 
 ${TOP_OF_FENCES}
+${LATEST_FENCE}
 -- The first of the fences, and how many they are.
 local function draw(last, count)
   local top = topOfFences(last, count, clock())
@@ -98,7 +101,9 @@ local function draw(last, count)
 end
 
 local function lastFence()
-  return tonumber(call('GET', F) or '') or clock() - 1
+  local last, failed = latestFence(F, clock())
+  if failed then error(failed['err'], 0) end
+  return last
 end
 
 ${REACHING}
@@ -130,14 +135,16 @@ end
 if first and first[1] then
   local head = first[1]
   local party, mark = waiter(head)
-  local last
-  if mark == '' and head ~= new then last = redis.pcall('GET', F) end
-  if last == nil or type(last) == 'table' then
-    -- Another case, or the counter cannot be read.
+  local last, failed
+  if mark == '' and head ~= new then last, failed = latestFence(F, clock()) end
+  if not last then
+    -- Another case, or the counter cannot be read. The queue had lost its expiry with its last member.
     call('ZADD', Q, first[2], head)
-    if last then return last end
+    call('PEXPIRE', Q, ${QUEUE_MS})
+    if failed then return failed end
+    if mark == '-' and not H then return { 0, -4 } end
   else
-    local fence, reached = offer(head, party, tonumber(last or '') or clock() - 1)
+    local fence, reached = offer(head, party, last)
     if reached then
       call('SET', K, head, 'PX', ${OFFER_MS})
       if not new then return 1 end
@@ -168,7 +175,7 @@ local function grant(token, marker, ttl)
 end
 
 -- Grants K to the first in the queue that can be reached, and to the next, for as long as they fit. The asking token gets
--- it without a message.
+-- it without a message. Returns whether H is needed: nothing was granted then.
 local function promote(ttl)
   local last = nil
   for _ = skipped + 1, ${MOST_PROMOTED} do
@@ -178,6 +185,7 @@ local function promote(ttl)
     local party, mark = waiter(head)
     local marker, limit
     if mark == '-' then
+      if not H then return true end
       several()
       marker, limit = sharing(head)
       if not fits(marker, limit) then return end
@@ -206,6 +214,7 @@ end
 if old ~= '' then
   owner = owner or call('GET', K)
   if owner == SHARED or owner == SEMAPHORE then
+    if not H then return { 0, -4 } end
     several()
     see()
   end
@@ -223,10 +232,14 @@ if old ~= '' then
   end
   local freed = released == 1 and not owner
   if new ~= '' then
-    if freed then call('DEL', K) end
+    if freed then
+      -- Readers may be among those who queue, and what is deleted is not taken back.
+      if not H and call('EXISTS', Q) == 1 then return { 0, -4 } end
+      call('DEL', K)
+    end
   else
     -- To take the next one off the queue frees memory as well.
-    promote()
+    if promote() then return { 0, -4 } end
     if freed and not owner then call('DEL', K) end
     if failure then return { released, failure } end
     return released
@@ -253,6 +266,7 @@ end
 if owner == nil then
   owner = call('GET', K)
   if owner == SHARED or owner == SEMAPHORE then
+    if not H then return { 0, -4 } end
     several()
     see()
   end
@@ -272,7 +286,7 @@ elseif mode ~= 'look' and (alone or not call('ZSCORE', Q, new)) then
     several()
     if otherKind(marker, tail[1]) then
       -- Dead ones in the queue are no reason to refuse it.
-      promote()
+      if promote() then return { 0, -4 } end
       tail = call('ZRANGE', Q, -1, -1, 'WITHSCORES')
       local other = otherKind(marker, tail[1])
       if other then return { released, -3, other, failure } end
@@ -283,14 +297,16 @@ elseif mode ~= 'look' and (alone or not call('ZSCORE', Q, new)) then
     local place = ARGV[7] or ''
     if place == '' then
       -- Behind all others; the counter goes on from it, as a hand-over does not look at the last one's place.
-      place = string.format('%.0f', math.max((tonumber(tail[2]) or 0) + 1, lastFence() + 1, clock()))
+      place = math.max((tonumber(tail[2]) or 0) + 1, lastFence() + 1, clock())
+      if place > clock() + ${MOST_AHEAD} then error("${COUNTER_ERROR} place '" .. Q .. "'", 0) end
+      place = string.format('%.0f', place)
       call('SET', F, place)
       now = nil
     end
     call('ZADD', Q, place, new)
   end
 end
-promote(ttl)
+if promote(ttl) then return { 0, -4 } end
 
 -- Nobody queues any more.
 local room = not owner or (marker and live > 0 and fits(marker, limit))

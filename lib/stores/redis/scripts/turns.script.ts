@@ -2,8 +2,8 @@
  * `turns`: several turns in one command, one after the other: most of what a turn costs, here and at the server, is the
  * command. Each is what it would be alone; that one fails does not touch the others.
  *
- * KEYS  1 F, the counter of fences    then K and Q of each turn
- * ARGV  of each turn: how many arguments of `turn` follow, and these
+ * KEYS  1 F, the counter of fences    then K and Q of each turn, and H where it is declared
+ * ARGV  of each turn: how many arguments of `turn` follow, below 0 where H is declared, and these
  *
  * Reply: each turn's reply, or its error, in their order.
  *
@@ -11,7 +11,7 @@
  * block (see fences.ts), and the counter is written once. What is not one of them, or finds the block used up, goes the
  * whole way, for which the counter is written before.
  */
-import { TOP_OF_FENCES } from './fences.js';
+import { LATEST_FENCE, TOP_OF_FENCES } from './fences.js';
 import { defineScript } from './script.js';
 import { TURN_BODY } from './turn.script.js';
 
@@ -23,9 +23,10 @@ local function turn(KEYS, ARGV)
 ${TURN_BODY}
 end
 ${TOP_OF_FENCES}
+${LATEST_FENCE}
 local call = redis.call
 local F = KEYS[1]
-local turns = (#KEYS - 1) / 2
+local most = math.floor((#KEYS - 1) / 2) -- of the turns
 local replies = {}
 local now, last, top -- the block, where one is drawn: the fences above last, up to top
 local unwritten = {} -- the turns that have some of them
@@ -37,9 +38,10 @@ end
 local function drawBlock()
   local time = call('TIME')
   now = time[1] * 1000000 + time[2]
-  local drawn = tonumber(call('GET', F) or '') or now - 1
-  top = topOfFences(drawn, turns, now)
-  last = math.max(drawn, top - turns)
+  local drawn, trouble = latestFence(F, now)
+  if trouble then error(trouble['err'], 0) end
+  top = topOfFences(drawn, most, now)
+  last = math.max(drawn, top - most)
 end
 
 local function writeFences()
@@ -72,15 +74,22 @@ local function common(i, K, Q, count, at)
   end
 end
 
-local at = 1
-for i = 1, turns do
-  local K, Q, count = KEYS[2 * i], KEYS[2 * i + 1], tonumber(ARGV[at])
+local at, key, i = 1, 2, 0
+while at <= #ARGV do
+  local K, Q, H, count = KEYS[key], KEYS[key + 1], nil, tonumber(ARGV[at])
+  i = i + 1
+  key = key + 2
+  if count < 0 then
+    count = -count
+    H = KEYS[key]
+    key = key + 1
+  end
   local done, reply = pcall(common, i, K, Q, count, at)
   if done and reply == nil then
     writeFences()
     local arguments = {}
     for j = 1, count do arguments[j] = ARGV[at + j] end
-    done, reply = pcall(turn, { K, Q, F }, arguments)
+    done, reply = pcall(turn, { K, Q, F, H }, arguments)
   end
   replies[i] = done and reply or failed(reply)
   at = at + count + 1

@@ -1,0 +1,201 @@
+/**
+ * Every key that a script touches is declared in its KEYS: Redis asks for it, a Cluster's routing goes by it, and servers
+ * such as Dragonfly refuse a script otherwise.
+ *
+ * The whole contract suite runs on scripts whose `redis.call` looks each key up in KEYS.
+ */
+import { setTimeout as elapse } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Cluster, Redis } from 'ioredis';
+import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
+import { RedisLockStore } from '../../lib/stores/redis/redis.store.js';
+import { REACH } from '../../lib/stores/redis/scripts/reach.script.js';
+import { RENEW } from '../../lib/stores/redis/scripts/renew.script.js';
+import { TURN } from '../../lib/stores/redis/scripts/turn.script.js';
+import { TURNS } from '../../lib/stores/redis/scripts/turns.script.js';
+import type { LockService } from '../../lib/lock.service.js';
+import { storeContract } from '../../lib/testing/store-contract.js';
+import { type Locks, locksWith } from '../support/locks.js';
+import { queueOf } from '../support/queue.js';
+import {
+  type RedisCluster,
+  type RedisServer,
+  startRedis,
+  startRedisCluster,
+} from '../support/redis-server.js';
+
+/** Goes before a script: a command on a key that is not declared is an error, and so is a command unknown here. */
+const CHECKING = `
+local declared = {}
+for _, key in ipairs(KEYS) do declared[key] = true end
+local server = redis
+local keyless = { TIME = true, PUBLISH = true, SPUBLISH = true, PUBSUB = true }
+local keyed = {}
+for name in string.gmatch('GET SET DEL EXISTS PTTL PEXPIRE PEXPIREAT ZADD ZCARD ZPOPMIN ZRANGE ZRANK ZREM '
+  .. 'ZREMRANGEBYSCORE ZSCORE', '%u+') do keyed[name] = true end
+local function checked(run)
+  return function(name, ...)
+    if not keyless[name] then
+      if not keyed[name] then error('UNKNOWN ' .. name) end
+      if (name == 'DEL' or name == 'EXISTS') and select('#', ...) > 1 then error('SEVERAL ' .. name) end
+      if not declared[(...)] then error('UNDECLARED ' .. name .. ' ' .. (...)) end
+    end
+    return run(name, ...)
+  end
+end
+local redis = setmetatable({ call = checked(server.call), pcall = checked(server.pcall) }, { __index = server })
+`;
+
+const SCRIPTS = [TURN, TURNS, RENEW, REACH];
+
+/** A command as it was sent: the script, and the names of its keys. */
+interface Sent {
+  readonly script: string;
+  readonly keys: readonly string[];
+}
+
+/** Sends each script in full, behind the check. */
+function checking<Client extends RedisLike>(client: Client, seen: Sent[] = []): Client {
+  const send = client.call.bind(client) as (...args: unknown[]) => Promise<unknown>;
+  const call = (command: string, ...args: unknown[]): Promise<unknown> => {
+    if (command.toUpperCase() !== 'EVALSHA') return send(command, ...args);
+    const [sha, count, ...rest] = args as string[];
+    const script = SCRIPTS.find((each) => each.sha === sha);
+    if (script === undefined) throw new Error('A script that this check does not know: add it to SCRIPTS.');
+    seen.push({ script: sha, keys: rest.slice(0, Number(count)) });
+    return send('EVAL', CHECKING + script.source, count, ...rest);
+  };
+  return Object.assign(client, { call });
+}
+
+function storeOn(client: RedisLike): RedisLockStore {
+  const warn = (message: string): never => {
+    throw new Error(message);
+  };
+  return new RedisLockStore({ client, prefix: 'lock:', commandTimeout: 2_000, owned: true, warn });
+}
+
+let server: RedisServer;
+let cluster: RedisCluster;
+beforeAll(async () => {
+  [server, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
+}, 60_000);
+afterAll(() => Promise.all([server.stop(), cluster.stop()]));
+
+storeContract(
+  { describe, it },
+  'RedisLockStore, whose scripts declare each key that they touch,',
+  async () => {
+    const client = new Redis(server.url, { keyPrefix: 'app:' });
+    await client.call('FLUSHALL');
+    const occupy = async (key: string, ms: number): Promise<void> => {
+      await client.call('SET', `lock:${key}`, '1', 'PX', ms, 'NX');
+    };
+    return { store: storeOn(checking(client)), elapse, occupy };
+  },
+);
+
+storeContract({ describe, it }, 'RedisLockStore on a Cluster, whose scripts declare each key,', async () => {
+  for (const node of cluster.nodes) {
+    const client = node.client();
+    await client.flushall();
+    client.disconnect();
+  }
+  return { store: storeOn(checking(new Cluster([...cluster.startupNodes]))), elapse };
+});
+
+describe('the keys of a command', () => {
+  let locks: Locks;
+  let service: LockService;
+  const seen: Sent[] = [];
+  const admin = (): Redis => locks.client;
+
+  beforeEach(async () => {
+    locks = locksWith(checking(new Redis(server.url, { maxRetriesPerRequest: null }), seen), {});
+    service = locks.service;
+    await locks.client.flushall();
+    await (await service.acquire('warm')).release();
+    seen.length = 0;
+  });
+  afterEach(() => locks.close());
+
+  const THREE = ['lock:k', 'lock:~nl:q:k', 'lock:~nl:f'];
+  const FOUR = [...THREE, 'lock:~nl:h:k'];
+
+  it('are three for an exclusive lock, which pays for no set of holders', async () => {
+    const lock = await service.acquire('k');
+    await lock.extend('40s');
+    await lock.release();
+    expect(seen).toEqual([
+      { script: TURN.sha, keys: THREE },
+      { script: RENEW.sha, keys: ['lock:k', 'lock:~nl:f'] },
+      { script: TURN.sha, keys: THREE },
+    ]);
+  });
+
+  it('include the set of holders for what several may hold', async () => {
+    for (const options of [{ mode: 'shared' }, { limit: 2 }] as const) {
+      seen.length = 0;
+      const lock = await service.acquire('k', options);
+      await lock.extend('40s');
+      await lock.release();
+      expect(seen).toEqual([
+        { script: TURN.sha, keys: FOUR },
+        { script: RENEW.sha, keys: ['lock:k', 'lock:~nl:f', 'lock:~nl:h:k'] },
+        { script: TURN.sha, keys: FOUR },
+      ]);
+    }
+  });
+
+  it('are told to a writer that meets readers by its first reply, and then remembered', async () => {
+    const other = locksWith(checking(new Redis(server.url)), {});
+    const reader = await other.service.acquire('k', { mode: 'shared' });
+    expect(await service.tryAcquire('k')).toBeNull();
+    expect(await service.tryAcquire('k')).toBeNull();
+    expect(seen.map(({ keys }) => keys)).toEqual([THREE, FOUR, FOUR]);
+    await reader.release();
+    await other.close();
+  });
+
+  it('are found missing by a writer that hands over to readers, which loses nothing by it', async () => {
+    const other = locksWith(checking(new Redis(server.url)), {});
+    const writer = await service.acquire('k');
+    const reading = other.service.acquire('k', { mode: 'shared' });
+    await queueOf(admin()).holds(1);
+    expect(await admin().pttl('lock:~nl:q:k')).toBeGreaterThan(0);
+    seen.length = 0;
+    expect(await writer.release()).toBe(true);
+    const reader = await reading;
+    expect(seen.map(({ keys }) => keys)).toEqual([THREE, FOUR]);
+    expect(await reader.release()).toBe(true);
+    await other.close();
+  });
+
+  it('are found missing in the middle of a batch, where the other turns are what they would be alone', async () => {
+    const other = locksWith(checking(new Redis(server.url)), {});
+    const readers = await Promise.all(
+      ['b', 'd'].map((key) => other.service.acquire(key, { mode: 'shared' })),
+    );
+    const tries = await Promise.all(['warm', 'a', 'b', 'c', 'd'].map((key) => service.tryAcquire(key)));
+    expect(tries.map((lock) => lock !== null)).toEqual([true, true, false, true, false]);
+    const mixed = ['b', 'c', 'd', 'e'].map((key) => service.tryAcquire(key, { mode: 'shared' }));
+    expect((await Promise.all(mixed)).map((lock) => lock !== null)).toEqual([true, false, true, true]);
+    await Promise.all(readers.map((lock) => lock.release()));
+    await other.close();
+  });
+
+  it('are found missing while a dead writer stands before the readers', async () => {
+    const other = locksWith(checking(new Redis(server.url)), {});
+    const writer = await service.acquire('k');
+    await admin().zadd('lock:~nl:q:k', 1, 'nl1:dead:1:dead');
+    const reading = other.service.acquire('k', { mode: 'shared' });
+    await queueOf(admin()).holds(2);
+    // Asks again in the step that gives up.
+    const again = service.acquire('k');
+    expect(await writer.release()).toBe(true);
+    await (await reading).release();
+    await (await again).release();
+    await queueOf(admin()).nothingLeft();
+    await other.close();
+  });
+});
