@@ -29,7 +29,8 @@ export function storeError(doing: string, cause: unknown): LockStoreError {
   if (cause instanceof LockStoreError) return cause;
   const said = messageOf(cause);
   const counter = counterTrouble(said);
-  if (counter !== undefined) return new LockStoreError(`Redis failed ${doing}: ${counter}`, redactError(cause));
+  if (counter !== undefined)
+    return new LockStoreError(`Redis failed ${doing}: ${counter}`, redactError(cause));
   const cure = cureOf(said) ?? 'Whether the lock is free is not known.';
   return new LockStoreError(`Redis failed ${doing}: ${said} ${cure}`, redactError(cause));
 }
