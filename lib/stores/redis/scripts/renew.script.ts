@@ -10,7 +10,8 @@ import { LATEST_FENCE, TOP_OF_FENCES } from './fences.js';
 import { EXTEND, KINDS } from './holders.js';
 import { defineScript } from './script.js';
 
-export const RENEW = defineScript(`local K, F, token, ttl, count = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+export const RENEW =
+  defineScript(`local K, F, token, ttl, count = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local owner = redis.call('GET', K)
 local time, ms, sharing, extend
 local H -- where the token is one of several holders
