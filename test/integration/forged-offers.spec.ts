@@ -94,7 +94,7 @@ describe('a forged offer', () => {
       // It was refused, and another token waits at the place of the former.
       await eventually(async () => expect(await queue().tokens()).not.toContain(token));
       await queue().holds(1);
-      expect(scripts).toContain(RENEW.sha);
+      expect(scripts).toContain(RENEW.source);
       expect(started).toBe(false);
       expect(holder.held).toBe(true);
       await holder.release();
@@ -112,7 +112,7 @@ describe('a forged offer', () => {
         await forge(token, `${fence} ${token} lock:k`);
         await forge(token, `${fence}${token} lock:k`);
         await over();
-        expect(scripts.filter((sha) => sha === RENEW.sha)).toHaveLength(1); // of the hand-off that followed
+        expect(scripts.filter((script) => script === RENEW.source)).toHaveLength(1); // of the hand-off that followed
       });
       expect(await queue().tokens()).toEqual([token]);
       await end();
@@ -180,7 +180,7 @@ describe('a forged offer', () => {
     await forge(token, `${fence} ${token} lock:k`);
     await heard(locks);
     expect(await queue().tokens()).toEqual([token]);
-    expect(scripts.filter((sha) => sha === RENEW.sha)).toHaveLength(1);
+    expect(scripts.filter((script) => script === RENEW.source)).toHaveLength(1);
     await again();
   });
 

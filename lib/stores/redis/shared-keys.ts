@@ -7,8 +7,9 @@ import type { KeyNames } from './key-names.js';
 const LEAST_KEYS = 5_000;
 
 /**
- * A command with a shared lock's token or a semaphore's declares the set always. A command of exclusive tokens alone does
- * so for keys that are known: this session has had such tokens there, or a script has asked for the set.
+ * Giving up declares the set always: readers may wait for the key, and a release that had to be sent again would be lost with
+ * its first reply. So does asking with a shared lock's token or a semaphore's. Asking with an exclusive token does so for
+ * keys that are known: this session has had such tokens there, or a script has asked for the set.
  */
 export class SharedKeys {
   readonly #names: KeyNames;
@@ -23,7 +24,7 @@ export class SharedKeys {
   /** The set of holders, for a command that declares it. */
   holdersFor({ key, giveUp, ask }: TurnRequest): string | undefined {
     if (ask !== undefined && !isExclusive(ask.token)) this.add(key);
-    else if ((giveUp === undefined || isExclusive(giveUp.token)) && !this.#has(key)) return undefined;
+    else if (giveUp === undefined && !this.#has(key)) return undefined;
     return this.#names.holdersOf(key);
   }
 

@@ -9,9 +9,10 @@
  * them all, and H is emptied whenever K becomes a marker anew: what was in it is of a former life. A marker without a
  * holder, as when H alone was deleted, is as good as no key.
  *
- * H is declared by each command with a token that is not exclusive. A command of exclusive tokens alone leaves it out, as
- * each key costs time at the server. If such a command meets several holders, or readers to hand the key to, it changes
- * nothing and is answered "again": it is sent again with H (see shared-keys.ts).
+ * H is declared by each command that gives a token up, since readers may wait for it, and by each command with a token that
+ * is not exclusive. To ask with an exclusive token leaves it out, as each key costs time at the server. If such an ask
+ * meets several holders, or readers to hand a free key to, it grants nothing and is answered "again": it is sent again
+ * with H (see shared-keys.ts).
  */
 
 /** What K is while tokens of a kind hold it. No token looks so: `*` is no party. */

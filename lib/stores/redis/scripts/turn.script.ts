@@ -5,7 +5,7 @@
  * KEYS  1 K, the key: the owner's token, or the marker of several, a string with an expiry (see holders.ts)
  *       2 Q, its queue: a sorted set of the waiting tokens, by place
  *       3 F, the counter of fences
- *       4 H, the holders where there may be several. A command of exclusive tokens alone may leave it out
+ *       4 H, the holders where there may be several. To ask with an exclusive token alone it may be left out
  * ARGV  1 the token to give up, or ''
  *       2 the token to ask with, or ''
  *       3 its ttl in ms
@@ -24,8 +24,7 @@
  *       { released, -1 }                                          gone
  *       { released, -2, server's time in µs }                     too late: nothing was done
  *       { released, -3, kind }                                    mixed: others are there that the kind does not go with
- *       { 0, -4 }                                                 again, with H: nothing was given up or granted. To giving
- *                                                                 up alone, too
+ *       { 0, -4 }                                                 again, with H: nothing was granted
  *       An error of PUBLISH is the last element, where one came.
  *
  * Order of commands: what may fail by type or by right is read before anything is written, and giving up frees memory
@@ -138,11 +137,13 @@ if first and first[1] then
   local last, failed
   if mark == '' and head ~= new then last, failed = latestFence(F, clock()) end
   if not last then
-    -- Another case, or the counter cannot be read. The queue had lost its expiry with its last member.
+    -- Another case, or the counter cannot be read.
     call('ZADD', Q, first[2], head)
-    call('PEXPIRE', Q, ${QUEUE_MS})
-    if failed then return failed end
-    if mark == '-' and not H then return { 0, -4 } end
+    if failed then
+      -- The queue had lost its expiry with its last member.
+      call('PEXPIRE', Q, ${QUEUE_MS})
+      return failed
+    end
   else
     local fence, reached = offer(head, party, last)
     if reached then
@@ -214,7 +215,6 @@ end
 if old ~= '' then
   owner = owner or call('GET', K)
   if owner == SHARED or owner == SEMAPHORE then
-    if not H then return { 0, -4 } end
     several()
     see()
   end
@@ -232,14 +232,10 @@ if old ~= '' then
   end
   local freed = released == 1 and not owner
   if new ~= '' then
-    if freed then
-      -- Readers may be among those who queue, and what is deleted is not taken back.
-      if not H and call('EXISTS', Q) == 1 then return { 0, -4 } end
-      call('DEL', K)
-    end
+    if freed then call('DEL', K) end
   else
     -- To take the next one off the queue frees memory as well.
-    if promote() then return { 0, -4 } end
+    promote()
     if freed and not owner then call('DEL', K) end
     if failure then return { released, failure } end
     return released
