@@ -45,7 +45,7 @@ function scriptsOf(from: Locks): string[] {
   const seen: string[] = [];
   const send = from.client.call.bind(from.client) as (...args: unknown[]) => Promise<unknown>;
   const call = (command: string, ...args: unknown[]): Promise<unknown> => {
-    if (command === 'EVALSHA') seen.push(String(args[0]));
+    if (command === 'EVAL' || command === 'EVALSHA') seen.push(String(args[0]));
     return send(command, ...args);
   };
   Object.assign(from.client, { call });

@@ -5,7 +5,7 @@ import type { Lock } from '../../lib/core/lock.js';
 import { type Child, startChild } from '../support/child-process.js';
 import { clusterLocksOn } from '../support/cluster-locks.js';
 import { clusterQueueOf } from '../support/cluster-queue.js';
-import { eventuallyTrue } from '../support/eventually.js';
+import { eventually, eventuallyTrue } from '../support/eventually.js';
 import { holdersOf } from '../support/holders.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type QueueView, queueOf } from '../support/queue.js';
