@@ -1,5 +1,6 @@
 /** The connection that a store's commands go over: their time-outs, whether it is down, and the server's clock. */
 import { runOutside } from '../../core/outside.js';
+import type { Outage } from '../../core/store.contract.js';
 import type { DatabaseGuard } from './database-guard.js';
 import { type Command, CommandWatch, type Watching } from './command-watch.js';
 import { onClient } from './client-events.js';
@@ -77,6 +78,11 @@ export class RedisLink {
   /** Is it known to be down? What is run then fails at once, and nothing is sent. */
   get down(): boolean {
     return this.#down || this.#database.refused;
+  }
+
+  /** What the fence domain's latest command failed by, if it may be over in a moment. A database that is refused is not. */
+  outageOf(domain: string): Outage | undefined {
+    return this.#database.refused ? undefined : this.trouble.outageOf(domain, this.#down);
   }
 
   /** Is no reply waited for? */

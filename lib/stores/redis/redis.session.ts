@@ -102,7 +102,7 @@ export class RedisSession implements LockStoreSession {
   }
 
   outage(key: string): Outage | undefined {
-    return this.#link.trouble.outageOf(this.#names.of(key).fences, this.#link.down);
+    return this.#link.outageOf(this.#names.of(key).fences);
   }
 
   listen(key: string): Promise<void> {
