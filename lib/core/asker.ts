@@ -29,6 +29,8 @@ export interface AskerHost {
   mixed(kind: LockKind, sharing: Sharing, upTo: number): void;
   /** That the key is busy is known. */
   knownBusy(): void;
+  /** An answer has come, and what follows from it is done. */
+  answered(): void;
 }
 
 /**
@@ -142,6 +144,12 @@ export class Asker implements Subscriber {
       if (answer.state === 'granted' || answer.state === 'queued') this.#party.giveUp(this.#key, ask.token);
       return;
     }
+    this.#goOn(ask, answer, sent);
+    // Last: those who are refused then may change what is asked for.
+    this.#host.answered();
+  }
+
+  #goOn(ask: PendingAsk, answer: Answer, sent: Sent): void {
     if (answer.state === 'granted') {
       this.#end('taken');
       this.#attempt = 0;
@@ -187,6 +195,7 @@ export class Asker implements Subscriber {
     this.#passing = outage !== undefined;
     this.#rest(ask, outage === undefined ? retryDelay((this.#attempt += 1)) : outageDelay(outage));
     if (outage === undefined) this.#line.refuseUninformed(error);
+    else this.#line.refuseOverdue(() => error);
   }
 
   // ---- what goes out

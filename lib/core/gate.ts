@@ -90,7 +90,7 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
     if (waiter instanceof LockQueueFullError) return Promise.reject(waiter);
     this.#kind = options.sharing.kind;
     // That it is busy is known already: a newcomer must not take the store for silent.
-    if (this.#tenure !== undefined || this.#asker.holder !== undefined) this.#inform();
+    if (this.#tenure !== undefined || this.#asker.holder !== undefined) this.knownBusy();
     if (!this.#asker.asking && this.#mayAsk) void this.#asker.send();
     return waiter.promise;
   }
@@ -123,7 +123,6 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
       const lease = this.#lease(ask, Math.max(ttl, longest), ends, true);
       this.#enter(ask, lease, last, 0, 0, last).beginConfirming(callers, false);
     }
-    this.#refuseOverdue();
   }
 
   handed(ask: PendingAsk, fence: number, doubtful: boolean): void {
@@ -135,7 +134,7 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
     const lease = this.#lease(ask, ttl, young ? ask.offerEnds : undefined, false);
     const drawn = young ? 1 : 0;
     this.#enter(ask, lease, upTo, fence, drawn, drawnFor).beginConfirming(callers - drawn, young);
-    this.#refuseOverdue();
+    this.answered();
   }
 
   /** Is what was asked for with this number of the last caller for the first one in line? */
@@ -179,7 +178,7 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
 
   sharedSettled(turn: boolean): void {
     this.#asker.servedBy(turn);
-    this.#refuseOverdue();
+    this.answered();
   }
 
   /** One of several tenures is over. Those who stand in line are asked for already, unless they were to be let in by it. */
@@ -254,8 +253,8 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
     return this.#tenure?.served === false || this.#shared?.entering === true;
   }
 
-  /** A reply has come: whoever stayed for it, and was not granted, has waited long enough. */
-  #refuseOverdue(): void {
+  /** Whoever stayed for the answer, and was not granted, has waited long enough. */
+  answered(): void {
     if (!this.#entering) this.#line.refuseOverdue((waiter) => this.busy(waiter.waited));
   }
 
@@ -268,11 +267,6 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
   }
 
   knownBusy(): void {
-    this.#inform();
-    this.#refuseOverdue();
-  }
-
-  #inform(): void {
     const wait = { name: 'wait', key: this.key } as const;
     this.#line.inform(observed('wait') ? () => this.#party.emit('wait', () => wait) : undefined);
   }

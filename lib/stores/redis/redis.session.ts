@@ -19,7 +19,7 @@ import { isExclusive, SharedKeys } from './shared-keys.js';
 import { isWrongType } from './store-errors.js';
 import { ShardedWake } from './sharded-wake.js';
 import { TurnBatch } from './turn-batch.js';
-import { TurnCommand, type TurnSender } from './turn-command.js';
+import { MOST_ATTEMPTS, TurnCommand, type TurnSender } from './turn-command.js';
 import { parseOffer } from './turn-reply.js';
 import { WakeChannel } from './wake-channel.js';
 import type { Wake } from './wake.interface.js';
@@ -89,8 +89,9 @@ export class RedisSession implements LockStoreSession {
     return this.#wake.possible;
   }
 
+  /** A verb reads the server's clock first, perhaps, and may be sent several times: each has its own time. */
   get verbTimeout(): number {
-    return this.#link.commandTimeout;
+    return (1 + MOST_ATTEMPTS) * this.#link.commandTimeout;
   }
 
   isAwake(key: string): boolean {

@@ -11,7 +11,7 @@ import { describe, silentError } from './store-errors.js';
 import { parseTurn } from './turn-reply.js';
 
 /** An ask is sent so often before it counts as too slow for its time limit. */
-const MOST_ATTEMPTS = 4;
+export const MOST_ATTEMPTS = 4;
 
 const ASKING = 'asking for';
 const GIVING_UP = 'giving up';
