@@ -13,7 +13,17 @@ const dist = join(root, 'dist');
 const [compiled, esm, cjs, node] = ['compiled', 'esm', 'cjs', 'node'].map((name) => join(dist, name));
 const ENTRIES = ['index', 'testing/index'];
 
-const common = { outdir: esm, platform: 'node', target: 'es2022', charset: 'utf8', logLevel: 'warning' };
+const common = {
+  outdir: esm,
+  platform: 'node',
+  target: 'es2022',
+  charset: 'utf8',
+  logLevel: 'warning',
+  // Both formats with their white space would be too much of a package. Names stay: stacks and Nest show them.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  lineLimit: 120,
+};
 
 function write(file, text) {
   mkdirSync(dirname(file), { recursive: true });
@@ -131,9 +141,6 @@ async function run() {
     outbase: esm,
     outdir: cjs,
     format: 'cjs',
-    // Both formats with their white space would be too much of a package.
-    minifyWhitespace: true,
-    lineLimit: 120,
     logOverride: { 'empty-import-meta': 'error' },
     write: false,
   });

@@ -4,6 +4,7 @@ import {
   LockAbortedError,
   LockBusyError,
   LockDeadlockError,
+  LockNotHeldError,
   LockShutdownError,
 } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
@@ -98,9 +99,11 @@ export class Locker {
     under?: Claim,
   ): Promise<HeldLock> {
     const site = this.#sites.capture();
-    for (const section of held) {
-      if (section.inDoubt) await section.settled();
-      if (section.lost !== undefined) throw section.lost;
+    for (const section of held) if (section.inDoubt) await section.settled();
+    // Any of them may have ended while another was in doubt: a share in what is over would never hear of its end.
+    for (const { key, lost, released } of held) {
+      if (lost !== undefined) throw forCaller(lost);
+      if (released) throw new LockNotHeldError(key);
     }
     const joined = held.map((section) => new JoinedSection(section, this.#party));
     let own: Section[] = [];

@@ -43,6 +43,8 @@ export class Party {
   readonly clock: Clock;
   readonly longHold: number;
   readonly keeper: Keeper;
+  /** The tokens of single attempts that are under way: nothing is ever handed to them. */
+  readonly attempts = new LinkedList<string>();
   /** Of those who wait. */
   readonly deadlines: SharedTimer;
   readonly subscriptions: Subscriptions;
@@ -137,6 +139,7 @@ export class Party {
 
   /** An offer that nobody waits for goes back. An offer of what is held already is none: somebody else has said so. */
   decline(key: string, token: string): void {
+    for (const asked of this.attempts) if (asked === token) return;
     if (!this.#kept.has(token) && !this.keeper.holds(token)) this.giveUp(key, token);
   }
 

@@ -52,10 +52,19 @@ class Attempt implements WaiterLine, Line, Landlord {
     const { ttl } = this.#waiter.options;
     const token = this.#party.mint.next(this.#waiter.options.sharing);
     const deadline = Deadline.in(this.clock, ttl);
+    const { attempts } = this.#party;
+    const place = attempts.push(token);
     const asking = this.#party.turn(
       { key: this.key, ask: { token, ttl, sections: 1, mode: 'once' } },
-      ({ answer }) => this.#onAnswer(answer, token, deadline),
-      (error) => this.#waiter.refuse(error),
+      ({ answer }) => {
+        // A lease of its own, if it is granted, is known by then.
+        this.#onAnswer(answer, token, deadline);
+        attempts.remove(place);
+      },
+      (error) => {
+        attempts.remove(place);
+        this.#waiter.refuse(error);
+      },
     );
     // Shutting down waits for its answer: it may be a grant.
     this.#party.errand(asking);

@@ -101,8 +101,10 @@ export class CommandWatch {
     for (let oldest = this.#pending.head; oldest !== undefined; oldest = this.#pending.head) {
       const { until } = oldest.value.command;
       if (until > readUntil) return this.#arm(until);
+      const { unsent } = oldest.value;
       this.#fail(oldest, this.#silent);
-      this.#onSilent(until);
+      // A connection that is still being opened is silent for another reason.
+      if (!unsent) this.#onSilent(until);
     }
   }
 }

@@ -55,7 +55,7 @@ export function watchConnection(
   };
   const onClose = () => {
     ending.closed();
-    // Closed on purpose, all being well, there is nothing to tell unless a lock is asked for, or givenUp back.
+    // Closed on purpose, all being well, there is nothing to tell.
     if (!ending.ended && client.status !== 'disconnecting') failed('closed the connection');
     else if (ending.ended && down && !givenUp) {
       givenUp = true;

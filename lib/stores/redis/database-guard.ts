@@ -137,6 +137,8 @@ export class DatabaseGuard implements DatabaseVerdicts {
     if (this.#moved || number === this.number) return;
     this.#moved = true;
     this.#selects = true;
+    // Nothing asks any more whether it can be selected: each script does, and says so.
+    this.#refusal = undefined;
     this.#warn(
       `The client given as "redis" was moved to database ${number} by select(). Locks stay in database ${this.number}, which ` +
         `its option "db" names. If they should be in ${number}, make the client with { db: ${number} }.`,

@@ -1,7 +1,10 @@
-/** Opens the connections of a Cluster client to its masters, which it would open at the first command to each. */
+/**
+ * The connections of a Cluster client to its nodes: opens those to its masters, which it would open at the first command to
+ * each, and tells when one is interrupted.
+ */
 import { runOutside } from '../../core/outside.js';
 import { onClient } from './client-events.js';
-import type { ClusterLike } from './redis-client.interface.js';
+import type { ClusterLike, RedisLike } from './redis-client.interface.js';
 
 /**
  * A connection lives in the async context that it is opened in: it would be that of the caller whose command was the first to
@@ -9,11 +12,16 @@ import type { ClusterLike } from './redis-client.interface.js';
  */
 export class NodeConnections {
   readonly #client: ClusterLike;
+  readonly #onInterrupted: () => void;
   readonly #stop: () => void;
+  /** Each with what ends the listening to it. */
+  readonly #nodes = new Map<RedisLike, () => void>();
   #learnt = true;
 
-  constructor(client: ClusterLike) {
+  /** @param onInterrupted what was under way over the connection may be sent again: the client itself stays connected. */
+  constructor(client: ClusterLike, onInterrupted: () => void) {
     this.#client = client;
+    this.#onInterrupted = onInterrupted;
     this.#stop = onClient(client, '+node', () => (this.#learnt = true));
   }
 
@@ -21,6 +29,7 @@ export class NodeConnections {
   open(): void {
     if (!this.#learnt || this.#client.status !== 'ready') return;
     this.#learnt = false;
+    this.#listen(this.#client.nodes('all'));
     for (const node of this.#client.nodes('master')) {
       // Its failure comes with the client's events.
       if (node.status === 'wait') void runOutside(() => node.connect().catch(() => undefined));
@@ -29,5 +38,17 @@ export class NodeConnections {
 
   end(): void {
     this.#stop();
+    this.#listen([]);
+  }
+
+  #listen(nodes: readonly RedisLike[]): void {
+    for (const [node, stop] of this.#nodes) {
+      if (nodes.includes(node)) continue;
+      stop();
+      this.#nodes.delete(node);
+    }
+    for (const node of nodes) {
+      if (!this.#nodes.has(node)) this.#nodes.set(node, onClient(node, 'close', this.#onInterrupted));
+    }
   }
 }

@@ -67,7 +67,9 @@ export class RedisLink {
     this.#down = ['close', 'reconnecting', 'end'].includes(client.status);
     this.#autoPipelining =
       (client.options as { enableAutoPipelining?: boolean }).enableAutoPipelining === true;
-    this.#nodes = this.cluster ? new NodeConnections(client as ClusterLike) : undefined;
+    this.#nodes = this.cluster
+      ? new NodeConnections(client as ClusterLike, () => (this.#interruptions += 1))
+      : undefined;
     this.#stops = [
       onClient(client, 'ready', this.#onReady),
       onClient(client, 'close', this.#onClose),

@@ -65,10 +65,12 @@ export class SilenceWatch {
   #judge(): void {
     this.#since = undefined;
     const stream = this.#stream;
+    // Nothing is connected: to end the client's own search for a server, such as by sentinels, would end the client.
+    if (stream === undefined) return;
     // Something has arrived, such as that the server still loads its data.
-    if (stream?.bytesRead !== this.#received) return this.expect();
+    if (stream.bytesRead !== this.#received) return this.expect();
     // To close it in order would be to wait for the peer.
-    if (stream?.destroy === undefined) this.#client.disconnect(true);
+    if (stream.destroy === undefined) this.#client.disconnect(true);
     else stream.destroy(new Error(`nothing arrived for ${this.#longest} ms, though a reply is awaited`));
   }
 }

@@ -73,7 +73,8 @@ export class TurnCommand implements Command {
     this.#sentAt = performance.now();
     this.#attempts += 1;
     if (this.#request.ask !== undefined) this.#notAfter = link.serverTimeAt(this.until);
-    this.#interruptions = link.interruptions;
+    // Of the first sending: it may have given up what a later one does not find.
+    if (this.#attempts === 1) this.#interruptions = link.interruptions;
     this.#down = link.down;
     const holders = this.#sender.sharedKeys.holdersFor(this.#request);
     this.#sender.batch.send(this, this.#names, holders, turnParameters(this.#request, this.#notAfter));
