@@ -13,6 +13,7 @@ import type { Party, ReleaseOutcome } from './party.js';
 import type { PendingAsk } from './pending-ask.js';
 import type { ReadersTenure } from './readers.tenure.js';
 import type { Section } from './section.js';
+import { tooLate } from './solo.js';
 import { SideBySide, type SideBySideHost } from './side-by-side.js';
 import { type Granted, OFFER_MS } from './store.contract.js';
 import { type Landlord, Tenure } from './tenure.js';
@@ -173,6 +174,8 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
     this.#tenure = undefined;
     // An offer that had ended was no turn: the place is still ours to take back.
     this.#asker.servedBy(served || lease.confirmed);
+    // They stayed for this lease. To stay for the next one could go on for ever, where each comes too late.
+    if (!served) this.#line.refuseOverdue(() => tooLate(this.key));
     return this.#giveUp(lease, keepFor);
   }
 

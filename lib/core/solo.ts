@@ -109,7 +109,8 @@ class Attempt implements WaiterLine, Line, Landlord {
   }
 }
 
-function tooLate(key: string): LockStoreError {
+/** The error of a caller whose lease ended before its section could begin. */
+export function tooLate(key: string): LockStoreError {
   return new LockStoreError(
     `The store answered so late that the lease of the lock ${quoted(key)} was over before its work began, or could not be ` +
       'renewed in time. Check the connection to Redis, or raise "ttl".',
