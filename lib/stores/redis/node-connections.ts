@@ -48,7 +48,9 @@ export class NodeConnections {
       this.#nodes.delete(node);
     }
     for (const node of nodes) {
-      if (!this.#nodes.has(node)) this.#nodes.set(node, onClient(node, 'close', this.#onInterrupted));
+      // By structure: a node that tells nothing is none to listen to.
+      if (this.#nodes.has(node) || typeof node.on !== 'function') continue;
+      this.#nodes.set(node, onClient(node, 'close', this.#onInterrupted));
     }
   }
 }
