@@ -175,7 +175,9 @@ export class Gate implements LineOwner, Landlord, AskerHost, SideBySideHost {
     // An offer that had ended was no turn: the place is still ours to take back.
     this.#asker.servedBy(served || lease.confirmed);
     // They stayed for this lease. To stay for the next one could go on for ever, where each comes too late.
-    if (!served) this.#line.refuseOverdue(() => tooLate(this.key));
+    // What the store has given to somebody else is busy.
+    const taken = lease.lost === 'not-owner';
+    if (!served) this.#line.refuseOverdue((waiter) => (taken ? this.busy(waiter.waited) : tooLate(this.key)));
     return this.#giveUp(lease, keepFor);
   }
 
