@@ -9,10 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Cluster, Redis } from 'ioredis';
 import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
 import { RedisLockStore } from '../../lib/stores/redis/redis.store.js';
-import { REACH } from '../../lib/stores/redis/scripts/reach.script.js';
-import { RENEW } from '../../lib/stores/redis/scripts/renew.script.js';
-import { TURN } from '../../lib/stores/redis/scripts/turn.script.js';
-import { TURNS } from '../../lib/stores/redis/scripts/turns.script.js';
+import * as scripts from '../../lib/stores/redis/scripts/scripts.js';
 import type { LockService } from '../../lib/lock.service.js';
 import { storeContract } from '../../lib/testing/store-contract.js';
 import { type Locks, locksWith } from '../support/locks.js';
@@ -46,7 +43,8 @@ end
 local redis = setmetatable({ call = checked(server.call), pcall = checked(server.pcall) }, { __index = server })
 `;
 
-const SCRIPTS = [TURN, TURNS, RENEW, REACH];
+const { ACQUIRE, BATCH, EXCHANGE, HANDOFF, NOTIFY, RELEASE, RENEW } = scripts;
+const SCRIPTS = [ACQUIRE, BATCH, EXCHANGE, HANDOFF, NOTIFY, RELEASE, RENEW];
 
 /** A command as it was sent: the script, and the names of its keys. */
 interface Sent {
@@ -127,9 +125,9 @@ describe('the keys of a command', () => {
     await lock.extend('40s');
     await lock.release();
     expect(seen).toEqual([
-      { script: TURN.sha, keys: THREE },
+      { script: ACQUIRE.sha, keys: THREE },
       { script: RENEW.sha, keys: ['lock:k', 'lock:~nl:f'] },
-      { script: TURN.sha, keys: FOUR },
+      { script: RELEASE.sha, keys: FOUR },
     ]);
   });
 
@@ -140,9 +138,9 @@ describe('the keys of a command', () => {
       await lock.extend('40s');
       await lock.release();
       expect(seen).toEqual([
-        { script: TURN.sha, keys: FOUR },
+        { script: EXCHANGE.sha, keys: FOUR },
         { script: RENEW.sha, keys: ['lock:k', 'lock:~nl:f', 'lock:~nl:h:k'] },
-        { script: TURN.sha, keys: FOUR },
+        { script: RELEASE.sha, keys: FOUR },
       ]);
     }
   });

@@ -7,8 +7,7 @@ import { Locker } from '../../lib/core/locker.js';
 import { resolvePolicy } from '../../lib/core/resolve-options.js';
 import { LockService } from '../../lib/lock.service.js';
 import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
-import { RENEW } from '../../lib/stores/redis/scripts/renew.script.js';
-import { TURN } from '../../lib/stores/redis/scripts/turn.script.js';
+import { ACQUIRE, EXCHANGE, HANDOFF, RELEASE, RENEW } from '../../lib/stores/redis/scripts/scripts.js';
 import { clusterLocksOn } from '../support/cluster-locks.js';
 import { eventually } from '../support/eventually.js';
 import { Remains } from '../support/garbage.js';
@@ -34,7 +33,7 @@ interface Recorded {
 
 const SCRIPTS = new Map([
   [RENEW.source, 'renew'],
-  [TURN.sha, 'turn'],
+  ...[ACQUIRE, EXCHANGE, HANDOFF, RELEASE].map(({ sha }): [string, string] => [sha, 'turn']),
 ]);
 
 /** Notes what goes over a client, and over its duplicates. */

@@ -12,7 +12,7 @@ import type { Redis } from 'ioredis';
 import type { Answer, Ask, GiveUp, LockStore, LockStoreSession } from '../../lib/core/store.contract.js';
 import { EXCLUSIVE, SHARED, type Sharing, TokenMint, sharingOf } from '../../lib/core/token.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
-import { MARKERS } from '../../lib/stores/redis/scripts/holders.js';
+import { MARKERS } from '../../lib/stores/redis/scripts/scripts.js';
 import { type Offer, semaphore } from '../../lib/testing/contract/world.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';

@@ -1,36 +1,21 @@
 /** What a session remembers of the keys that several may hold: it is bounded. */
 import { describe, expect, it } from '@jest/globals';
-import { SHARED, TokenMint } from '../../lib/core/token.js';
-import { KeyNames } from '../../lib/stores/redis/key-names.js';
 import { SharedKeys } from '../../lib/stores/redis/shared-keys.js';
 
-const mint = new TokenMint('party-with-dashes-', 'label-with-dashes');
-
-function writing(key: string): {
-  key: string;
-  ask: { token: string; ttl: number; sections: 1; mode: 'once' };
-} {
-  return { key, ask: { token: mint.next(), ttl: 1, sections: 1, mode: 'once' } };
-}
-
-describe('the set of holders', () => {
-  it('is declared for readers, for each release, and for writers of a key that had readers', () => {
-    const keys = new SharedKeys(new KeyNames('lock:', '', false));
-    expect(keys.holdersFor(writing('k'))).toBeUndefined();
-    expect(keys.holdersFor({ key: 'k', giveUp: { token: mint.next() } })).toBe('lock:~nl:h:k');
-    expect(keys.holdersFor({ key: 'k', giveUp: { token: mint.next(SHARED) } })).toBe('lock:~nl:h:k');
-    expect(keys.holdersFor(writing('k'))).toBeUndefined();
-    const reading = { ...writing('k').ask, token: mint.next(SHARED) };
-    expect(keys.holdersFor({ key: 'k', ask: reading })).toBe('lock:~nl:h:k');
-    expect(keys.holdersFor(writing('k'))).toBe('lock:~nl:h:k');
-    expect(keys.holdersFor(writing('other'))).toBeUndefined();
+describe('the keys that several tokens have held', () => {
+  it('are remembered', () => {
+    const keys = new SharedKeys();
+    expect(keys.has('k')).toBe(false);
+    keys.add('k');
+    expect(keys.has('k')).toBe(true);
+    expect(keys.has('other')).toBe(false);
   });
 
-  it('is remembered for the latest keys, and for no more than some thousands', () => {
-    const keys = new SharedKeys(new KeyNames('lock:', '', false));
+  it('are the latest ones, and no more than some thousands', () => {
+    const keys = new SharedKeys();
     const all = Array.from({ length: 30_000 }, (_, i) => `k${i}`);
     for (const key of all) keys.add(key);
-    const known = all.filter((key) => keys.holdersFor(writing(key)) !== undefined);
+    const known = all.filter((key) => keys.has(key));
     expect(known.at(-1)).toBe('k29999');
     expect(known.length).toBeGreaterThanOrEqual(5_000);
     expect(known.length).toBeLessThanOrEqual(10_000);

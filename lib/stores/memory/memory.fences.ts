@@ -1,5 +1,5 @@
 /**
- * The memory store's counter of fences. As in the Redis scripts (lib/stores/redis/scripts/fences.ts) no fence is ahead of the
+ * The memory store's counter of fences. As in the Redis scripts (lib/stores/redis/scripts/includes/fences.lua) no fence is ahead of the
  * clock, as long as the clock goes on: the fences of a process's next life are above those of its last one.
  */
 import type { Clock } from '../../core/clock.js';

@@ -1,8 +1,8 @@
 /** A counter of fences that no fence may be drawn from: what the scripts say of it, for people. */
 import { quoted } from '../../errors/index.js';
-import { COUNTER_ERROR } from './scripts/fences.js';
+import { FENCE_DOMAIN_ERROR } from './scripts/scripts.js';
 
-const SAID = new RegExp(`${COUNTER_ERROR} (\\w+) '(.*)'`, 's');
+const SAID = new RegExp(`${FENCE_DOMAIN_ERROR} (\\w+) '(.*)'`, 's');
 
 const WRONG: Record<string, string> = {
   ahead: 'is more than a day ahead of the clock of Redis',

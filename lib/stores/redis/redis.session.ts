@@ -14,7 +14,7 @@ import type { ConnectionLog } from './connection-log.js';
 import { HandOffLog } from './hand-off-log.js';
 import type { KeyNames } from './key-names.js';
 import type { RedisLink } from './redis-link.js';
-import { RENEW } from './scripts/renew.script.js';
+import { RENEW } from './scripts/scripts.js';
 import { isExclusive, SharedKeys } from './shared-keys.js';
 import { isWrongType } from './store-errors.js';
 import { ShardedWake } from './sharded-wake.js';
@@ -75,7 +75,8 @@ export class RedisSession implements LockStoreSession {
     this.#sender = {
       link,
       batch: new TurnBatch(link),
-      sharedKeys: new SharedKeys(names),
+      sharedKeys: new SharedKeys(),
+      holdersOf: (key) => names.holdersOf(key),
       withdraw: ({ key, giveUp, ask }, notAfter) => {
         if (ask !== undefined) this.#withdrawals.add(key, ask.token, notAfter);
         if (giveUp !== undefined) this.#withdrawals.add(key, giveUp.token, 0);

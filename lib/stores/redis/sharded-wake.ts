@@ -5,7 +5,7 @@ import type { HandOffLog } from './hand-off-log.js';
 import type { KeyNames } from './key-names.js';
 import type { RedisLink } from './redis-link.js';
 import type { ClusterLike } from './redis-client.interface.js';
-import { REACH } from './scripts/reach.script.js';
+import { NOTIFY } from './scripts/scripts.js';
 import { ShardChannel } from './shard-channel.js';
 import { ShardNodes } from './shard-nodes.js';
 import { slotOf } from './slots.js';
@@ -109,7 +109,7 @@ export class ShardedWake implements Wake {
         name: names.channelOf(counter, party),
         nodes: this.#nodes,
         publish: async (message) =>
-          Number(await link.run(link.until(), 'reaching', key, REACH, ['1', fences, party, message])),
+          Number(await link.run(link.until(), 'reaching', key, NOTIFY, ['1', fences, party, message])),
         onAwake: () => onAwake(counter),
         onUnknown: () => this.#giveUp(),
       });

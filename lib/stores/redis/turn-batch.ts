@@ -2,15 +2,18 @@
 import type { Command } from './command-watch.js';
 import type { LockNames } from './key-names.js';
 import type { RedisLink } from './redis-link.js';
-import { TURN } from './scripts/turn.script.js';
-import { MOST_TURNS, TURNS } from './scripts/turns.script.js';
+import {
+  BATCH,
+  type ExchangeCall,
+  MOST_EXCHANGES,
+  batchParametersOf,
+  parametersOf,
+} from './scripts/scripts.js';
 
 interface Turn {
   readonly command: Command;
-  readonly names: LockNames;
-  /** The set of holders, where it is declared. */
-  readonly holders: string | undefined;
-  readonly parameters: readonly string[];
+  readonly keys: LockNames;
+  readonly call: ExchangeCall;
 }
 
 /**
@@ -26,9 +29,8 @@ export class TurnBatch {
     this.#link = link;
   }
 
-  /** @param parameters the arguments of `turn`. */
-  send(command: Command, names: LockNames, holders: string | undefined, parameters: readonly string[]): void {
-    const turn = { command, names, holders, parameters };
+  send(command: Command, keys: LockNames, call: ExchangeCall): void {
+    const turn = { command, keys, call };
     if (this.#link.cluster) return this.#sendOne(turn);
     if (this.#turns.length === 0 && this.#link.idle) return this.#sendOne(turn);
     if (this.#turns.length === 0) process.nextTick(() => this.#flush());
@@ -38,31 +40,20 @@ export class TurnBatch {
   #flush(): void {
     const turns = this.#turns;
     this.#turns = [];
-    for (let i = 0; i < turns.length; i += MOST_TURNS) {
-      const some = turns.slice(i, i + MOST_TURNS);
+    for (let i = 0; i < turns.length; i += MOST_EXCHANGES) {
+      const some = turns.slice(i, i + MOST_EXCHANGES);
       const [first] = some;
       if (first !== undefined && some.length === 1) this.#sendOne(first);
       else this.#sendAll(some);
     }
   }
 
-  #sendOne({ command, names: { lock, queue, fences }, holders, parameters }: Turn): void {
-    const keys = holders === undefined ? ['3', lock, queue, fences] : ['4', lock, queue, fences, holders];
-    this.#link.send(command, TURN, keys.concat(parameters));
+  #sendOne({ command, keys, call }: Turn): void {
+    this.#link.send(command, call.script, parametersOf(call, keys));
   }
 
   #sendAll(turns: readonly Turn[]): void {
-    const keys = [turns[0]?.names.fences ?? ''];
-    const all: string[] = [];
-    for (const { names, holders, parameters } of turns) {
-      keys.push(names.lock, names.queue);
-      if (holders === undefined) all.push(String(parameters.length), ...parameters);
-      else {
-        keys.push(holders);
-        all.push(String(-parameters.length), ...parameters);
-      }
-    }
     const commands = turns.map(({ command }) => command);
-    this.#link.sendAll(commands, TURNS, [String(keys.length), ...keys, ...all]);
+    this.#link.sendAll(commands, BATCH, batchParametersOf(turns));
   }
 }

@@ -4,8 +4,7 @@ import type { TurnReply, TurnRequest } from '../../core/store.contract.js';
 import type { Command } from './command-watch.js';
 import type { LockNames } from './key-names.js';
 import type { RedisLink, Until } from './redis-link.js';
-import { digitsOf } from './server-clock.js';
-import { isExclusive, type SharedKeys } from './shared-keys.js';
+import { type CallContext, exchangeCall } from './exchange-call.js';
 import type { TurnBatch } from './turn-batch.js';
 import { describe, silentError } from './store-errors.js';
 import { parseTurn } from './turn-reply.js';
@@ -17,10 +16,9 @@ const ASKING = 'asking for';
 const GIVING_UP = 'giving up';
 
 /** What a session does about the turns it sends. */
-export interface TurnSender {
+export interface TurnSender extends CallContext {
   readonly link: RedisLink;
   readonly batch: TurnBatch;
-  readonly sharedKeys: SharedKeys;
   /** Whether they ran is not known: the tokens are to be given up. */
   withdraw(request: TurnRequest, notAfter: number): void;
   publishRefused(why: string): void;
@@ -76,8 +74,8 @@ export class TurnCommand implements Command {
     // Of the first sending: it may have given up what a later one does not find.
     if (this.#attempts === 1) this.#interruptions = link.interruptions;
     this.#down = link.down;
-    const holders = this.#sender.sharedKeys.holdersFor(this.#request);
-    this.#sender.batch.send(this, this.#names, holders, turnParameters(this.#request, this.#notAfter));
+    const { batch } = this.#sender;
+    batch.send(this, this.#names, exchangeCall(this.#request, this.#notAfter, this.#sender));
   }
 
   onReply(raw: unknown): void {
@@ -111,19 +109,4 @@ export class TurnCommand implements Command {
     if (!link.down) link.trouble.failed(this.#names.fences, error);
     this.#reject(error);
   }
-}
-
-/** The arguments of the script, without the trailing ones that are at their defaults: each costs time. */
-function turnParameters({ giveUp, ask }: TurnRequest, notAfter: number): string[] {
-  const parameters = [giveUp?.token ?? ''];
-  const keepFor = giveUp?.keepFor ?? 0;
-  if (ask !== undefined) {
-    parameters.push(ask.token, String(Math.ceil(ask.ttl)), digitsOf(notAfter));
-    const plain = ask.sections === 1 && isExclusive(ask.token);
-    if (ask.mode === 'queue' && plain && ask.place === undefined && keepFor <= 0) return parameters;
-    parameters.push(ask.mode, plain ? '' : String(ask.sections), String(ask.place ?? ''));
-  } else if (keepFor > 0) parameters.push('', '', '', '', '', '');
-  if (keepFor > 0) parameters.push(String(Math.ceil(keepFor)));
-  while (parameters.at(-1) === '') parameters.pop();
-  return parameters;
 }
