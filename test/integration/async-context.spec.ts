@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
-import { Locker } from '../../lib/core/locker.js';
+import { LockEngine } from '../../lib/core/locker.js';
 import { resolvePolicy } from '../../lib/core/resolve-options.js';
 import { LockService } from '../../lib/lock.service.js';
 import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
@@ -33,7 +33,7 @@ interface Recorded {
 
 const SCRIPTS = new Map([
   [RENEW.source, 'renew'],
-  ...[ACQUIRE, EXCHANGE, HANDOFF, RELEASE].map(({ sha }): [string, string] => [sha, 'turn']),
+  ...[ACQUIRE, EXCHANGE, HANDOFF, RELEASE].map(({ sha }): [string, string] => [sha, 'exchange']),
 ]);
 
 /** Notes what goes over a client, and over its duplicates. */
@@ -87,9 +87,9 @@ afterEach(async () => {
 describe('a caller in a trace', () => {
   it('given it takes and gives back a lock, then both commands are in its trace, and nothing else is', async () => {
     await inTrace('mine', () => mine.service.using('k', () => undefined));
-    expect(of('turn')).toEqual([
-      { what: 'turn', in: 'mine' },
-      { what: 'turn', in: 'mine' },
+    expect(of('exchange')).toEqual([
+      { what: 'exchange', in: 'mine' },
+      { what: 'exchange', in: 'mine' },
     ]);
     // Shared by all who follow: the connection that its first command opened, and the reading of the server's clock.
     expect(of('connect')).toEqual([{ what: 'connect', in: undefined }]);
@@ -118,9 +118,9 @@ describe('a caller in a trace', () => {
       expect(of(what).length).toBeGreaterThan(0);
       expect(of(what).filter((each) => each.in !== undefined)).toEqual([]);
     }
-    const before = of('turn').length;
+    const before = of('exchange').length;
     await inTrace('mine', () => lock.release());
-    expect(of('turn').slice(before)).toEqual([{ what: 'turn', in: 'mine' }]);
+    expect(of('exchange').slice(before)).toEqual([{ what: 'exchange', in: 'mine' }]);
   }, 20_000);
 
   it('given callers that take turns in one process, then no renewal between them is in a trace', async () => {
@@ -189,7 +189,7 @@ describe('the context of a caller that has ended', () => {
     const store = memoryStore();
     const service = (): LockService =>
       new LockService(
-        new Locker({ store, owner: 't', maxWaiters: Infinity, longHold: 60_000, emit: () => undefined }),
+        new LockEngine({ store, owner: 't', maxWaiters: Infinity, longHold: 60_000, emit: () => undefined }),
         resolvePolicy(),
       );
     const [locks, others] = [service(), service()];

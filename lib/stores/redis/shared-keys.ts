@@ -6,7 +6,7 @@ const LEAST_KEYS = 5_000;
 
 /**
  * Each key that a command declares costs time at the server. So an exclusive request, the most common one, declares the set of
- * holders for these keys only: this session has had other tokens there, or a script has asked for the set. All other requests
+ * holders for these keys only: this session has had other tokens there, or a script has requested the set. All other requests
  * declare the set always. Readers may wait for a key that is released, and a release that is sent again would be lost with
  * its first reply.
  */
@@ -30,7 +30,7 @@ export class SharedKeys {
   }
 }
 
-/** Without the pattern that reads all of a token: this is asked for every command. */
+/** Without the pattern that reads all of a token, because each command needs it. */
 export function isExclusive(token: string): boolean {
   const number = token.indexOf(':', TOKEN_MARK.length) + 1;
   const mark = token.indexOf('-', number);
