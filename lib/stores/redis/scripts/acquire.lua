@@ -6,20 +6,21 @@
 -- Reply: the fence, or the reply of the general case.
 --
 -- The in-memory store (lib/stores/memory) is the reference model of every script.
+local call = redis.call
 local key, queue, domain, holders = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local acquire, ttl, notAfter, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local release, count, queueScore, releaseAfter = '', 1, nil, nil
 local owner, now, latest, failure
 --- @include constants
 
-if redis.call('EXISTS', queue) == 0 then
+if call('EXISTS', queue) == 0 then
   --- @include clock
   if now <= tonumber(notAfter) then
     local taken, last, top, failed
     --- @include steps/take
     if failed then return failed end
     if taken then
-      redis.call('SET', domain, top)
+      call('SET', domain, top)
       return top
     end
   end

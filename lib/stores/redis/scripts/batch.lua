@@ -10,10 +10,13 @@
 --
 -- The keys that are free are taken with one range of fences: it is drawn by the rule for several, and the domain is written
 -- once. An exchange that is another case, or finds the range used up, draws for itself. The domain is written before that.
+-- Locals: a look-up of a global for each exchange would cost more than the rest of this loop.
+local call, pcall, KEYS, ARGV = redis.call, pcall, KEYS, ARGV
 local domain = KEYS[1]
 local most = math.floor((#KEYS - 1) / 2)
 local replies = {}
-local rangeNow, rangeLatest, rangeLast, rangeTop
+-- The range of fences that free keys are taken with, if one is drawn: the fences above last, up to top.
+local now, latest, last, top
 -- The exchanges that have fences of the range.
 local unwritten = {}
 --- @include constants
@@ -24,31 +27,13 @@ end
 
 local function writeFences()
   if #unwritten > 0 then
-    local written, reply = pcall(redis.call, 'SET', domain, rangeLast)
+    local written, reply = pcall(call, 'SET', domain, last)
     if not written then
       for _, i in ipairs(unwritten) do replies[i] = failedBy(reply) end
     end
     unwritten = {}
   end
-  rangeTop = nil
-end
-
--- Takes a free key with the next fence of the range. Returns the fence; nothing if the key was not taken.
-local function takeNext(key, queue, acquire, ttl, notAfter)
-  if redis.call('EXISTS', queue) ~= 0 then return nil end
-  local now, latest, last, top = rangeNow, rangeLatest, rangeLast, rangeTop
-  local count = most
-  local taken, failed
-  if not top then
-    latest = nil
-    --- @include clock
-  end
-  if now > tonumber(notAfter) then return nil end
-  --- @include steps/take
-  if failed then error(failed['err'], 0) end
-  if taken then last = last + 1 end
-  rangeNow, rangeLatest, rangeLast, rangeTop = now, latest, last, top
-  return taken and last
+  top = nil
 end
 
 local function general(
@@ -60,33 +45,50 @@ local function general(
   --- @include steps/exchange
 end
 
-local function run(i, name, key, queue, holders, ...)
-  if name == 'release' or name == 'handoff' then
-    local release, acquire, ttl, notAfter, count = ...
-    local owner, head
-    acquire = acquire or ''
-    count = count and tonumber(count)
-    --- @include steps/free
-    return general(key, queue, holders, owner, head, release, acquire, ttl, notAfter, 'queue', count)
+-- The reply of one exchange, whose arguments begin at the index.
+local function run(i, name, key, queue, holders, at)
+  if name == 'acquire' or name == 'acquire with holders' then
+    local acquire, ttl, notAfter, mode = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+    if call('EXISTS', queue) == 0 then
+      local count = most
+      local taken, failed
+      if not top then
+        latest = nil
+        --- @include clock
+      end
+      if now <= tonumber(notAfter) then
+        --- @include steps/take
+        if failed then return failed end
+        if taken then
+          last = last + 1
+          unwritten[#unwritten + 1] = i
+          return last
+        end
+      end
+    end
+    return general(key, queue, holders, nil, nil, '', acquire, ttl, notAfter, mode, 1)
   end
   if name == 'exchange' then
-    local release, acquire, ttl, notAfter, mode, count, queueScore, releaseAfter = ...
-    count = tonumber(count)
+    local mode, count, queueScore, releaseAfter = ARGV[at + 4], tonumber(ARGV[at + 5]), ARGV[at + 6], ARGV[at + 7]
     if releaseAfter == '' then releaseAfter = nil end
-    return general(key, queue, holders, nil, nil, release, acquire, ttl, notAfter, mode, count, queueScore, releaseAfter)
+    return general(
+      key, queue, holders, nil, nil,
+      ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], mode, count, queueScore, releaseAfter
+    )
   end
-  local acquire, ttl, notAfter, mode = ...
-  local fence = takeNext(key, queue, acquire, ttl, notAfter)
-  if fence then
-    unwritten[#unwritten + 1] = i
-    return fence
-  end
-  return general(key, queue, holders, nil, nil, '', acquire, ttl, notAfter, mode, 1)
+  local release, acquire = ARGV[at], ''
+  local owner, head
+  if name == 'handoff' then acquire = ARGV[at + 1] end
+  --- @include steps/free
+  if name == 'release' then return general(key, queue, holders, owner, head, release, '') end
+  local ttl, notAfter, count = ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4])
+  return general(key, queue, holders, owner, head, release, acquire, ttl, notAfter, 'queue', count)
 end
 
 local LENGTHS = { acquire = 4, ['acquire with holders'] = 4, release = 1, handoff = 5, exchange = 8 }
 local at, nextKey, i = 1, 2, 0
-while at <= #ARGV do
+local arguments = #ARGV
+while at <= arguments do
   local name = ARGV[at]
   local key, queue, holders = KEYS[nextKey], KEYS[nextKey + 1], nil
   nextKey = nextKey + 2
@@ -94,11 +96,10 @@ while at <= #ARGV do
     holders = KEYS[nextKey]
     nextKey = nextKey + 1
   end
-  local length = LENGTHS[name]
   i = i + 1
-  local done, reply = pcall(run, i, name, key, queue, holders, unpack(ARGV, at + 1, at + length))
+  local done, reply = pcall(run, i, name, key, queue, holders, at + 1)
   replies[i] = done and reply or failedBy(reply)
-  at = at + 1 + length
+  at = at + 1 + LENGTHS[name]
 end
 writeFences()
 return replies

@@ -7,6 +7,7 @@
 -- Reply: see exchange.lua.
 --
 -- The in-memory store (lib/stores/memory) is the reference model of every script.
+local call = redis.call
 local key, queue, domain, holders = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local release, acquire, ttl, notAfter, count = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local mode, queueScore, releaseAfter = 'queue', nil, nil

@@ -5,9 +5,10 @@
 -- Reply: -1 if the token does not hold the key; 0 if no fence was asked for; otherwise { first fence, how many }.
 --
 -- The in-memory store (lib/stores/memory) is the reference model of every script.
+local call = redis.call
 local key, domain, holders = KEYS[1], KEYS[2], KEYS[3]
 local token, ttl, count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local owner = redis.call('GET', key)
+local owner = call('GET', key)
 local now, latest, last, top, failed
 -- Of a token that holds the key with others.
 local marker
@@ -17,7 +18,7 @@ if owner ~= token then
   marker = select(2, readToken(token))
   if not marker or owner ~= marker then return -1 end
   --- @include clock
-  local till = redis.call('ZSCORE', holders, token)
+  local till = call('ZSCORE', holders, token)
   if not till or tonumber(till) < math.floor(now / 1000) then return -1 end
 end
 
@@ -31,5 +32,5 @@ if count > 0 then
 end
 --- @include extend
 if count == 0 then return 0 end
-redis.call('SET', domain, top)
+call('SET', domain, top)
 return { last + 1, top - last }

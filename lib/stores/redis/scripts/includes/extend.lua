@@ -3,12 +3,12 @@
 -- The expiries go first: they take no memory, and let the rest through if the server has none.
 if marker then
   local till = math.floor(now / 1000) + ttl
-  if till > tonumber(redis.call('ZSCORE', holders, token)) then
-    local latestEnd = math.max(till, tonumber(redis.call('ZRANGE', holders, '-1', '-1', 'WITHSCORES')[2]))
-    redis.call('PEXPIREAT', key, latestEnd)
-    redis.call('PEXPIREAT', holders, latestEnd)
-    redis.call('ZADD', holders, till, token)
+  if till > tonumber(call('ZSCORE', holders, token)) then
+    local latestEnd = math.max(till, tonumber(call('ZRANGE', holders, '-1', '-1', 'WITHSCORES')[2]))
+    call('PEXPIREAT', key, latestEnd)
+    call('PEXPIREAT', holders, latestEnd)
+    call('ZADD', holders, till, token)
   end
-elseif redis.call('PTTL', key) < tonumber(ttl) then
-  redis.call('PEXPIRE', key, ttl)
+elseif call('PTTL', key) < tonumber(ttl) then
+  call('PEXPIRE', key, ttl)
 end

@@ -6,7 +6,6 @@
 --
 -- A command that may fail by type or by right reads before anything is written. Releasing frees memory before it sets anything,
 -- so that it works while the server refuses writes.
-local call = redis.call
 local released = 0
 -- How many tokens hold the key by way of the holders. 0 if the key is no marker.
 local live = 0

@@ -14,15 +14,15 @@ if owner == release and head and head ~= acquire then
       --- @include steps/offer
       if failed then return failed end
       if reached then
-        redis.call('SET', key, head, 'PX', OFFER_MS)
+        call('SET', key, head, 'PX', OFFER_MS)
         if acquire == '' then return 1 end
         -- Queue scores and fences are drawn from one domain, so the latest fence is behind all others.
         local queueScore = string.format('%.0f', top)
-        redis.call('ZADD', queue, queueScore, acquire)
-        local length = redis.call('ZCARD', queue)
+        call('ZADD', queue, queueScore, acquire)
+        local length = call('ZCARD', queue)
         -- The first hand-off of an interval sets the expiry anew.
         if length == 1 or math.floor(top / QUEUE_AGE) ~= math.floor(headScore / QUEUE_AGE) then
-          redis.call('PEXPIRE', queue, QUEUE_MS)
+          call('PEXPIRE', queue, QUEUE_MS)
         end
         return { 1, 0, head, OFFER_MS, queueScore, length, length - 1, top }
       end

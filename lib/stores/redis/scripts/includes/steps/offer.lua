@@ -11,7 +11,7 @@ do
   --- @include fences
 end
 if not failed then
-  headScore = redis.call('ZPOPMIN', queue)[2]
+  headScore = call('ZPOPMIN', queue)[2]
   if session then
     local message = string.format('%.0f', top) .. ' ' .. head .. ' ' .. key
     --- @include notify
@@ -20,7 +20,7 @@ if not failed then
       reached = false
     else
       -- Also if nobody was reached: a replica may have delivered the message to a subscriber that the reply does not count.
-      redis.call('SET', domain, top)
+      call('SET', domain, top)
       latest = top
       reached = reached > 0
     end

@@ -6,4 +6,4 @@
 if not top then
   --- @include fences
 end
-taken = not failed and last < top and redis.call('SET', key, acquire, 'NX', 'PX', ttl)
+taken = not failed and last < top and call('SET', key, acquire, 'NX', 'PX', ttl)
