@@ -1,4 +1,4 @@
-// What the linter asks beyond the compiler: no forgotten promise, no type import at run time. Style is Prettier's.
+// What the linter requests beyond the compiler: no forgotten promise, no type import at run time. Style is Prettier's.
 import js from '@eslint/js';
 import prettier from 'eslint-config-prettier';
 import { defineConfig, globalIgnores } from 'eslint/config';
@@ -78,7 +78,7 @@ export default defineConfig(
       // Tests build what no program should.
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-unsafe-assignment': 'off',
-      // Methods are looked at, called without their instance, spied on.
+      // Methods are checked, called without their instance, spied on.
       '@typescript-eslint/unbound-method': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',
     },

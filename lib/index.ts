@@ -56,23 +56,23 @@ export { type MemoryStoreOptions, memoryStore } from './stores/memory/memory.sto
 export type { RedisLike, RedisSettings } from './stores/redis/redis-client.interface.js';
 export type { Clock, Timer } from './core/clock.js';
 export { OFFER_MS } from './core/store.contract.js';
-export { type LockKind, type Sharing, partyOf, sharingOf } from './core/token.js';
+export { type LockKind, type LockAccess, sessionIdOf, accessOf } from './core/token.js';
 export type {
-  Answer,
-  Ask,
+  AcquireReply,
+  AcquireRequest,
   Busy,
-  GiveUp,
-  Gone,
+  ReleaseRequest,
+  NotQueued,
   Granted,
   Holder,
   LockStore,
   LockStoreListener,
   LockStoreSession,
-  Mixed,
+  KindConflict,
   Outage,
   Queued,
   RenewReply,
   RenewRequest,
-  TurnReply,
-  TurnRequest,
+  ExchangeReply,
+  ExchangeRequest,
 } from './core/store.contract.js';

@@ -4,7 +4,7 @@ import { type PackageCopy, otherCopies } from './core/copies.js';
 import { LockWiringError } from './errors/index.js';
 import { THIS_COPY, getLockServiceToken } from './lock.constants.js';
 import type { LockService } from './lock.service.js';
-import { LockSiblings } from './lock.siblings.js';
+import { LockModuleRegistry } from './lock.siblings.js';
 
 type ServiceProvider = FactoryProvider<LockService>;
 
@@ -33,9 +33,9 @@ export function withForeignServices(name: string | undefined, definition: Dynami
  * What a test has put in the place of the service under the token of another copy: it counts for all.
  * @throws LockWiringError where it is not known yet, as it is made by a class or a factory.
  */
-export function foreignSubstitute(siblings: LockSiblings): LockService | undefined {
+export function foreignSubstitute(registry: LockModuleRegistry): LockService | undefined {
   for (const copy of otherCopies(THIS_COPY)) {
-    const provided = siblings.provided(tokenOf(copy));
+    const provided = registry.provided(tokenOf(copy));
     if (provided === undefined || FACTORIES.has(provided.metatype ?? {})) continue;
     if (provided.metatype === null) return provided.instance as LockService;
     throw new LockWiringError(
@@ -47,13 +47,13 @@ export function foreignSubstitute(siblings: LockSiblings): LockService | undefin
 }
 
 function foreignProvider(copy: PackageCopy): ServiceProvider {
-  const useFactory = (service: LockService, siblings: LockSiblings): LockService => {
-    const user = siblings.classInjectedWith(tokenOf(copy));
+  const useFactory = (service: LockService, registry: LockModuleRegistry): LockService => {
+    const user = registry.classInjectedWith(tokenOf(copy));
     if (user !== undefined) throw twoCopies(user, copy);
     return service;
   };
   FACTORIES.add(useFactory);
-  return { provide: tokenOf(copy), inject: [getLockServiceToken(), LockSiblings], useFactory };
+  return { provide: tokenOf(copy), inject: [getLockServiceToken(), LockModuleRegistry], useFactory };
 }
 
 function tokenOf({ service }: PackageCopy): InjectionToken {

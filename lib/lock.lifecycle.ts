@@ -9,18 +9,18 @@ import type {
 } from '@nestjs/common';
 import { checkClientOptions } from './decorators/client-options.js';
 import { checkKeys } from './decorators/key-checks.js';
-import type { Locker } from './core/locker.js';
+import type { LockEngine } from './core/locker.js';
 import { SHUTDOWN_GRACE } from './lock.constants.js';
 import { LockProvision } from './lock.provision.js';
 import type { ResolvedModuleOptions } from './lock.module-options.js';
-import type { OpenedStore } from './lock.opened-store.js';
-import type { LockSiblings } from './lock.siblings.js';
+import type { LockStoreProvider } from './lock.opened-store.js';
+import type { LockModuleRegistry } from './lock.siblings.js';
 
 export interface LockLifecycleParts {
-  readonly locker: Locker;
-  readonly opened: OpenedStore;
+  readonly engine: LockEngine;
+  readonly opened: LockStoreProvider;
   readonly options: ResolvedModuleOptions;
-  readonly siblings: LockSiblings;
+  readonly registry: LockModuleRegistry;
   /** Of the application. */
   readonly modules: ModulesContainer;
   readonly logger: Pick<Logger, 'error' | 'warn'>;
@@ -40,10 +40,10 @@ export class LockLifecycle
   }
 
   onModuleInit(): void {
-    const { siblings, options, modules, logger } = this.parts;
-    siblings.checkMapping(options);
+    const { registry, options, modules, logger } = this.parts;
+    registry.checkMapping(options);
     // Once for all modules.
-    if (!siblings.mapsErrors) return;
+    if (!registry.mapsErrors) return;
     for (const prototype of prototypesOf(modules)) checkClientOptions(prototype);
     for (const hint of checkKeys(modules)) logger.warn(hint);
     this.#provision.start();
@@ -55,14 +55,14 @@ export class LockLifecycle
   }
 
   onModuleDestroy(): void {
-    this.parts.locker.refuse();
+    this.parts.engine.refuse();
   }
 
   async onApplicationShutdown(): Promise<void> {
-    const { locker, opened, logger } = this.parts;
+    const { engine, opened, logger } = this.parts;
     try {
-      await locker.drain(SHUTDOWN_GRACE);
-      await locker.close();
+      await engine.drain(SHUTDOWN_GRACE);
+      await engine.close();
     } catch (error) {
       logger.error('Locks could not be given back at shutdown; they end with their leases.', error);
     } finally {

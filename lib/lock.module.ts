@@ -48,7 +48,7 @@ export class LockModule extends ConfigurableModuleClass {
   }
 }
 
-/** Here already, where the stack still leads to the line that is wrong. */
+/** Here already, where the stack still leads to the queue that is wrong. */
 function checkRootOptions(options: LockModuleRootOptions): void {
   if (typeof options !== 'object' || options === null) {
     resolveModuleOptions(options);

@@ -5,7 +5,7 @@ import type { ConnectionLog } from './stores/redis/connection-log.js';
 import { type RedisConnection, connectRedis } from './stores/redis/redis-client.factory.js';
 import { RedisLockStore } from './stores/redis/redis.store.js';
 
-export class OpenedStore {
+export class LockStoreProvider {
   #connection: RedisConnection | undefined;
   #store: LockStore | undefined;
 

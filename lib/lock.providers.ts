@@ -1,7 +1,7 @@
 /** What a LockModule provides: its options, checked; its store; the engine; the service; the mapping of errors. */
 import { type ExceptionFilter, Logger, type Provider } from '@nestjs/common';
 import { APP_FILTER, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import { Locker } from './core/locker.js';
+import { LockEngine } from './core/locker.js';
 import type { LockStore } from './core/store.contract.js';
 import { decideMapping } from './interceptors/error-mapping.js';
 import { LockErrorFilter, NoFilter } from './interceptors/lock-error.filter.js';
@@ -12,12 +12,12 @@ import { foreignSubstitute } from './lock.foreign-services.js';
 import { logEvents } from './lock.events.js';
 import { LockLifecycle } from './lock.lifecycle.js';
 import { type ResolvedModuleOptions, resolveModuleOptions } from './lock.module-options.js';
-import { OpenedStore } from './lock.opened-store.js';
+import { LockStoreProvider } from './lock.opened-store.js';
 import { LockService } from './lock.service.js';
 import {
   COPY_PLACE,
   LOCK_MODULE_NAME,
-  LockSiblings,
+  LockModuleRegistry,
   type ModuleName,
   RESOLVED_OPTIONS,
 } from './lock.siblings.js';
@@ -34,70 +34,81 @@ export function lockProviders(name: string | undefined): Provider[] {
     { provide: COPY_PLACE, useValue: THIS_COPY.at },
     { provide: LOGGER, useValue: new Logger(name === undefined ? 'LockModule' : `LockModule(${name})`) },
     {
-      provide: LockSiblings,
+      provide: LockModuleRegistry,
       inject: [ModulesContainer, LOCK_MODULE_NAME],
-      useFactory: (container: ModulesContainer, own: ModuleName) => new LockSiblings(container, own),
+      useFactory: (container: ModulesContainer, own: ModuleName) => new LockModuleRegistry(container, own),
     },
     {
       provide: RESOLVED_OPTIONS,
       // The siblings are not used, but come first: of two modules of a name none opens anything.
-      inject: [RAW_OPTIONS, LockSiblings],
+      inject: [RAW_OPTIONS, LockModuleRegistry],
       useFactory: (options: LockModuleOptions) => resolveModuleOptions(options),
     },
-    { provide: OpenedStore, useFactory: () => new OpenedStore() },
+    { provide: LockStoreProvider, useFactory: () => new LockStoreProvider() },
     {
       provide: storeToken,
-      inject: [RESOLVED_OPTIONS, OpenedStore, LOGGER],
-      useFactory: ({ target }: ResolvedModuleOptions, opened: OpenedStore, logger: Logger) =>
+      inject: [RESOLVED_OPTIONS, LockStoreProvider, LOGGER],
+      useFactory: ({ target }: ResolvedModuleOptions, opened: LockStoreProvider, logger: Logger) =>
         opened.open(target, connectionName(name), logger),
     },
     {
-      provide: Locker,
-      inject: [storeToken, RESOLVED_OPTIONS, OpenedStore, LOGGER],
-      useFactory: (store: LockStore, options: ResolvedModuleOptions, opened: OpenedStore, logger: Logger) => {
+      provide: LockEngine,
+      inject: [storeToken, RESOLVED_OPTIONS, LockStoreProvider, LOGGER],
+      useFactory: (
+        store: LockStore,
+        options: ResolvedModuleOptions,
+        opened: LockStoreProvider,
+        logger: Logger,
+      ) => {
         const { owner, maxWaiters, longHold } = options;
-        return new Locker({ store, owner, maxWaiters, longHold, emit: logEvents(logger, () => opened.down) });
+        return new LockEngine({
+          store,
+          owner,
+          maxWaiters,
+          longHold,
+          emit: logEvents(logger, () => opened.down),
+        });
       },
     },
     {
       provide: getLockServiceToken(name),
-      inject: [Locker, RESOLVED_OPTIONS, LockSiblings],
-      useFactory: (locker: Locker, { policy }: ResolvedModuleOptions, siblings: LockSiblings) =>
-        serviceOf(() => new LockService(locker, policy), siblings),
+      inject: [LockEngine, RESOLVED_OPTIONS, LockModuleRegistry],
+      useFactory: (engine: LockEngine, { policy }: ResolvedModuleOptions, registry: LockModuleRegistry) =>
+        serviceOf(() => new LockService(engine, policy), registry),
     },
     {
       provide: LockLifecycle,
-      inject: [Locker, OpenedStore, RESOLVED_OPTIONS, LockSiblings, ModulesContainer, LOGGER],
+      inject: [LockEngine, LockStoreProvider, RESOLVED_OPTIONS, LockModuleRegistry, ModulesContainer, LOGGER],
       useFactory: (
-        locker: Locker,
-        opened: OpenedStore,
+        engine: LockEngine,
+        opened: LockStoreProvider,
         options: ResolvedModuleOptions,
-        siblings: LockSiblings,
+        registry: LockModuleRegistry,
         modules: ModulesContainer,
         logger: Logger,
-      ) => new LockLifecycle({ locker, opened, options, siblings, modules, logger }),
+      ) => new LockLifecycle({ engine, opened, options, registry, modules, logger }),
     },
     {
       provide: MAPPING,
       // In place of APP_INTERCEPTOR, which must always give one: the first interceptor of a handler, whatever it does, costs
       // a request a third of all that Nest takes for it.
-      inject: [ApplicationConfig, RESOLVED_OPTIONS, LockSiblings],
+      inject: [ApplicationConfig, RESOLVED_OPTIONS, LockModuleRegistry],
       useFactory: (
         application: ApplicationConfig,
         { mapErrors, busyStatus }: ResolvedModuleOptions,
-        siblings: LockSiblings,
+        registry: LockModuleRegistry,
       ): boolean => {
-        const mapping = mapErrors && siblings.mapsErrors && siblings.used;
+        const mapping = mapErrors && registry.mapsErrors && registry.used;
         if (mapping) application.addGlobalInterceptor(new LockErrorInterceptor({ busyStatus }));
         return mapping;
       },
     },
     {
       provide: APP_FILTER,
-      inject: [RESOLVED_OPTIONS, LockSiblings, HttpAdapterHost],
+      inject: [RESOLVED_OPTIONS, LockModuleRegistry, HttpAdapterHost],
       useFactory: (
         { mapErrors, busyStatus }: ResolvedModuleOptions,
-        { mapsErrors }: LockSiblings,
+        { mapsErrors }: LockModuleRegistry,
         adapterHost: HttpAdapterHost,
       ): ExceptionFilter =>
         mapErrors && mapsErrors ? new LockErrorFilter(busyStatus, adapterHost) : new NoFilter(),
@@ -106,11 +117,11 @@ export function lockProviders(name: string | undefined): Provider[] {
 }
 
 /** A service whose methods' errors are mapped as the application has it; or what a test has put in its place. */
-export function serviceOf(make: () => LockService, siblings: LockSiblings): LockService {
-  const substitute = foreignSubstitute(siblings);
+export function serviceOf(make: () => LockService, registry: LockModuleRegistry): LockService {
+  const substitute = foreignSubstitute(registry);
   if (substitute !== undefined) return substitute;
   const service = make();
-  decideMapping(service, () => siblings.errorsAreMapped);
+  decideMapping(service, () => registry.errorsAreMapped);
   return service;
 }
 

@@ -55,7 +55,7 @@ export class LockProvision {
     if (!Array.isArray(inject) || isAlias) return;
     if (typeof token === 'function') this.#check(token.prototype, token.name);
     const make = provided.metatype as AnyFactory;
-    // What the factory makes later, for a request or for another that asks for it, is served as it is made.
+    // What the factory makes later, for a request or for another that requests it, is served as it is made.
     provided.metatype = named(make, (made) => {
       this.#give(made, module);
       return made;

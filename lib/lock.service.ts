@@ -8,12 +8,12 @@ import type {
 import { normaliseKeys } from './core/keys/normalise-keys.js';
 import type { Lock } from './core/lock.js';
 import type { HeldLock } from './core/lock.handle.js';
-import type { Locker } from './core/locker.js';
-import { checkJoin, checkReentry, sectionsWithin } from './core/nesting.js';
+import type { LockEngine } from './core/locker.js';
+import { checkJoin, checkReentry, holdsWithin } from './core/nesting.js';
 import { badOption } from './core/option-checks.js';
 import { type LockPolicy, resolveAcquire, resolveUsing } from './core/resolve-options.js';
-import { currentScope, insideOf, runUnder, Scope } from './core/scope.js';
-import type { Section } from './core/section.js';
+import { currentLockContext, insideOf, runUnder, LockContext } from './core/scope.js';
+import type { Hold } from './core/section.js';
 import { type LockError, LockLostError, LockNotHeldError, isLockError } from './errors/index.js';
 
 type TryOptions = Omit<AcquireOptions, 'wait' | 'signal'>;
@@ -25,12 +25,12 @@ export type LockedWork<T> = (lock: Lock) => T | PromiseLike<T>;
  * Takes and gives back locks. Injected as `LockService`, or by `@InjectLockService(name)` for a named module.
  */
 export class LockService {
-  readonly #locker: Locker;
+  readonly #engine: LockEngine;
   readonly #policy: LockPolicy;
 
   /** @internal Made by the module. */
-  constructor(locker: Locker, policy: LockPolicy) {
-    this.#locker = locker;
+  constructor(engine: LockEngine, policy: LockPolicy) {
+    this.#engine = engine;
     this.#policy = policy;
   }
 
@@ -43,7 +43,7 @@ export class LockService {
    * @throws LockAbortedError when `signal` ended the wait.
    * @throws LockReentryError when this call runs under one of the keys already, and may neither join nor wait (`reentry`).
    * @throws LockNotHeldError when the lock given as `within` is over, or holds none of the keys.
-   * @throws LockDeadlockError when the wait would close a circle of calls of this process.
+   * @throws LockDeadlockError when the wait would close a cycle of calls of this process.
    * @throws LockOptionsError when an option cannot be meant, or the key is taken by another kind of lock (`mode`, `limit`).
    */
   acquire<O extends AcquireOptions>(
@@ -107,10 +107,10 @@ export class LockService {
       throw new TypeError('LockService.using(key, options?, work): work must be a function.');
     const resolved = resolveUsing(options, this.#policy);
     const keys = normaliseKeys(key);
-    const context = currentScope();
+    const context = currentLockContext();
     const outer = this.#scopeOf(context, resolved.within);
     const lock = await this.#acquireUnder(outer, keys, resolved);
-    const scope = new Scope(this.#locker.waits, outer, lock);
+    const scope = new LockContext(this.#engine.waits, outer, lock);
     let outcome: { result: T } | { error: unknown };
     try {
       outcome = { result: await runUnder(scope, () => work(lock)) };
@@ -147,67 +147,72 @@ export class LockService {
 
   /** As {@link current}, with undefined in place of the error. */
   tryCurrent(key?: string): Lock | undefined {
-    for (let scope = currentScope(); scope !== undefined; scope = scope.outer) {
+    for (let scope = currentLockContext(); scope !== undefined; scope = scope.outer) {
       const { lock } = scope;
-      if (scope.graph !== this.#locker.waits || lock === undefined || lock.released) continue;
+      if (scope.graph !== this.#engine.waits || lock === undefined || lock.released) continue;
       if (key === undefined || lock.keys.includes(key)) return lock;
     }
     return undefined;
   }
 
   /** By what a call that runs in a scope holds a key. */
-  #holderOf(key: string, innermost: Scope): Section | undefined {
-    for (let scope: Scope | undefined = innermost; scope !== undefined; scope = scope.outer) {
-      const section = this.#heldBy(scope, key);
-      if (section !== undefined) return section;
+  #holderOf(key: string, innermost: LockContext): Hold | undefined {
+    for (let scope: LockContext | undefined = innermost; scope !== undefined; scope = scope.outer) {
+      const hold = this.#heldBy(scope, key);
+      if (hold !== undefined) return hold;
     }
     return undefined;
   }
 
-  #heldBy(scope: Scope, key: string): Section | undefined {
-    const section = scope.graph === this.#locker.waits ? scope.lock?.rootOf(key) : undefined;
-    return section?.released === false ? section : undefined;
+  #heldBy(scope: LockContext, key: string): Hold | undefined {
+    const hold = scope.graph === this.#engine.waits ? scope.lock?.rootOf(key) : undefined;
+    return hold?.released === false ? hold : undefined;
   }
 
   /** Under what a call runs: by its async context, and under the lock that it was given. */
-  #scopeOf(scope: Scope | undefined, within: Lock | undefined): Scope | undefined {
+  #scopeOf(scope: LockContext | undefined, within: Lock | undefined): LockContext | undefined {
     if (within === undefined) return scope;
-    const lock = this.#locker.ownOf(within);
+    const lock = this.#engine.ownOf(within);
     if (lock === undefined) throw badOption('within', within, 'a lock of this very LockService');
     for (let each = scope; each !== undefined; each = each.outer) if (each.lock === lock) return scope;
-    return new Scope(this.#locker.waits, scope, lock);
+    return new LockContext(this.#engine.waits, scope, lock);
   }
 
   /** May throw what concerns the call itself. */
   #acquire(key: string | readonly string[], options: ResolvedAcquire): Promise<HeldLock> {
-    return this.#acquireUnder(this.#scopeOf(currentScope(), options.within), normaliseKeys(key), options);
+    return this.#acquireUnder(
+      this.#scopeOf(currentLockContext(), options.within),
+      normaliseKeys(key),
+      options,
+    );
   }
 
   #acquireUnder(
-    scope: Scope | undefined,
+    scope: LockContext | undefined,
     keys: readonly string[],
     options: ResolvedAcquire,
   ): Promise<HeldLock> {
-    if (scope === undefined) return this.#locker.acquire(keys, options);
+    if (scope === undefined) return this.#engine.acquire(keys, options);
     const { within, reentry } = options;
-    const given = within === undefined ? [] : sectionsWithin(within as HeldLock, keys);
-    const held: Section[] = [];
+    const given = within === undefined ? [] : holdsWithin(within as HeldLock, keys);
+    const held: Hold[] = [];
     const missing: string[] = [];
     const waited = new Set<string>();
     for (const key of keys) {
-      const joined = given.find((section) => section.key === key);
-      const section = joined ?? this.#holderOf(key, scope);
-      if (section !== undefined && joined === undefined && reentry === 'wait') waited.add(key);
-      if (section === undefined || waited.has(key)) missing.push(key);
-      else held.push(checkReentry(section, options, joined !== undefined));
+      const joined = given.find((hold) => hold.key === key);
+      const hold = joined ?? this.#holderOf(key, scope);
+      if (hold !== undefined && joined === undefined && reentry === 'wait') waited.add(key);
+      if (hold === undefined || waited.has(key)) missing.push(key);
+      else held.push(checkReentry(hold, options, joined !== undefined));
     }
     // It is not part of the work that holds them, so it does not keep that work, nor what that runs under, from its end.
-    const own = (each: Scope): boolean => [...waited].some((key) => this.#heldBy(each, key) !== undefined);
+    const own = (each: LockContext): boolean =>
+      [...waited].some((key) => this.#heldBy(each, key) !== undefined);
     const under = waited.size === 0 ? scope : insideOf(own, scope);
     // What it joins is not to be kept by what it takes.
     const plain = within === undefined ? options : { ...options, within: undefined };
-    if (held.length === 0) return this.#locker.acquire(keys, plain, under);
+    if (held.length === 0) return this.#engine.acquire(keys, plain, under);
     checkJoin(held, missing, options.signal);
-    return this.#locker.join(held, missing, plain, under);
+    return this.#engine.join(held, missing, plain, under);
   }
 }

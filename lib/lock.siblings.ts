@@ -5,7 +5,7 @@ import { otherCopies } from './core/copies.js';
 import { LockOptionsError } from './errors/index.js';
 import { THIS_COPY, getLockServiceToken } from './lock.constants.js';
 import type { ResolvedModuleOptions } from './lock.module-options.js';
-import { asksFor, type Module, type Provided, takenByType } from './lock.usage.js';
+import { injects, type Module, type Provided, takenByType } from './lock.usage.js';
 
 /** Internal tokens, the same in all LockModules, since none is exported; those of other copies of the package count too. */
 export const LOCK_MODULE_NAME = Symbol.for('nestjs-locked: the name of the module');
@@ -17,10 +17,10 @@ export const COPY_PLACE = Symbol.for('nestjs-locked: the place of the copy');
 export type ModuleName = string | null;
 
 /**
- * Seen from one module. It looks into the application's own container, not into a register of the process: two
+ * Seen from one module. It checks into the application's own container, not into a register of the process: two
  * applications, or the same one built twice in tests, do not know of each other.
  */
-export class LockSiblings {
+export class LockModuleRegistry {
   readonly #container: ModulesContainer;
   readonly #tokens: ReadonlySet<InjectionToken>;
   readonly #own: Module | undefined;
@@ -54,7 +54,7 @@ export class LockSiblings {
   /** Does anything else in the application have one of their services injected? Looked up anew each time. */
   get used(): boolean {
     const foreign = otherCopies(THIS_COPY).map(({ service }) => service as InjectionToken);
-    return asksFor(this.#others(), new Set([...this.#tokens, ...foreign]));
+    return injects(this.#others(), new Set([...this.#tokens, ...foreign]));
   }
 
   /** As this module has it, or what a test has put in its place. */

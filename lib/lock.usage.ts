@@ -1,4 +1,4 @@
-/** Does anything in an application ask for a lock service? Seen from what its classes and factories have injected. */
+/** Does anything in an application request a lock service? Seen from what its classes and factories have injected. */
 import type { InjectionToken } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 
@@ -10,8 +10,8 @@ const PARAMETERS = 'design:paramtypes';
 const INJECTED_PARAMETERS = 'self:paramtypes';
 const INJECTED_PROPERTIES = 'self:properties_metadata';
 
-/** `@Locked` has the service injected too. What is looked up by hand (`moduleRef.get`) is not seen. */
-export function asksFor(modules: Iterable<Module>, tokens: ReadonlySet<InjectionToken>): boolean {
+/** `@Locked` has the service injected too. What is checked up by hand (`moduleRef.get`) is not seen. */
+export function injects(modules: Iterable<Module>, tokens: ReadonlySet<InjectionToken>): boolean {
   for (const { controllers, providers, injectables } of modules) {
     for (const provided of [...controllers.values(), ...providers.values(), ...injectables.values()]) {
       if (dependenciesOf(provided).some((each) => tokens.has(tokenOf(each)))) return true;

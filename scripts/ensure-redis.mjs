@@ -1,5 +1,5 @@
 // Sees to it that the tests find a server: LOCK_TEST_SERVER, or redis-server or valkey-server on PATH. Otherwise
-// installs one with apt-get (as root, or with a sudo that asks nothing under CI) or Homebrew, or says how to.
+// installs one with apt-get (as root, or with a sudo that requests nothing under CI) or Homebrew, or says how to.
 // Depends on nothing.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
@@ -48,7 +48,7 @@ function installWithApt() {
     const [command, ...args] = [...prefix, ...words];
     return run(command, args);
   };
-  // The package starts a server of its own, which nobody asked for, unless this file forbids it.
+  // The package starts a server of its own, which nobody requested, unless this file forbids it.
   const policy = '/usr/sbin/policy-rc.d';
   const forbid = prefix.length === 0 && !existsSync(policy);
   const options = ['-y', '-q', '-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=120'];

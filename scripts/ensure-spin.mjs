@@ -1,5 +1,5 @@
 // Sees to it that the model can be checked: spin, and a C compiler for what it generates. Otherwise installs them with
-// apt-get (as root, or with a sudo that asks nothing under CI) or Homebrew, or says how to. Depends on nothing.
+// apt-get (as root, or with a sudo that requests nothing under CI) or Homebrew, or says how to. Depends on nothing.
 import { spawnSync } from 'node:child_process';
 
 const works = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;

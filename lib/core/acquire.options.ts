@@ -1,7 +1,7 @@
 /** The options of one acquisition, as users write them and as the core works with them. */
 import type { Duration } from './duration.js';
 import type { Lock } from './lock.js';
-import type { LockKind, Sharing } from './token.js';
+import type { LockKind, LockAccess } from './token.js';
 
 export interface AcquireOptions {
   /**
@@ -39,7 +39,7 @@ export interface AcquireOptions {
    */
   reentry?: Reentry;
   /**
-   * A held lock of the same service, which this call joins: that very hold, without a look at the async context, as by
+   * A held lock of the same service, which this call joins: that very hold, without a check at the async context, as by
    * `reentry: 'join'`. The lock must hold at least one of the keys. Keys that it does not hold are taken besides.
    * @default none
    */
@@ -115,7 +115,7 @@ export interface ResolvedAcquire {
   readonly reentry: Reentry;
   readonly within: Lock | undefined;
   readonly signal: AbortSignal | undefined;
-  readonly sharing: Sharing;
+  readonly access: LockAccess;
 }
 
 export interface ResolvedUsing extends ResolvedAcquire {

@@ -1,4 +1,4 @@
-/** One timer of the clock's, set for the earliest of the times that it was asked for. */
+/** One timer of the clock's, set for the earliest of the times that it was requested. */
 import type { Clock, Timer } from './clock.js';
 
 export class Alarm {

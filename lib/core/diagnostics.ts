@@ -17,7 +17,7 @@ const channels = Object.fromEntries(NAMES.map((name) => [name, channel(`nestjs-l
   Channel
 >;
 
-/** Is anybody listening? Asked before a payload is built. */
+/** Is anybody listening? Requested before a payload is built. */
 export function observed(name: LockEventName): boolean {
   return channels[name].hasSubscribers;
 }

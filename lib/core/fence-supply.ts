@@ -1,4 +1,4 @@
-/** Fences that were drawn and not used yet, in increasing order: of one tenure, or of all permits of a gate. */
+/** Fences that were drawn and not used yet, in increasing order: of one batch, or of all permits of a coordinator. */
 interface Block {
   next: number;
   left: number;
@@ -12,7 +12,7 @@ export class FenceSupply {
 
   /**
    * Adds `count` consecutive ones. Any that are not above those given out already are dropped.
-   * @param upTo the number of the last caller who stood in line when they were asked for.
+   * @param upTo the number of the last caller who waited in the queue when they were requested.
    */
   add(first: number, count: number, upTo = Infinity): this {
     if (count <= 0) return this;

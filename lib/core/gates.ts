@@ -1,20 +1,20 @@
-/** The gates of a party, by key: made when somebody waits, forgotten when nobody does and nothing is held. */
-import { Gate } from './gate.js';
-import type { Party } from './party.js';
+/** The coordinators of a session, by key: made when somebody waits, forgotten when nobody does and nothing is held. */
+import { KeyCoordinator } from './gate.js';
+import type { EngineContext } from './party.js';
 
-/** What a Map's old tables keep alive (see LinkedList) is this, and not the gate. */
-interface GateSlot {
-  gate: Gate | undefined;
+/** What a Map's old tables keep alive (see LinkedList) is this, and not the coordinator. */
+interface CoordinatorSlot {
+  coordinator: KeyCoordinator | undefined;
 }
 
-export class Gates {
-  readonly #party: Party;
+export class KeyRegistry {
+  readonly #context: EngineContext;
   readonly #maxWaiters: number;
-  readonly #slots = new Map<string, GateSlot>();
+  readonly #slots = new Map<string, CoordinatorSlot>();
 
   /** @param maxWaiters of each key; `Infinity` for no bound. */
-  constructor(party: Party, maxWaiters: number) {
-    this.#party = party;
+  constructor(context: EngineContext, maxWaiters: number) {
+    this.#context = context;
     this.#maxWaiters = maxWaiters;
   }
 
@@ -22,43 +22,49 @@ export class Gates {
     return this.#slots.size;
   }
 
-  /** The gate of a key, if there is one. */
-  find(key: string): Gate | undefined {
-    return this.#slots.get(key)?.gate;
+  /** The coordinator of a key, if there is one. */
+  find(key: string): KeyCoordinator | undefined {
+    return this.#slots.get(key)?.coordinator;
   }
 
-  /** The gate of a key. */
-  of(key: string): Gate {
+  /** The coordinator of a key. */
+  of(key: string): KeyCoordinator {
     const known = this.find(key);
     if (known !== undefined) return known;
-    const gate = new Gate({ key, party: this.#party, maxWaiters: this.#maxWaiters, onIdle: this.#onIdle });
-    this.#slots.set(key, { gate });
-    return gate;
+    const coordinator = new KeyCoordinator({
+      key,
+      context: this.#context,
+      maxWaiters: this.#maxWaiters,
+      onIdle: this.#onIdle,
+    });
+    this.#slots.set(key, { coordinator });
+    return coordinator;
   }
 
-  all(): Gate[] {
-    return [...this.#slots.values()].flatMap(({ gate }) => gate ?? []);
+  all(): KeyCoordinator[] {
+    return [...this.#slots.values()].flatMap(({ coordinator }) => coordinator ?? []);
   }
 
   /** The store hands a key to one of our tokens: if nobody waits any more, it goes back. */
-  offered(key: string, token: string, fence: number, doubtful = false): void {
-    const gate = this.find(key);
-    if (gate === undefined) this.#party.decline(key, token);
-    else gate.offered(token, fence, doubtful);
+  onGrant(key: string, token: string, fence: number, doubtful = false): void {
+    const coordinator = this.find(key);
+    if (coordinator === undefined) this.#context.decline(key, token);
+    else coordinator.onGrant(token, fence, doubtful);
   }
 
   /** @param counter of which keys; of all of them without it. */
-  nudge(counter?: string): void {
-    const { session } = this.#party;
-    for (const gate of this.all()) {
-      if (counter === undefined || session.counterOf(gate.key) === counter) gate.nudge();
+  onReconnected(fenceDomain?: string): void {
+    const { session } = this.#context;
+    for (const coordinator of this.all()) {
+      if (fenceDomain === undefined || session.fenceDomainOf(coordinator.key) === fenceDomain)
+        coordinator.onReconnected();
     }
   }
 
-  readonly #onIdle = (gate: Gate): void => {
-    const slot = this.#slots.get(gate.key);
-    if (slot?.gate !== gate) return;
-    this.#slots.delete(gate.key);
-    slot.gate = undefined;
+  readonly #onIdle = (coordinator: KeyCoordinator): void => {
+    const slot = this.#slots.get(coordinator.key);
+    if (slot?.coordinator !== coordinator) return;
+    this.#slots.delete(coordinator.key);
+    slot.coordinator = undefined;
   };
 }

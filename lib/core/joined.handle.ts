@@ -1,43 +1,43 @@
 /** A lock on keys of which an outer call of the same async context holds some, or all. */
 import { LockReentryError, quoted } from '../errors/index.js';
-import type { JoinedSection } from './joined.section.js';
+import type { NestedHold } from './joined.section.js';
 import { LockHandle } from './lock.handle.js';
-import type { Section } from './section.js';
-import { EXCLUSIVE, type Sharing } from './token.js';
+import type { Hold } from './section.js';
+import { EXCLUSIVE, type LockAccess } from './token.js';
 
-export class JoinedHandle extends LockHandle {
-  readonly #joined: readonly JoinedSection[];
+export class NestedHandle extends LockHandle {
+  readonly #nested: readonly NestedHold[];
   readonly #own: readonly string[];
-  readonly #sharing: Sharing;
+  readonly #access: LockAccess;
 
   /**
-   * @param own sections that this one took itself.
+   * @param own holds that this one took itself.
    * @param counterOf names the counter that a key's fences come from.
    */
-  constructor(joined: readonly JoinedSection[], own: readonly Section[], counterOf: (key: string) => string) {
-    const held = new Set(joined.map(({ key }) => key));
+  constructor(nested: readonly NestedHold[], own: readonly Hold[], fenceDomainOf: (key: string) => string) {
+    const held = new Set(nested.map(({ key }) => key));
     // A joined key keeps the fence that it was taken with: with a later one, the outer call's own writes were refused.
-    super([...joined, ...own], (key) => (held.has(key) ? `joined ${key}` : `own ${counterOf(key)}`));
-    this.#joined = joined;
+    super([...nested, ...own], (key) => (held.has(key) ? `joined ${key}` : `own ${fenceDomainOf(key)}`));
+    this.#nested = nested;
     this.#own = own.map(({ key }) => key);
-    this.#sharing = own[0]?.options.sharing ?? EXCLUSIVE;
+    this.#access = own[0]?.options.access ?? EXCLUSIVE;
   }
 
   override get owned(): readonly string[] {
     return this.#own;
   }
 
-  override get sharing(): Sharing {
-    return this.#sharing;
+  override get access(): LockAccess {
+    return this.#access;
   }
 
   /** With the outer one it is over, too: what goes on is not under it any more. */
   override get released(): boolean {
-    return super.released || this.#joined.some(({ root }) => root.released);
+    return super.released || this.#nested.some(({ root }) => root.released);
   }
 
   protected override fencesDiffer(): Error {
-    const [{ key }] = this.#joined;
+    const [{ key }] = this.#nested;
     return new LockReentryError(
       key,
       `The lock ${quoted(key)} was joined, and has its fence from an outer call, while other keys taken with it have others. ` +

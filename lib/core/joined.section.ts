@@ -1,31 +1,31 @@
-/** A share in a section that an outer call of the same async context holds. */
+/** A share in a hold that an outer call of the same async context holds. */
 import { LockLostError } from '../errors/index.js';
-import { LinkedList, type Place } from './linked-list.js';
-import type { HandleSection } from './lock.handle.js';
-import type { Party } from './party.js';
-import type { Section, SectionGuest, SectionHolder } from './section.js';
+import { LinkedList, type ListNode } from './linked-list.js';
+import type { HoldView } from './lock.handle.js';
+import type { EngineContext } from './party.js';
+import type { Hold, NestedHoldListener, HoldListener } from './section.js';
 
 /** The same lease and fence, and none of its end: its release gives nothing back, and the outer one's ends it. */
-export class JoinedSection implements HandleSection, SectionGuest {
-  readonly root: Section;
+export class NestedHold implements HoldView, NestedHoldListener {
+  readonly root: Hold;
   readonly fence: number;
   usedFence: number;
-  holder: SectionHolder | undefined;
+  listener: HoldListener | undefined;
 
-  readonly #party: Party;
+  readonly #context: EngineContext;
   readonly #since: number;
-  readonly #place: Place<SectionGuest>;
+  readonly #node: ListNode<NestedHoldListener>;
   #lost: LockLostError | undefined;
   #over = false;
 
-  constructor(root: Section, party: Party) {
+  constructor(root: Hold, context: EngineContext) {
     this.root = root;
     this.fence = root.usedFence;
     this.usedFence = root.usedFence;
-    this.#party = party;
-    this.#since = party.clock.monotonic();
-    root.guests ??= new LinkedList();
-    this.#place = root.guests.push(this);
+    this.#context = context;
+    this.#since = context.clock.monotonic();
+    root.nested ??= new LinkedList();
+    this.#node = root.nested.push(this);
   }
 
   get key(): string {
@@ -37,7 +37,7 @@ export class JoinedSection implements HandleSection, SectionGuest {
   }
 
   /** Those of the outer call: it is its hold. */
-  get options(): Section['options'] {
+  get options(): Hold['options'] {
     return this.root.options;
   }
 
@@ -47,7 +47,7 @@ export class JoinedSection implements HandleSection, SectionGuest {
 
   /** How long ago it was joined, in ms. */
   get age(): number {
-    return this.#party.clock.monotonic() - this.#since;
+    return this.#context.clock.monotonic() - this.#since;
   }
 
   get remaining(): number {
@@ -75,22 +75,22 @@ export class JoinedSection implements HandleSection, SectionGuest {
     if (this.inDoubt) await this.root.settled();
     this.settleOverdue();
     this.#over = true;
-    this.root.guests?.remove(this.#place);
+    this.root.nested?.remove(this.#node);
     return this.#lost === undefined;
   }
 
-  sectionLost(error: LockLostError): void {
+  holdLost(error: LockLostError): void {
     if (this.#over || this.#lost !== undefined) return;
     this.#lost = error;
-    this.holder?.sectionLost(error);
+    this.listener?.holdLost(error);
   }
 
-  sectionReleased(): void {
+  holdReleased(): void {
     if (this.#over || this.#lost !== undefined) return;
     const { key, fence } = this;
     const held = this.age;
     const error = new LockLostError(key, 'released', held);
-    this.#party.emit('lost', () => ({ name: 'lost', key, held, fence, reason: 'released', error }));
-    this.sectionLost(error);
+    this.#context.emit('lost', () => ({ name: 'lost', key, held, fence, reason: 'released', error }));
+    this.holdLost(error);
   }
 }

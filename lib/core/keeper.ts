@@ -1,44 +1,44 @@
-/** One timer for all leases of a party: renewals, ends, alarms. */
+/** One timer for all leases of a session: renewals, ends, alarms. */
 import { Alarm } from './alarm.js';
 import type { Clock } from './clock.js';
-import { LinkedList, type Place } from './linked-list.js';
+import { LinkedList, type ListNode } from './linked-list.js';
 
-export interface Kept {
+export interface Renewable {
   readonly token: string;
-  /** When `due` wants to be called, on the monotonic clock; `Infinity` for never. Asked anew at every occasion. */
+  /** When `due` wants to be called, on the monotonic clock; `Infinity` for never. Requested anew at every occasion. */
   dueAt(): number;
   /** @param readUntil what was due by then may be judged: see {@link Clock.schedule}. */
   due(readUntil: number): void;
   /** The store came back: what failed should be tried now. */
   hasten(): void;
-  /** Where the keeper has it. */
-  place: Place<Kept> | undefined;
+  /** Where the renewal timer has it. */
+  node: ListNode<Renewable> | undefined;
 }
 
 /** The timer does not fire more often than this, in ms: many leases then share a pass. */
 const STRIDE = 5;
 
-export class Keeper {
-  readonly #kept = new LinkedList<Kept>();
+export class RenewalTimer {
+  readonly #kept = new LinkedList<Renewable>();
   readonly #alarm: Alarm;
 
   constructor(clock: Clock) {
     this.#alarm = new Alarm(clock, (readUntil) => this.#fire(readUntil));
   }
 
-  add(kept: Kept): void {
-    kept.place = this.#kept.push(kept);
+  add(kept: Renewable): void {
+    kept.node = this.#kept.push(kept);
     this.touch(kept);
   }
 
-  remove(kept: Kept): void {
-    if (kept.place !== undefined) this.#kept.remove(kept.place);
+  remove(kept: Renewable): void {
+    if (kept.node !== undefined) this.#kept.remove(kept.node);
     if (this.#kept.size === 0) this.#alarm.clear();
   }
 
   /** To be called when `dueAt` may have come nearer. */
-  touch(kept: Kept): void {
-    if (kept.place?.listed === true) this.#alarm.set(kept.dueAt());
+  touch(kept: Renewable): void {
+    if (kept.node?.listed === true) this.#alarm.set(kept.dueAt());
   }
 
   /** Is the token that of a lease which is served? */
@@ -47,7 +47,7 @@ export class Keeper {
     return false;
   }
 
-  *[Symbol.iterator](): Iterator<Kept> {
+  *[Symbol.iterator](): Iterator<Renewable> {
     yield* this.#kept;
   }
 
@@ -55,7 +55,7 @@ export class Keeper {
     let next = Infinity;
     for (const kept of [...this.#kept]) {
       if (kept.dueAt() <= readUntil) kept.due(readUntil);
-      if (kept.place?.listed === true) next = Math.min(next, kept.dueAt());
+      if (kept.node?.listed === true) next = Math.min(next, kept.dueAt());
     }
     this.#alarm.set(Math.max(next, readUntil + STRIDE));
   }

@@ -1,17 +1,17 @@
 /** One process's ownership of a key in the store: how long it surely lasts, its renewal, its loss. */
 import type { LockLossReason, LockStoreError } from '../errors/index.js';
 import { Deadline } from './deadline.js';
-import type { Kept } from './keeper.js';
-import type { Place } from './linked-list.js';
+import type { Renewable } from './keeper.js';
+import type { ListNode } from './linked-list.js';
 import { runOutside } from './outside.js';
-import type { Party } from './party.js';
+import type { EngineContext } from './party.js';
 import type { RenewReply } from './store.contract.js';
 
 /** A renewal that failed is tried again after a twentieth of the ttl or a quarter of its rest, within these bounds, in ms. */
 const RETRY = { least: 20, most: 1000 };
 
 export interface LeaseSettings {
-  readonly party: Party;
+  readonly context: EngineContext;
   readonly key: string;
   readonly token: string;
   /** In ms. */
@@ -26,7 +26,7 @@ export interface LeaseSettings {
 }
 
 /** Whom a lease serves. */
-export interface LeaseTenant {
+export interface LeaseListener {
   leaseLost(reason: LockLossReason): void;
   leaseAlarmed(): void;
 }
@@ -39,22 +39,22 @@ export interface LeaseTenant {
  * store has found our token at the key, so nobody else had it in between. The timer of the deadline settles the doubt.
  * It comes once everything was read that had arrived by then.
  */
-export class Lease implements Kept {
+export class Lease implements Renewable {
   readonly key: string;
   readonly token: string;
   readonly ttl: number;
-  /** Where the keeper has it. */
-  place: Place<Kept> | undefined;
-  /** Does the keeper renew it? Not during a section with `renew: false`. */
+  /** Where the renewal timer has it. */
+  node: ListNode<Renewable> | undefined;
+  /** Does the renewal timer renew it? Not during a hold with `renew: false`. */
   autoRenew = true;
   /** Who is told of its loss, once, and of its alarm. */
-  tenant: LeaseTenant | undefined;
+  listener: LeaseListener | undefined;
   /** When to tell the tenant, on the monotonic clock. */
   alarmAt = Infinity;
   /** When it was made, on the monotonic clock. */
   readonly since: number;
 
-  readonly #party: Party;
+  readonly #context: EngineContext;
   #deadline: Deadline | undefined;
   #renewAt: number;
   #renewing = 0;
@@ -67,10 +67,10 @@ export class Lease implements Kept {
     this.key = settings.key;
     this.token = settings.token;
     this.ttl = settings.ttl;
-    this.#party = settings.party;
+    this.#context = settings.context;
     this.#deadline = settings.deadline;
     this.#confirmed = settings.confirmed;
-    this.since = this.#party.clock.monotonic();
+    this.since = this.#context.clock.monotonic();
     this.#renewAt = this.since + settings.ttl / 3;
   }
 
@@ -95,7 +95,7 @@ export class Lease implements Kept {
   /** Resolves once it is not in doubt any more: at once after the sockets were read. */
   settled(): Promise<void> {
     return new Promise((resolve) => {
-      this.#party.clock.schedule((readUntil = this.#party.clock.monotonic()) => {
+      this.#context.clock.schedule((readUntil = this.#context.clock.monotonic()) => {
         this.#judge(readUntil);
         resolve();
       }, 0);
@@ -103,25 +103,30 @@ export class Lease implements Kept {
   }
 
   get expiresAt(): Date {
-    return this.#deadline?.date ?? new Date(this.#party.clock.wall());
+    return this.#deadline?.date ?? new Date(this.#context.clock.wall());
   }
 
   /**
    * Makes the remaining time at least `ttl` and draws fences. Loses the lease when the store names another owner.
    * @throws LockStoreError when the store failed: the lease stands as it stood.
    */
-  renew(ttl: number, sections = 0): Promise<RenewReply> {
+  renew(ttl: number, holds = 0): Promise<RenewReply> {
     // It is for all whom the lease serves.
-    return runOutside(() => this.extend(ttl, sections));
+    return runOutside(() => this.extend(ttl, holds));
   }
 
-  /** As {@link renew}, for the caller that asks for it, and so in its async context. */
-  async extend(ttl: number, sections = 0): Promise<RenewReply> {
-    const ends = Deadline.in(this.#party.clock, ttl);
+  /** As {@link renew}, for the caller that requests it, and so in its async context. */
+  async extend(ttl: number, holds = 0): Promise<RenewReply> {
+    const ends = Deadline.in(this.#context.clock, ttl);
     this.#renewing += 1;
     this.#promised = this.#promised === undefined ? ends : Deadline.later(this.#promised, ends);
     try {
-      const reply = await this.#party.session.renew({ key: this.key, token: this.token, ttl, sections });
+      const reply = await this.#context.session.renew({
+        key: this.key,
+        token: this.token,
+        ttl,
+        fences: holds,
+      });
       if (!reply.held) this.lose('not-owner');
       if (this.#lost !== undefined) return { held: false, fence: 0 };
       this.#deadline = this.#deadline === undefined ? ends : Deadline.later(this.#deadline, ends);
@@ -131,18 +136,18 @@ export class Lease implements Kept {
       }
       this.#confirmed = true;
       this.#renewAt =
-        this.#party.clock.monotonic() + Math.max(0, this.#deadline.remaining - (this.ttl * 2) / 3);
+        this.#context.clock.monotonic() + Math.max(0, this.#deadline.remaining - (this.ttl * 2) / 3);
       return reply;
     } catch (error) {
-      this.#party.storeFailed(this.key, error as LockStoreError);
+      this.#context.storeFailed(this.key, error as LockStoreError);
       // Often enough before it ends, too: an offer, or the rest of a lease, is shorter than its ttl.
       const soon = Math.min(this.ttl / 20, this.remaining / 4, RETRY.most);
-      this.#renewAt = this.#party.clock.monotonic() + Math.max(soon, RETRY.least);
+      this.#renewAt = this.#context.clock.monotonic() + Math.max(soon, RETRY.least);
       throw error;
     } finally {
       this.#renewing -= 1;
       if (this.#renewing === 0) this.#promised = undefined;
-      this.#party.keeper.touch(this);
+      this.#context.renewals.touch(this);
     }
   }
 
@@ -150,7 +155,7 @@ export class Lease implements Kept {
   lose(reason: LockLossReason): void {
     if (this.#lost !== undefined) return;
     this.#lost = reason;
-    this.tenant?.leaseLost(reason);
+    this.listener?.leaseLost(reason);
   }
 
   #judge(readUntil: number): void {
@@ -159,8 +164,8 @@ export class Lease implements Kept {
 
   /** Renew at the next occasion: the store came back. */
   hasten(): void {
-    this.#renewAt = this.#party.clock.monotonic();
-    this.#party.keeper.touch(this);
+    this.#renewAt = this.#context.clock.monotonic();
+    this.#context.renewals.touch(this);
   }
 
   dueAt(): number {
@@ -172,8 +177,8 @@ export class Lease implements Kept {
   due(readUntil: number): void {
     this.#judge(readUntil);
     if (this.#lost !== undefined || this.#deadline === undefined) return;
-    const now = this.#party.clock.monotonic();
-    if (now >= this.alarmAt) this.tenant?.leaseAlarmed();
+    const now = this.#context.clock.monotonic();
+    if (now >= this.alarmAt) this.listener?.leaseAlarmed();
     // A failure was reported, and has set the time to try again.
     if (this.autoRenew && this.#renewing === 0 && now >= this.#renewAt)
       this.renew(this.ttl).catch(() => undefined);

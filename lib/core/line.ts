@@ -1,37 +1,36 @@
-/** The callers of this process that stand in line for one key. */
+/** The callers of this process that wait in the queue for one key. */
 import { LockQueueFullError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { Clock } from './clock.js';
-import { MOST_SECTIONS, type Line } from './tenure.js';
+import { MOST_HOLDS, MOST_READERS } from './batch-limits.js';
 import { LinkedList } from './linked-list.js';
 import type { SharedTimer } from './shared-timer.js';
-import { MOST_READERS } from './readers.tenure.js';
-import { EXCLUSIVE, type Sharing, sameSharing } from './token.js';
-import { Waiter, type WaiterLine } from './waiter.js';
+import { EXCLUSIVE, type LockAccess, sameAccess } from './token.js';
+import { Waiter, type WaiterOwner, type WaiterSource } from './waiter.js';
 
-export interface CallerLineSettings {
+export interface WaitQueueSettings {
   readonly key: string;
   readonly clock: Clock;
   readonly deadlines: SharedTimer;
   /** `Infinity` for no bound. */
   readonly maxWaiters: number;
-  readonly owner: LineOwner;
+  readonly owner: WaitQueueOwner;
 }
 
-/** Who looks after a line. */
-export interface LineOwner {
+/** Who checks after a line. */
+export interface WaitQueueOwner {
   /** A caller's time is over: it must be refused, or be given more. */
   waiterDue(waiter: Waiter): void;
-  /** The last one left without a section. */
-  lineEmpty(): void;
-  /** The first one left without a section, and another one is the first now. */
-  lineMoved(): void;
+  /** The last one left without a hold. */
+  queueEmpty(): void;
+  /** The first one left without a hold, and another one is the first now. */
+  queueMoved(): void;
 }
 
-/** What one ask asks for: a lease for the first one, and for those of the same kind who stand next to it. */
-export interface Batch {
+/** What one request requests: a lease for the first one, and for those of the same kind who stand next to it. */
+export interface NextBatch {
   /** How they share the key. */
-  readonly sharing: Sharing;
+  readonly access: LockAccess;
   /** As many callers as may be served from it. */
   readonly callers: number;
   /** The longest ttl among them, in ms. */
@@ -40,12 +39,12 @@ export interface Batch {
   readonly upTo: number;
 }
 
-export class CallerLine implements Line, WaiterLine {
+export class WaitQueue implements WaiterSource, WaiterOwner {
   readonly key: string;
   readonly clock: Clock;
   readonly deadlines: SharedTimer;
   readonly #maxWaiters: number;
-  readonly #owner: LineOwner;
+  readonly #owner: WaitQueueOwner;
   readonly #waiters = new LinkedList<Waiter>();
   /** Callers are numbered; those up to `#informed` know that the key is busy. */
   #arrivals = 0;
@@ -55,7 +54,7 @@ export class CallerLine implements Line, WaiterLine {
   /** Are many being refused at once? */
   #clearing = false;
 
-  constructor(settings: CallerLineSettings) {
+  constructor(settings: WaitQueueSettings) {
     this.key = settings.key;
     this.clock = settings.clock;
     this.deadlines = settings.deadlines;
@@ -79,28 +78,28 @@ export class CallerLine implements Line, WaiterLine {
   join(options: ResolvedAcquire, wait: number): Waiter | LockQueueFullError {
     if (this.size >= this.#maxWaiters) return new LockQueueFullError(this.key, this.#maxWaiters);
     const waiter = new Waiter(this, (this.#arrivals += 1), options, wait);
-    waiter.place = this.#waiters.push(waiter);
+    waiter.node = this.#waiters.push(waiter);
     return waiter;
   }
 
-  batch(): Batch {
+  nextBatch(): NextBatch {
     let ttl = 0;
     let callers = 0;
     let upTo = 0;
-    const sharing = this.first?.options.sharing ?? EXCLUSIVE;
-    const most = sharing.kind === 'shared' ? MOST_READERS : MOST_SECTIONS;
+    const access = this.first?.options.access ?? EXCLUSIVE;
+    const most = access.kind === 'shared' ? MOST_READERS : MOST_HOLDS;
     // By hand: an iterator at each command is felt.
     for (let at = this.#waiters.head; at !== undefined && callers < most; at = at.next) {
       const { options, number } = at.value;
-      if (!sameSharing(options.sharing, sharing)) break;
+      if (!sameAccess(options.access, access)) break;
       ttl = Math.max(ttl, options.ttl);
       callers += 1;
       upTo = number;
     }
-    return { sharing, ttl, callers: Math.max(1, callers), upTo };
+    return { access, ttl, callers: Math.max(1, callers), upTo };
   }
 
-  /** All who stand in line know by now that the key is busy; `tell` is called for those who did not. */
+  /** All who wait in the queue know by now that the key is busy; `tell` is called for those who did not. */
   inform(tell?: (waiter: Waiter) => void): void {
     if (tell !== undefined) {
       const uninformed: Waiter[] = [];
@@ -121,7 +120,7 @@ export class CallerLine implements Line, WaiterLine {
     this.#refuse(error, () => true);
   }
 
-  /** Refuses those who stood in line when an ask was sent whose last caller has this number. */
+  /** Refuses those who waited in the queue when a request was sent whose last caller has this number. */
   refuseUpTo(number: number, error: Error): void {
     this.#refuse(error, (waiter) => waiter.number <= number);
   }
@@ -151,7 +150,7 @@ export class CallerLine implements Line, WaiterLine {
       if (whom(waiter)) waiter.refuse(typeof error === 'function' ? error(waiter) : error);
     }
     this.#clearing = false;
-    if (this.size > 0 && this.first !== first) this.#owner.lineMoved();
+    if (this.size > 0 && this.first !== first) this.#owner.queueMoved();
   }
 
   waiterDue(waiter: Waiter): void {
@@ -160,8 +159,8 @@ export class CallerLine implements Line, WaiterLine {
 
   waiterLeft(waiter: Waiter): void {
     const first = this.first === waiter;
-    if (waiter.place !== undefined) this.#waiters.remove(waiter.place);
-    if (this.size === 0) this.#owner.lineEmpty();
-    else if (first && !this.#clearing) this.#owner.lineMoved();
+    if (waiter.node !== undefined) this.#waiters.remove(waiter.node);
+    if (this.size === 0) this.#owner.queueEmpty();
+    else if (first && !this.#clearing) this.#owner.queueMoved();
   }
 }

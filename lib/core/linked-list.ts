@@ -22,7 +22,7 @@ class Node<T> {
 }
 
 /** What `push` returns, to leave the list by. */
-export type Place<T> = Node<T>;
+export type ListNode<T> = Node<T>;
 
 export class LinkedList<T> {
   #first: Node<T> | undefined;
@@ -38,16 +38,16 @@ export class LinkedList<T> {
   }
 
   /** Where the first one stands. */
-  get head(): Place<T> | undefined {
+  get head(): ListNode<T> | undefined {
     return this.#first;
   }
 
   /** Where the last one stands. */
-  get tail(): Place<T> | undefined {
+  get tail(): ListNode<T> | undefined {
     return this.#last;
   }
 
-  push(value: T): Place<T> {
+  push(value: T): ListNode<T> {
     const node = new Node(value, this.#last);
     if (this.#last === undefined) this.#first = node;
     else this.#last.next = node;
@@ -64,7 +64,7 @@ export class LinkedList<T> {
   }
 
   /** Idempotent. */
-  remove(node: Place<T>): void {
+  remove(node: ListNode<T>): void {
     if (!node.listed) return;
     node.listed = false;
     if (node.previous === undefined) this.#first = node.next;
@@ -76,11 +76,11 @@ export class LinkedList<T> {
   }
 
   *[Symbol.iterator](): Iterator<T> {
-    for (const { value } of this.places()) yield value;
+    for (const { value } of this.nodes()) yield value;
   }
 
   /** The member at hand may leave meanwhile, no other. */
-  *places(): Iterable<Place<T>> {
+  *nodes(): Iterable<ListNode<T>> {
     for (let node = this.#first; node !== undefined;) {
       const { next } = node;
       yield node;

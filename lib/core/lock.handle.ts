@@ -1,4 +1,4 @@
-/** What callers hold: one or several sections behind the face of a Lock. */
+/** What callers hold: one or several holds behind the face of a Lock. */
 import {
   forCaller,
   LockLostError,
@@ -9,18 +9,18 @@ import {
 import { quotedList } from '../errors/quoted.js';
 import { DURATION_HINT, type Duration, parseDuration } from './duration.js';
 import type { Lock } from './lock.js';
-import type { Party } from './party.js';
-import type { Section, SectionHolder } from './section.js';
-import { EXCLUSIVE, type Sharing } from './token.js';
+import type { EngineContext } from './party.js';
+import type { Hold, HoldListener } from './section.js';
+import { EXCLUSIVE, type LockAccess } from './token.js';
 
-/** What a handle needs of its sections. */
-export type HandleSection = Pick<
-  Section,
+/** What a handle needs of its holds. */
+export type HoldView = Pick<
+  Hold,
   | 'key'
   | 'token'
   | 'fence'
   | 'usedFence'
-  | 'holder'
+  | 'listener'
   | 'lost'
   | 'remaining'
   | 'expiresAt'
@@ -44,44 +44,44 @@ export interface HeldLock extends Lock {
   /** Those of its keys that it took itself. */
   readonly owned: readonly string[];
   /** How it shares those. */
-  readonly sharing: Sharing;
-  /** The section that holds a key of its. */
-  rootOf(key: string): Section | undefined;
+  readonly access: LockAccess;
+  /** The hold that holds a key of its. */
+  rootOf(key: string): Hold | undefined;
   /** Aborts its signal, while it stays held: its work is to stop for another reason than a loss. */
   interrupt(reason: Error): void;
 }
 
-export class LockHandle implements HeldLock, SectionHolder {
+export class LockHandle implements HeldLock, HoldListener {
   readonly keys: readonly string[];
-  readonly #sections: readonly HandleSection[];
-  readonly #counterOf: (key: string) => string;
+  readonly #holds: readonly HoldView[];
+  readonly #fenceDomainOf: (key: string) => string;
   #abort: AbortController | undefined;
   #fences: ReadonlyMap<string, number> | undefined;
   #released: Promise<boolean> | undefined;
 
   /** @param counterOf names the counter that a key's fences come from. */
-  constructor(sections: readonly HandleSection[], counterOf: (key: string) => string) {
-    this.#sections = sections;
-    this.#counterOf = counterOf;
-    this.keys = sections.map((section) => section.key);
-    for (const section of sections) section.holder = this;
-    if (sections.length === 1) return;
-    for (const section of sections) section.usedFence = this.fences.get(section.key) ?? 0;
+  constructor(holds: readonly HoldView[], fenceDomainOf: (key: string) => string) {
+    this.#holds = holds;
+    this.#fenceDomainOf = fenceDomainOf;
+    this.keys = holds.map((hold) => hold.key);
+    for (const hold of holds) hold.listener = this;
+    if (holds.length === 1) return;
+    for (const hold of holds) hold.usedFence = this.fences.get(hold.key) ?? 0;
   }
 
   get token(): string {
-    return this.#sections.map((section) => section.token).join(' ');
+    return this.#holds.map((hold) => hold.token).join(' ');
   }
 
   /** One fence serves all keys of one counter: the highest, which was drawn when all of them were held. */
   get fences(): ReadonlyMap<string, number> {
     if (this.#fences === undefined) {
       const highest = new Map<string, number>();
-      for (const { key, fence } of this.#sections) {
-        const counter = this.#counterOf(key);
-        highest.set(counter, Math.max(fence, highest.get(counter) ?? 0));
+      for (const { key, fence } of this.#holds) {
+        const fenceDomain = this.#fenceDomainOf(key);
+        highest.set(fenceDomain, Math.max(fence, highest.get(fenceDomain) ?? 0));
       }
-      this.#fences = new Map(this.keys.map((key) => [key, highest.get(this.#counterOf(key)) ?? 0]));
+      this.#fences = new Map(this.keys.map((key) => [key, highest.get(this.#fenceDomainOf(key)) ?? 0]));
     }
     return this.#fences;
   }
@@ -104,11 +104,11 @@ export class LockHandle implements HeldLock, SectionHolder {
   }
 
   get remaining(): number {
-    return this.#sections.reduce((least, section) => Math.min(least, section.remaining), Infinity);
+    return this.#holds.reduce((least, hold) => Math.min(least, hold.remaining), Infinity);
   }
 
   get expiresAt(): Date {
-    return this.#sections.map((section) => section.expiresAt).reduce((a, b) => (a < b ? a : b));
+    return this.#holds.map((hold) => hold.expiresAt).reduce((a, b) => (a < b ? a : b));
   }
 
   get signal(): AbortSignal {
@@ -120,7 +120,7 @@ export class LockHandle implements HeldLock, SectionHolder {
   }
 
   get lost(): LockLostError | undefined {
-    return this.#sections.find((section) => section.lost !== undefined)?.lost;
+    return this.#holds.find((hold) => hold.lost !== undefined)?.lost;
   }
 
   get released(): boolean {
@@ -135,28 +135,28 @@ export class LockHandle implements HeldLock, SectionHolder {
     return this.keys;
   }
 
-  /** Did the engine with this party make it? */
-  isOf(party: Party): boolean {
-    return this.#sections[0]?.root.isOf(party) === true;
+  /** Did the engine with this session make it? */
+  isOf(context: EngineContext): boolean {
+    return this.#holds[0]?.root.isOf(context) === true;
   }
 
-  get sharing(): Sharing {
-    return this.#sections[0]?.options.sharing ?? EXCLUSIVE;
+  get access(): LockAccess {
+    return this.#holds[0]?.options.access ?? EXCLUSIVE;
   }
 
-  rootOf(key: string): Section | undefined {
-    return this.#sections.find((section) => section.key === key)?.root;
+  rootOf(key: string): Hold | undefined {
+    return this.#holds.find((hold) => hold.key === key)?.root;
   }
 
   assertHeld(): void {
     this.#assertNotOver();
-    const doubtful = this.#sections.find((section) => section.inDoubt);
+    const doubtful = this.#holds.find((hold) => hold.inDoubt);
     // Nothing is settled by it: the lock may turn out to be held once the sockets were read.
     if (doubtful !== undefined) throw new LockLostError(doubtful.key, 'unconfirmed', doubtful.age);
   }
 
   #assertNotOver(): void {
-    for (const section of this.#sections) section.settleOverdue();
+    for (const hold of this.#holds) hold.settleOverdue();
     if (this.lost !== undefined) throw forCaller(this.lost);
     if (this.released) throw new LockNotHeldError(this.keys[0]);
   }
@@ -168,7 +168,7 @@ export class LockHandle implements HeldLock, SectionHolder {
     }
     this.#assertNotOver();
     try {
-      await Promise.all(this.#sections.map((section) => section.extend(ms ?? section.options.ttl)));
+      await Promise.all(this.#holds.map((hold) => hold.extend(ms ?? hold.options.ttl)));
     } catch (error) {
       throw forCaller(error);
     }
@@ -180,21 +180,21 @@ export class LockHandle implements HeldLock, SectionHolder {
   }
 
   async #releaseAll(): Promise<boolean> {
-    const outcomes = await Promise.all(this.#sections.map((section) => section.release()));
+    const outcomes = await Promise.all(this.#holds.map((hold) => hold.release()));
     return outcomes.every((ours) => ours);
   }
 
   #release(): Promise<boolean> {
-    const [only, ...others] = this.#sections;
+    const [only, ...others] = this.#holds;
     return only === undefined || others.length > 0 ? this.#releaseAll() : only.release();
   }
 
-  sectionLost(error: LockLostError): void {
+  holdLost(error: LockLostError): void {
     this.#abort?.abort(error);
   }
 
   interrupt(reason: Error): void {
-    // Read first: whoever asks for the signal later must find it aborted.
+    // Read first: whoever requests the signal later must find it aborted.
     if (!this.signal.aborted) this.#abort?.abort(reason);
   }
 

@@ -14,7 +14,7 @@ export interface Lock extends AsyncDisposable {
   readonly token: string;
   /**
    * The fencing token: strictly greater than that of every earlier holder of any of the keys. A safe integer. Of a
-   * semaphore, whose holders are several at once, it is greater than those of all who had entered when this call asked:
+   * semaphore, whose holders are several at once, it is greater than those of all who had entered when this call requested:
    * it orders them, and is none to refuse writes by.
    * @throws LockStoreError when the keys lie in several slots of a Cluster, which count apart: use {@link fences}.
    * @throws LockReentryError when some keys were joined, and have other fences than those taken here: likewise.
@@ -23,13 +23,13 @@ export interface Lock extends AsyncDisposable {
   /** The fencing token of each key. */
   readonly fences: ReadonlyMap<string, number>;
   /**
-   * Is it held now? Computed from the clocks when read, without asking the store. After a long computation it may be
+   * Is it held now? Computed from the clocks when read, without requesting the store. After a long computation it may be
    * `false` for a moment, and `true` again once the reply to a renewal was read.
    */
   readonly held: boolean;
   /** How long the lease still runs, in milliseconds; 0 once it is lost or released. */
   readonly remaining: number;
-  /** When the lease would end on this machine's wall clock. To look at, not to decide by. */
+  /** When the lease would end on this machine's wall clock. To check, not to decide by. */
   readonly expiresAt: Date;
   /**
    * Aborts, with a LockLostError as its reason, when the lock is lost. Not on release; but one that joined an outer call's

@@ -12,20 +12,20 @@ import { type CallSite, CallSites } from './call-sites.js';
 import { type Clock, systemClock } from './clock.js';
 import { observed, publish } from './diagnostics.js';
 import type { LockEventSink } from './events.js';
-import { Gates } from './gates.js';
-import { JoinedHandle } from './joined.handle.js';
-import { JoinedSection } from './joined.section.js';
+import { KeyRegistry } from './gates.js';
+import { NestedHandle } from './joined.handle.js';
+import { NestedHold } from './joined.section.js';
 import type { Lock } from './lock.js';
 import { type HeldLock, LockHandle } from './lock.handle.js';
-import { Party } from './party.js';
-import type { Section } from './section.js';
-import { TakenKeys, takeAll } from './several-keys.js';
-import { takeOnce } from './solo.js';
+import { EngineContext } from './party.js';
+import type { Hold } from './section.js';
+import { PartialAcquisition, acquireAll } from './several-keys.js';
+import { tryAcquire } from './solo.js';
 import type { LockStore } from './store.contract.js';
-import { TokenMint, newParty } from './token.js';
-import { type Claim, WaitGraph } from './wait-for.js';
+import { TokenGenerator, newSessionId } from './token.js';
+import { type HeldKeys, WaitGraph } from './wait-for.js';
 
-export interface LockerSettings {
+export interface LockEngineSettings {
   readonly store: LockStore;
   /** The label in tokens. */
   readonly owner: string;
@@ -39,32 +39,32 @@ export interface LockerSettings {
   readonly clock?: Clock;
 }
 
-export class Locker {
+export class LockEngine {
   /** Who of its callers waits for whom. */
-  readonly waits = new WaitGraph((key) => this.#gates.find(key)?.writerFirst === true);
-  readonly #party: Party;
-  readonly #gates: Gates;
-  readonly #counterOf = (key: string): string => this.#party.session.counterOf(key);
+  readonly waits = new WaitGraph((key) => this.#registry.find(key)?.writerFirst === true);
+  readonly #context: EngineContext;
+  readonly #registry: KeyRegistry;
+  readonly #fenceDomainOf = (key: string): string => this.#context.session.fenceDomainOf(key);
   readonly #sites: CallSites;
   #refusing = false;
 
-  constructor(settings: LockerSettings) {
+  constructor(settings: LockEngineSettings) {
     const clock = settings.clock ?? settings.store.clock ?? systemClock;
-    const party = newParty();
-    const session = settings.store.open(party, {
-      offered: (key, token, fence, doubtful) => this.#gates.offered(key, token, fence, doubtful),
-      awake: (counter) => this.#gates.nudge(counter),
-      recovered: () => this.#recovered(),
+    const context = newSessionId();
+    const session = settings.store.open(context, {
+      onGrant: (key, token, fence, doubtful) => this.#registry.onGrant(key, token, fence, doubtful),
+      onReconnected: (fenceDomain) => this.#registry.onReconnected(fenceDomain),
+      onRecovered: () => this.#recovered(),
     });
     this.#sites = new CallSites(clock);
-    this.#party = new Party({
+    this.#context = new EngineContext({
       session,
-      mint: new TokenMint(party, settings.owner),
+      tokens: new TokenGenerator(context, settings.owner),
       clock,
       longHold: settings.longHold,
       sink: settings.emit,
     });
-    this.#gates = new Gates(this.#party, settings.maxWaiters);
+    this.#registry = new KeyRegistry(this.#context, settings.maxWaiters);
   }
 
   /**
@@ -72,17 +72,17 @@ export class Locker {
    * @param keys sorted, distinct, checked: that they are sorted is what keeps two callers from waiting for each other.
    * @param under what the caller holds already, if anything.
    */
-  acquire(keys: readonly string[], options: ResolvedAcquire, under?: Claim): Promise<HeldLock> {
+  acquire(keys: readonly string[], options: ResolvedAcquire, under?: HeldKeys): Promise<HeldLock> {
     const site = this.#sites.capture();
     const [key] = keys;
     if (key === undefined || keys.length > 1) {
-      return this.#takeAll(keys, options, under, site).then(
-        (sections) => this.#handOut(sections, site),
+      return this.#acquireAll(keys, options, under, site).then(
+        (holds) => this.#handOut(holds, site),
         refused,
       );
     }
     return this.#take(key, options, options.wait, under, site).then(
-      (section) => this.#handOut([section], site),
+      (hold) => this.#handOut([hold], site),
       refused,
     );
   }
@@ -93,77 +93,74 @@ export class Locker {
    * @param missing the other keys, all of which sort behind those held.
    */
   async join(
-    held: readonly Section[],
+    held: readonly Hold[],
     missing: readonly string[],
     options: ResolvedAcquire,
-    under?: Claim,
+    under?: HeldKeys,
   ): Promise<HeldLock> {
     const site = this.#sites.capture();
-    for (const section of held) if (section.inDoubt) await section.settled();
+    for (const hold of held) if (hold.inDoubt) await hold.settled();
     // Any of them may have ended while another was in doubt: a share in what is over would never hear of its end.
     for (const { key, lost, released } of held) {
       if (lost !== undefined) throw forCaller(lost);
       if (released) throw new LockNotHeldError(key);
     }
-    const joined = held.map((section) => new JoinedSection(section, this.#party));
-    let own: Section[] = [];
+    const nested = held.map((hold) => new NestedHold(hold, this.#context));
+    let own: Hold[] = [];
     let handle: LockHandle;
     try {
-      if (missing.length > 0) own = await this.#takeAll(missing, options, under, site);
-      handle = this.#handOut(own, site, joined);
+      if (missing.length > 0) own = await this.#acquireAll(missing, options, under, site);
+      handle = this.#handOut(own, site, nested);
     } catch (error) {
-      for (const section of joined) void section.release();
+      for (const hold of nested) void hold.release();
       return refused(error);
     }
     if (handle.lost !== undefined) {
       // The outer call ended while this one waited for the rest.
-      await Promise.all(own.map((section) => section.abandon()));
+      await Promise.all(own.map((hold) => hold.abandon()));
       await handle.release();
       throw forCaller(handle.lost);
     }
-    if (options.minHold > 0) for (const section of held) section.keepOut(options.minHold);
+    if (options.minHold > 0) for (const hold of held) hold.keepOut(options.minHold);
     return handle;
   }
 
-  #handOut(
-    sections: readonly Section[],
-    site: CallSite | undefined,
-    joined?: readonly JoinedSection[],
-  ): LockHandle {
+  #handOut(holds: readonly Hold[], site: CallSite | undefined, nested?: readonly NestedHold[]): LockHandle {
     // To join what is held takes nothing more: those who run are to come to their end.
-    if (this.#refusing && sections.length > 0) {
-      for (const section of sections) this.#party.errand(section.abandon());
-      throw new LockShutdownError(sections[0]?.key ?? '');
+    if (this.#refusing && holds.length > 0) {
+      for (const hold of holds) this.#context.track(hold.abandon());
+      throw new LockShutdownError(holds[0]?.key ?? '');
     }
-    for (const section of sections) {
-      section.site = site;
-      const { key, waited, fence } = section;
+    for (const hold of holds) {
+      hold.site = site;
+      const { key, waited, fence } = hold;
       if (observed('acquire')) publish({ name: 'acquire', key, waited, fence });
     }
-    return joined === undefined
-      ? new LockHandle(sections, this.#counterOf)
-      : new JoinedHandle(joined, sections, this.#counterOf);
+    return nested === undefined
+      ? new LockHandle(holds, this.#fenceDomainOf)
+      : new NestedHandle(nested, holds, this.#fenceDomainOf);
   }
 
   /** The lock, if this engine made it. */
   ownOf(lock: Lock): HeldLock | undefined {
-    return lock instanceof LockHandle && lock.isOf(this.#party) ? lock : undefined;
+    return lock instanceof LockHandle && lock.isOf(this.#context) ? lock : undefined;
   }
 
   /** Refuses new acquisitions and ends those that wait, with a LockShutdownError. Idempotent. */
   refuse(): void {
     this.#refusing = true;
-    for (const gate of this.#gates.all()) gate.refuseAll(new LockShutdownError(gate.key));
+    for (const coordinator of this.#registry.all())
+      coordinator.refuseAll(new LockShutdownError(coordinator.key));
   }
 
-  /** Waits until nothing is held, for at most `grace` ms; then gives up what still is: its holders see it lost. */
+  /** Waits until nothing is held, for at most `grace` ms; then releases what still is: its holders see it lost. */
   async drain(grace: number): Promise<void> {
     this.refuse();
-    await this.#party.idle(grace);
+    await this.#context.idle(grace);
     await Promise.all(
-      this.#party.sections.map((section) => {
-        section.lose('shutdown');
-        return section.release();
+      this.#context.holds.map((hold) => {
+        hold.lose('shutdown');
+        return hold.release();
       }),
     );
   }
@@ -171,54 +168,55 @@ export class Locker {
   /** Ends the session with the store. The store itself is its owner's to close. */
   async close(): Promise<void> {
     this.refuse();
-    await this.#party.close();
-    await this.#party.session.close();
+    await this.#context.close();
+    await this.#context.session.close();
   }
 
   /** How many keys are waited for or held here. @internal */
-  get gateCount(): number {
-    return this.#gates.size;
+  get keyCount(): number {
+    return this.#registry.size;
   }
 
   #take(
     key: string,
     options: ResolvedAcquire,
     wait: number,
-    claim: Claim | undefined,
+    heldKeys: HeldKeys | undefined,
     site: CallSite | undefined,
-  ): Promise<Section> {
+  ): Promise<Hold> {
     if (this.#refusing) return Promise.reject(new LockShutdownError(key));
     if (options.signal?.aborted) return Promise.reject(new LockAbortedError(key, 0, options.signal.reason));
-    if (wait <= 0) return this.#takeOnce(key, options);
-    const waiting = claim === undefined ? undefined : this.waits.begin(key, claim, site, options.sharing);
-    if (waiting === undefined) return this.#gates.of(key).join(options, wait);
+    if (wait <= 0) return this.#tryAcquire(key, options);
+    const waiting =
+      heldKeys === undefined ? undefined : this.waits.begin(key, heldKeys, site, options.access);
+    if (waiting === undefined) return this.#registry.of(key).join(options, wait);
     if (waiting instanceof LockDeadlockError) return Promise.reject(waiting);
-    return waiting.during(this.#gates.of(key).join(options, wait));
+    return waiting.during(this.#registry.of(key).join(options, wait));
   }
 
-  #takeOnce(key: string, options: ResolvedAcquire): Promise<Section> {
-    const gate = this.#gates.find(key);
-    const refusal = gate?.refusal(options.sharing);
+  #tryAcquire(key: string, options: ResolvedAcquire): Promise<Hold> {
+    const coordinator = this.#registry.find(key);
+    const refusal = coordinator?.refusal(options.access);
     if (refusal !== undefined) return Promise.reject(refusal);
-    if (gate?.surelyHeld === true) return Promise.reject(gate.busy(0));
-    return takeOnce(this.#party, key, options);
+    if (coordinator?.surelyHeld === true) return Promise.reject(coordinator.busy(0));
+    return tryAcquire(this.#context, key, options);
   }
 
-  #takeAll(
+  #acquireAll(
     keys: readonly string[],
     options: ResolvedAcquire,
-    under: Claim | undefined,
+    under: HeldKeys | undefined,
     site: CallSite | undefined,
-  ): Promise<Section[]> {
-    const taken = new TakenKeys(this.waits, under, options.sharing);
-    return takeAll(this.#party, keys, options, taken, (key, wait) =>
+  ): Promise<Hold[]> {
+    const taken = new PartialAcquisition(this.waits, under, options.access);
+    return acquireAll(this.#context, keys, options, taken, (key, wait) =>
       this.#take(key, options, wait, taken, site),
     );
   }
 
   #recovered(): void {
-    for (const lease of this.#party.keeper) lease.hasten();
-    this.#gates.nudge();
+    for (const lease of this.#context.renewals) lease.hasten();
+    this.#registry.onReconnected();
   }
 }
 

@@ -1,9 +1,9 @@
 /** The error for a caller whose kind of lock does not go with what is there under the same name. */
 import { LockOptionsError, quoted } from '../errors/index.js';
-import type { LockKind, Sharing } from './token.js';
+import type { LockKind, LockAccess } from './token.js';
 
 /** @param there the kind of those that hold the key, or wait for it, in this process or another. */
-export function mixedKinds(key: string, { kind, limit }: Sharing, there: LockKind): LockOptionsError {
+export function kindConflict(key: string, { kind, limit }: LockAccess, there: LockKind): LockOptionsError {
   if (kind === 'semaphore') {
     const mode = there === 'shared' ? `mode: 'shared'` : 'no "limit"';
     return new LockOptionsError(

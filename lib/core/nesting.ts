@@ -3,15 +3,15 @@ import { forCaller, LockAbortedError, LockNotHeldError, LockReentryError } from 
 import { quoted, quotedList } from '../errors/quoted.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { HeldLock } from './lock.handle.js';
-import { mixedKinds } from './mixed-kinds.js';
-import type { Section } from './section.js';
-import { goTogether } from './token.js';
+import { kindConflict } from './mixed-kinds.js';
+import type { Hold } from './section.js';
+import { compatibleKinds } from './token.js';
 
 /**
- * The sections of a lock that a call is to join by `within`, for those of its keys that the lock holds.
+ * The holds of a lock that a call is to join by `within`, for those of its keys that the lock holds.
  * @throws LockNotHeldError when it is over, or holds none of them.
  */
-export function sectionsWithin(lock: HeldLock, keys: readonly string[]): Section[] {
+export function holdsWithin(lock: HeldLock, keys: readonly string[]): Hold[] {
   const held = keys.flatMap((key) => lock.rootOf(key) ?? []);
   const [first = ''] = keys;
   if (held.length === 0) {
@@ -20,7 +20,7 @@ export function sectionsWithin(lock: HeldLock, keys: readonly string[]): Section
       `The lock given as "within" holds ${quotedList(lock.keys)}, and not ${quoted(first)}. Give the lock that holds it, or leave "within" out.`,
     );
   }
-  const over = held.find((section) => lock.over || section.released);
+  const over = held.find((hold) => lock.over || hold.released);
   if (over === undefined) return held;
   throw new LockNotHeldError(
     over.key,
@@ -33,15 +33,11 @@ export function sectionsWithin(lock: HeldLock, keys: readonly string[]): Section
  * @param within was the call told to join this very hold?
  * @throws what keeps a caller from joining what it runs under, by whatever kind of lock.
  */
-export function checkReentry(
-  section: Section,
-  { sharing, reentry }: ResolvedAcquire,
-  within: boolean,
-): Section {
-  const { key } = section;
-  const held = section.options.sharing.kind;
-  if (!goTogether(held, sharing.kind)) throw mixedKinds(key, sharing, held);
-  if (held === 'shared' && sharing.kind === 'exclusive') {
+export function checkReentry(hold: Hold, { access, reentry }: ResolvedAcquire, within: boolean): Hold {
+  const { key } = hold;
+  const held = hold.options.access.kind;
+  if (!compatibleKinds(held, access.kind)) throw kindConflict(key, access, held);
+  if (held === 'shared' && access.kind === 'exclusive') {
     throw new LockReentryError(
       key,
       `The lock ${quoted(key)} is held by this very call already as a shared one, which cannot become an exclusive one: it would ` +
@@ -49,23 +45,23 @@ export function checkReentry(
     );
   }
   if (!within && reentry !== 'join') throw new LockReentryError(key);
-  return section;
+  return hold;
 }
 
 /** @throws what keeps a caller from joining what it holds of several keys, or of one. */
 export function checkJoin(
-  held: readonly Section[],
+  held: readonly Hold[],
   [first]: readonly string[],
   signal: AbortSignal | undefined,
 ): void {
-  for (const section of held) {
-    section.settleOverdue();
-    if (section.lost !== undefined) throw forCaller(section.lost);
+  for (const hold of held) {
+    hold.settleOverdue();
+    if (hold.lost !== undefined) throw forCaller(hold.lost);
     // Both sorted. Elsewhere they are taken in order, and two such callers could wait for each other for ever.
-    if (first !== undefined && first < section.key) {
+    if (first !== undefined && first < hold.key) {
       throw new LockReentryError(
-        section.key,
-        `The lock ${quoted(section.key)} is held by this very call already, and ${quoted(first)}, which sorts before it, is not: ` +
+        hold.key,
+        `The lock ${quoted(hold.key)} is held by this very call already, and ${quoted(first)}, which sorts before it, is not: ` +
           'taken in this order, they could wait for another process for ever. Take both on the outside, in one call.',
       );
     }

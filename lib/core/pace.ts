@@ -1,24 +1,24 @@
-/** When to ask the store again, in ms. All with jitter, so that many processes do not ask in step. */
+/** When to request the store again, in ms. All with jitter, so that many processes do not request in step. */
 import type { Holder, Outage, Queued } from './store.contract.js';
-import { partyOf } from './token.js';
+import { sessionIdOf } from './token.js';
 
-/** The longest time between two looks. The store keeps a queue for at least three of them without one. */
-export const LONGEST_LOOK = 10_000;
+/** The longest time between two checks. The store keeps a queue for at least three of them without one. */
+export const LONGEST_CHECK = 10_000;
 
-/** Nobody tells us when a foreign client gives a key back: the first in the queue looks this often. */
-const FOREIGN_LOOK = 50;
+/** Nobody tells us when a foreign client gives a key back: the first in the queue checks this often. */
+const FOREIGN_CHECK = 50;
 
 /** An outage whose end nobody tells is tried so often: whoever waits longer than it lasts must not miss its end. */
 const OUTAGE_TRY = 50;
 
 /**
- * After a `queued` reply. A hand-off is announced; a look is for what nobody announces: the holder died (its lease's
- * rest), or the message got lost (about one look a second and key, however many processes wait).
+ * After a `queued` reply. A hand-off is announced; a check is for what nobody announces: the holder died (its lease's
+ * rest), or the message got lost (about one check a second and key, however many processes wait).
  */
-export function lookDelay(reply: Queued): number {
-  const foreign = reply.holder !== '' && partyOf(reply.holder) === undefined;
-  if (foreign && reply.first) return jittered(Math.min(FOREIGN_LOOK, reply.remaining + 1));
-  return jittered(Math.min(reply.remaining + 1, 1000 * reply.length, LONGEST_LOOK));
+export function checkDelay(reply: Queued): number {
+  const foreign = reply.holder !== '' && sessionIdOf(reply.holder) === undefined;
+  if (foreign && reply.first) return jittered(Math.min(FOREIGN_CHECK, reply.remaining + 1));
+  return jittered(Math.min(reply.remaining + 1, 1000 * reply.length, LONGEST_CHECK));
 }
 
 /**
@@ -29,10 +29,10 @@ export function pollDelay(reply: Holder, attempt: number): number {
 }
 
 /**
- * After an own tenure, where the store does not queue: long enough for another process, which polls, to come in between
+ * After an own batch, where the store does not queue: long enough for another process, which polls, to come in between
  * now and then, and spread so that several are not in step.
  */
-export function turnDelay(): number {
+export function yieldDelay(): number {
   return 10 + Math.random() * 30;
 }
 
@@ -46,7 +46,7 @@ export function outageDelay({ left, announced }: Outage): number {
   return announced ? left + 1 : jittered(Math.min(OUTAGE_TRY, left + 1));
 }
 
-/** Upwards only: a look must not come before the end that it waits for. */
+/** Upwards only: a check must not come before the end that it waits for. */
 function jittered(ms: number): number {
   return Math.max(1, ms) * (1 + Math.random() * 0.2);
 }

@@ -1,34 +1,34 @@
-/** What the gates, tenures and handles of one party share. */
+/** What the coordinators, batches and handles of one session share. */
 import { isLockError, type LockLossReason, type LockStoreError } from '../errors/index.js';
 import type { Clock, Timer } from './clock.js';
 import { observed, publish } from './diagnostics.js';
 import type { LockEvent, LockEventName, LockEventSink } from './events.js';
-import { Keeper } from './keeper.js';
-import { LinkedList, type Place } from './linked-list.js';
+import { RenewalTimer } from './keeper.js';
+import { LinkedList, type ListNode } from './linked-list.js';
 import { runOutside } from './outside.js';
 import { SharedTimer } from './shared-timer.js';
-import type { GiveUp, LockStoreSession, TurnReply, TurnRequest } from './store.contract.js';
+import type { ReleaseRequest, LockStoreSession, ExchangeReply, ExchangeRequest } from './store.contract.js';
 import { Subscriptions } from './subscriptions.js';
-import type { TokenMint } from './token.js';
+import type { TokenGenerator } from './token.js';
 
 /** `lost`: it was not ours any more; `unknown`: the store did not answer while the lease was still valid. */
 export type ReleaseOutcome = 'released' | 'lost' | 'unknown';
 
 /** A caller's turn under a lease, as far as shutting down needs it. */
-export interface RunningSection {
+export interface ActiveHold {
   lose(reason: LockLossReason): void;
   release(): Promise<boolean>;
 }
 
-/** What a reply says of the token that was given up. */
+/** What a reply says of the token that was released. */
 export function outcomeOf(released: boolean | undefined): ReleaseOutcome {
   if (released === undefined) return 'unknown';
   return released ? 'released' : 'lost';
 }
 
-export interface PartySettings {
+export interface EngineContextSettings {
   readonly session: LockStoreSession;
-  readonly mint: TokenMint;
+  readonly tokens: TokenGenerator;
   readonly clock: Clock;
   readonly longHold: number;
   readonly sink: LockEventSink;
@@ -37,58 +37,58 @@ export interface PartySettings {
 /** Events that are worth a log line, and so are built although no channel is observed. */
 const LOGGED: ReadonlySet<LockEventName> = new Set(['lost', 'store-error', 'long-hold']);
 
-export class Party {
+export class EngineContext {
   readonly session: LockStoreSession;
-  readonly mint: TokenMint;
+  readonly tokens: TokenGenerator;
   readonly clock: Clock;
   readonly longHold: number;
-  readonly keeper: Keeper;
+  readonly renewals: RenewalTimer;
   /** The tokens of single attempts that are under way: nothing is ever handed to them. */
   readonly attempts = new LinkedList<string>();
   /** Of those who wait. */
   readonly deadlines: SharedTimer;
   readonly subscriptions: Subscriptions;
-  readonly #sections = new LinkedList<RunningSection>();
+  readonly #holds = new LinkedList<ActiveHold>();
   #onIdle: (() => void) | undefined;
   readonly #sink: LockEventSink;
   /** Commands on their way that nobody waits for; `close` does. */
-  readonly #errands = new LinkedList<Promise<unknown>>();
+  readonly #tasks = new LinkedList<Promise<unknown>>();
   readonly #timers = new Set<Timer>();
   /** Tokens that keep others out for a while after their release. */
   readonly #kept = new Set<string>();
   #closed = false;
 
-  constructor(settings: PartySettings) {
+  constructor(settings: EngineContextSettings) {
     this.session = settings.session;
-    this.mint = settings.mint;
+    this.tokens = settings.tokens;
     this.clock = settings.clock;
     this.longHold = settings.longHold;
     this.#sink = settings.sink;
-    this.keeper = new Keeper(settings.clock);
+    this.renewals = new RenewalTimer(settings.clock);
     this.deadlines = new SharedTimer(settings.clock);
     this.subscriptions = new Subscriptions(settings.session);
   }
 
   /** What it returns is to be given to `sectionEnded`. */
-  sectionStarted(section: RunningSection): Place<RunningSection> {
-    return this.#sections.push(section);
+  holdStarted(hold: ActiveHold): ListNode<ActiveHold> {
+    return this.#holds.push(hold);
   }
 
   /** It was released or lost. Idempotent. */
-  sectionEnded(place: Place<RunningSection>): void {
-    if (!place.listed) return;
-    this.#sections.remove(place);
-    if (this.#sections.size === 0) this.#onIdle?.();
+  holdEnded(node: ListNode<ActiveHold>): void {
+    if (!node.listed) return;
+    this.#holds.remove(node);
+    if (this.#holds.size === 0) this.#onIdle?.();
   }
 
-  /** The sections that run, oldest first. */
-  get sections(): readonly RunningSection[] {
-    return [...this.#sections];
+  /** The holds that run, oldest first. */
+  get holds(): readonly ActiveHold[] {
+    return [...this.#holds];
   }
 
-  /** Resolves when no section runs, or after `ms`. */
+  /** Resolves when no hold runs, or after `ms`. */
   async idle(ms: number): Promise<void> {
-    if (this.#sections.size === 0) return;
+    if (this.#holds.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = this.clock.schedule(() => resolve(), ms);
       this.#onIdle = () => {
@@ -100,50 +100,50 @@ export class Party {
   }
 
   /** `session.turn`, with its failure reported: resolves to what the one of the two that is called returns. */
-  turn<T>(
-    request: TurnRequest,
-    onReply: (reply: TurnReply) => T,
+  exchange<T>(
+    request: ExchangeRequest,
+    onReply: (reply: ExchangeReply) => T,
     onFailure: (error: LockStoreError) => T,
   ): Promise<T> {
-    return this.session.turn(request).then(onReply, (error: LockStoreError) => {
+    return this.session.exchange(request).then(onReply, (error: LockStoreError) => {
       // A key that the store cannot take is the caller's mistake.
       if (isLockError(error, 'LOCK_STORE')) this.storeFailed(request.key, error);
       return onFailure(error);
     });
   }
 
-  /** How to give a lease up: at once, or after `keepFor` ms, when the queue is to be served by us as well. */
-  givingUp(key: string, token: string, keepFor: number): GiveUp {
-    if (keepFor <= 0) return { token };
+  /** How to give a lease up: at once, or after `releaseAfter` ms, when the queue is to be served by us as well. */
+  releaseRequest(key: string, token: string, releaseAfter: number): ReleaseRequest {
+    if (releaseAfter <= 0) return { token };
     this.#kept.add(token);
-    this.#later(keepFor, () => {
+    this.#later(releaseAfter, () => {
       this.#kept.delete(token);
-      this.giveUp(key, token);
+      this.releaseInBackground(key, token);
     });
-    return { token, keepFor };
+    return { token, releaseAfter };
   }
 
-  /** Gives a lease up and tells whether it was still ours. Never rejects. */
-  release(key: string, giveUp: GiveUp): Promise<ReleaseOutcome> {
-    return this.turn<ReleaseOutcome>(
-      { key, giveUp },
+  /** Releases a lease and tells whether it was still ours. Never rejects. */
+  release(key: string, release: ReleaseRequest): Promise<ReleaseOutcome> {
+    return this.exchange<ReleaseOutcome>(
+      { key, release },
       ({ released }) => outcomeOf(released),
       () => 'unknown',
     );
   }
 
-  /** Gives a token up without anybody waiting for it; the session sees to it if that fails. */
-  giveUp(key: string, token: string): void {
-    if (!this.#closed) this.errand(runOutside(() => this.release(key, { token })));
+  /** Releases a token without anybody waiting for it; the session sees to it if that fails. */
+  releaseInBackground(key: string, token: string): void {
+    if (!this.#closed) this.track(runOutside(() => this.release(key, { token })));
   }
 
   /** An offer that nobody waits for goes back. An offer of what is held already is none: somebody else has said so. */
   decline(key: string, token: string): void {
-    for (const asked of this.attempts) if (asked === token) return;
-    if (!this.#kept.has(token) && !this.keeper.holds(token)) this.giveUp(key, token);
+    for (const requested of this.attempts) if (requested === token) return;
+    if (!this.#kept.has(token) && !this.renewals.holds(token)) this.releaseInBackground(key, token);
   }
 
-  /** Calls back after `ms`, unless the party is closed by then. */
+  /** Calls back after `ms`, unless the session is closed by then. */
   #later(ms: number, callback: () => void): void {
     const timer = this.clock.schedule(() => {
       this.#timers.delete(timer);
@@ -152,18 +152,18 @@ export class Party {
     this.#timers.add(timer);
   }
 
-  /** Lets errands end, then nothing is sent any more. */
+  /** Lets background tasks end, then nothing is sent any more. */
   async close(): Promise<void> {
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
-    while (this.#errands.size > 0) await Promise.all(this.#errands);
+    while (this.#tasks.size > 0) await Promise.all(this.#tasks);
     this.#closed = true;
   }
 
   /** Runs on its own; a failure has been reported where it happened. */
-  errand(work: Promise<unknown>): void {
-    const over = (): void => this.#errands.remove(place);
-    const place = this.#errands.push(work.then(over, over));
+  track(work: Promise<unknown>): void {
+    const over = (): void => this.#tasks.remove(node);
+    const node = this.#tasks.push(work.then(over, over));
   }
 
   storeFailed(key: string, error: LockStoreError): void {

@@ -1,29 +1,29 @@
-/** The one ask that a gate has in the store. */
+/** The one request that a coordinator has in the store. */
 import type { Timer } from './clock.js';
 import type { Deadline } from './deadline.js';
-import type { Ask } from './store.contract.js';
-import type { Sharing } from './token.js';
+import type { AcquireRequest } from './store.contract.js';
+import type { LockAccess } from './token.js';
 
 /**
  * - `sent`: a command with it is on its way and it was not answered yet.
  * - `queued`: it stands in the store's queue.
- * - `resting`: the store does not know it, or must not; a timer asks again, with a new token.
+ * - `resting`: the store does not know it, or must not; a timer requests again, with a new token.
  * - `taken`: it became a lease. `left`: nobody wants it any more. Both are final.
  */
-export type AskState = 'sent' | 'queued' | 'resting' | 'taken' | 'left';
+export type RequestState = 'sent' | 'queued' | 'backoff' | 'taken' | 'left';
 
-export class PendingAsk {
-  state: AskState = 'sent';
-  /** Should it look again as soon as it is answered? */
-  stale = false;
+export class PendingRequest {
+  state: RequestState = 'sent';
+  /** Should it check again as soon as it is answered? */
+  recheck = false;
   /** Since when its latest command has not been answered, on the monotonic clock. */
   unansweredSince: number | undefined;
   /** The fence of an offer that came before the answer to a command with its token. */
   offer: number | undefined;
   /** May somebody else have made it? */
   doubtful = false;
-  /** Is a look on its way? */
-  looking = false;
+  /** Is a check on its way? */
+  checking = false;
   /**
    * No offer made for it ends earlier than this: a grant cannot precede the latest command that was answered "queued"
    * (or the first one), so an offer lasts at least its length from when that was sent.
@@ -34,15 +34,15 @@ export class PendingAsk {
    * it has ended, and the same token was queued again by a command that the connection sent twice.
    */
   floor = 0;
-  /** The number of the last caller who stood in line when it was sent first: fences drawn for it are for these. */
+  /** The number of the last caller who waited in the queue when it was sent first: fences drawn for it are for these. */
   upTo: number | undefined;
   #timer: Timer | undefined;
 
   constructor(
     readonly token: string,
-    readonly mode: Ask['mode'],
-    /** How those it asks for share the key. */
-    readonly sharing: Sharing,
+    readonly mode: AcquireRequest['mode'],
+    /** How those it requests share the key. */
+    readonly access: LockAccess,
   ) {}
 
   get live(): boolean {
@@ -50,13 +50,13 @@ export class PendingAsk {
   }
 
   /** Sets the timer of its next command in place of the one before. */
-  rest(timer: Timer | undefined): void {
+  setTimer(timer: Timer | undefined): void {
     this.#timer?.cancel();
     this.#timer = timer;
   }
 
   end(state: 'taken' | 'left'): void {
-    this.rest(undefined);
+    this.setTimer(undefined);
     this.state = state;
   }
 }

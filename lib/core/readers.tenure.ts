@@ -1,29 +1,26 @@
-/** Lets in, side by side, the readers of this process who stood together at the front of the line when a lease came. */
+/** Lets in, side by side, the readers of this process who stood together at the front of the queue when a lease came. */
 import type { LockLossReason } from '../errors/index.js';
 import type { FenceSupply } from './fence-supply.js';
-import type { Lease, LeaseTenant } from './lease.js';
-import type { Party, ReleaseOutcome } from './party.js';
-import { Section, type SectionTenure } from './section.js';
-import type { Landlord, Line, TenureSettings } from './tenure.js';
-import type { Waiter } from './waiter.js';
-
-/** The most readers of one lease. The others, who ask with the next, are let in as soon as that is granted. */
-export const MOST_READERS = 1000;
+import type { Lease, LeaseListener } from './lease.js';
+import type { EngineContext, ReleaseOutcome } from './party.js';
+import { Hold, type HoldOwner } from './section.js';
+import type { BatchOwner, BatchSettings } from './tenure.js';
+import type { Waiter, WaiterSource } from './waiter.js';
 
 /**
  * States: letting in (`#entering`) → running → over, when the last one has left. Invariants: a reader is let in only
  * while the lease is held, with a fence of its own, and with its share of the ttl left; none after `#entering`: who
- * comes later asks anew, so that a writer who queues meanwhile waits for no more than those who are in.
+ * comes later requests anew, so that a writer who queues meanwhile waits for no more than those who are in.
  */
-export class ReadersTenure implements LeaseTenant, SectionTenure {
+export class ReaderBatch implements LeaseListener, HoldOwner {
   readonly lease: Lease;
-  readonly #party: Party;
-  readonly #line: Line;
+  readonly #context: EngineContext;
+  readonly #queue: WaiterSource;
   readonly #fences: FenceSupply;
-  readonly #landlord: Landlord;
+  readonly #owner: BatchOwner;
   readonly #upTo: number;
   /** Those who are in, each with when its lease's alarm is to ring for it, on the monotonic clock. */
-  readonly #running = new Map<Section, number>();
+  readonly #running = new Map<Hold, number>();
   /** How many of them want the lease renewed. */
   #renewing = 0;
   #entering = true;
@@ -32,18 +29,18 @@ export class ReadersTenure implements LeaseTenant, SectionTenure {
   #keepUntil = -Infinity;
   #over: Promise<ReleaseOutcome> | undefined;
 
-  constructor(settings: TenureSettings) {
+  constructor(settings: BatchSettings) {
     this.lease = settings.lease;
-    this.#party = settings.party;
-    this.#line = settings.line;
+    this.#context = settings.context;
+    this.#queue = settings.queue;
     this.#upTo = settings.upTo;
     this.#fences = settings.fences;
-    this.#landlord = settings.landlord;
-    this.lease.tenant = this;
-    this.#party.keeper.add(this.lease);
+    this.#owner = settings.owner;
+    this.lease.listener = this;
+    this.#context.renewals.add(this.lease);
   }
 
-  /** Are there some still to be let in? Whom they are is not to be asked for again. */
+  /** Are there some still to be let in? Whom they are is not to be requested again. */
   get entering(): boolean {
     return this.#entering;
   }
@@ -61,7 +58,7 @@ export class ReadersTenure implements LeaseTenant, SectionTenure {
     else this.#topUp();
   }
 
-  /** Renews first: a section must not start on the rest of a lease. */
+  /** Renews first: a hold must not start on the rest of a lease. */
   #topUp(): void {
     this.lease.renew(this.lease.ttl).then(
       () => this.#letIn(),
@@ -70,7 +67,7 @@ export class ReadersTenure implements LeaseTenant, SectionTenure {
   }
 
   /**
-   * The lease is an offer, or came without fences that may be used. As of an exclusive one, only the first section may run
+   * The lease is an offer, or came without fences that may be used. As of an exclusive one, only the first hold may run
    * unconfirmed, of a young offer, whose fence it takes; the others have theirs from the confirmation.
    */
   beginConfirming(fences: number, young: boolean): void {
@@ -78,7 +75,7 @@ export class ReadersTenure implements LeaseTenant, SectionTenure {
       if (reply.held) this.#fences.add(reply.fence, reply.drawn ?? fences, this.#upTo);
       this.#setRenewal();
     });
-    if (young && this.#line.first !== undefined) this.#start(this.#party.clock.monotonic());
+    if (young && this.#queue.first !== undefined) this.#start(this.#context.clock.monotonic());
     confirming.then(
       () => this.begin(),
       () => this.#allIn(),
@@ -87,90 +84,90 @@ export class ReadersTenure implements LeaseTenant, SectionTenure {
 
   #letIn(): void {
     if (this.#over !== undefined) return;
-    const now = this.#party.clock.monotonic();
+    const now = this.#context.clock.monotonic();
     if (this.lease.remaining > 0) while (this.#mayEnter()) this.#start(now);
     this.#allIn();
   }
 
-  /** Whoever was not let in, for want of a fence or because a renewal failed, stays in line and asks anew. */
+  /** Whoever was not let in, for want of a fence or because a renewal failed, stays in the queue and sends a new request. */
   #allIn(): void {
     if (this.#over !== undefined) return;
     this.#entering = false;
     this.#setRenewal();
     if (this.#running.size === 0) void this.#end();
-    else this.#landlord.sectionsStarted?.();
+    else this.#owner.holdsStarted?.();
   }
 
-  /** Nobody stands in line any more: those whom a command on its way was to let in have left. */
-  lineEmptied(): void {
+  /** Nobody waits in the queue any more: those whom a command on its way was to let in have left. */
+  queueEmptied(): void {
     if (!this.#entering) return;
     this.#allIn();
-    if (this.#over !== undefined) this.#party.errand(this.#over);
+    if (this.#over !== undefined) this.#context.track(this.#over);
   }
 
   #mayEnter(): boolean {
-    const { first } = this.#line;
+    const { first } = this.#queue;
     return (
       first !== undefined &&
       first.number <= this.#upTo &&
-      first.options.sharing.kind === 'shared' &&
+      first.options.access.kind === 'shared' &&
       this.#fences.hasFor(first.number)
     );
   }
 
   #start(now: number): void {
-    const waiter = this.#line.shift() as Waiter;
+    const waiter = this.#queue.shift() as Waiter;
     this.#served = true;
-    const section = new Section({
-      party: this.#party,
+    const hold = new Hold({
+      context: this.#context,
       lease: this.lease,
       fence: this.#fences.take(),
       options: waiter.options,
       waited: now - waiter.since,
       startedAt: now,
-      tenure: this,
+      batch: this,
     });
-    const alarm = Math.min(section.limitAt, now + this.#party.longHold);
-    this.#running.set(section, alarm);
+    const alarm = Math.min(hold.limitAt, now + this.#context.longHold);
+    this.#running.set(hold, alarm);
     if (waiter.options.renew) this.#renewing += 1;
     this.#setRenewal();
     this.lease.alarmAt = Math.min(this.lease.alarmAt, alarm);
-    this.#party.keeper.touch(this.lease);
-    waiter.grant(section);
+    this.#context.renewals.touch(this.lease);
+    waiter.grant(hold);
   }
 
   #setRenewal(): void {
     this.lease.autoRenew = this.#renewing > 0 || this.#entering || !this.lease.confirmed;
   }
 
-  sectionEnded(section: Section): ReleaseOutcome | Promise<ReleaseOutcome> {
-    if (!this.#running.delete(section)) return 'released';
-    if (section.options.renew) this.#renewing -= 1;
+  holdEnded(hold: Hold): ReleaseOutcome | Promise<ReleaseOutcome> {
+    if (!this.#running.delete(hold)) return 'released';
+    if (hold.options.renew) this.#renewing -= 1;
     this.#setRenewal();
-    if (section.minHold > 0) this.#keepUntil = Math.max(this.#keepUntil, section.startedAt + section.minHold);
+    if (hold.minHold > 0) this.#keepUntil = Math.max(this.#keepUntil, hold.startedAt + hold.minHold);
     if (this.#running.size > 0 || this.#entering) return 'released';
     return this.#end();
   }
 
   leaseLost(reason: LockLossReason): void {
-    const sections = [...this.#running.keys()];
+    const holds = [...this.#running.keys()];
     this.#running.clear();
     this.#entering = false;
-    for (const section of sections) section.lose(reason);
+    for (const hold of holds) hold.lose(reason);
     void this.#end();
   }
 
   leaseAlarmed(): void {
-    const now = this.#party.clock.monotonic();
-    for (const [section, alarm] of [...this.#running]) {
+    const now = this.#context.clock.monotonic();
+    for (const [hold, alarm] of [...this.#running]) {
       if (now < alarm) continue;
-      if (now >= section.limitAt) {
-        section.lose(section.age >= section.options.maxHold ? 'max-hold' : 'expired');
-        void this.sectionEnded(section);
+      if (now >= hold.limitAt) {
+        hold.lose(hold.age >= hold.options.maxHold ? 'max-hold' : 'expired');
+        void this.holdEnded(hold);
         continue;
       }
-      if (now >= section.startedAt + this.#party.longHold) section.reportLong();
-      this.#running.set(section, section.limitAt);
+      if (now >= hold.startedAt + this.#context.longHold) hold.reportLong();
+      this.#running.set(hold, hold.limitAt);
     }
     let next = Infinity;
     for (const alarm of this.#running.values()) next = Math.min(next, alarm);
@@ -179,10 +176,10 @@ export class ReadersTenure implements LeaseTenant, SectionTenure {
 
   #end(): Promise<ReleaseOutcome> {
     if (this.#over === undefined) {
-      this.#party.keeper.remove(this.lease);
-      this.lease.tenant = undefined;
-      const keepFor = this.#keepUntil - this.#party.clock.monotonic();
-      this.#over = this.#landlord.tenureOver(this.lease, Math.max(0, keepFor));
+      this.#context.renewals.remove(this.lease);
+      this.lease.listener = undefined;
+      const releaseAfter = this.#keepUntil - this.#context.clock.monotonic();
+      this.#over = this.#owner.batchEnded(this.lease, Math.max(0, releaseAfter));
     }
     return this.#over;
   }

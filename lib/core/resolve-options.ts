@@ -9,7 +9,7 @@ import type {
   UsingOptions,
 } from './acquire.options.js';
 import type { Lock } from './lock.js';
-import { EXCLUSIVE, SHARED, type Sharing } from './token.js';
+import { EXCLUSIVE, SHARED, type LockAccess } from './token.js';
 import {
   badOption,
   checkBoolean,
@@ -35,7 +35,7 @@ export interface LockPolicy extends ResolvedUsing {
   readonly reentry: 'throw';
   readonly within: undefined;
   readonly signal: undefined;
-  readonly sharing: typeof EXCLUSIVE;
+  readonly access: typeof EXCLUSIVE;
 }
 
 const DEFAULTS = new Set(['ttl', 'wait', 'renew', 'maxHold', 'onLost']);
@@ -64,7 +64,7 @@ export function resolvePolicy(defaults?: LockDefaults, path = 'defaults'): LockP
     reentry: 'throw',
     within: undefined,
     signal: undefined,
-    sharing: EXCLUSIVE,
+    access: EXCLUSIVE,
     onLost: onLost === undefined ? 'throw' : checkOnLost(join(path, 'onLost'), onLost),
   };
   return Object.freeze(policy);
@@ -97,12 +97,12 @@ function resolve(options: UsingOptions, policy: LockPolicy, known: ReadonlySet<s
     reentry: reentry === undefined ? 'throw' : checkReentry(reentry),
     within: within === undefined ? undefined : checkWithin(within),
     signal: signal === undefined ? undefined : checkSignal(signal),
-    sharing: mode === undefined && limit === undefined ? EXCLUSIVE : checkSharing(mode, limit),
+    access: mode === undefined && limit === undefined ? EXCLUSIVE : checkAccess(mode, limit),
     onLost: onLost === undefined ? policy.onLost : checkOnLost('onLost', onLost),
   };
 }
 
-function checkSharing(mode: unknown, limit: unknown): Sharing {
+function checkAccess(mode: unknown, limit: unknown): LockAccess {
   if (mode !== undefined && limit !== undefined) {
     throw new LockOptionsError(
       'limit',

@@ -1,25 +1,25 @@
 /** Under which locks a call runs: those of `using` and `@Locked` around it, by its async context. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { HeldLock } from './lock.handle.js';
-import { Claim, type WaitGraph } from './wait-for.js';
+import { HeldKeys, type WaitGraph } from './wait-for.js';
 
 /**
  * One lock that a call runs under; `outer` leads to the others, innermost first. A timer, a socket or a queue may keep the
  * async context for ever, and with it the scope. So a scope lets go of its lock when that is over.
  */
-export class Scope extends Claim {
+export class LockContext extends HeldKeys {
   readonly keys: readonly string[];
   #lock: HeldLock | undefined;
 
-  constructor(graph: WaitGraph, outer: Scope | undefined, lock: HeldLock) {
-    super(graph, outer, lock.sharing);
+  constructor(graph: WaitGraph, outer: LockContext | undefined, lock: HeldLock) {
+    super(graph, outer, lock.access);
     this.keys = lock.owned;
     this.#lock = lock;
     this.unlinkEnded();
   }
 
-  override get outer(): Scope | undefined {
-    return super.outer as Scope | undefined;
+  override get outer(): LockContext | undefined {
+    return super.outer as LockContext | undefined;
   }
 
   /** Undefined once it is over. */
@@ -43,29 +43,32 @@ export class Scope extends Claim {
 }
 
 /** Of all services of the process: a deadlock may lead through several. */
-const scopes = new AsyncLocalStorage<Scope | undefined>();
+const lockContexts = new AsyncLocalStorage<LockContext | undefined>();
 
 /** The innermost scope that is not over. */
-export function currentScope(): Scope | undefined {
-  const scope = scopes.getStore();
-  return scope?.over === true ? scope.outer : scope;
+export function currentLockContext(): LockContext | undefined {
+  const lockContext = lockContexts.getStore();
+  return lockContext?.over === true ? lockContext.outer : lockContext;
 }
 
-export function runUnder<T>(scope: Scope, work: () => T): T {
-  return scopes.run(scope, work);
+export function runUnder<T>(lockContext: LockContext, work: () => T): T {
+  return lockContexts.run(lockContext, work);
 }
 
 /**
  * Copies of the scopes inside of the innermost one that holds a key: what a call has of its own, if it is not part of that
  * holder's work.
  */
-export function insideOf(holds: (scope: Scope) => boolean, innermost: Scope): Scope | undefined {
-  const inside: Scope[] = [];
-  let each: Scope | undefined = innermost;
+export function insideOf(
+  holds: (lockContext: LockContext) => boolean,
+  innermost: LockContext,
+): LockContext | undefined {
+  const inside: LockContext[] = [];
+  let each: LockContext | undefined = innermost;
   for (; each !== undefined && !holds(each); each = each.outer) inside.push(each);
-  let copy: Scope | undefined;
+  let copy: LockContext | undefined;
   for (const { graph, lock } of inside.reverse()) {
-    if (lock !== undefined) copy = new Scope(graph, copy, lock);
+    if (lock !== undefined) copy = new LockContext(graph, copy, lock);
   }
   return copy;
 }

@@ -4,11 +4,11 @@ import type { ResolvedAcquire } from './acquire.options.js';
 import type { CallSite } from './call-sites.js';
 import { observed } from './diagnostics.js';
 import type { Lease } from './lease.js';
-import type { LinkedList, Place } from './linked-list.js';
-import type { Party, ReleaseOutcome, RunningSection } from './party.js';
+import type { LinkedList, ListNode } from './linked-list.js';
+import type { EngineContext, ReleaseOutcome, ActiveHold } from './party.js';
 
-export interface SectionSettings {
-  readonly party: Party;
+export interface HoldSettings {
+  readonly context: EngineContext;
   readonly lease: Lease;
   readonly fence: number;
   readonly options: ResolvedAcquire;
@@ -16,28 +16,28 @@ export interface SectionSettings {
   readonly waited: number;
   /** When it starts, on the monotonic clock. */
   readonly startedAt: number;
-  readonly tenure: SectionTenure;
+  readonly batch: HoldOwner;
 }
 
-/** Whom a section tells that its caller is done with it. */
-export interface SectionTenure {
+/** Whom a hold tells that its caller is done with it. */
+export interface HoldOwner {
   /** Told at once where the lease goes on. */
-  sectionEnded(section: Section): ReleaseOutcome | Promise<ReleaseOutcome>;
+  holdEnded(hold: Hold): ReleaseOutcome | Promise<ReleaseOutcome>;
 }
 
-/** Whom a section tells that it was lost. */
-export interface SectionHolder {
-  sectionLost(error: LockLostError): void;
+/** Whom a hold tells that it was lost. */
+export interface HoldListener {
+  holdLost(error: LockLostError): void;
 }
 
-/** Whom a section tells of its end besides: a nested call that joined it. */
-export interface SectionGuest {
-  sectionLost(error: LockLostError): void;
-  sectionReleased(): void;
+/** Whom a hold tells of its end besides: a nested call that joined it. */
+export interface NestedHoldListener {
+  holdLost(error: LockLostError): void;
+  holdReleased(): void;
 }
 
 /** Runs from its making until `release` or `lose`, whichever is first; after a loss, `release` still settles it. */
-export class Section implements RunningSection {
+export class Hold implements ActiveHold {
   readonly fence: number;
   /** The fence that its caller uses: a higher one than its own where keys of one counter were taken together. */
   usedFence: number;
@@ -46,16 +46,16 @@ export class Section implements RunningSection {
   readonly startedAt: number;
   /** When it ends by itself (`maxHold`, or the ttl under `renew: false`), on the monotonic clock. */
   limitAt: number;
-  holder: SectionHolder | undefined;
+  listener: HoldListener | undefined;
   /** None for nearly all. */
-  guests: LinkedList<SectionGuest> | undefined;
+  nested: LinkedList<NestedHoldListener> | undefined;
   /** Where it was taken, if that was recorded. */
   site: CallSite | undefined;
 
-  readonly #party: Party;
+  readonly #context: EngineContext;
   readonly #lease: Lease;
-  readonly #tenure: SectionTenure;
-  readonly #place: Place<RunningSection>;
+  readonly #batch: HoldOwner;
+  readonly #node: ListNode<ActiveHold>;
   #lost: LockLostError | undefined;
   #release: Promise<boolean> | undefined;
   #unused = false;
@@ -63,10 +63,10 @@ export class Section implements RunningSection {
   /** How long others are to be kept out from its start, in ms. */
   #minHold: number;
 
-  constructor(settings: SectionSettings) {
-    this.#party = settings.party;
+  constructor(settings: HoldSettings) {
+    this.#context = settings.context;
     this.#lease = settings.lease;
-    this.#tenure = settings.tenure;
+    this.#batch = settings.batch;
     this.fence = settings.fence;
     this.usedFence = settings.fence;
     this.options = settings.options;
@@ -75,7 +75,7 @@ export class Section implements RunningSection {
     this.#minHold = settings.options.minHold;
     const { maxHold, renew, ttl } = settings.options;
     this.limitAt = this.startedAt + Math.min(maxHold, renew ? Infinity : ttl);
-    this.#place = this.#party.sectionStarted(this);
+    this.#node = this.#context.holdStarted(this);
   }
 
   get key(): string {
@@ -104,23 +104,23 @@ export class Section implements RunningSection {
     this.#minHold = Math.max(this.#minHold, this.age + ms);
   }
 
-  /** Itself; of a share in a section, the section. */
-  get root(): Section {
+  /** Itself; of a share in a hold, the hold. */
+  get root(): Hold {
     return this;
   }
 
-  isOf(party: Party): boolean {
-    return this.#party === party;
+  isOf(context: EngineContext): boolean {
+    return this.#context === context;
   }
 
   /** How long it has run, in ms. */
   get age(): number {
-    return this.#party.clock.monotonic() - this.startedAt;
+    return this.#context.clock.monotonic() - this.startedAt;
   }
 
   get remaining(): number {
     if (this.#lost !== undefined || this.#release !== undefined) return 0;
-    return Math.max(0, Math.min(this.#lease.remaining, this.limitAt - this.#party.clock.monotonic()));
+    return Math.max(0, Math.min(this.#lease.remaining, this.limitAt - this.#context.clock.monotonic()));
   }
 
   get expiresAt(): Date {
@@ -132,7 +132,7 @@ export class Section implements RunningSection {
     if (this.#lease.lost !== undefined) return this.#lease.lost;
     if (this.#lease.remaining === 0 && !this.#lease.inDoubt) return 'expired';
     if (this.limitAt === Infinity) return undefined;
-    if (this.#party.clock.monotonic() < this.limitAt) return undefined;
+    if (this.#context.clock.monotonic() < this.limitAt) return undefined;
     return this.age >= this.options.maxHold ? 'max-hold' : 'expired';
   }
 
@@ -156,17 +156,17 @@ export class Section implements RunningSection {
     if (this.#lost !== undefined) return;
     const error = new LockLostError(this.key, reason, this.age);
     this.#lost = error;
-    this.#party.sectionEnded(this.#place);
-    this.#party.emit('lost', () => ({ name: 'lost', ...this.#facts(), reason, error }));
-    this.holder?.sectionLost(error);
-    if (this.guests !== undefined) for (const guest of [...this.guests]) guest.sectionLost(error);
+    this.#context.holdEnded(this.#node);
+    this.#context.emit('lost', () => ({ name: 'lost', ...this.#facts(), reason, error }));
+    this.listener?.holdLost(error);
+    if (this.nested !== undefined) for (const nested of [...this.nested]) nested.holdLost(error);
   }
 
   /** It has been held for long: says so once, with where it was taken. */
   reportLong(): void {
     if (this.#reported) return;
     this.#reported = true;
-    this.#party.emit('long-hold', () => ({ name: 'long-hold', ...this.#facts(), site: this.site?.stack }));
+    this.#context.emit('long-hold', () => ({ name: 'long-hold', ...this.#facts(), site: this.site?.stack }));
   }
 
   /** @throws LockStoreError, and LockLostError when the store names another owner. */
@@ -178,7 +178,7 @@ export class Section implements RunningSection {
       const { maxHold } = this.options;
       this.limitAt = Math.min(
         this.startedAt + maxHold,
-        Math.max(this.limitAt, this.#party.clock.monotonic() + ttl),
+        Math.max(this.limitAt, this.#context.clock.monotonic() + ttl),
       );
     }
   }
@@ -204,8 +204,8 @@ export class Section implements RunningSection {
   #giveBack(): Promise<boolean> {
     const overdue = this.overdue;
     if (overdue !== undefined) this.lose(overdue);
-    if (this.guests !== undefined) for (const guest of [...this.guests]) guest.sectionReleased();
-    const outcome = this.#tenure.sectionEnded(this);
+    if (this.nested !== undefined) for (const nested of [...this.nested]) nested.holdReleased();
+    const outcome = this.#batch.holdEnded(this);
     // Whoever is told of it may come back here: it is to count as released by then.
     if (typeof outcome === 'string' && !observed('release')) return Promise.resolve(this.#ended(outcome));
     return Promise.resolve(outcome).then((settled) => this.#ended(settled));
@@ -213,8 +213,8 @@ export class Section implements RunningSection {
 
   #ended(outcome: ReleaseOutcome): boolean {
     if (outcome === 'lost') this.lose('not-owner');
-    this.#party.sectionEnded(this.#place);
-    this.#party.emit('release', () => ({ name: 'release', ...this.#facts() }));
+    this.#context.holdEnded(this.#node);
+    this.#context.emit('release', () => ({ name: 'release', ...this.#facts() }));
     // Not known is no sign that somebody else had it: its lease had not ended when it was given back.
     return this.#lost === undefined;
   }

@@ -1,20 +1,20 @@
 /** Several keys for one caller: all of them, or none. */
 import { LockAbortedError, LockBusyError, LockStoreError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
-import type { Party } from './party.js';
-import type { Section } from './section.js';
-import { Claim } from './wait-for.js';
+import type { EngineContext } from './party.js';
+import type { Hold } from './section.js';
+import { HeldKeys } from './wait-for.js';
 
 /** What the call has so far, while it waits for the next. */
-export class TakenKeys extends Claim {
-  sections: Section[] = [];
+export class PartialAcquisition extends HeldKeys {
+  holds: Hold[] = [];
 
   get keys(): readonly string[] {
-    return this.sections.map(({ key }) => key);
+    return this.holds.map(({ key }) => key);
   }
 
   get holding(): boolean {
-    return this.sections.every(({ remaining }) => remaining > 0);
+    return this.holds.every(({ remaining }) => remaining > 0);
   }
 }
 
@@ -23,33 +23,33 @@ export class TakenKeys extends Claim {
  * and taken again.
  * @param taken what it has so far: to be given to whatever `take` waits by.
  */
-export async function takeAll(
-  party: Party,
+export async function acquireAll(
+  context: EngineContext,
   keys: readonly string[],
   options: ResolvedAcquire,
-  taken: TakenKeys,
-  take: (key: string, wait: number) => Promise<Section>,
-): Promise<Section[]> {
-  const since = party.clock.monotonic();
+  taken: PartialAcquisition,
+  take: (key: string, wait: number) => Promise<Hold>,
+): Promise<Hold[]> {
+  const since = context.clock.monotonic();
   for (;;) {
-    const sections: Section[] = [];
-    taken.sections = sections;
+    const holds: Hold[] = [];
+    taken.holds = holds;
     try {
       for (const key of keys) {
-        const waited = party.clock.monotonic() - since;
-        sections.push(await take(key, Math.max(0, options.wait - waited)));
+        const waited = context.clock.monotonic() - since;
+        holds.push(await take(key, Math.max(0, options.wait - waited)));
       }
-      if (taken.holding) return sections;
+      if (taken.holding) return holds;
     } catch (error) {
-      const given = Promise.all(sections.map((section) => section.abandon()));
+      const given = Promise.all(holds.map((hold) => hold.abandon()));
       // To wait for a store that does not answer would go on past the deadline, or the abort.
-      if (error instanceof LockStoreError || error instanceof LockAbortedError) party.errand(given);
+      if (error instanceof LockStoreError || error instanceof LockAbortedError) context.track(given);
       else await given;
       if (!(error instanceof LockBusyError)) throw error;
       // The last key may not have waited itself: the deadline is one for all.
-      const waited = Math.max(error.waited, Math.min(options.wait, party.clock.monotonic() - since));
+      const waited = Math.max(error.waited, Math.min(options.wait, context.clock.monotonic() - since));
       throw new LockBusyError(error.key, waited, error.holder, error.remaining);
     }
-    await Promise.all(sections.map((section) => section.abandon()));
+    await Promise.all(holds.map((hold) => hold.abandon()));
   }
 }

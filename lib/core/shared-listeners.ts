@@ -14,11 +14,11 @@ class Topic {
 
   readonly tell = (...args: unknown[]): void => {
     const failures: unknown[] = [];
-    for (const place of [...this.listeners.places()]) {
+    for (const node of [...this.listeners.nodes()]) {
       // One may have taken another away.
-      if (!place.listed) continue;
+      if (!node.listed) continue;
       try {
-        place.value(...args);
+        node.value(...args);
       } catch (error) {
         failures.push(error);
       }
@@ -46,10 +46,10 @@ export class SharedListeners<T extends object> {
       topic.detach = this.#attach(target, event, topic.tell);
     }
     const { listeners, detach } = topic;
-    const place = listeners.push(listener);
+    const node = listeners.push(listener);
     return () => {
-      if (!place.listed) return;
-      listeners.remove(place);
+      if (!node.listed) return;
+      listeners.remove(node);
       if (listeners.size > 0) return;
       topics.delete(event);
       detach();

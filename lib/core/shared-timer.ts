@@ -1,7 +1,7 @@
 /** Timers that are nearly all cancelled before their time, of few different lengths: one of the clock's for all of them. */
 import { Alarm } from './alarm.js';
 import type { Clock, Timer } from './clock.js';
-import { LinkedList, type Place } from './linked-list.js';
+import { LinkedList, type ListNode } from './linked-list.js';
 
 /** Called at its time. */
 export interface Due {
@@ -12,7 +12,7 @@ export interface Due {
 const MOST_LENGTHS = 8;
 
 class Entry implements Timer {
-  place: Place<Entry> | undefined;
+  node: ListNode<Entry> | undefined;
 
   constructor(
     private readonly timer: SharedTimer,
@@ -48,16 +48,16 @@ export class SharedTimer {
     const list = this.#listFor(ms);
     if (list === undefined) return this.#clock.schedule(() => target.due(), ms);
     const entry = new Entry(this, list, target, from + ms);
-    entry.place = list.push(entry);
+    entry.node = list.push(entry);
     this.#size += 1;
     this.#alarm.set(entry.at);
     return entry;
   }
 
   /** @internal Idempotent. */
-  remove({ list, place }: Entry): void {
-    if (place?.listed !== true) return;
-    list.remove(place);
+  remove({ list, node }: Entry): void {
+    if (node?.listed !== true) return;
+    list.remove(node);
     this.#size -= 1;
     if (this.#size === 0) this.#alarm.clear();
   }
@@ -86,7 +86,7 @@ export class SharedTimer {
     try {
       // In the order of their times; one may cancel another.
       for (const entry of due.sort((a, b) => a.at - b.at)) {
-        if (entry.place?.listed !== true) continue;
+        if (entry.node?.listed !== true) continue;
         this.remove(entry);
         entry.target.due();
       }

@@ -1,87 +1,87 @@
-/** The leases that one gate has at the same time: its readers', or its permits of a semaphore. */
+/** The leases that one coordinator has at the same time: its readers', or its permits of a semaphore. */
 import { FenceSupply } from './fence-supply.js';
 import type { Lease } from './lease.js';
 import type { ReleaseOutcome } from './party.js';
-import { ReadersTenure } from './readers.tenure.js';
-import { type Landlord, Tenure, type TenureSettings } from './tenure.js';
+import { ReaderBatch } from './readers.tenure.js';
+import { type BatchOwner, ExclusiveBatch, type BatchSettings } from './tenure.js';
 import type { LockKind } from './token.js';
 
-type Shared = Tenure | ReadersTenure;
+type Shared = ExclusiveBatch | ReaderBatch;
 
-export interface SideBySideHost {
-  /** The latest one has let its first callers in, or will not: was it a turn? The line may move. */
-  sharedSettled(turn: boolean): void;
-  /** One of these took callers off the line. */
-  lineMoved(): void;
+export interface ConcurrentBatchesHost {
+  /** The latest one has let its first callers in, or will not: was it a hold? The queue may move. */
+  sharedSettled(exchange: boolean): void;
+  /** One of these took callers off the queue. */
+  queueMoved(): void;
   /** One is over, and is none of these any more. */
-  sharedOver(lease: Lease, keepFor: number): Promise<ReleaseOutcome>;
+  sharedOver(lease: Lease, releaseAfter: number): Promise<ReleaseOutcome>;
 }
 
 /**
- * Invariant: at most one of them, the latest, has its first callers still to let in, and while it has, the gate asks for
+ * Invariant: at most one of them, the latest, has its first callers still to let in, and while it has, the coordinator requests
  * nobody: it would be for the same ones.
  */
-export class SideBySide implements Landlord {
-  readonly #host: SideBySideHost;
-  readonly #tenures = new Map<string, Shared>();
+export class ConcurrentBatches implements BatchOwner {
+  readonly #host: ConcurrentBatchesHost;
+  readonly #batches = new Map<string, Shared>();
   /** Until its first callers are in. */
   #latest: Shared | undefined;
-  /** Of all permits, so that fences rise with every section of this process, by whichever permit it runs. */
+  /** Of all permits, so that fences rise with every hold of this process, by whichever permit it runs. */
   readonly #fences = new FenceSupply();
 
-  constructor(host: SideBySideHost) {
+  constructor(host: ConcurrentBatchesHost) {
     this.#host = host;
   }
 
   get size(): number {
-    return this.#tenures.size;
+    return this.#batches.size;
   }
 
-  /** Is the latest one still to let in those whom it was asked for? */
+  /** Is the latest one still to let in those whom it was requested? */
   get entering(): boolean {
     return this.#latest?.entering === true;
   }
 
   has(token: string): boolean {
-    return this.#tenures.has(token);
+    return this.#batches.has(token);
   }
 
   /** @param fence the first of `drawn`, for callers up to the number `drawnFor`. */
   enter(
     kind: LockKind,
-    settings: Omit<TenureSettings, 'fences' | 'landlord'>,
+    settings: Omit<BatchSettings, 'fences' | 'owner'>,
     { fence, drawn, drawnFor }: { fence: number; drawn: number; drawnFor: number },
   ): Shared {
     const permit = kind === 'semaphore';
     const fences = permit ? this.#fences : new FenceSupply();
     fences.add(fence, drawn, drawnFor);
-    const all = { ...settings, fences, landlord: this };
-    const tenure = permit ? new Tenure(all) : new ReadersTenure(all);
-    this.#tenures.set(settings.lease.token, tenure);
-    this.#latest = tenure;
-    return tenure;
+    const all = { ...settings, fences, owner: this };
+    const batch = permit ? new ExclusiveBatch(all) : new ReaderBatch(all);
+    this.#batches.set(settings.lease.token, batch);
+    this.#latest = batch;
+    return batch;
   }
 
-  /** Nobody stands in line any more. */
-  lineEmptied(): void {
-    for (const tenure of [...this.#tenures.values()]) tenure.lineEmptied();
+  /** Nobody waits in the queue any more. */
+  queueEmptied(): void {
+    for (const batch of [...this.#batches.values()]) batch.queueEmptied();
   }
 
-  sectionsStarted(): void {
+  holdsStarted(): void {
     if (this.#latest?.entering === false) {
       this.#latest = undefined;
       this.#host.sharedSettled(true);
     }
-    this.#host.lineMoved();
+    this.#host.queueMoved();
   }
 
-  tenureOver(lease: Lease, keepFor: number): Promise<ReleaseOutcome> {
-    const tenure = this.#tenures.get(lease.token);
-    this.#tenures.delete(lease.token);
-    if (this.#latest === tenure) {
+  batchEnded(lease: Lease, releaseAfter: number): Promise<ReleaseOutcome> {
+    const batch = this.#batches.get(lease.token);
+    this.#batches.delete(lease.token);
+    if (this.#latest === batch) {
       this.#latest = undefined;
-      this.#host.sharedSettled(tenure?.served === true || lease.confirmed);
+      this.#host.sharedSettled(batch?.served === true || lease.confirmed);
     }
-    return this.#host.sharedOver(lease, keepFor);
+    return this.#host.sharedOver(lease, releaseAfter);
   }
 }

@@ -1,4 +1,4 @@
-/** A single attempt, beside the gate: for callers that do not wait. */
+/** A single attempt, beside the coordinator: for callers that do not wait. */
 import { LockBusyError, LockStoreError } from '../errors/index.js';
 import { quoted } from '../errors/quoted.js';
 import type { ResolvedAcquire } from './acquire.options.js';
@@ -6,86 +6,86 @@ import type { Clock } from './clock.js';
 import { Deadline } from './deadline.js';
 import { FenceSupply } from './fence-supply.js';
 import { Lease } from './lease.js';
-import { mixedKinds } from './mixed-kinds.js';
-import type { Party, ReleaseOutcome } from './party.js';
-import type { Section } from './section.js';
+import { kindConflict } from './mixed-kinds.js';
+import type { EngineContext, ReleaseOutcome } from './party.js';
+import type { Hold } from './section.js';
 import type { SharedTimer } from './shared-timer.js';
-import type { Answer } from './store.contract.js';
-import { type Landlord, type Line, Tenure } from './tenure.js';
+import type { AcquireReply } from './store.contract.js';
+import { type BatchOwner, ExclusiveBatch } from './tenure.js';
 import { ownerOf } from './token.js';
-import { Waiter, type WaiterLine } from './waiter.js';
+import { Waiter, type WaiterOwner, type WaiterSource } from './waiter.js';
 
 /**
- * Asks once. Only the store bounds the time (its reply is what is waited for, no holder), and the caller's signal.
+ * Requests once. Only the store bounds the time (its reply is what is waited for, no holder), and the caller's signal.
  * @throws LockBusyError when it is not free, or others queue for it.
  */
-export function takeOnce(party: Party, key: string, options: ResolvedAcquire): Promise<Section> {
-  return new Attempt(party, key, options).run();
+export function tryAcquire(context: EngineContext, key: string, options: ResolvedAcquire): Promise<Hold> {
+  return new TryAcquire(context, key, options).run();
 }
 
-/** The gate's part, for one caller. */
-class Attempt implements WaiterLine, Line, Landlord {
+/** The coordinator's part, for one caller. */
+class TryAcquire implements WaiterOwner, WaiterSource, BatchOwner {
   readonly key: string;
-  readonly #party: Party;
+  readonly #context: EngineContext;
   readonly #waiter: Waiter;
   #waits = true;
 
-  constructor(party: Party, key: string, options: ResolvedAcquire) {
+  constructor(context: EngineContext, key: string, options: ResolvedAcquire) {
     this.key = key;
-    this.#party = party;
+    this.#context = context;
     this.#waiter = new Waiter(this, 0, options, Infinity);
   }
 
   get clock(): Clock {
-    return this.#party.clock;
+    return this.#context.clock;
   }
 
   get deadlines(): SharedTimer {
-    return this.#party.deadlines;
+    return this.#context.deadlines;
   }
 
   get first(): Waiter | undefined {
     return this.#waits ? this.#waiter : undefined;
   }
 
-  run(): Promise<Section> {
+  run(): Promise<Hold> {
     const { ttl } = this.#waiter.options;
-    const token = this.#party.mint.next(this.#waiter.options.sharing);
+    const token = this.#context.tokens.next(this.#waiter.options.access);
     const deadline = Deadline.in(this.clock, ttl);
-    const { attempts } = this.#party;
-    const place = attempts.push(token);
-    const asking = this.#party.turn(
-      { key: this.key, ask: { token, ttl, sections: 1, mode: 'once' } },
-      ({ answer }) => {
+    const { attempts } = this.#context;
+    const node = attempts.push(token);
+    const requesting = this.#context.exchange(
+      { key: this.key, acquire: { token, ttl, fences: 1, mode: 'once' } },
+      ({ acquire: reply }) => {
         // A lease of its own, if it is granted, is known by then.
-        this.#onAnswer(answer, token, deadline);
-        attempts.remove(place);
+        this.#onAnswer(reply, token, deadline);
+        attempts.remove(node);
       },
       (error) => {
-        attempts.remove(place);
+        attempts.remove(node);
         this.#waiter.refuse(error);
       },
     );
     // Shutting down waits for its answer: it may be a grant.
-    this.#party.errand(asking);
+    this.#context.track(requesting);
     return this.#waiter.promise;
   }
 
-  #onAnswer(answer: Answer | undefined, token: string, deadline: Deadline): void {
+  #onAnswer(reply: AcquireReply | undefined, token: string, deadline: Deadline): void {
     const { key } = this;
-    if (answer?.state === 'mixed') {
-      return this.#waiter.refuse(mixedKinds(key, this.#waiter.options.sharing, answer.kind));
+    if (reply?.state === 'kind-conflict') {
+      return this.#waiter.refuse(kindConflict(key, this.#waiter.options.access, reply.kind));
     }
-    if (answer?.state !== 'granted') {
-      const { holder, remaining } = answer?.state === 'busy' ? answer : { holder: '', remaining: undefined };
+    if (reply?.state !== 'granted') {
+      const { holder, remaining } = reply?.state === 'busy' ? reply : { holder: '', remaining: undefined };
       this.#waiter.refuse(new LockBusyError(key, 0, ownerOf(holder), remaining));
       return;
     }
-    const party = this.#party;
+    const context = this.#context;
     const { ttl } = this.#waiter.options;
-    const lease = new Lease({ party, key, token, ttl, deadline, confirmed: true });
-    const fences = new FenceSupply().add(answer.fence, answer.drawn);
-    new Tenure({ party, lease, line: this, upTo: 0, fences, landlord: this }).begin();
+    const lease = new Lease({ context, key, token, ttl, deadline, confirmed: true });
+    const fences = new FenceSupply().add(reply.fence, reply.drawn);
+    new ExclusiveBatch({ context, lease, queue: this, upTo: 0, fences, owner: this }).begin();
   }
 
   shift(): Waiter | undefined {
@@ -94,10 +94,10 @@ class Attempt implements WaiterLine, Line, Landlord {
     return first;
   }
 
-  tenureOver({ token }: Lease, keepFor: number): Promise<ReleaseOutcome> {
-    // The lease was over before its section began, and nobody else would tell the caller.
+  batchEnded({ token }: Lease, releaseAfter: number): Promise<ReleaseOutcome> {
+    // The lease was over before its hold began, and nobody else would tell the caller.
     this.first?.refuse(tooLate(this.key));
-    return this.#party.release(this.key, this.#party.givingUp(this.key, token, keepFor));
+    return this.#context.release(this.key, this.#context.releaseRequest(this.key, token, releaseAfter));
   }
 
   waiterDue(): void {
@@ -109,7 +109,7 @@ class Attempt implements WaiterLine, Line, Landlord {
   }
 }
 
-/** The error of a caller whose lease ended before its section could begin. */
+/** The error of a caller whose lease ended before its hold could begin. */
 export function tooLate(key: string): LockStoreError {
   return new LockStoreError(
     `The store answered so late that the lease of the lock ${quoted(key)} was over before its work began, or could not be ` +

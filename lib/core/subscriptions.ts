@@ -1,19 +1,19 @@
-/** Who waits until grants can reach the party: a promise of the store has one reaction, however many and how often they ask. */
+/** Who waits until grants can reach the session: a promise of the store has one reaction, however many and how often they request. */
 import type { LockStoreError } from '../errors/index.js';
-import { LinkedList, type Place } from './linked-list.js';
+import { LinkedList, type ListNode } from './linked-list.js';
 import { runOutside } from './outside.js';
 import type { LockStoreSession } from './store.contract.js';
 
 export interface Subscriber {
-  /** Grants of its key reach the party now, or it is known that they cannot. */
+  /** Grants of its key reach the session now, or it is known that they cannot. */
   subscribed(): void;
   /** They never will. */
   unsubscribable(error: LockStoreError): void;
 }
 
 /**
- * Each poll of a busy key asks the store again to be reached, which stays pending while it cannot be. Were each a reaction of
- * its own, all of them, and whoever asked, would stay alive for as long.
+ * Each poll of a busy key requests the store again to be reached, which stays pending while it cannot be. Were each a reaction of
+ * its own, all of them, and whoever requested, would stay alive for as long.
  */
 export class Subscriptions {
   readonly #session: LockStoreSession;
@@ -26,7 +26,7 @@ export class Subscriptions {
   /** Tells the subscriber once. Returns what it leaves by, if it wants to be told no more. */
   await(key: string, subscriber: Subscriber): Subscription {
     // It is for all who wait, and outlives this one.
-    const waiting = runOutside(() => this.#waitingFor(this.#session.listen(key)));
+    const waiting = runOutside(() => this.#waitingFor(this.#session.subscribe(key)));
     return new Subscription(waiting, waiting.push(subscriber));
   }
 
@@ -52,11 +52,11 @@ export class Subscriptions {
 export class Subscription {
   constructor(
     private readonly waiting: LinkedList<Subscriber>,
-    private readonly place: Place<Subscriber>,
+    private readonly node: ListNode<Subscriber>,
   ) {}
 
   /** Idempotent. */
   leave(): void {
-    this.waiting.remove(this.place);
+    this.waiting.remove(this.node);
   }
 }

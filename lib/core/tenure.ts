@@ -1,75 +1,63 @@
 /**
- * Serves the callers of this process that stood in line when a lease came, one after the other, from memory: an
+ * Serves the callers of this process that waited in the queue when a lease came, one after the other, from memory: an
  * exclusive lease's, or those of one permit of a semaphore.
  */
 import type { LockLossReason } from '../errors/index.js';
+import { LONGEST_BATCH } from './batch-limits.js';
 import type { FenceSupply } from './fence-supply.js';
-import type { Lease, LeaseTenant } from './lease.js';
-import type { Party, ReleaseOutcome } from './party.js';
-import { Section, type SectionTenure } from './section.js';
-import type { Waiter } from './waiter.js';
+import type { Lease, LeaseListener } from './lease.js';
+import type { EngineContext, ReleaseOutcome } from './party.js';
+import { Hold, type HoldOwner } from './section.js';
+import type { Waiter, WaiterSource } from './waiter.js';
 
-/** The most sections of one tenure: other processes wait for no more than these. */
-export const MOST_SECTIONS = 64;
-
-/** No section but the first starts later than this into a tenure, in ms. */
-export const LONGEST_TENURE = 50;
-
-/** Where the callers come from. */
-export interface Line {
-  readonly first: Waiter | undefined;
-  /** Takes the first one off. */
-  shift(): Waiter | undefined;
-}
-
-export interface TenureSettings {
-  readonly party: Party;
+export interface BatchSettings {
+  readonly context: EngineContext;
   readonly lease: Lease;
-  readonly line: Line;
-  /** The number of the last caller it may serve: those who stood in line when its fences were asked for, and no others. */
+  readonly queue: WaiterSource;
+  /** The number of the last caller it may serve: those who waited in the queue when its fences were requested, and no others. */
   readonly upTo: number;
   readonly fences: FenceSupply;
-  readonly landlord: Landlord;
+  readonly owner: BatchOwner;
 }
 
-/** Who a tenure gives its lease back to. */
-export interface Landlord {
-  /** Called once, at the end: gives the lease up, after `keepFor` ms where that is above 0. */
-  tenureOver(lease: Lease, keepFor: number): Promise<ReleaseOutcome>;
-  /** It took callers off the line. Told only where others may be served at the same time: not by an exclusive lease. */
-  sectionsStarted?(): void;
+/** Who a batch gives its lease back to. */
+export interface BatchOwner {
+  /** Called once, at the end: releases the lease, after `releaseAfter` ms where that is above 0. */
+  batchEnded(lease: Lease, releaseAfter: number): Promise<ReleaseOutcome>;
+  /** It took callers off the queue. Told only where others may be served at the same time: not by an exclusive lease. */
+  holdsStarted?(): void;
 }
 
 /**
- * States: a section runs → the next one, at once or after the lease was renewed → … → over. Invariants: while the lease
- * is held, at most one section of it runs; none starts without its share of the ttl; after `over` none starts.
+ * States: a hold runs → the next one, at once or after the lease was renewed → … → over. Invariants: while the lease
+ * is held, at most one hold of it runs; none starts without its share of the ttl; after `over` none starts.
  */
-export class Tenure implements LeaseTenant, SectionTenure {
+export class ExclusiveBatch implements LeaseListener, HoldOwner {
   readonly lease: Lease;
-  readonly #party: Party;
-  readonly #line: Line;
+  readonly #context: EngineContext;
+  readonly #queue: WaiterSource;
   readonly #fences: FenceSupply;
-  readonly #landlord: Landlord;
+  readonly #owner: BatchOwner;
   readonly #until: number;
   readonly #upTo: number;
   #served = false;
-  #current: Section | undefined;
+  #current: Hold | undefined;
   #confirming: Promise<void> | undefined;
   #over: Promise<ReleaseOutcome> | undefined;
 
-  constructor(settings: TenureSettings) {
+  constructor(settings: BatchSettings) {
     this.lease = settings.lease;
-    this.#party = settings.party;
-    this.#line = settings.line;
+    this.#context = settings.context;
+    this.#queue = settings.queue;
     this.#upTo = settings.upTo;
     this.#fences = settings.fences;
-    this.#landlord = settings.landlord;
-    this.#until = this.lease.since + LONGEST_TENURE;
-    this.lease.tenant = this;
-    this.#party.keeper.add(this.lease);
+    this.#owner = settings.owner;
+    this.#until = this.lease.since + LONGEST_BATCH;
+    this.lease.listener = this;
+    this.#context.renewals.add(this.lease);
   }
 
-  /** Can a newcomer be told "busy" without asking the store? */
+  /** Can a newcomer be told "busy" without requesting the store? */
   get surelyHeld(): boolean {
     return (
       this.#over === undefined &&
@@ -79,19 +67,19 @@ export class Tenure implements LeaseTenant, SectionTenure {
     );
   }
 
-  /** Is its first section still to begin? */
+  /** Is its first hold still to begin? */
   get entering(): boolean {
     return !this.#served && this.#over === undefined;
   }
 
-  /** Has a section begun? */
+  /** Has a hold begun? */
   get served(): boolean {
     return this.#served;
   }
 
   /** The lease was granted by a reply, with fences for those who are to be served. */
   begin(): void {
-    const first = this.#line.first;
+    const first = this.#queue.first;
     if (first === undefined) void this.#end(0);
     else if (this.lease.remaining < (first.options.ttl * 2) / 3) this.#topUp(first);
     else this.#start();
@@ -99,11 +87,11 @@ export class Tenure implements LeaseTenant, SectionTenure {
 
   /**
    * The lease is an offer, or came without a fence that may be used: it is confirmed at once, and the confirmation, which
-   * draws `fences`, is on its way before any section starts. With a young offer the first section does not wait for it.
+   * draws `fences`, is on its way before any hold starts. With a young offer the first hold does not wait for it.
    */
   beginConfirming(fences: number, young: boolean): void {
     this.#confirming = this.#confirm(fences).finally(() => (this.#confirming = undefined));
-    if (young && this.#line.first !== undefined) this.#start();
+    if (young && this.#queue.first !== undefined) this.#start();
     else this.#resumeAfter(this.#confirming);
     this.#confirming.catch(() => undefined);
   }
@@ -116,9 +104,9 @@ export class Tenure implements LeaseTenant, SectionTenure {
 
   #next(): void {
     if (this.#over !== undefined || this.#current !== undefined) return;
-    const next = this.#line.first;
+    const next = this.#queue.first;
     if (next === undefined || next.number > this.#upTo) return void this.#end(0);
-    const now = this.#party.clock.monotonic();
+    const now = this.#context.clock.monotonic();
     if (this.#served && now >= this.#until) return void this.#end(0);
     if (this.#confirming !== undefined) return this.#resumeAfter(this.#confirming);
     if (!this.#fences.hasFor(next.number)) return void this.#end(0);
@@ -127,13 +115,13 @@ export class Tenure implements LeaseTenant, SectionTenure {
     else this.#start(now);
   }
 
-  /** Renews first: a section must not start on the rest of a lease. */
+  /** Renews first: a hold must not start on the rest of a lease. */
   #topUp(next: Waiter): void {
     this.lease.renew(Math.max(this.lease.ttl, next.options.ttl)).then(
       () => {
         if (this.#over !== undefined) return;
-        // Whoever is first now may have come too late for this tenure's fences, or need more than was topped up.
-        if (this.#line.first !== next) this.#next();
+        // Whoever is first now may have come too late for this batch's fences, or need more than was topped up.
+        if (this.#queue.first !== next) this.#next();
         else if (this.lease.remaining === 0) void this.#end(0);
         else this.#start();
       },
@@ -148,42 +136,42 @@ export class Tenure implements LeaseTenant, SectionTenure {
     );
   }
 
-  #start(now = this.#party.clock.monotonic()): void {
-    const waiter = this.#line.first;
+  #start(now = this.#context.clock.monotonic()): void {
+    const waiter = this.#queue.first;
     // Another permit of the same semaphore may have used it up meanwhile.
     if (waiter === undefined || !this.#fences.hasFor(waiter.number)) return void this.#end(0);
-    this.#line.shift();
+    this.#queue.shift();
     this.#served = true;
-    const section = new Section({
-      party: this.#party,
+    const hold = new Hold({
+      context: this.#context,
       lease: this.lease,
       fence: this.#fences.take(),
       options: waiter.options,
       waited: now - waiter.since,
       startedAt: now,
-      tenure: this,
+      batch: this,
     });
-    this.#current = section;
+    this.#current = hold;
     this.lease.autoRenew = waiter.options.renew || !this.lease.confirmed;
-    this.lease.alarmAt = Math.min(section.limitAt, section.startedAt + this.#party.longHold);
-    this.#party.keeper.touch(this.lease);
-    waiter.grant(section);
-    this.#landlord.sectionsStarted?.();
+    this.lease.alarmAt = Math.min(hold.limitAt, hold.startedAt + this.#context.longHold);
+    this.#context.renewals.touch(this.lease);
+    waiter.grant(hold);
+    this.#owner.holdsStarted?.();
   }
 
-  /** Nobody stands in line any more: between two sections nothing is waited for then, whatever is on its way. */
-  lineEmptied(): void {
-    if (this.#current === undefined) this.#party.errand(this.#end(0));
+  /** Nobody waits in the queue any more: between two holds nothing is waited for then, whatever is on its way. */
+  queueEmptied(): void {
+    if (this.#current === undefined) this.#context.track(this.#end(0));
   }
 
-  sectionEnded(section: Section): ReleaseOutcome | Promise<ReleaseOutcome> {
-    if (this.#current !== section) return 'released';
+  holdEnded(hold: Hold): ReleaseOutcome | Promise<ReleaseOutcome> {
+    if (this.#current !== hold) return 'released';
     this.#current = undefined;
     this.lease.alarmAt = Infinity;
     // With several keys its caller used a fence that was drawn after the others of this batch.
-    this.#fences.raise(section.usedFence);
-    const keepFor = section.minHold > 0 ? section.minHold - section.age : 0;
-    if (keepFor > 0) return this.#end(keepFor);
+    this.#fences.raise(hold.usedFence);
+    const releaseAfter = hold.minHold > 0 ? hold.minHold - hold.age : 0;
+    if (releaseAfter > 0) return this.#end(releaseAfter);
     this.#next();
     return this.#over ?? 'released';
   }
@@ -195,24 +183,24 @@ export class Tenure implements LeaseTenant, SectionTenure {
   }
 
   leaseAlarmed(): void {
-    const section = this.#current;
+    const hold = this.#current;
     this.lease.alarmAt = Infinity;
-    if (section === undefined) return;
-    const now = this.#party.clock.monotonic();
-    if (now >= section.limitAt) {
-      section.lose(section.age >= section.options.maxHold ? 'max-hold' : 'expired');
-      void this.sectionEnded(section);
+    if (hold === undefined) return;
+    const now = this.#context.clock.monotonic();
+    if (now >= hold.limitAt) {
+      hold.lose(hold.age >= hold.options.maxHold ? 'max-hold' : 'expired');
+      void this.holdEnded(hold);
       return;
     }
-    if (now >= section.startedAt + this.#party.longHold) section.reportLong();
-    this.lease.alarmAt = section.limitAt;
+    if (now >= hold.startedAt + this.#context.longHold) hold.reportLong();
+    this.lease.alarmAt = hold.limitAt;
   }
 
-  #end(keepFor: number): Promise<ReleaseOutcome> {
+  #end(releaseAfter: number): Promise<ReleaseOutcome> {
     if (this.#over === undefined) {
-      this.#party.keeper.remove(this.lease);
-      this.lease.tenant = undefined;
-      this.#over = this.#landlord.tenureOver(this.lease, keepFor);
+      this.#context.renewals.remove(this.lease);
+      this.lease.listener = undefined;
+      this.#over = this.#owner.batchEnded(this.lease, releaseAfter);
     }
     return this.#over;
   }

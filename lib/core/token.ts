@@ -1,4 +1,4 @@
-/** Owner tokens: who holds, from which party, and a number that makes each of them unique for ever, and hard to guess. */
+/** Owner tokens: who holds, from which session, and a number that makes each of them unique for ever, and hard to guess. */
 import { randomBytes } from 'node:crypto';
 
 /** Every token of ours begins so; a key's value that does not is a foreign client's. */
@@ -12,8 +12,8 @@ const RANDOM_DIGITS = 10;
 /** Random digits for so many tokens are made at once: to make them one by one would cost more than the rest of a token. */
 const TOKENS_AHEAD = 256;
 
-/** A new party name: 96 random bits. */
-export function newParty(): string {
+/** A new session name: 96 random bits. */
+export function newSessionId(): string {
   return randomBytes(12).toString('base64url');
 }
 
@@ -24,49 +24,49 @@ export function newParty(): string {
 export type LockKind = 'exclusive' | 'shared' | 'semaphore';
 
 /** A token's kind, and how many may hold the key with it, itself included: 1, `Infinity` (readers), or the limit. */
-export interface Sharing {
+export interface LockAccess {
   readonly kind: LockKind;
   readonly limit: number;
 }
 
-export const EXCLUSIVE: Sharing = Object.freeze({ kind: 'exclusive', limit: 1 });
-export const SHARED: Sharing = Object.freeze({ kind: 'shared', limit: Infinity });
+export const EXCLUSIVE: LockAccess = Object.freeze({ kind: 'exclusive', limit: 1 });
+export const SHARED: LockAccess = Object.freeze({ kind: 'shared', limit: Infinity });
 
 /** Are they of one kind, and of one limit? */
-export function sameSharing(a: Sharing, b: Sharing): boolean {
+export function sameAccess(a: LockAccess, b: LockAccess): boolean {
   return a === b || (a.kind === b.kind && a.limit === b.limit);
 }
 
 /** May locks of these two kinds be taken on one key, at one time or another? */
-export function goTogether(a: LockKind, b: LockKind): boolean {
+export function compatibleKinds(a: LockKind, b: LockKind): boolean {
   return (a === 'semaphore') === (b === 'semaphore');
 }
 
 /**
- * Makes the tokens of one party: `nl1:<party>:<number>:<owner's label>`. Of a shared one the number ends in `-s`, of a
+ * Makes the tokens of one session: `nl1:<session>:<number>:<owner's label>`. Of a shared one the number ends in `-s`, of a
  * semaphore in `-<limit>`: a store can tell the kind from the token, as long as it knows the token.
  *
- * The number ends in random digits. A party's name is in the name of its channel, so a client that may publish there would
+ * The number ends in random digits. A session's name is in the name of its channel, so a client that may publish there would
  * know the next token otherwise, and could forge an offer for it.
  */
-export class TokenMint {
+export class TokenGenerator {
   readonly #suffix: string;
   #count = 0;
   #random = '';
   #used = 0;
 
   constructor(
-    readonly party: string,
+    readonly sessionId: string,
     owner: string,
   ) {
     // No spaces nor line ends: tokens are parts of messages.
     this.#suffix = encodeURIComponent(owner);
   }
 
-  next(sharing: Sharing = EXCLUSIVE): string {
+  next(access: LockAccess = EXCLUSIVE): string {
     this.#count += 1;
     const number = this.#count.toString(36) + this.#randomDigits();
-    return `${TOKEN_MARK}${this.party}:${number}${markOf(sharing)}:${this.#suffix}`;
+    return `${TOKEN_MARK}${this.sessionId}:${number}${markOf(access)}:${this.#suffix}`;
   }
 
   #randomDigits(): string {
@@ -80,13 +80,13 @@ export class TokenMint {
   }
 }
 
-function markOf({ kind, limit }: Sharing): string {
+function markOf({ kind, limit }: LockAccess): string {
   if (kind === 'exclusive') return '';
   return kind === 'shared' ? '-s' : `-${limit}`;
 }
 
 /** How a token shares its key; undefined for a foreign value, which shares with nobody. */
-export function sharingOf(token: string): Sharing | undefined {
+export function accessOf(token: string): LockAccess | undefined {
   const match = SHAPE.exec(token);
   if (match === null) return undefined;
   const mark = match[3];
@@ -94,8 +94,8 @@ export function sharingOf(token: string): Sharing | undefined {
   return mark === 's' ? SHARED : { kind: 'semaphore', limit: Number(mark) };
 }
 
-/** The party a token belongs to, or undefined for a foreign value. */
-export function partyOf(token: string): string | undefined {
+/** The session a token belongs to, or undefined for a foreign value. */
+export function sessionIdOf(token: string): string | undefined {
   return SHAPE.exec(token)?.[1];
 }
 
@@ -105,6 +105,6 @@ export function ownerOf(token: string): string | undefined {
   try {
     return suffix === undefined ? undefined : decodeURIComponent(suffix);
   } catch {
-    return undefined; // it looks like ours, and is not
+    return undefined; // it checks like ours, and is not
   }
 }

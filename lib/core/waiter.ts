@@ -1,35 +1,42 @@
-/** One caller's wait for a section: ends by a grant, a refusal, its deadline or its signal. */
+/** One caller's wait for a hold: ends by a grant, a refusal, its deadline or its signal. */
 import { aroseElsewhere, LockAbortedError } from '../errors/index.js';
 import type { ResolvedAcquire } from './acquire.options.js';
 import type { Clock, Timer } from './clock.js';
 import { onAbort } from './shared-listeners.js';
 import type { Due, SharedTimer } from './shared-timer.js';
-import type { Section } from './section.js';
-import type { Place } from './linked-list.js';
+import type { Hold } from './section.js';
+import type { ListNode } from './linked-list.js';
 
 /** Where a waiter stands. */
-export interface WaiterLine {
+export interface WaiterOwner {
   readonly key: string;
   readonly clock: Clock;
   /** Of the deadlines. */
   readonly deadlines: SharedTimer;
-  /** The deadline came: the waiter asks what to do. It is not settled yet. */
+  /** The deadline came: the waiter requests what to do. It is not settled yet. */
   waiterDue(waiter: Waiter): void;
-  /** It was settled without a section: its place must go. */
+  /** It was settled without a hold: its place must go. */
   waiterLeft(waiter: Waiter): void;
 }
 
+/** Where the callers come from. */
+export interface WaiterSource {
+  readonly first: Waiter | undefined;
+  /** Takes the first one off. */
+  shift(): Waiter | undefined;
+}
+
 export class Waiter implements Due {
-  readonly promise: Promise<Section>;
+  readonly promise: Promise<Hold>;
   readonly since: number;
-  /** Where it stands in line. */
-  place: Place<Waiter> | undefined;
+  /** Where it waits in the queue. */
+  node: ListNode<Waiter> | undefined;
   /** Has its deadline come? It is still there only because of a reply that is awaited, which may be a grant. */
   overdue = false;
-  readonly #line: WaiterLine;
+  readonly #queue: WaiterOwner;
   #timer: Timer | undefined;
   #stopListening: (() => void) | undefined;
-  #resolve!: (section: Section) => void;
+  #resolve!: (hold: Hold) => void;
   #reject!: (error: unknown) => void;
   #settled = false;
 
@@ -38,52 +45,52 @@ export class Waiter implements Due {
    * @param wait how long it waits, in ms; `Infinity` for no bound.
    */
   constructor(
-    line: WaiterLine,
+    queue: WaiterOwner,
     readonly number: number,
     readonly options: ResolvedAcquire,
     wait: number,
   ) {
-    this.#line = line;
-    this.since = line.clock.monotonic();
-    this.promise = new Promise<Section>((resolve, reject) => {
+    this.#queue = queue;
+    this.since = queue.clock.monotonic();
+    this.promise = new Promise<Hold>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    if (wait !== Infinity) this.#timer = line.deadlines.set(this, this.since, wait);
+    if (wait !== Infinity) this.#timer = queue.deadlines.set(this, this.since, wait);
     const { signal } = options;
     if (signal === undefined) return;
     this.#stopListening = onAbort(signal, () =>
-      this.refuse(new LockAbortedError(line.key, this.waited, signal.reason)),
+      this.refuse(new LockAbortedError(queue.key, this.waited, signal.reason)),
     );
   }
 
   get waited(): number {
-    return this.#line.clock.monotonic() - this.since;
+    return this.#queue.clock.monotonic() - this.since;
   }
 
   /** Its deadline has come: it stays for a reply, and for `ms` at the most. */
   linger(ms: number): void {
-    const { clock, deadlines } = this.#line;
+    const { clock, deadlines } = this.#queue;
     this.overdue = true;
     this.#timer?.cancel();
     this.#timer = deadlines.set(this, clock.monotonic(), ms);
   }
 
-  /** The line has taken it off already. */
-  grant(section: Section): void {
-    if (this.#settle()) this.#resolve(section);
+  /** The queue has taken it off already. */
+  grant(hold: Hold): void {
+    if (this.#settle()) this.#resolve(hold);
   }
 
   refuse(error: unknown): void {
     if (!this.#settle()) return;
     aroseElsewhere(error);
     this.#reject(error);
-    this.#line.waiterLeft(this);
+    this.#queue.waiterLeft(this);
   }
 
   /** Its deadline has come. */
   due(): void {
-    this.#line.waiterDue(this);
+    this.#queue.waiterDue(this);
   }
 
   #settle(): boolean {

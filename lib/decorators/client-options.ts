@@ -22,7 +22,7 @@ const PATTERN = 'microservices:handler_type';
 /** Of a `@MessagePattern`; an event's sender waits for nothing. */
 const REQUEST = 1;
 
-/** Notes what a decoration asks for. */
+/** Notes what a decoration requests. */
 export function declareClientOptions(
   prototype: object,
   method: string | symbol,

@@ -20,7 +20,7 @@ export function copyMethod<F extends (...args: never[]) => unknown>(original: ob
   }
   const own = new Set<unknown>(Reflect.getOwnMetadataKeys(original));
   for (const key of Reflect.getMetadataKeys(original) as unknown[]) {
-    // Reflect also looks for an ancestor where the wrapper has none: behind the method's "prototype" property.
+    // Reflect also checks for an ancestor where the wrapper has none: behind the method's "prototype" property.
     if (own.has(key) || !Reflect.hasMetadata(key, wrapper)) {
       Reflect.defineMetadata(key, Reflect.getMetadata(key, original), wrapper);
     }

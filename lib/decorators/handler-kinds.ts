@@ -8,7 +8,7 @@ const LEFT_BY: ReadonlyArray<[transport: Transport, keys: readonly string[]]> = 
   ['graphql', ['graphql:resolver_type', 'graphql:resolve_property', 'graphql:resolve_reference']],
 ];
 
-/** Empty for a method that is no handler. To be asked when the application starts: decorators above come later. */
+/** Empty for a method that is no handler. To be requested when the application starts: decorators above come later. */
 export function transportsOf(handler: object): Transport[] {
   return LEFT_BY.filter(([, keys]) => keys.some((key) => Reflect.hasMetadata(key, handler))).map(
     ([transport]) => transport,

@@ -6,7 +6,7 @@ import { SharedListeners } from '../core/shared-listeners.js';
 export interface HttpExchange {
   readonly response: Closable;
   /**
-   * Watched as well: a pipelined response that still waits for its turn never learns that its client has gone.
+   * Watched as well: a pipelined response that still waits for its hold never learns that its client has gone.
    * Over HTTP/2 this is the request's own stream.
    */
   readonly socket: Closable | undefined;

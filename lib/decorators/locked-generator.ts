@@ -18,7 +18,7 @@ interface Body {
 }
 
 /** How a locked generator is told that its reader has left. A step of it may still wait for a lock. */
-const withdrawals = new WeakMap<object, () => void>();
+const orphans = new WeakMap<object, () => void>();
 
 /**
  * A generator queues its calls: `return()` would come after the first step, which waits for the lock. So `return()` and
@@ -29,9 +29,9 @@ export function lockedGenerator(locked: LockedMethod, call: LockedCall): AnyGene
   const generator = read(locked, call, reading);
   const withdraw = (): void => {
     if (reading.source === undefined) reading.withdrawn.abort(new Error('The generator was ended.'));
-    else withdrawals.get(reading.source)?.();
+    else orphans.get(reading.source)?.();
   };
-  withdrawals.set(generator, withdraw);
+  orphans.set(generator, withdraw);
   for (const name of ['return', 'throw'] as const) {
     const queued = generator[name].bind(generator);
     const value = (given: unknown): Promise<IteratorResult<unknown>> => {
@@ -55,7 +55,7 @@ async function* read(locked: LockedMethod, call: LockedCall, reading: Reading): 
     return ended;
   };
   const whole = runLocked(locked, call, work, signal);
-  const first = await Promise.race([entry, whole.catch((error: unknown) => withdrawal(error, signal))]);
+  const first = await Promise.race([entry, whole.catch((error: unknown) => orphan(error, signal))]);
   if (!('source' in first)) {
     if (signal.aborted) return undefined;
     // Settled before the body has begun: the lock is busy, and this is what onBusy made of it.
@@ -77,8 +77,8 @@ async function* read(locked: LockedMethod, call: LockedCall, reading: Reading): 
   }
 }
 
-/** @throws every error but the one that the reader has asked for, by leaving. */
-function withdrawal(error: unknown, signal: AbortSignal): Outcome<undefined> {
+/** @throws every error but the one that the reader has requested, by leaving. */
+function orphan(error: unknown, signal: AbortSignal): Outcome<undefined> {
   if (signal.aborted && isLockError(error, 'LOCK_ABORTED')) return { busy: true, result: undefined };
   throw error;
 }

@@ -32,7 +32,7 @@ import { declareService } from './service-property.js';
  * an Observable (in handlers; elsewhere declared as one, then each subscription takes the lock), an async generator,
  * and, in handlers, what Nest streams to the client. A handler that still waits for its lock is withdrawn when its
  * client disconnects or its Observable is unsubscribed. (Nest runs an interceptor that stands above `@Locked` on the
- * method inside of it: write one that gives up on the handler below, so that it withdraws a wait at once.)
+ * method inside of it: write one that releases on the handler below, so that it withdraws a wait at once.)
  *
  * @param key a static string; a template of arguments (`{0.sku}`) and request parts (`{params.id}`, `{query.x}`,
  * `{body.x}`, `{headers.x}`, `{user.id}`, `{data.x}`, `{gql.x}`), which stand for the argument bound to them, after

@@ -3,7 +3,7 @@
  * type of the descriptor as a sentence, which the compiler then quotes.
  *
  * What depends on a type parameter of the author's counts as right. The compiler puts off a condition on a type parameter,
- * and takes no descriptor for what it has put off. So `Else` asks for a property of an object: there the compiler decides,
+ * and takes no descriptor for what it has put off. So `Else` requests a property of an object: there the compiler decides,
  * with a wildcard in the place of the parameter. The conditions are written such that a wildcard leads to `unknown`, and
  * each verdict begins with a condition on M or C itself: it keeps the compiler from deciding before there is a method.
  */

@@ -72,7 +72,7 @@ function partOf(call: LockedCall, { root, path }: Placeholder): Part | undefined
 
 const WHAT: Partial<Record<RequestRoot, string>> = { params: 'parameters', gql: 'arguments' };
 
-/** The names that a part of the request has, where the one that is asked for can never be among them. */
+/** The names that a part of the request has, where the one that is requested can never be among them. */
 function namesIn({ root, path, context }: Part, raw: unknown): readonly string[] | undefined {
   const [name] = path;
   const isObject = typeof raw === 'object' && raw !== null;

@@ -1,4 +1,4 @@
-/** Keys without a placeholder that look as if one was meant: `'order:id'` is one lock for all orders. */
+/** Keys without a placeholder that check as if one was meant: `'order:id'` is one lock for all orders. */
 
 /** How other libraries, and routes, write a placeholder: `:id`, `$id`, `<id>`, `%s`. */
 const FOREIGN = /(?:^|[:/])(?::([A-Za-z_]\w*)|\$([A-Za-z_]\w*)|<([A-Za-z_]\w*)>|(%[sd]))(?=$|[:/])/;
@@ -7,7 +7,7 @@ const FOREIGN = /(?:^|[:/])(?::([A-Za-z_]\w*)|\$([A-Za-z_]\w*)|<([A-Za-z_]\w*)>|
 const ID_LIKE = /^(?:id|uuid)$|[a-z](?:Id|ID|Uuid|UUID)$|[_-](?:id|uuid)$/;
 
 export interface MeantPlaceholder {
-  /** The part of the key that looks like one. */
+  /** The part of the key that checks like one. */
   readonly name: string;
   /** The parameter of the method that it names; 0 where none is known to be. */
   readonly index: number;

@@ -20,7 +20,7 @@ export function refuseStream(result: unknown, label: string): void {
     : unseen(label, 'a stream', 'The stream was destroyed.', READ);
 }
 
-/** A stream of the web; a cursor of a database too: each step of its iterator asks for more. */
+/** A stream of the web; a cursor of a database too: each step of its iterator requests more. */
 function isIterable(result: object): boolean {
   return (
     Symbol.asyncIterator in result || typeof (result as Partial<WritableStream>).getWriter === 'function'

@@ -6,12 +6,12 @@ export interface DeadlockLink {
   /** All that it holds, outermost first. */
   readonly holds: readonly string[];
   readonly wants: string;
-  /** Where it asked: the lines of a stack trace, if they were recorded. */
+  /** Where it requested: the lines of a stack trace, if they were recorded. */
   readonly site: string | undefined;
 }
 
 /**
- * Callers of this process wait for each other in a circle, which this call would have closed: it was refused at once, and
+ * Callers of this process wait for each other in a cycle, which this call would have closed: it was refused at once, and
  * the others go on as soon as it gives back what it holds.
  */
 export class LockDeadlockError extends LockError {
@@ -20,7 +20,7 @@ export class LockDeadlockError extends LockError {
   constructor(
     /** The key that could not be waited for. */
     readonly key: string,
-    /** The circle: this call first, each waiting for what the next one holds, the last for what this call holds. */
+    /** The cycle: this call first, each waiting for what the next one holds, the last for what this call holds. */
     readonly cycle: readonly DeadlockLink[],
   ) {
     super(

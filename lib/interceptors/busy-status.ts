@@ -1,4 +1,4 @@
-/** The HTTP status one `@Locked` asks for when its lock is busy: travels with the error to the interceptor. */
+/** The HTTP status one `@Locked` requests when its lock is busy: travels with the error to the interceptor. */
 
 /** Registered, so that two builds of this package agree on it. */
 const STATUS = Symbol.for('nestjs-locked.busy-status');

@@ -1,9 +1,9 @@
-/** Whether the lock errors of an application are mapped, asked of the service that its methods lock by. */
+/** Whether the lock errors of an application are mapped, requested of the service that its methods lock by. */
 
 /** A property of the service: another copy of the package may have made it. */
 const DECISION = Symbol.for('nestjs-locked.maps-errors');
 
-/** @param decide asked at each error: the module that decides for all may have its options later than this one. */
+/** @param decide requested at each error: the module that decides for all may have its options later than this one. */
 export function decideMapping(service: object, decide: () => boolean): void {
   Object.defineProperty(service, DECISION, { value: decide, configurable: true });
 }

@@ -45,7 +45,7 @@ export class HandlerScope {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Whoever asked for the result has left before it was there, whole. */
+  /** Whoever requested the result has left before it was there, whole. */
   abandon(): void {
     if (this.#abandoned) return;
     this.#abandoned = true;

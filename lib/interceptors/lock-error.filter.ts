@@ -11,7 +11,7 @@ import { graphqlError, httpError, messagePayload } from './transport-error.js';
  * Answers as the interceptor would have made the client see it. It has no part in what handlers throw: that is no
  * LockError any more when it gets to the filters.
  *
- * Nest asks the application's own filters first: one that catches everything answers in its own way. It has no global
+ * Nest requests the application's own filters first: one that catches everything answers in its own way. It has no global
  * filters for gateways.
  */
 @Catch(LockError)
@@ -38,7 +38,7 @@ export class LockErrorFilter implements ExceptionFilter<LockError> {
   }
 }
 
-/** In its place where errors are not to be mapped: Nest wants a filter, and this one is asked for nothing. */
+/** In its place where errors are not to be mapped: Nest wants a filter, and this one is requested nothing. */
 @Catch(class Nothing {})
 export class NoFilter implements ExceptionFilter {
   catch(error: unknown): never {

@@ -24,7 +24,7 @@ export interface LockModuleOptions {
    */
   prefix?: string;
   /**
-   * A label in the tokens of this instance, for people who look into Redis.
+   * A label in the tokens of this instance, for people who check into Redis.
    * @default the host's name and the process id
    */
   owner?: string;
@@ -46,7 +46,7 @@ export interface LockModuleOptions {
    */
   longHold?: Duration;
   /**
-   * How errors look to HTTP clients. One interceptor serves all modules of an application: with several, set this on
+   * How errors check to HTTP clients. One interceptor serves all modules of an application: with several, set this on
    * the unnamed one (on the first, if all have names).
    */
   http?: {

@@ -1,4 +1,4 @@
-/** A store in memory that a test can take away, and whose parties it can wake. */
+/** A store in memory that a test can take away, and whose sessions it can wake. */
 import type { Clock } from '../core/clock.js';
 import type { LockStore, LockStoreListener, LockStoreSession } from '../core/store.contract.js';
 import { LockStoreError } from '../errors/index.js';
@@ -16,20 +16,20 @@ export class ControlledStore implements LockStore {
     this.#memory = memoryStore({ clock });
   }
 
-  open(party: string, listener: LockStoreListener): LockStoreSession {
-    const session = this.#memory.open(party, listener);
+  open(sessionId: string, listener: LockStoreListener): LockStoreSession {
+    const session = this.#memory.open(sessionId, listener);
     this.#listeners.add(listener);
     return {
-      queues: true,
-      isAwake: (key) => session.isAwake(key),
-      counterOf: (key) => session.counterOf(key),
-      turn: (request) => this.#whileUp(() => session.turn(request)),
+      supportsQueue: true,
+      canNotify: (key) => session.canNotify(key),
+      fenceDomainOf: (key) => session.fenceDomainOf(key),
+      exchange: (request) => this.#whileUp(() => session.exchange(request)),
       renew: async (request) => {
         const reply = await this.#whileUp(() => session.renew(request));
         this.#renewals.get(request.token)?.();
         return reply;
       },
-      listen: (key) => session.listen(key),
+      subscribe: (key) => session.subscribe(key),
       close: async () => {
         this.#listeners.delete(listener);
         await session.close();
@@ -47,14 +47,14 @@ export class ControlledStore implements LockStore {
 
   set down(down: boolean) {
     this.#down = down;
-    if (!down) this.wake();
+    if (!down) this.notifications();
   }
 
-  /** Whoever waits looks, and whoever holds renews. */
-  wake(): void {
+  /** Whoever waits checks, and whoever holds renews. */
+  notifications(): void {
     for (const listener of this.#listeners) {
-      listener.awake();
-      listener.recovered();
+      listener.onReconnected();
+      listener.onRecovered();
     }
   }
 

@@ -1,7 +1,7 @@
-/** What a test does to the locks of the code under test: holds them, takes them away, takes the store away, looks on. */
+/** What a test does to the locks of the code under test: holds them, takes them away, takes the store away, checks on. */
 import type { Clock } from '../core/clock.js';
 import type { LockStore, LockStoreSession } from '../core/store.contract.js';
-import { TokenMint, newParty } from '../core/token.js';
+import { TokenGenerator, newSessionId } from '../core/token.js';
 import { quoted } from '../errors/index.js';
 import { realClock, realPause } from './clocks.js';
 import { ControlledStore } from './controlled-store.js';
@@ -29,18 +29,18 @@ export interface LockControlsOptions {
 export class LockControls {
   readonly #store: ControlledStore;
   readonly #other: LockStoreSession;
-  readonly #mint: TokenMint;
+  readonly #tokens: TokenGenerator;
   readonly #held = new Map<string, string>();
   readonly #calls: LockCall[] = [];
 
   constructor({ clock = realClock }: LockControlsOptions = {}) {
     this.#store = new ControlledStore(clock);
-    const party = newParty();
-    this.#mint = new TokenMint(party, OTHER);
-    this.#other = this.#store.open(party, {
-      offered: () => undefined,
-      awake: () => undefined,
-      recovered: () => undefined,
+    const sessionId = newSessionId();
+    this.#tokens = new TokenGenerator(sessionId, OTHER);
+    this.#other = this.#store.open(sessionId, {
+      onGrant: () => undefined,
+      onReconnected: () => undefined,
+      onRecovered: () => undefined,
     });
   }
 
@@ -49,7 +49,7 @@ export class LockControls {
     return this.#store;
   }
 
-  /** What was asked of the services that have these controls, in order. */
+  /** What was requested of the services that have these controls, in order. */
   get calls(): readonly LockCall[] {
     return this.#calls;
   }
@@ -61,29 +61,32 @@ export class LockControls {
 
   /** Forgets the calls, frees what {@link hold} holds, and brings the store back: between two tests. */
   async reset(): Promise<void> {
-    this.comeBack();
-    await Promise.all([...this.#held.keys()].map((key) => this.letGo(key)));
+    this.reconnect();
+    await Promise.all([...this.#held.keys()].map((key) => this.release(key)));
     this.#calls.length = 0;
   }
 
   /**
-   * Another process holds the key, until {@link letGo}: whoever asks for it waits, or finds it busy.
+   * Another process holds the key, until {@link release}: whoever requests it waits, or finds it busy.
    * @param ttl how long it says that its lease runs, in ms.
    * @throws Error when the key is held already.
    */
   async hold(key: string, ttl = 30_000): Promise<void> {
-    const token = this.#mint.next();
-    const { answer } = await this.#other.turn({ key, ask: { token, ttl, sections: 1, mode: 'once' } });
+    const token = this.#tokens.next();
+    const { acquire: answer } = await this.#other.exchange({
+      key,
+      acquire: { token, ttl, fences: 1, mode: 'once' },
+    });
     if (answer?.state !== 'granted') throw new Error(`LockControls.hold: ${quoted(key)} is held already.`);
     this.#held.set(key, token);
   }
 
   /** It gives the key back: who waits gets it. */
-  async letGo(key: string): Promise<void> {
+  async release(key: string): Promise<void> {
     const token = this.#held.get(key);
     if (token === undefined) throw new Error(`LockControls.letGo: hold(${quoted(key)}) was not called.`);
     this.#held.delete(key);
-    await this.#other.turn({ key, giveUp: { token } });
+    await this.#other.exchange({ key, release: { token } });
   }
 
   /**
@@ -92,28 +95,31 @@ export class LockControls {
    * (With `renew: false` it learns of it at the end of its ttl only, as it would from Redis.)
    * @throws Error when nobody holds the key.
    */
-  async lose(key: string): Promise<void> {
-    const token = this.#mint.next();
-    const { answer } = await this.#other.turn({ key, ask: { token, ttl: 1, sections: 1, mode: 'once' } });
+  async expire(key: string): Promise<void> {
+    const token = this.#tokens.next();
+    const { acquire: answer } = await this.#other.exchange({
+      key,
+      acquire: { token, ttl: 1, fences: 1, mode: 'once' },
+    });
     if (answer?.state !== 'busy' || answer.holder === '') {
-      await this.#other.turn({ key, giveUp: { token } });
+      await this.#other.exchange({ key, release: { token } });
       throw new Error(`LockControls.lose: ${quoted(key)} is held by nobody.`);
     }
     const told = this.#store.renewed(answer.holder);
-    await this.#other.turn({ key, giveUp: { token: answer.holder } });
-    this.#store.wake();
+    await this.#other.exchange({ key, release: { token: answer.holder } });
+    this.#store.notifications();
     await Promise.race([told, realPause(HEARD_WITHIN)]);
     // For what follows from the reply.
     await realPause(0);
   }
 
-  /** The store stops answering: what is asked of it fails with a LockStoreError, what is held is not renewed. */
-  goDown(): void {
+  /** The store stops answering: what is requested of it fails with a LockStoreError, what is held is not renewed. */
+  disconnect(): void {
     this.#store.down = true;
   }
 
   /** It answers again. */
-  comeBack(): void {
+  reconnect(): void {
     this.#store.down = false;
   }
 

@@ -1,6 +1,6 @@
 /** The LockModule of tests: everything as in an application, without Redis, and at the test's hand. */
 import { type DynamicModule, Module } from '@nestjs/common';
-import { Locker } from '../core/locker.js';
+import { LockEngine } from '../core/locker.js';
 import { LockOptionsError, LockWiringError } from '../errors/index.js';
 import type { LockModuleRootOptions } from '../interfaces/lock-module-options.interface.js';
 import { getLockServiceToken } from '../lock.constants.js';
@@ -8,7 +8,7 @@ import { withForeignServices } from '../lock.foreign-services.js';
 import { LockModule } from '../lock.module.js';
 import type { ResolvedModuleOptions } from '../lock.module-options.js';
 import { serviceOf } from '../lock.providers.js';
-import { LockSiblings, RESOLVED_OPTIONS } from '../lock.siblings.js';
+import { LockModuleRegistry, RESOLVED_OPTIONS } from '../lock.siblings.js';
 import { LockControls, type LockControlsOptions } from './lock-controls.js';
 import { RecordingLockService } from './recording-lock-service.js';
 
@@ -59,9 +59,9 @@ export class LockTestingModule {
         // The later of one token is the one that counts.
         {
           provide: getLockServiceToken(options.name),
-          inject: [Locker, RESOLVED_OPTIONS, LockSiblings],
-          useFactory: (locker: Locker, { policy }: ResolvedModuleOptions, siblings: LockSiblings) =>
-            serviceOf(() => new RecordingLockService(locker, policy, controls.record), siblings),
+          inject: [LockEngine, RESOLVED_OPTIONS, LockModuleRegistry],
+          useFactory: (engine: LockEngine, { policy }: ResolvedModuleOptions, registry: LockModuleRegistry) =>
+            serviceOf(() => new RecordingLockService(engine, policy, controls.record), registry),
         },
         ...(unnamed ? [{ provide: LockControls, useValue: controls }] : []),
       ],

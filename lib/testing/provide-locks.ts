@@ -1,5 +1,5 @@
 /** For unit tests of classes with locked methods: what Nest would inject, given by hand. */
-import { Locker } from '../core/locker.js';
+import { LockEngine } from '../core/locker.js';
 import { resolvePolicy } from '../core/resolve-options.js';
 import { serviceProperties } from '../decorators/service-property.js';
 import { LockWiringError } from '../errors/index.js';
@@ -9,18 +9,18 @@ import { RecordingLockService } from './recording-lock-service.js';
 
 /**
  * A LockService of its own, on a store in memory: as in an application, without one.
- * @param given controls to hold keys, take them away, and look at the calls; or options of controls of its own.
+ * @param given controls to hold keys, take them away, and check the calls; or options of controls of its own.
  */
 export function memoryLocks(given: LockControls | LockControlsOptions = {}): LockService {
   const controls = given instanceof LockControls ? given : new LockControls(given);
-  const locker = new Locker({
+  const engine = new LockEngine({
     store: controls.store,
     owner: 'test',
     maxWaiters: Infinity,
     longHold: Infinity,
     emit: () => {},
   });
-  return new RecordingLockService(locker, resolvePolicy(), controls.record);
+  return new RecordingLockService(engine, resolvePolicy(), controls.record);
 }
 
 /**

@@ -1,12 +1,12 @@
-/** A LockService that notes what it was asked for, and otherwise is one. */
+/** A LockService that notes what it was requested, and otherwise is one. */
 import type { AcquireOptions, UsingOptions } from '../core/acquire.options.js';
 import type { Lock } from '../core/lock.js';
-import type { Locker } from '../core/locker.js';
+import type { LockEngine } from '../core/locker.js';
 import type { LockPolicy } from '../core/resolve-options.js';
 import { isLockError } from '../errors/index.js';
 import { type LockedWork, LockService } from '../lock.service.js';
 
-/** One call of the service, as a test looks at it. `@Locked` calls `using`. */
+/** One call of the service, as a test checks at it. `@Locked` calls `using`. */
 export interface LockCall {
   readonly method: 'acquire' | 'tryAcquire' | 'using';
   /** As given. */
@@ -24,8 +24,8 @@ type Entry = { -readonly [Property in keyof LockCall]: LockCall[Property] };
 export class RecordingLockService extends LockService {
   readonly #calls: LockCall[];
 
-  constructor(locker: Locker, policy: LockPolicy, calls: LockCall[]) {
-    super(locker, policy);
+  constructor(engine: LockEngine, policy: LockPolicy, calls: LockCall[]) {
+    super(engine, policy);
     this.#calls = calls;
   }
 

@@ -22,7 +22,7 @@ try {
   process.exit(1);
 }
 
-/** @returns 0 for any free one, as the storm asks for. */
+/** @returns 0 for any free one, as the storm requests. */
 function readPort(value = '3000'): number {
   const port = Number(value);
   if (/^\d+$/.test(value) && port <= 65_535) return port;

@@ -55,9 +55,9 @@ describe('a call that waits, while its process computes beyond its wait', () => 
   ])('given a free key, is granted (wait %d ms, computation %d ms)', async (wait, ms) => {
     const { service } = await warm();
     const lock = await inIoCallback(() => {
-      const asked = service.acquire('free', { wait });
+      const requested = service.acquire('free', { wait });
       compute(ms);
-      return asked;
+      return requested;
     });
     expect(lock.held).toBe(true);
     expect(await lock.release()).toBe(true);
@@ -66,9 +66,9 @@ describe('a call that waits, while its process computes beyond its wait', () => 
   it('given a free key for readers, is granted', async () => {
     const { service } = await warm();
     const lock = await inIoCallback(() => {
-      const asked = service.acquire('free', { wait: 100, mode: 'shared' });
+      const requested = service.acquire('free', { wait: 100, mode: 'shared' });
       compute(300);
-      return asked;
+      return requested;
     });
     expect(await lock.release()).toBe(true);
   });
@@ -77,15 +77,15 @@ describe('a call that waits, while its process computes beyond its wait', () => 
     [100, 400],
     [1_000, 1_200],
   ])('given a key that is held, is busy (wait %d ms, computation %d ms)', async (wait, ms) => {
-    await child.call('ask', 'k');
+    await child.call('request', 'k');
     await child.call('acquired', 'k');
     const { service } = await warm();
-    const asked = await inIoCallback(() => {
+    const requested = await inIoCallback(() => {
       const call = service.acquire('k', { wait }).catch((error: unknown) => error);
       compute(ms);
       return call;
     });
-    expect(asked).toMatchObject({ code: 'LOCK_BUSY' });
+    expect(requested).toMatchObject({ code: 'LOCK_BUSY' });
     await child.call('release', 'k');
   });
 
@@ -104,10 +104,10 @@ describe('a call that waits, while its process computes beyond its wait', () => 
   });
 
   it('given a hand-off that has arrived unread, is granted', async () => {
-    await child.call('ask', 'k');
+    await child.call('request', 'k');
     await child.call('acquired', 'k');
     const { service } = await warm();
-    const asked = service.acquire('k', { wait: 600 });
+    const requested = service.acquire('k', { wait: 600 });
     await queueOf(client).holds(1);
     await inIoCallback(() => {
       void child.call('release', 'k');
@@ -115,7 +115,7 @@ describe('a call that waits, while its process computes beyond its wait', () => 
       return pause(0);
     });
     await inIoCallback(() => compute(700));
-    expect(await (await asked).release()).toBe(true);
+    expect(await (await requested).release()).toBe(true);
   });
 });
 
@@ -124,9 +124,9 @@ describe('the first use of a connection, while its process computes', () => {
     const locks = locksFor({ commandTimeout: ms === 500 ? 200 : 2_000 });
     await eventuallyTrue(() => locks.client.status === 'ready');
     const lock = await inIoCallback(() => {
-      const asked = locks.service.acquire('k', { wait: '10s' });
+      const requested = locks.service.acquire('k', { wait: '10s' });
       compute(ms);
-      return asked;
+      return requested;
     });
     expect(await lock.release()).toBe(true);
   });
@@ -150,9 +150,9 @@ describe('the first use of a connection, while its process computes', () => {
     await eventuallyTrue(() => locks.client.status === 'ready');
     for (let i = 0; i < 6; i += 1) {
       const lock = await inIoCallback(() => {
-        const asked = locks.service.acquire('k', { wait: 0 });
+        const requested = locks.service.acquire('k', { wait: 0 });
         compute(200);
-        return asked;
+        return requested;
       });
       expect(await lock.release()).toBe(true);
     }
@@ -190,7 +190,7 @@ describe('a lease that was handed over, while its work computes', () => {
     work: (lock: Lock) => unknown = () => undefined,
     prepare: () => Promise<unknown> = () => Promise.resolve(),
   ): Promise<unknown> {
-    await child.call('ask', 'k');
+    await child.call('request', 'k');
     await child.call('acquired', 'k');
     const { service } = await warm();
     const done = service.using('k', { ttl: '30s' }, async (lock) => {
@@ -210,7 +210,7 @@ describe('a lease that was handed over, while its work computes', () => {
     { before: 400, ms: 700 },
     { before: 20, ms: 2_500 },
     { before: 20, ms: 5_200 },
-  ])('for $ms ms, $before ms after it asked, is not lost', async (times) => {
+  ])('for $ms ms, $before ms after it requested, is not lost', async (times) => {
     let abortedOnce = false;
     const token = await handedOver(times, async (lock) => {
       lock.signal.addEventListener('abort', () => (abortedOnce = true));

@@ -1,6 +1,6 @@
 /**
  * Nobody who waits in a Cluster is forgotten when the way by which hand-offs reach it is lost, or its slot goes elsewhere.
- * Each name says how long the wait is at the most, and why. The first look of each waiter is ten seconds off.
+ * Each name says how long the wait is at the most, and why. The first check of each waiter is ten seconds off.
  */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Cluster } from 'ioredis';
@@ -72,7 +72,7 @@ async function replicaOf(master: RedisServer): ReturnType<typeof startClusterRep
 }
 
 describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
-  it('the connection for hand-offs is killed: until it is back, as the waiter then looks', async () => {
+  it('the connection for hand-offs is killed: until it is back, as the waiter then checks', async () => {
     const { held, waits } = await waiting(locksOf(ioredis), locksOf(ioredis));
     for (const node of cluster.nodes) {
       expect(await node.client().call('CLIENT', 'KILL', 'TYPE', 'pubsub')).toBeGreaterThanOrEqual(0);
@@ -172,7 +172,7 @@ it('an offer is not sent to who listens at a replica alone, who would take it fo
   const { server } = await replicaOf(master);
   const locks = locksOf(6);
   const held = await locks.service.acquire('k', LONG);
-  // There a party may be left after a fail-over. A sharded message goes to replicas as well, and those are not counted.
+  // There a session may be left after a fail-over. A sharded message goes to replicas as well, and those are not counted.
   const replica = server.client();
   const heard: string[] = [];
   replica.on('smessage', (_channel, message: string) => heard.push(message));

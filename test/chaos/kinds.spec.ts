@@ -13,7 +13,7 @@ import { type QueueView, queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type SplitLocks, splitLocks } from '../support/split-locks.js';
 import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
-import { LOADED, look, timed } from '../support/waits.js';
+import { LOADED, check, timed } from '../support/waits.js';
 
 const LONG = { ttl: '60s', wait: '60s' } as const;
 /** A holder that is to be waited for, and one that waits: a writer and a reader, a reader and a writer, two permits. */
@@ -69,7 +69,7 @@ describe.each(KINDS)('%s', (_, { before, after }) => {
   const acquire = (locks: Locks, options: AcquireOptions): Promise<Lock> =>
     locks.service.acquire('k', options);
 
-  it('whose message of the hand-off is lost: one look, as nothing else tells of it', async () => {
+  it('whose message of the hand-off is lost: one check, as nothing else tells of it', async () => {
     const [holder, waiter] = [on(server), handOffsProxied()];
     const held = await acquire(holder, before);
     const waiting = acquire(waiter, after);
@@ -81,13 +81,13 @@ describe.each(KINDS)('%s', (_, { before, after }) => {
     await lost;
     proxy.release();
     const { value, waited } = await served;
-    expect(waited).toBeLessThan(look(1) + LOADED);
+    expect(waited).toBeLessThan(check(1) + LOADED);
     expect(value.fence).toBeGreaterThan(held.fence);
     expect(await value.release()).toBe(true);
     await nothingLeft();
   });
 
-  it('whose subscription is cut: the reconnection, after which it looks at once', async () => {
+  it('whose subscription is cut: the reconnection, after which it checks at once', async () => {
     const [holder, waiter] = [on(server), handOffsProxied()];
     const held = await acquire(holder, before);
     await queue.crowd(10);
@@ -98,7 +98,7 @@ describe.each(KINDS)('%s', (_, { before, after }) => {
     proxy.cut();
     await queue.deaf(own);
     expect(await held.release()).toBe(true);
-    // Its look would come within twelve seconds.
+    // Its check would come within twelve seconds.
     const served = timed(waiting);
     proxy.accept();
     const { value, waited } = await served;
@@ -124,14 +124,14 @@ describe.each(KINDS)('%s', (_, { before, after }) => {
     await nothingLeft();
   });
 
-  it('whose server forgets everything: one look; the holder sees its lock lost at its next renewal', async () => {
+  it('whose server forgets everything: one check; the holder sees its lock lost at its next renewal', async () => {
     const [holder, waiter] = [on(server), on(server)];
     const held = await acquire(holder, { ...before, ttl: 3_000 });
     const waiting = acquire(waiter, after);
     await queue.holds(1);
     await client.flushall();
     const { value, waited } = await timed(waiting);
-    expect(waited).toBeLessThan(look(1) + LOADED);
+    expect(waited).toBeLessThan(check(1) + LOADED);
     expect(value.fence).toBeGreaterThan(held.fence);
     await eventuallyTrue(() => held.signal.aborted && !held.held);
     expect(await held.release()).toBe(false);
@@ -155,7 +155,7 @@ describe.each(KINDS)('%s', (_, { before, after }) => {
     // Its lease had not ended: nobody else had it.
     expect(await released).toBe(true);
     proxy.release();
-    // What the session gives up once more, as it does not know, disturbs nobody.
+    // What the session releases once more, as it does not know, disturbs nobody.
     await holder.client.ping();
     await value.extend();
     expect(value.held).toBe(true);
@@ -183,7 +183,7 @@ describe.each(KINDS)('%s', (_, { before, after }) => {
 });
 
 describe('several readers under one lease', () => {
-  it('whose renewals fail for longer than it lasts: all see it lost, and the writer waits for its rest and a look', async () => {
+  it('whose renewals fail for longer than it lasts: all see it lost, and the writer waits for its rest and a check', async () => {
     const [readers, writer] = [on(proxy, { commandTimeout: COMMAND_TIMEOUT }), on(server)];
     const first = await writer.service.acquire('k', LONG);
     const waiting = Array.from({ length: 5 }, () =>
@@ -197,7 +197,7 @@ describe('several readers under one lease', () => {
     await queue.holds(1);
     proxy.dropRequests();
     const { value, waited } = await timed(next);
-    expect(waited).toBeLessThan(1_500 + look(1) + LOADED);
+    expect(waited).toBeLessThan(1_500 + check(1) + LOADED);
     await eventuallyTrue(() => locks.every(({ signal }) => signal.aborted));
     proxy.release();
     proxy.cut();

@@ -1,6 +1,6 @@
 /**
- * An offer whose message is late, for a token that stands in the queue once more: the connection broke before the ask was
- * answered, and the client sent the ask again after that offer had ended. It must be known for an old one.
+ * An offer whose message is late, for a token that stands in the queue once more: the connection broke before the request was
+ * answered, and the client sent the request again after that offer had ended. It must be known for an old one.
  */
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventuallyTrue } from '../support/eventually.js';
@@ -17,15 +17,15 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-const isLook = (chunk: string): boolean => chunk.includes('\r\nlook\r\n');
-const isAsk = (chunk: string): boolean =>
-  chunk.includes('lock:~nl:q:k') && !isLook(chunk) && !chunk.includes('\r\nonce\r\n');
+const isCheck = (chunk: string): boolean => chunk.includes('\r\nlook\r\n');
+const isRequest = (chunk: string): boolean =>
+  chunk.includes('lock:~nl:q:k') && !isCheck(chunk) && !chunk.includes('\r\nonce\r\n');
 
-/** Does something in the moment in which the next ask for a place in the queue passes, before it is answered. */
-function atNextAsk(proxy: TcpProxy, act: () => void): Promise<void> {
+/** Does something in the moment in which the next request a place in the queue passes, before it is answered. */
+function atNextRequest(proxy: TcpProxy, act: () => void): Promise<void> {
   return new Promise((resolve) => {
     const unwatch = proxy.watch((chunk, direction) => {
-      if (direction !== 'request' || !isAsk(chunk)) return;
+      if (direction !== 'request' || !isRequest(chunk)) return;
       unwatch();
       act();
       resolve();
@@ -50,9 +50,9 @@ describe('an offer that ended before its token was queued again', () => {
       const client = server.client();
       const queue = queueOf(client);
 
-      // The ask of B is queued, and B does not learn it.
+      // The request of B is queued, and B does not learn it.
       const first = await a.service.acquire('k', LONG);
-      const unanswered = atNextAsk(commands, () => commands.dropReplies());
+      const unanswered = atNextRequest(commands, () => commands.dropReplies());
       let served = false;
       const waiting = b.service.acquire('k', LONG).finally(() => (served = true));
       await unanswered;
@@ -66,9 +66,9 @@ describe('an offer that ended before its token was queued again', () => {
       await eventuallyTrue(async () => (await queue.holder()) === null);
       const second = await c.service.acquire('k', LONG);
 
-      // The connection breaks, and the client sends the ask again: its token is queued once more.
-      const looked = commands.waitFor((chunk, direction) => direction === 'request' && isLook(chunk));
-      const again = atNextAsk(commands, () => {
+      // The connection breaks, and the client sends the request again: its token is queued once more.
+      const checked = commands.waitFor((chunk, direction) => direction === 'request' && isCheck(chunk));
+      const again = atNextRequest(commands, () => {
         if (when.startsWith('before')) commands.holdReplies();
       });
       commands.cut();
@@ -76,8 +76,8 @@ describe('an offer that ended before its token was queued again', () => {
       await again;
       await queue.holds(1);
       if (when.startsWith('after')) {
-        // By the time of that look, the offer would be a young one.
-        await looked;
+        // By the time of that check, the offer would be a young one.
+        await checked;
         await b.client.ping();
       }
       expect(served).toBe(false);

@@ -127,7 +127,7 @@ describe('a renewal that fails', () => {
     const lock = await locks.service.acquire('k', { ttl: '60s' });
     const seen = renewals();
     proxy.cut();
-    // Twenty seconds before its turn.
+    // Twenty seconds before its hold.
     await eventuallyTrue(() => seen.count === 1, { within: 2_000 });
     await eventuallyTrue(() => lock.remaining > 59_000);
     expect(await lock.release()).toBe(true);
@@ -161,7 +161,7 @@ describe('a reply that does not come', () => {
     expect(lostAfter).toBeLessThan(900);
     expect(lostAfter).toBeGreaterThan(580);
     expect(seen.count).toBe(1);
-    // At the server it was renewed, and then given up.
+    // At the server it was renewed, and then released.
     proxy.release();
     expect(await lock.release()).toBe(false);
     expect(lock.held).toBe(false);
@@ -185,7 +185,7 @@ describe('a reply that does not come', () => {
     const lock = await waiting;
     expect(lock.held).toBe(true);
     await aborted(lock, since);
-    // It was asked for before the hand-off: the offer's second counts from there.
+    // It was requested before the hand-off: the offer's second counts from there.
     expect(performance.now() - since).toBeLessThan(1_200);
     const next = other.service.acquire('k');
     proxy.release();
@@ -289,7 +289,7 @@ describe('the timer', () => {
   it('peers: does not keep a process alive whose renewal is under way at the release', async () => {
     await child.call('open', proxy.url, { commandTimeout: 400 });
     const seen = renewals();
-    await child.call('ask', 'k', { ttl: 900 });
+    await child.call('request', 'k', { ttl: 900 });
     await child.call('acquired', 'k');
     proxy.holdReplies();
     await eventuallyTrue(() => seen.count > 0);
@@ -303,8 +303,8 @@ describe('the timer', () => {
 
 describe("the machine's clock", () => {
   it('set forward ends a lease, at once for who reads, at the next renewal for the signal', async () => {
-    const { clock, locker } = core();
-    const service = new LockService(locker, resolvePolicy());
+    const { clock, engine } = core();
+    const service = new LockService(engine, resolvePolicy());
     let during: Lock | undefined;
     const run = service.using('k', async (lock) => {
       during = lock;
@@ -321,8 +321,8 @@ describe("the machine's clock", () => {
   });
 
   it('set back ends none, and does not prolong it either', async () => {
-    const { clock, locker } = core();
-    const service = new LockService(locker, resolvePolicy());
+    const { clock, engine } = core();
+    const service = new LockService(engine, resolvePolicy());
     const lock = await service.acquire('k', { renew: false });
     clock.jumpWall(-3_600_000);
     await clock.advance(29_000);

@@ -16,11 +16,11 @@ const SOON = { within: 15_000, every: 10 };
 
 interface Instance {
   readonly child: Child<ShutdownHandlers>;
-  get(path: string): Promise<Answer>;
+  get(path: string): Promise<AcquireReply>;
 }
 
 /** What a client sees of one request. */
-type Answer =
+type AcquireReply =
   { readonly status: number; readonly retryAfter: string | null; readonly body: string } | 'cut off';
 
 let redis: RedisServer;
@@ -78,9 +78,9 @@ const entered = (instance: Instance, n: number): Promise<void> =>
 interface Scene {
   readonly ending: Instance;
   /** Its handler that runs. */
-  readonly running: Promise<Answer>;
+  readonly running: Promise<AcquireReply>;
   /** Its requests that wait for the key of that handler, and for one that is held elsewhere. */
-  readonly waiting: ReadonlyArray<Promise<Answer>>;
+  readonly waiting: ReadonlyArray<Promise<AcquireReply>>;
   /** What this process gets of the first key. */
   readonly next: Promise<Lock>;
   /** Has it? */
@@ -140,7 +140,7 @@ describe.each(['Express', 'Fastify'])('SIGTERM on %s', (platform) => {
       expect(await ending.get('/quick/1')).toEqual(REFUSED);
       // Out of the queue, at once.
       await queueOf(client, 'work:2').holds(0);
-      // With these behind us, we look after ten seconds only: we cannot take over but by being handed the lock.
+      // With these behind us, we check after ten seconds only: we cannot take over but by being handed the lock.
       const [ours] = await queue.tokens();
       await queue.crowd(10);
       await ending.child.call('proceed');

@@ -191,7 +191,7 @@ describe('an acquire that is delayed until after its own clean-up', () => {
     ['queue', 10_000],
   ])('must not run any more (mode %s)', async (mode, wait) => {
     if (mode === 'queue') {
-      // Hears of hand-offs from here on: asks stand in the queue.
+      // Hears of hand-offs from here on: requests stand in the queue.
       const held = await other.service.acquire('first');
       const first = locks.service.acquire('first');
       await queued(1, 'first');
@@ -211,9 +211,10 @@ describe('an acquire that is delayed until after its own clean-up', () => {
     proxy.release();
     await staysFree();
 
-    const ask = sent.find((parts) => parts[0]?.toUpperCase() === 'EVALSHA' && parts.includes('lock:k')) ?? [];
-    expect(ask.includes('once')).toBe(mode === 'once');
-    const [, ...args] = ask;
+    const request =
+      sent.find((parts) => parts[0]?.toUpperCase() === 'EVALSHA' && parts.includes('lock:k')) ?? [];
+    expect(request.includes('once')).toBe(mode === 'once');
+    const [, ...args] = request;
     expect(await client.call('EVALSHA', ...(args as [string, ...string[]]))).toEqual([
       0,
       -2,
@@ -278,7 +279,7 @@ describe('the lost reply of a release', () => {
   });
 
   it.each(['with nobody waiting', 'with others waiting'])(
-    'with the connection, is answered again, and does not look like a lost lock (%s)',
+    'with the connection, is answered again, and does not check like a lost lock (%s)',
     async (name) => {
       const patient = await proxied({ commandTimeout: 5_000 });
       const lock = await patient.service.acquire('k');
@@ -353,7 +354,7 @@ describe('a grant that crosses', () => {
     await patient.close();
   });
 
-  it('as a hand-off, a look whose reply is lost, is not taken back under the one who runs on it', async () => {
+  it('as a hand-off, a check whose reply is lost, is not taken back under the one who runs on it', async () => {
     const frail = await proxied({ commandTimeout: 600 });
     // Hand-offs arrive by a way of their own, and so before the replies that the proxy holds.
     const duplicate = frail.client.duplicate.bind(frail.client);
@@ -369,8 +370,8 @@ describe('a grant that crosses', () => {
         resolve();
       });
     });
-    const looked = performance.now();
-    await eventuallyTrue(() => performance.now() - looked > 300);
+    const checked = performance.now();
+    await eventuallyTrue(() => performance.now() - checked > 300);
     await held.release();
     await eventuallyTrue(() => frail.events.some(({ name }) => name === 'store-error'));
     proxy.release();
@@ -386,7 +387,7 @@ describe('a grant that crosses', () => {
 });
 
 describe('a lost hand-off', () => {
-  it('costs those who wait no more than one look', async () => {
+  it('costs those who wait no more than one check', async () => {
     const held = await other.service.acquire('k', { ttl: '60s' });
     const first = locks.service.acquire('k', { wait: '30s' });
     await queued(1);
@@ -399,12 +400,12 @@ describe('a lost hand-off', () => {
     proxy.release();
     const since = performance.now();
     await Promise.all([first, second].map(async (each) => (await each).release()));
-    // A second for the offer, or a look: 1.2 s for each that waits.
+    // A second for the offer, or a check: 1.2 s for each that waits.
     expect(performance.now() - since).toBeLessThan(3_500);
     await nothingLeft();
   });
 
-  it('is none where the line is slow: it is confirmed, and used, by the one it was meant for', async () => {
+  it('is none where the queue is slow: it is confirmed, and used, by the one it was meant for', async () => {
     const slow = await proxied({ commandTimeout: 5_000 });
     const held = await other.service.acquire('k', { ttl: '60s' });
     const order: string[] = [];
@@ -487,7 +488,7 @@ describe('the connection for hand-offs', () => {
       });
     const cut = note('cut', locks.service.acquire('k', { wait: '30s' }));
     await queued(1);
-    const party = (await member(0))?.split(':')[1];
+    const session = (await member(0))?.split(':')[1];
     const next = note('next', third.service.acquire('k', { wait: '30s' }));
     await queued(2);
     const late = locksOn(server);
@@ -496,14 +497,14 @@ describe('the connection for hand-offs', () => {
     proxy.refuse();
     proxy.cut();
     await eventually(async () => {
-      expect(await client.call('PUBSUB', 'NUMSUB', `lock:~nl:w:${party}`)).toEqual([expect.anything(), 0]);
+      expect(await client.call('PUBSUB', 'NUMSUB', `lock:~nl:w:${session}`)).toEqual([expect.anything(), 0]);
     });
     await held.release();
     const lock = await next;
     await queued(1);
     proxy.accept();
     await queued(2);
-    expect((await member(0))?.split(':')[1]).toBe(party);
+    expect((await member(0))?.split(':')[1]).toBe(session);
     await lock.release();
     await (await cut).release();
     await (await last).release();
@@ -529,10 +530,10 @@ describe('the connection for hand-offs', () => {
 });
 
 describe('a process', () => {
-  it('paused at the head of the queue costs the others the offer and a look, and does not run on what it lost', async () => {
+  it('paused at the head of the queue costs the others the offer and a check, and does not run on what it lost', async () => {
     const held = await other.service.acquire('k', { ttl: '60s' });
     const paused = children[0];
-    await paused.call('ask', 'k', { wait: '60s', ttl: '60s' });
+    await paused.call('request', 'k', { wait: '60s', ttl: '60s' });
     await queued(1);
     const next = third.service.acquire('k', { wait: '30s' });
     await queued(2);
@@ -545,7 +546,7 @@ describe('a process', () => {
     expect(waited).toBeLessThan(4_000);
     const resumed = paused.call('acquired', 'k');
     paused.resume();
-    // It asks again, behind us, and nobody runs beside us meanwhile.
+    // It requests again, behind us, and nobody runs beside us meanwhile.
     await queued(1);
     expect(await client.get('lock:k')).toBe(lock.token);
     expect(await lock.release()).toBe(true);
@@ -556,9 +557,9 @@ describe('a process', () => {
     await nothingLeft();
   });
 
-  it('killed while it holds keeps the key for the rest of its ttl, and its waiters no longer than a look more', async () => {
+  it('killed while it holds keeps the key for the rest of its ttl, and its waiters no longer than a check more', async () => {
     const killed = children[1];
-    await killed.call('ask', 'k', { ttl: 1_000 });
+    await killed.call('request', 'k', { ttl: 1_000 });
     const { fence } = await killed.call('acquired', 'k');
     const waiting = [other.service.acquire('k'), third.service.acquire('k')];
     await queued(2);
@@ -574,14 +575,14 @@ describe('a process', () => {
   it('killed while it waits is skipped', async () => {
     const held = await other.service.acquire('k');
     const killed = children[2];
-    await killed.call('ask', 'k', { wait: '60s' });
+    await killed.call('request', 'k', { wait: '60s' });
     await queued(1);
-    const party = (await client.zrange('lock:~nl:q:k', '0', '0'))[0]?.split(':')[1];
+    const session = (await client.zrange('lock:~nl:q:k', '0', '0'))[0]?.split(':')[1];
     const next = third.service.acquire('k');
     await queued(2);
     await killed.kill();
     await eventually(async () => {
-      expect(await client.call('PUBSUB', 'NUMSUB', `lock:~nl:w:${party}`)).toEqual([expect.anything(), 0]);
+      expect(await client.call('PUBSUB', 'NUMSUB', `lock:~nl:w:${session}`)).toEqual([expect.anything(), 0]);
     });
     const since = performance.now();
     await held.release();
@@ -593,7 +594,7 @@ describe('a process', () => {
 
   it('peers: paused past its lease knows at once that it is over, and disturbs nobody', async () => {
     const paused = children[0];
-    await paused.call('ask', 'k', { ttl: 500 });
+    await paused.call('request', 'k', { ttl: 500 });
     const { fence } = await paused.call('acquired', 'k');
     expect(await paused.call('state', 'k')).toMatchObject({ held: true, aborted: false });
     paused.pause();

@@ -4,14 +4,14 @@
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { partyOf } from '../../lib/core/token.js';
+import { sessionIdOf } from '../../lib/core/token.js';
 import { eventuallyTrue } from '../support/eventually.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type QueueView, queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type SplitLocks, splitLocks } from '../support/split-locks.js';
 import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
-import { LOADED, answered, look, timed } from '../support/waits.js';
+import { LOADED, answered, check, timed } from '../support/waits.js';
 
 const LONG = { ttl: '60s', wait: '60s' } as const;
 
@@ -56,7 +56,7 @@ const handOffsProxied = (): SplitLocks => opening(splitLocks({ commands: server,
 const isHandOff = (chunk: string): boolean => chunk.includes('lock:~nl:w:');
 
 describe('the message of a hand-off', () => {
-  it('lost: one look, since who does not hear of its offer finds it by looking, or finds that it has ended', async () => {
+  it('lost: one check, since who does not hear of its offer finds it by checking, or finds that it has ended', async () => {
     const locks = handOffsProxied();
     const held = await other.service.acquire('k', LONG);
     const first = locks.service.acquire('k', LONG);
@@ -69,12 +69,12 @@ describe('the message of a hand-off', () => {
     const served = timed(Promise.race([first, second]));
     await lost;
     proxy.release();
-    expect((await served).waited).toBeLessThan(look(2) + LOADED);
+    expect((await served).waited).toBeLessThan(check(2) + LOADED);
     await Promise.all([first, second].map(async (each) => (await each).release()));
     await queue.nothingLeft();
   });
 
-  it('held up for longer than its offer: one look, and when it comes at last it disturbs nobody', async () => {
+  it('held up for longer than its offer: one check, and when it comes at last it disturbs nobody', async () => {
     const locks = handOffsProxied();
     const held = await other.service.acquire('k', LONG);
     const first = locks.service.acquire('k', LONG);
@@ -85,7 +85,7 @@ describe('the message of a hand-off', () => {
     proxy.holdReplies();
     expect(await held.release()).toBe(true);
     const { value: lock, waited } = await timed(Promise.race([first, second]));
-    expect(waited).toBeLessThan(look(2) + LOADED);
+    expect(waited).toBeLessThan(check(2) + LOADED);
     expect(proxy.held).toBeGreaterThan(0);
     proxy.release();
     await locks.heard();
@@ -96,7 +96,7 @@ describe('the message of a hand-off', () => {
     await queue.nothingLeft();
   });
 
-  it('that crosses the cancel of its caller: nothing, as the token is given up though no message told of it', async () => {
+  it('that crosses the cancel of its caller: nothing, as the token is released though no message told of it', async () => {
     for (const behind of [false, true]) {
       const locks = handOffsProxied();
       const abort = new AbortController();
@@ -129,7 +129,7 @@ describe('the message of a hand-off', () => {
 });
 
 describe('a granting reply', () => {
-  it('that crosses the cancel of its caller: nothing, as the token is given up behind the command', async () => {
+  it('that crosses the cancel of its caller: nothing, as the token is released behind the command', async () => {
     const locks = opening(locksOn(proxy));
     await (await locks.service.acquire('warm')).release();
     const abort = new AbortController();
@@ -153,7 +153,7 @@ describe('a granting reply', () => {
 });
 
 describe('the subscription of a waiter', () => {
-  it('killed, and away for as long as it likes: one look, as who cannot be told asks outside the queue', async () => {
+  it('killed, and away for as long as it likes: one check, as who cannot be told requests outside the queue', async () => {
     const locks = handOffsProxied();
     const held = await other.service.acquire('k', LONG);
     const waiting = locks.service.acquire('k', LONG);
@@ -166,11 +166,11 @@ describe('the subscription of a waiter', () => {
     // Nobody could be told.
     expect(await queue.holder()).toBeNull();
     const { value, waited } = await timed(waiting);
-    expect(waited).toBeLessThan(look(1) + LOADED);
+    expect(waited).toBeLessThan(check(1) + LOADED);
     await value.release();
   });
 
-  it('killed, and restored after the hand-off: the reconnection, as who hears again asks at once', async () => {
+  it('killed, and restored after the hand-off: the reconnection, as who hears again requests at once', async () => {
     const locks = handOffsProxied();
     const held = await other.service.acquire('k', LONG);
     await queue.crowd(10);
@@ -190,7 +190,7 @@ describe('the subscription of a waiter', () => {
 });
 
 describe('the connections of a waiter at the head', () => {
-  it('swallow everything: the next one waits for one look, in which the offer of a second ends, and not for the ttl', async () => {
+  it('swallow everything: the next one waits for one check, in which the offer of a second ends, and not for the ttl', async () => {
     const locks = opening(locksOn(proxy, { commandTimeout: 300 }));
     const held = await other.service.acquire('k', LONG);
     const swallowed = locks.service.acquire('k', LONG);
@@ -209,7 +209,7 @@ describe('the connections of a waiter at the head', () => {
     expect(await queue.holder()).toBe(slow);
     expect(await queue.left()).toBeLessThanOrEqual(1_000);
     const { value: lock, waited } = await served;
-    expect(waited).toBeLessThan(look(3) + LOADED);
+    expect(waited).toBeLessThan(check(3) + LOADED);
 
     // When it is there again it has its place, before those who came after it.
     proxy.refuse();
@@ -219,7 +219,7 @@ describe('the connections of a waiter at the head', () => {
     proxy.accept();
     await queue.listens(slow);
     await queue.holds(2);
-    expect(partyOf((await queue.tokens())[0] ?? '')).toBe(partyOf(slow));
+    expect(sessionIdOf((await queue.tokens())[0] ?? '')).toBe(sessionIdOf(slow));
     expect(await lock.release()).toBe(true);
     const late = await swallowed;
     expect(late.fence).toBeGreaterThan(lock.fence);

@@ -8,7 +8,7 @@ import { type Child, startChild } from '../support/child-process.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type QueueView, queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-import { LOADED, look, timed } from '../support/waits.js';
+import { LOADED, check, timed } from '../support/waits.js';
 import type { LocksHandlers } from '../support/workers/locks.worker.js';
 
 type Worker = Child<LocksHandlers>;
@@ -53,27 +53,27 @@ function worker(name: string): Worker {
   return started;
 }
 
-/** Asks in a process, and resolves when `n` queue. Nobody gives up before the test is over. */
-async function asks(process: Worker, n: number): Promise<void> {
-  await process.call('ask', key, { wait: '60s', ttl: '60s' });
+/** Requests in a process, and resolves when `n` queue. Nobody releases before the test is over. */
+async function requests(process: Worker, n: number): Promise<void> {
+  await process.call('request', key, { wait: '60s', ttl: '60s' });
   await queue.holds(n);
 }
 
 describe('a holder', () => {
   it.each(['killed', 'paused'])(
-    '%s: those who wait, wait for the rest of its lease and a fifth of a look, since nobody but a look notices',
+    '%s: those who wait, wait for the rest of its lease and a fifth of a check, since nobody but a check notices',
     async (how) => {
       const [gone, behind] = [worker(how === 'killed' ? 'killed holder' : 'paused'), worker('behind')];
-      await gone.call('ask', key, { ttl: 1_500 });
+      await gone.call('request', key, { ttl: 1_500 });
       const { fence } = await gone.call('acquired', key);
-      await asks(behind, 1);
+      await requests(behind, 1);
       const third = locks.service.acquire(key, { wait: '60s' });
       await queue.holds(2);
       if (how === 'killed') await gone.kill();
       else gone.pause();
       const rest = await queue.left();
       const next = await timed(behind.call('acquired', key));
-      expect(next.waited).toBeLessThan(rest + look(2) / 5 + LOADED);
+      expect(next.waited).toBeLessThan(rest + check(2) / 5 + LOADED);
       expect(next.value.fence).toBeGreaterThan(fence);
       if (how === 'paused') {
         // It comes back, and nobody is disturbed.
@@ -93,8 +93,8 @@ describe('a waiter at the head of the queue', () => {
   it('killed: the next one does not wait for it, since the script that hands over skips it', async () => {
     const [gone, behind] = [worker('killed waiter'), worker('behind')];
     const held = await locks.service.acquire(key, { ttl: '60s' });
-    await asks(gone, 1);
-    await asks(behind, 2);
+    await requests(gone, 1);
+    await requests(behind, 2);
     const [dead = '', next] = await queue.tokens();
     await gone.kill();
     await queue.deaf(dead);
@@ -106,16 +106,16 @@ describe('a waiter at the head of the queue', () => {
     await queue.nothingLeft();
   });
 
-  it('dead, with 250 others: one look, as a script skips a hundred at the most, and those after it follow at once', async () => {
+  it('dead, with 250 others: one check, as a script skips a hundred at the most, and those after it follow at once', async () => {
     const behind = worker('behind');
     const held = await locks.service.acquire(key, { ttl: '60s' });
     await queue.crowd(250);
-    await asks(behind, 251);
+    await requests(behind, 251);
     const own = (await queue.tokens()).at(-1);
     expect(await held.release()).toBe(true);
     expect(await queue.holder()).toBeNull();
     await queue.holds(151);
-    // Its look would come within twelve seconds. It comes now, as its subscription is a new one.
+    // Its check would come within twelve seconds. It comes now, as its subscription is a new one.
     await client.call('CLIENT', 'KILL', 'TYPE', 'PUBSUB');
     const { value, waited } = await timed(behind.call('acquired', key));
     expect(value.token).toBe(own);
@@ -124,11 +124,11 @@ describe('a waiter at the head of the queue', () => {
     await queue.nothingLeft();
   });
 
-  it('paused: the next one waits for one look, in which its offer of a second ends, and not for the ttl', async () => {
+  it('paused: the next one waits for one check, in which its offer of a second ends, and not for the ttl', async () => {
     const [paused, behind] = [worker('paused'), worker('behind')];
     const held = await locks.service.acquire(key, { ttl: '60s' });
-    await asks(paused, 1);
-    await asks(behind, 2);
+    await requests(paused, 1);
+    await requests(behind, 2);
     const third = last.service.acquire(key, { wait: '60s' });
     await queue.holds(3);
     const [slow = ''] = await queue.tokens();
@@ -138,9 +138,9 @@ describe('a waiter at the head of the queue', () => {
     expect(await queue.holder()).toBe(slow);
     expect(await queue.left()).toBeLessThanOrEqual(1_000);
     const { value, waited } = await next;
-    expect(waited).toBeLessThan(look(3) + LOADED);
+    expect(waited).toBeLessThan(check(3) + LOADED);
 
-    // It asks again when it goes on, and does not run on what it lost.
+    // It requests again when it goes on, and does not run on what it lost.
     const resumed = paused.call('acquired', key);
     const thirdServed = third.then((lock) => lock.release());
     paused.resume();

@@ -10,7 +10,7 @@ import { type QueueView, queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { splitLocks } from '../support/split-locks.js';
 import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
-import { LOADED, look, timed } from '../support/waits.js';
+import { LOADED, check, timed } from '../support/waits.js';
 
 const LONG = { ttl: '60s', wait: '60s' } as const;
 const COMMAND_TIMEOUT = 300;
@@ -53,7 +53,7 @@ function opening(locks: Locks): Locks {
 }
 
 describe('a server', () => {
-  it('restarted empty: the reconnection, after which whoever waits asks again at once', async () => {
+  it('restarted empty: the reconnection, after which whoever waits requests again at once', async () => {
     const held = await holder.service.acquire('k', LONG);
     await queue.crowd(10);
     const first = waiter.service.acquire('k', LONG);
@@ -138,13 +138,13 @@ describe('a foreign client', () => {
   const take = (px: number): Promise<unknown> => client.set('lock:k', 'foreign', 'PX', px, 'NX');
   const drop = (): Promise<unknown> => client.del('lock:k');
 
-  /** How many scripts have run: while nothing else goes on, how often somebody looked. */
+  /** How many scripts have run: while nothing else goes on, how often somebody checked. */
   async function scripts(): Promise<number> {
     const stats = await client.info('commandstats');
     return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
   }
 
-  it('takes the key that we release: its hold and 60 ms, as the first in the queue looks that often', async () => {
+  it('takes the key that we release: its hold and 60 ms, as the first in the queue checks that often', async () => {
     const held = await holder.service.acquire('k', LONG);
     expect(await held.release()).toBe(true);
     expect(await take(60_000)).toBe('OK');
@@ -153,7 +153,7 @@ describe('a foreign client', () => {
     const second = behind.service.acquire('k', LONG);
     await queue.holds(2);
     const before = await scripts();
-    // Two in the queue would come to ten looks in ten seconds otherwise.
+    // Two in the queue would come to ten checks in ten seconds otherwise.
     await eventuallyTrue(async () => (await scripts()) > before + 30, { within: 10_000 });
     await drop();
     const { value, waited } = await timed(first);
@@ -163,14 +163,14 @@ describe('a foreign client', () => {
     await queue.nothingLeft();
   });
 
-  it("deletes our holder's key: one look, as whoever looks finds the key free", async () => {
+  it("deletes our holder's key: one check, as whoever checks finds the key free", async () => {
     const held = await holder.service.acquire('k', LONG);
     const first = waiter.service.acquire('k', LONG);
     await queue.holds(1);
     const [next] = await queue.tokens();
     await drop();
     const { value, waited } = await timed(first);
-    expect(waited).toBeLessThan(look(1) + LOADED);
+    expect(waited).toBeLessThan(check(1) + LOADED);
     expect(value.token).toBe(next);
     expect(value.fence).toBeGreaterThan(held.fence);
     expect(await held.release()).toBe(false);
@@ -179,7 +179,7 @@ describe('a foreign client', () => {
     await queue.nothingLeft();
   });
 
-  it("deletes our holder's key and takes it: its hold and one look, and nobody of ours runs beside it", async () => {
+  it("deletes our holder's key and takes it: its hold and one check, and nobody of ours runs beside it", async () => {
     const held = await holder.service.acquire('k', LONG);
     const first = waiter.service.acquire('k', LONG);
     await queue.holds(1);
@@ -187,7 +187,7 @@ describe('a foreign client', () => {
     const rest = await queue.left();
     const { value, waited } = await timed(first);
     expect(waited).toBeGreaterThan(rest - 10);
-    expect(waited).toBeLessThan(2_000 + look(1) + LOADED);
+    expect(waited).toBeLessThan(2_000 + check(1) + LOADED);
     expect(await held.release()).toBe(false);
     expect(await queue.holder()).toBe(value.token);
     expect(await value.release()).toBe(true);
@@ -207,7 +207,7 @@ describe('the release of a holder', () => {
     const { value, waited } = await timed(first);
     expect(waited).toBeLessThan(LOADED);
     expect(await released).toBe(true);
-    // It is given up again, which must not take the key from the one who has it by now.
+    // It is released again, which must not take the key from the one who has it by now.
     proxy.cut();
     proxy.release();
     await eventuallyTrue(() => locks.client.status === 'ready');

@@ -1,8 +1,8 @@
 /**
- * Every key that a script touches is declared in its KEYS: Redis asks for it, a Cluster's routing goes by it, and servers
+ * Every key that a script touches is declared in its KEYS: Redis requests it, a Cluster's routing goes by it, and servers
  * such as Dragonfly refuse a script otherwise.
  *
- * The whole contract suite runs on scripts whose `redis.call` looks each key up in KEYS.
+ * The whole contract suite runs on scripts whose `redis.call` checks each key up in KEYS.
  */
 import { setTimeout as elapse } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -122,7 +122,7 @@ describe('the keys of a command', () => {
   const THREE = ['lock:k', 'lock:~nl:q:k', 'lock:~nl:f'];
   const FOUR = [...THREE, 'lock:~nl:h:k'];
 
-  it('are three to ask for an exclusive lock, which pays for no set of holders', async () => {
+  it('are three to request an exclusive lock, which pays for no set of holders', async () => {
     const lock = await service.acquire('k');
     await lock.extend('40s');
     await lock.release();
@@ -200,13 +200,13 @@ describe('the keys of a command', () => {
     await other.close();
   });
 
-  it('include it where a dead writer stands before the readers, and the release asks again', async () => {
+  it('include it where a dead writer stands before the readers, and the release requests again', async () => {
     const other = locksWith(checking(new Redis(server.url)), {});
     const writer = await service.acquire('k');
     await admin().zadd('lock:~nl:q:k', 1, 'nl1:dead:1:dead');
     const reading = other.service.acquire('k', { mode: 'shared' });
     await queueOf(admin()).holds(2);
-    // Asks again in the step that gives up.
+    // Requests again in the step that releases.
     const again = service.acquire('k');
     expect(await writer.release()).toBe(true);
     await (await reading).release();

@@ -50,9 +50,9 @@ describe('in a Cluster', () => {
   it('has a queue: what the suite says of queues was not passed over', async () => {
     const store = storeOn(CLIENTS['ioredis 6']());
     const nothing = (): void => undefined;
-    const session = store.open('party', { offered: nothing, awake: nothing, recovered: nothing });
-    await session.listen('k');
-    expect([session.queues, session.isAwake('k')]).toEqual([true, true]);
+    const session = store.open('party', { onGrant: nothing, onReconnected: nothing, onRecovered: nothing });
+    await session.subscribe('k');
+    expect([session.supportsQueue, session.canNotify('k')]).toEqual([true, true]);
     await store.close();
   });
 

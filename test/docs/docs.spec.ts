@@ -45,7 +45,7 @@ describe('the programs of the documentation', () => {
 
   beforeAll(async () => {
     server = await startRedis();
-    // Where the packages are found, and nothing is looked at by git, the linter or jest.
+    // Where the packages are found, and nothing is checked by git, the linter or jest.
     const cache = resolve('node_modules/.cache');
     mkdirSync(cache, { recursive: true });
     directory = mkdtempSync(join(cache, 'nestjs-locked-docs-'));
@@ -68,7 +68,7 @@ describe('the programs of the documentation', () => {
     if (block.prints !== undefined) expect(printed.join('\n')).toBe(block.prints);
   });
 
-  it('the rights that docs/redis.md asks for suffice', async () => {
+  it('the rights that docs/redis.md requests suffice', async () => {
     const [, command] = /```text\n(ACL SETUSER .*)\n```/.exec(textOf('docs/redis.md')) ?? [];
     const admin = server.client();
     await admin.call(...(command.split(' ') as [string]));

@@ -1,4 +1,4 @@
-/** What programs run in: a Redis, and processes to be parties. Several programs may use it, one after the other. */
+/** What programs run in: a Redis, and processes to be sessions. Several programs may use it, one after the other. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,11 +1,11 @@
-/** The parties of a running program, in the fuzzer's process or each in one of its own, with proxies before them. */
+/** The sessions of a running program, in the fuzzer's process or each in one of its own, with proxies before them. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { sharedNow } from '../support/shared-clock.js';
 import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
 import type { Arena, FuzzChild } from './arena.js';
 import type { FuzzEvent } from './events.js';
-import { Party } from './party.js';
+import { Session } from './party.js';
 import type { Lane, Program } from './program.js';
 
 /** A process must be gone so soon after it was closed, in ms: nothing keeps it alive. */
@@ -37,12 +37,12 @@ export abstract class Actor {
   abstract gates(): Promise<number>;
   abstract close(): Promise<void>;
 
-  protected get ports(): { command: number; wake: number } {
-    return { command: this.proxies.command.port, wake: this.proxies.wake.port };
+  protected get ports(): { command: number; notifications: number } {
+    return { command: this.proxies.command.port, notifications: this.proxies.notifications.port };
   }
 
   async stopProxies(): Promise<void> {
-    await Promise.all([this.proxies.command.stop(), this.proxies.wake.stop()]);
+    await Promise.all([this.proxies.command.stop(), this.proxies.notifications.stop()]);
   }
 }
 
@@ -50,20 +50,20 @@ export abstract class Actor {
 export class Insider extends Actor {
   readonly name = `p${this.place.index}`;
   readonly alive = true;
-  readonly #party = new Party({ ...this.place, name: this.name, ports: this.ports }, this.record);
+  readonly #session = new Session({ ...this.place, name: this.name, ports: this.ports }, this.record);
 
   async ready(): Promise<void> {}
 
   run(until: number): Promise<void> {
-    return this.#party.run(until, []);
+    return this.#session.run(until, []);
   }
 
   async gates(): Promise<number> {
-    return this.#party.gates;
+    return this.#session.gates;
   }
 
   close(): Promise<void> {
-    return this.#party.close();
+    return this.#session.close();
   }
 }
 
@@ -96,9 +96,9 @@ export class Outsider extends Actor {
   }
 
   async ready(): Promise<void> {
-    const { faults, parties } = this.place.program;
+    const { faults, sessions } = this.place.program;
     const kills = faults.some(({ kind }) => kind === 'kill');
-    const child = await this.#arena.child(kills ? Math.min(2, parties.length) : 0);
+    const child = await this.#arena.child(kills ? Math.min(2, sessions.length) : 0);
     const log = this.#arena.file();
     this.#logs.push(log);
     await child.call('open', { ...this.place, name: this.name, ports: this.ports }, log);
@@ -132,7 +132,7 @@ export class Outsider extends Actor {
     child.pause();
     await pause(ms);
     child.resume();
-    this.record({ e: 'fault', kind: 'pause', from, at: sharedNow(), party: name });
+    this.record({ e: 'fault', kind: 'pause', from, at: sharedNow(), session: name });
   }
 
   async compute(ms: number): Promise<void> {
@@ -142,7 +142,7 @@ export class Outsider extends Actor {
     const from = sharedNow();
     // It may be killed meanwhile.
     await child.call('compute', ms).catch(() => undefined);
-    this.record({ e: 'fault', kind: 'compute', from, at: sharedNow(), party: name });
+    this.record({ e: 'fault', kind: 'compute', from, at: sharedNow(), session: name });
   }
 
   /** @param ms until another process goes on with the callers' operations. */
@@ -154,7 +154,7 @@ export class Outsider extends Actor {
     this.#replacing = (async () => {
       const from = sharedNow();
       await child.kill();
-      this.record({ e: 'fault', kind: 'kill', from, at: sharedNow(), party: name });
+      this.record({ e: 'fault', kind: 'kill', from, at: sharedNow(), session: name });
       const begun = this.#begun();
       await pause(ms);
       if (!this.#done && sharedNow() < this.#until) {
@@ -170,7 +170,7 @@ export class Outsider extends Actor {
   #begun(): number[] {
     const begun: number[] = [];
     for (const event of this.events()) {
-      if (event.e === 'asked') begun[event.caller] = (begun[event.caller] ?? 0) + 1;
+      if (event.e === 'requested') begun[event.caller] = (begun[event.caller] ?? 0) + 1;
     }
     return Array.from(begun, (count) => count ?? 0);
   }
@@ -215,10 +215,13 @@ export async function castOf(
   record: (event: FuzzEvent) => void,
 ): Promise<Actor[]> {
   return Promise.all(
-    program.parties.map(async ({ child }, index) => {
-      const [command, wake] = await Promise.all([startProxy(arena.server), startProxy(arena.server)]);
+    program.sessions.map(async ({ child }, index) => {
+      const [command, notifications] = await Promise.all([
+        startProxy(arena.server),
+        startProxy(arena.server),
+      ]);
       const place = { program, index };
-      const proxies = { command, wake };
+      const proxies = { command, notifications };
       const actor = child ? new Outsider(arena, place, proxies, record) : new Insider(place, proxies, record);
       await actor.ready();
       return actor;

@@ -37,7 +37,7 @@ console.log(`The first seed is ${first}; the programs after it have the next one
 
 let failed = 0;
 let programs = 0;
-let sections = 0;
+let holds = 0;
 let next = first;
 
 async function run(seed: number, arena: Arena): Promise<void> {
@@ -45,7 +45,7 @@ async function run(seed: number, arena: Arena): Promise<void> {
   const violations = judge(history);
   const summary = summaryOf(history);
   programs += 1;
-  sections += summary.sections;
+  holds += summary.holds;
   const counts = JSON.stringify({
     ...summary.locks,
     ...summary.refused,
@@ -53,7 +53,7 @@ async function run(seed: number, arena: Arena): Promise<void> {
     ...summary.faults,
   });
   console.log(
-    `seed ${seed}: ${summary.calls} calls, ${summary.sections} sections ${counts.replaceAll('"', '')}`,
+    `seed ${seed}: ${summary.calls} calls, ${summary.holds} sections ${counts.replaceAll('"', '')}`,
   );
   if (violations.length === 0) return;
   failed += 1;
@@ -76,5 +76,5 @@ async function work(): Promise<void> {
 }
 
 await Promise.all(Array.from({ length: jobs }, work));
-console.log(`${programs} programs, ${sections} sections, ${failed} failed.`);
+console.log(`${programs} programs, ${holds} sections, ${failed} failed.`);
 process.exitCode = failed === 0 ? 0 : 1;

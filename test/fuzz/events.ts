@@ -1,21 +1,21 @@
 /**
  * What is written down while a program runs. All times are of the machine's monotonic clock, in ms (`sharedNow`), so that
- * those of several processes can be compared. A time that something is claimed for was read before it was asked, and a
+ * those of several processes can be compared. A time that something is claimed for was read before it was requested, and a
  * time that something had happened by after it.
  */
 import type { LockKind } from '../../lib/core/token.js';
 import type { FaultKind, Lane } from './program.js';
 
 /** A call begins. */
-export interface Asked {
-  readonly e: 'asked';
+export interface Requested {
+  readonly e: 'requested';
   readonly at: number;
   /** Of this call, in all that follows of it. */
   readonly id: string;
-  /** The party, as a process: one that follows a killed one has another name. */
-  readonly party: string;
+  /** The session, as a process: one that follows a killed one has another name. */
+  readonly session: string;
   readonly caller: number;
-  /** How many calls of the party came before. */
+  /** How many calls of the session came before. */
   readonly order: number;
   readonly kind: 'acquire' | 'try' | 'using';
   readonly keys: readonly string[];
@@ -28,7 +28,7 @@ export interface Asked {
   readonly maxHold?: number;
   readonly minHold: number;
   readonly fails: boolean;
-  /** Of its party, where that has a bound. */
+  /** Of its session, where that has a bound. */
   readonly maxWaiters?: number;
 }
 
@@ -118,7 +118,7 @@ export interface Odd {
 /** A process got no time to run: SIGSTOP, or a busy machine. `server`: Redis was late with a PING. */
 export interface Stall {
   readonly e: 'stall';
-  /** A party, `fuzzer` (with the parties that live in it and all proxies), or `server`. */
+  /** A session, `fuzzer` (with the sessions that live in it and all proxies), or `server`. */
   readonly who: string;
   readonly from: number;
   readonly at: number;
@@ -130,7 +130,7 @@ export interface FaultSeen {
   readonly kind: FaultKind;
   readonly from: number;
   readonly at: number;
-  readonly party?: string;
+  readonly session?: string;
   readonly lanes?: readonly Lane[];
   readonly key?: string;
   /** Those drawn after it are above. */
@@ -160,7 +160,7 @@ export interface Passed {
   readonly by: readonly string[];
 }
 
-/** Something stood in Redis, or in a party, that should have gone. */
+/** Something stood in Redis, or in a session, that should have gone. */
 export interface Left {
   readonly e: 'left';
   readonly at: number;
@@ -168,7 +168,7 @@ export interface Left {
 }
 
 export type FuzzEvent =
-  | Asked
+  | Requested
   | Began
   | Sample
   | Extended

@@ -46,7 +46,7 @@ export class Faults {
   async #make(fault: Fault): Promise<void> {
     const { kind, lasts, key } = fault;
     const { server, admin } = this.#arena;
-    const actor = this.#actors[fault.party];
+    const actor = this.#actors[fault.session];
     switch (kind) {
       case 'pause':
         if (actor instanceof Outsider) await this.#after(actor, () => actor.pause(lasts));
@@ -55,7 +55,7 @@ export class Faults {
         if (actor instanceof Outsider) await this.#after(actor, () => actor.compute(lasts));
         break;
       case 'kill':
-        if (actor instanceof Outsider) await this.#after(`kill ${fault.party}`, () => actor.kill(lasts));
+        if (actor instanceof Outsider) await this.#after(`kill ${fault.session}`, () => actor.kill(lasts));
         break;
       case 'flush':
         await this.#seen({ kind }, () => admin.flushall());
@@ -110,7 +110,7 @@ export class Faults {
       case 'black-hole':
       case 'strand':
         await this.#after(actor.proxies, () =>
-          this.#seen({ kind, party: actor.name, lanes: fault.lanes }, () =>
+          this.#seen({ kind, session: actor.name, lanes: fault.lanes }, () =>
             onTheWay(actor.proxies, kind, fault),
           ),
         );

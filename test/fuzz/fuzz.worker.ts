@@ -1,15 +1,15 @@
-/** A process that is a party, or several one after the other. What it sees goes to a file, which outlives its end. */
+/** A process that is a session, or several one after the other. What it sees goes to a file, which outlives its end. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { serve } from '../support/child-worker.js';
 import { compute } from '../support/computation.js';
 import { sharedNow } from '../support/shared-clock.js';
 import type { FuzzEvent } from './events.js';
-import { Party, type PartyPlace } from './party.js';
+import { Session, type SessionPlace } from './party.js';
 import { watchStalls } from './stalls.js';
 
 export type FuzzHandlers = typeof handlers;
 
-let party: Party | undefined;
+let session: Session | undefined;
 let file: number | undefined;
 let endWatch: () => void = () => undefined;
 
@@ -26,8 +26,8 @@ process.on('uncaughtExceptionMonitor', (error) =>
 );
 
 async function close(): Promise<void> {
-  await party?.close();
-  party = undefined;
+  await session?.close();
+  session = undefined;
   endWatch();
 }
 
@@ -37,22 +37,22 @@ function endFile(): void {
 }
 
 export const handlers = serve({
-  open(place: PartyPlace, log: string): void {
+  open(place: SessionPlace, log: string): void {
     endFile();
     file = openSync(log, 'a');
     endWatch = watchStalls(place.name, record);
-    party = new Party(place, record);
+    session = new Session(place, record);
   },
   async run(until: number, from: readonly number[]): Promise<void> {
-    await party?.run(until, from);
+    await session?.run(until, from);
   },
   compute(ms: number): void {
     compute(ms);
   },
   gates(): number {
-    return party?.gates ?? 0;
+    return session?.gates ?? 0;
   },
-  /** Another party may be opened then. */
+  /** Another session may be opened then. */
   async close(): Promise<void> {
     await close();
     endFile();

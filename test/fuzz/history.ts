@@ -1,6 +1,6 @@
 /** What happened, put together from events: a call with all that came of it, and the faults around. */
 import type {
-  Asked,
+  Requested,
   Began,
   Ended,
   Ending,
@@ -16,7 +16,7 @@ import type {
   Stall,
 } from './events.js';
 
-export interface Section extends Omit<Began, 'e' | 'id'> {
+export interface Hold extends Omit<Began, 'e' | 'id'> {
   /** When `remaining` was how much: at its beginning, in between, at its end. */
   readonly samples: Array<{ readonly at: number; readonly remaining: number }>;
   readonly extensions: Extended[];
@@ -25,8 +25,8 @@ export interface Section extends Omit<Began, 'e' | 'id'> {
   ended: Ended | undefined;
 }
 
-export interface Call extends Omit<Asked, 'e'> {
-  section: Section | undefined;
+export interface Call extends Omit<Requested, 'e'> {
+  hold: Hold | undefined;
   refused: Refused | undefined;
   abortedAt: number | undefined;
   /** Its process was killed in the meantime. */
@@ -35,7 +35,7 @@ export interface Call extends Omit<Asked, 'e'> {
 
 export interface History {
   readonly commandTimeout: number;
-  /** Ordered by when they were asked. */
+  /** Ordered by when they were requested. */
   readonly calls: readonly Call[];
   readonly faults: readonly FaultSeen[];
   readonly foreigners: readonly Foreign[];
@@ -55,16 +55,16 @@ export function historyOf(
   const all = <E extends FuzzEvent['e']>(e: E): Array<Extract<FuzzEvent, { e: E }>> =>
     inOrder.filter((event): event is Extract<FuzzEvent, { e: E }> => event.e === e);
   const faults = all('fault');
-  const killed = new Set(faults.flatMap(({ kind, party }) => (kind === 'kill' ? [party] : [])));
+  const killed = new Set(faults.flatMap(({ kind, session }) => (kind === 'kill' ? [session] : [])));
   const calls = new Map<string, Call>();
-  for (const { e: _, ...asked } of all('asked')) {
-    const nothing = { section: undefined, refused: undefined, abortedAt: undefined };
-    calls.set(asked.id, { ...asked, ...nothing, killed: killed.has(asked.party) });
+  for (const { e: _, ...requested } of all('requested')) {
+    const nothing = { hold: undefined, refused: undefined, abortedAt: undefined };
+    calls.set(requested.id, { ...requested, ...nothing, killed: killed.has(requested.session) });
   }
   // First, as what follows within the same tick may bear the same time.
   for (const event of all('began')) {
     const call = calls.get(event.id);
-    if (call !== undefined) call.section = sectionOf(event);
+    if (call !== undefined) call.hold = holdOf(event);
   }
   for (const event of inOrder) {
     const call = 'id' in event && event.id !== undefined ? calls.get(event.id) : undefined;
@@ -83,7 +83,7 @@ export function historyOf(
   };
 }
 
-function sectionOf({ e: _, id: __, ...began }: Began): Section {
+function holdOf({ e: _, id: __, ...began }: Began): Hold {
   const { at, remaining } = began;
   return {
     ...began,
@@ -96,7 +96,7 @@ function sectionOf({ e: _, id: __, ...began }: Began): Section {
 }
 
 function add(call: Call, event: FuzzEvent): void {
-  const { section } = call;
+  const { hold } = call;
   switch (event.e) {
     case 'refused':
       call.refused = event;
@@ -105,23 +105,23 @@ function add(call: Call, event: FuzzEvent): void {
       call.abortedAt = event.at;
       break;
     case 'sample':
-      section?.samples.push(event);
+      hold?.samples.push(event);
       break;
     case 'extended':
-      section?.extensions.push(event);
-      section?.samples.push(event);
+      hold?.extensions.push(event);
+      hold?.samples.push(event);
       break;
     case 'lost':
-      if (section !== undefined) section.loss = event;
+      if (hold !== undefined) hold.loss = event;
       break;
     case 'ending':
-      if (section !== undefined) section.ending = event;
-      section?.samples.push(event);
+      if (hold !== undefined) hold.ending = event;
+      hold?.samples.push(event);
       break;
     case 'ended':
-      if (section !== undefined) section.ended = event;
+      if (hold !== undefined) hold.ended = event;
       break;
-    case 'asked':
+    case 'requested':
     case 'began':
     case 'odd':
     case 'stall':
@@ -133,12 +133,12 @@ function add(call: Call, event: FuzzEvent): void {
 }
 
 /** When the call was settled: its caller had the lock, or an error. */
-export function settledAt({ section, refused }: Call): number | undefined {
-  return section?.at ?? refused?.at;
+export function settledAt({ hold, refused }: Call): number | undefined {
+  return hold?.at ?? refused?.at;
 }
 
 /** Under which lease of the key it ran: tokens are in the order of the sorted keys. */
-export function tokenOf({ keys }: Call, { tokens }: Section, key: string): string {
+export function tokenOf({ keys }: Call, { tokens }: Hold, key: string): string {
   return tokens[[...keys].sort().indexOf(key)] ?? '';
 }
 

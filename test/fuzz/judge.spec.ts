@@ -1,13 +1,13 @@
 /** The judge itself: a good history passes, and each kind of breach is seen. */
 import { describe, expect, it } from '@jest/globals';
-import type { Asked, Ended, FaultSeen, Foreign, FuzzEvent, Stall } from './events.js';
+import type { Requested, Ended, FaultSeen, Foreign, FuzzEvent, Stall } from './events.js';
 import { historyOf } from './history.js';
 import { judge } from './judge.js';
 
 const COMMAND_TIMEOUT = 500;
 
-interface Told extends Partial<Asked> {
-  /** Defaults to 1 ms after it was asked. */
+interface Told extends Partial<Requested> {
+  /** Defaults to 1 ms after it was requested. */
   readonly began?: number;
   /** Until when it says, at its beginning, that it is held. Defaults to its ttl. */
   readonly until?: number;
@@ -31,12 +31,12 @@ const GONE = { released: false, lost: 'expired' };
 
 let count = 0;
 
-/** A section, as its party writes it down. Times begin at 0. */
-function section(at: number, told: Told = {}): FuzzEvent[] {
+/** A hold, as its session writes it down. Times begin at 0. */
+function hold(at: number, told: Told = {}): FuzzEvent[] {
   count += 1;
-  const { began = at + 1, samples = [], lost, ended, until, token, fence, ending, ...asked } = told;
-  const id = asked.id ?? `call-${count}`;
-  const call = callOf(at, { id, ...asked });
+  const { began = at + 1, samples = [], lost, ended, until, token, fence, ending, ...requested } = told;
+  const id = requested.id ?? `call-${count}`;
+  const call = callOf(at, { id, ...requested });
   const end = ending === undefined ? began + 10 : ending;
   const deadline = until ?? began + call.ttl;
   const remaining = (when: number, last = deadline): number => Math.max(0, last - when);
@@ -66,18 +66,18 @@ function section(at: number, told: Told = {}): FuzzEvent[] {
   ];
 }
 
-function refused(at: number, after: number, code: string, told: Partial<Asked> = {}): FuzzEvent[] {
+function refused(at: number, after: number, code: string, told: Partial<Requested> = {}): FuzzEvent[] {
   count += 1;
   const id = told.id ?? `call-${count}`;
   return [callOf(at, { ...told, id }), { e: 'refused', at: at + after, id, code, message: '' }];
 }
 
-function callOf(at: number, told: Partial<Asked>): Asked {
+function callOf(at: number, told: Partial<Requested>): Requested {
   return {
-    e: 'asked',
+    e: 'requested',
     at,
     id: 'call',
-    party: 'p0',
+    session: 'p0',
     caller: 0,
     order: at,
     kind: 'acquire',
@@ -109,12 +109,12 @@ describe('a good history', () => {
   it('has nothing to be said of', () => {
     expect(
       broken(
-        section(0, { party: 'p0' }),
-        section(5, { party: 'p1', began: 12 }),
-        section(6, { party: 'p0', began: 23, keys: ['a', 'b'] }),
+        hold(0, { session: 'p0' }),
+        hold(5, { session: 'p1', began: 12 }),
+        hold(6, { session: 'p0', began: 23, keys: ['a', 'b'] }),
         refused(7, 0.5, 'BUSY', { kind: 'try', wait: 0 }),
         refused(8, 20, 'LOCK_BUSY', { wait: 20 }),
-        section(40, { keys: ['b'], maxHold: 5, lost: [46, 'max-hold'], ended: { released: false } }),
+        hold(40, { keys: ['b'], maxHold: 5, lost: [46, 'max-hold'], ended: { released: false } }),
       ),
     ).toEqual([]);
   });
@@ -122,12 +122,12 @@ describe('a good history', () => {
   it('has readers side by side, with writers before and after them', () => {
     expect(
       broken(
-        section(0, { ending: 10 }),
-        section(2, { ...READER, party: 'p1', began: 12, token: 'one', fence: 12_100, ending: 30 }),
-        section(3, { ...READER, party: 'p1', began: 12.1, token: 'one', fence: 12_200, ending: 20 }),
-        section(4, { ...READER, party: 'p2', began: 14, fence: 12_000, ending: 32 }),
-        section(13, { party: 'p0', began: 34 }),
-        section(15, { ...READER, party: 'p2', began: 46 }),
+        hold(0, { ending: 10 }),
+        hold(2, { ...READER, session: 'p1', began: 12, token: 'one', fence: 12_100, ending: 30 }),
+        hold(3, { ...READER, session: 'p1', began: 12.1, token: 'one', fence: 12_200, ending: 20 }),
+        hold(4, { ...READER, session: 'p2', began: 14, fence: 12_000, ending: 32 }),
+        hold(13, { session: 'p0', began: 34 }),
+        hold(15, { ...READER, session: 'p2', began: 46 }),
       ),
     ).toEqual([]);
   });
@@ -136,98 +136,98 @@ describe('a good history', () => {
     const two = permit(2);
     expect(
       broken(
-        section(0, { ...two, ending: 30 }),
-        section(1, { ...two, party: 'p1', ending: 20, token: 'one' }),
-        section(1.5, { ...two, party: 'p1', began: 21, ending: 25, token: 'one' }),
-        section(3, { ...two, party: 'p2', began: 26 }),
+        hold(0, { ...two, ending: 30 }),
+        hold(1, { ...two, session: 'p1', ending: 20, token: 'one' }),
+        hold(1.5, { ...two, session: 'p1', began: 21, ending: 25, token: 'one' }),
+        hold(3, { ...two, session: 'p2', began: 26 }),
         refused(4, 10, 'LOCK_BUSY', { lock: 'semaphore', limit: 2, wait: 10 }),
-        section(5, { ...two, party: 'p0', began: 31 }),
+        hold(5, { ...two, session: 'p0', began: 31 }),
       ),
     ).toEqual([]);
   });
 });
 
 describe('overlap', () => {
-  it('two sections that are held at once', () => {
-    expect(broken(section(0, { ending: 20 }), section(5, { party: 'p1', began: 19 }))).toEqual(['overlap']);
+  it('two holds that are held at once', () => {
+    expect(broken(hold(0, { ending: 20 }), hold(5, { session: 'p1', began: 19 }))).toEqual(['overlap']);
   });
 
-  it('also of one party, and where they share one of several keys', () => {
-    expect(broken(section(0, { keys: ['a', 'b'], ending: 20 }), section(5, { keys: ['b', 'c'] }))).toEqual([
+  it('also of one session, and where they share one of several keys', () => {
+    expect(broken(hold(0, { keys: ['a', 'b'], ending: 20 }), hold(5, { keys: ['b', 'c'] }))).toEqual([
       'overlap',
     ]);
   });
 
-  it('a section that begins before the deadline of one whose process was killed, but not after it', () => {
-    const dead = section(0, { party: 'p1', ending: null, until: 500 });
-    const kill = fault('kill', 10, 12, { party: 'p1' });
-    expect(broken(dead, kill, section(5, { began: 490 }))).toEqual(['overlap']);
-    expect(broken(dead, kill, section(5, { began: 500 }))).toEqual([]);
+  it('a hold that begins before the deadline of one whose process was killed, but not after it', () => {
+    const dead = hold(0, { session: 'p1', ending: null, until: 500 });
+    const kill = fault('kill', 10, 12, { session: 'p1' });
+    expect(broken(dead, kill, hold(5, { began: 490 }))).toEqual(['overlap']);
+    expect(broken(dead, kill, hold(5, { began: 500 }))).toEqual([]);
   });
 
   it('also before the one that it said last', () => {
-    const dead = section(0, { party: 'p1', ending: null, until: 500, samples: [[300, 900]] });
-    const kill = fault('kill', 310, 312, { party: 'p1' });
-    expect(broken(dead, kill, section(5, { began: 600 }))).toEqual(['overlap']);
+    const dead = hold(0, { session: 'p1', ending: null, until: 500, samples: [[300, 900]] });
+    const kill = fault('kill', 310, 312, { session: 'p1' });
+    expect(broken(dead, kill, hold(5, { began: 600 }))).toEqual(['overlap']);
   });
 
-  it('a section that still says that it is held after its deadline', () => {
-    const late = section(0, {
+  it('a hold that still says that it is held after its deadline', () => {
+    const late = hold(0, {
       until: 100,
       samples: [[300, 301]],
       ending: 400,
       lost: [301, 'expired'],
       ttl: 200,
     });
-    expect(broken(late, section(5, { party: 'p1', began: 200 }))).toContain('overlap');
+    expect(broken(late, hold(5, { session: 'p1', began: 200 }))).toContain('overlap');
   });
 
   it('a foreign client that got in, or that we got in beside', () => {
     const foreign: Foreign = { e: 'foreign', key: 'a', from: 10, began: 11, px: 100, until: 60, at: 61 };
-    expect(broken(section(0, { ending: 20 }), foreign)).toEqual(['overlap']);
-    expect(broken(foreign, section(20, { began: 50 }))).toEqual(['overlap']);
-    expect(broken(foreign, section(20, { began: 60 }))).toEqual([]);
+    expect(broken(hold(0, { ending: 20 }), foreign)).toEqual(['overlap']);
+    expect(broken(foreign, hold(20, { began: 50 }))).toEqual(['overlap']);
+    expect(broken(foreign, hold(20, { began: 60 }))).toEqual([]);
   });
 
   it('not what was over: given back, told of its loss, not held any more when it was got', () => {
-    const other = section(5, { party: 'p1', began: 30 });
+    const other = hold(5, { session: 'p1', began: 30 });
     const short = { ttl: 60, until: 30, ending: 90, ended: { released: false } };
-    expect(broken(section(0, { ending: 29 }), other)).toEqual([]);
-    expect(broken(section(0, { ...short, until: 60, lost: [29, 'expired'] }), other)).toEqual([]);
-    expect(broken(section(0, { ...short, until: 0, lost: [1, 'expired'], fence: 900 }), other)).toEqual([]);
+    expect(broken(hold(0, { ending: 29 }), other)).toEqual([]);
+    expect(broken(hold(0, { ...short, until: 60, lost: [29, 'expired'] }), other)).toEqual([]);
+    expect(broken(hold(0, { ...short, until: 0, lost: [1, 'expired'], fence: 900 }), other)).toEqual([]);
   });
 
   it('a reader beside a writer, whoever came first, and beside a foreign client', () => {
-    const reader = { ...READER, party: 'p1', ending: 20 };
-    expect(broken(section(0, { ending: 20 }), section(5, { ...reader, began: 19 }))).toEqual(['overlap']);
-    expect(broken(section(0, reader), section(5, { began: 19 }))).toEqual(['overlap']);
-    expect(broken(section(0, reader), section(5, { ...reader, party: 'p2', began: 19 }))).toEqual([]);
+    const reader = { ...READER, session: 'p1', ending: 20 };
+    expect(broken(hold(0, { ending: 20 }), hold(5, { ...reader, began: 19 }))).toEqual(['overlap']);
+    expect(broken(hold(0, reader), hold(5, { began: 19 }))).toEqual(['overlap']);
+    expect(broken(hold(0, reader), hold(5, { ...reader, session: 'p2', began: 19 }))).toEqual([]);
     const foreign: Foreign = { e: 'foreign', key: 'a', from: 10, began: 11, px: 100, until: 60, at: 61 };
-    expect(broken(section(0, reader), foreign)).toEqual(['overlap']);
-    expect(broken(section(0, { ...permit(3), ending: 20 }), foreign)).toEqual(['overlap']);
+    expect(broken(hold(0, reader), foreign)).toEqual(['overlap']);
+    expect(broken(hold(0, { ...permit(3), ending: 20 }), foreign)).toEqual(['overlap']);
   });
 
   it('any of the readers, and not only the latest', () => {
     const reader = (ending: number, at: number): FuzzEvent[] =>
-      section(at, { ...READER, party: 'p1', ending });
-    expect(broken(reader(50, 0), reader(10, 2), section(3, { began: 40 }))).toEqual(['overlap']);
+      hold(at, { ...READER, session: 'p1', ending });
+    expect(broken(reader(50, 0), reader(10, 2), hold(3, { began: 40 }))).toEqual(['overlap']);
   });
 
   it('a permit beside an exclusive or shared lock', () => {
-    const held = section(0, { ...permit(3), ending: 20 });
-    expect(broken(held, section(5, { party: 'p1' }))).toEqual(['overlap']);
-    expect(broken(held, section(5, { ...READER, party: 'p1' }))).toEqual(['overlap']);
+    const held = hold(0, { ...permit(3), ending: 20 });
+    expect(broken(held, hold(5, { session: 'p1' }))).toEqual(['overlap']);
+    expect(broken(held, hold(5, { ...READER, session: 'p1' }))).toEqual(['overlap']);
   });
 
   const holding = (count: number, limit: number, ending: number, from = 0): FuzzEvent[][] =>
     Array.from({ length: count }, (_, i) =>
-      section(from + i / 10, { ...permit(limit), party: `p${i}`, ending }),
+      hold(from + i / 10, { ...permit(limit), session: `p${i}`, ending }),
     );
 
   it('one more than there are permits', () => {
     expect(broken(...holding(3, 3, 20))).toEqual([]);
-    expect(broken(...holding(3, 3, 20), section(5, { ...permit(3), party: 'p9' }))).toEqual(['overlap']);
-    expect(broken(...holding(3, 3, 20), section(5, { ...permit(3), party: 'p9', began: 20 }))).toEqual([]);
+    expect(broken(...holding(3, 3, 20), hold(5, { ...permit(3), session: 'p9' }))).toEqual(['overlap']);
+    expect(broken(...holding(3, 3, 20), hold(5, { ...permit(3), session: 'p9', began: 20 }))).toEqual([]);
   });
 
   it('one more than the limits of those who hold them allow, in whatever order they came', () => {
@@ -239,17 +239,17 @@ describe('overlap', () => {
 
   it('one let in by a limit that those before it had used up, though not who may have been before them', () => {
     const late = permit(2);
-    expect(broken(...holding(2, 3, 20), section(5, { ...late, party: 'p9' }))).toEqual(['overlap']);
-    expect(broken(...holding(1, 3, 20), section(5, { ...late, party: 'p9' }))).toEqual([]);
-    expect(broken(...holding(2, 3, 20), section(-1, { ...late, party: 'p9', began: 6 }))).toEqual([]);
-    // The lease may have been asked for by another caller of its party, who has left.
-    const left = refused(-1, 7, 'LOCK_BUSY', { lock: 'semaphore', limit: 2, party: 'p9', wait: 7 });
-    expect(broken(...holding(2, 3, 20), left, section(5, { ...late, party: 'p9', began: 7 }))).toEqual([]);
+    expect(broken(...holding(2, 3, 20), hold(5, { ...late, session: 'p9' }))).toEqual(['overlap']);
+    expect(broken(...holding(1, 3, 20), hold(5, { ...late, session: 'p9' }))).toEqual([]);
+    expect(broken(...holding(2, 3, 20), hold(-1, { ...late, session: 'p9', began: 6 }))).toEqual([]);
+    // The lease may have been requested by another caller of its session, who has left.
+    const left = refused(-1, 7, 'LOCK_BUSY', { lock: 'semaphore', limit: 2, session: 'p9', wait: 7 });
+    expect(broken(...holding(2, 3, 20), left, hold(5, { ...late, session: 'p9', began: 7 }))).toEqual([]);
   });
 
-  it('two sections at once by one permit', () => {
+  it('two holds at once by one permit', () => {
     const one = { ...permit(5), token: 'one', ending: 20 };
-    expect(broken(section(0, one), section(0.5, { ...one, began: 19 }))).toEqual(['overlap']);
+    expect(broken(hold(0, one), hold(0.5, { ...one, began: 19 }))).toEqual(['overlap']);
   });
 
   it('of permits too is tolerated when Redis forgot them', () => {
@@ -258,8 +258,8 @@ describe('overlap', () => {
       ending: 1_200,
       ended: { released: false, lost: 'not-owner' },
     };
-    const held = section(0, { ...permit(1), until: 1_000, ...gone });
-    const other = section(400, { ...permit(1), party: 'p1' });
+    const held = hold(0, { ...permit(1), until: 1_000, ...gone });
+    const other = hold(400, { ...permit(1), session: 'p1' });
     expect(broken(held, fault('flush', 300, 302), other)).toEqual([]);
     expect(broken(held, fault('foreign-delete', 300, 302, { key: 'a' }), other)).toEqual([]);
     expect(broken(held, fault('flush', 450, 452), other)).toContain('overlap');
@@ -267,13 +267,13 @@ describe('overlap', () => {
 
   describe('when Redis forgot the key', () => {
     const held = (until: number): FuzzEvent[] =>
-      section(0, {
+      hold(0, {
         until: 1_000,
         samples: [[500, until]],
         ending: 1_200,
         ended: { released: false, lost: 'not-owner' },
       });
-    const other = (began: number): FuzzEvent[] => section(5, { party: 'p1', began });
+    const other = (began: number): FuzzEvent[] => hold(5, { session: 'p1', began });
 
     it('is tolerated until the lease of before would have ended', () => {
       expect(broken(held(1_000), fault('flush', 300, 302), other(400))).toEqual([]);
@@ -288,10 +288,10 @@ describe('overlap', () => {
       expect(broken(held(1_000), fault('flush', 300, 302), other(250))).toContain('overlap');
     });
 
-    it('not between two that were both asked for after it', () => {
-      expect(
-        broken(fault('flush', -10, -5), section(0, { ending: 20 }), section(5, { party: 'p1' })),
-      ).toEqual(['overlap']);
+    it('not between two that were both requested after it', () => {
+      expect(broken(fault('flush', -10, -5), hold(0, { ending: 20 }), hold(5, { session: 'p1' }))).toEqual([
+        'overlap',
+      ]);
     });
 
     it('not for a lease that is prolonged all the same', () => {
@@ -302,141 +302,135 @@ describe('overlap', () => {
 
 describe('fence', () => {
   it('the same one twice', () => {
-    expect(broken(section(0, { fence: 7 }), section(20, { fence: 7 }))).toContain('fence');
+    expect(broken(hold(0, { fence: 7 }), hold(20, { fence: 7 }))).toContain('fence');
   });
 
   it('a lower one for who comes later, whatever the key and whatever Redis forgot', () => {
-    const events = [section(0, { fence: 9 }), fault('flush', 15, 16), section(20, { fence: 8, keys: ['b'] })];
+    const events = [hold(0, { fence: 9 }), fault('flush', 15, 16), hold(20, { fence: 8, keys: ['b'] })];
     expect(broken(...events)).toEqual(['fence']);
   });
 
   it('a lower one for who begins later on the same key, if it was held then', () => {
-    const first = section(0, { fence: 9 });
-    expect(broken(first, section(1, { began: 20, fence: 8, party: 'p1' }))).toEqual(['fence']);
-    const late = { began: 20, fence: 8, party: 'p1', ttl: 60, until: 0, ended: GONE };
-    expect(broken(first, section(0.5, late))).toEqual([]);
+    const first = hold(0, { fence: 9 });
+    expect(broken(first, hold(1, { began: 20, fence: 8, session: 'p1' }))).toEqual(['fence']);
+    const late = { began: 20, fence: 8, session: 'p1', ttl: 60, until: 0, ended: GONE };
+    expect(broken(first, hold(0.5, late))).toEqual([]);
   });
 
   it('a lower one for a writer after readers, or a reader after a writer', () => {
-    const reader = { ...READER, party: 'p1' };
-    expect(broken(section(0, { fence: 9, ...reader }), section(1, { began: 20, fence: 8 }))).toEqual([
-      'fence',
-    ]);
-    expect(broken(section(0, { fence: 9 }), section(1, { began: 20, fence: 8, ...reader }))).toEqual([
-      'fence',
-    ]);
+    const reader = { ...READER, session: 'p1' };
+    expect(broken(hold(0, { fence: 9, ...reader }), hold(1, { began: 20, fence: 8 }))).toEqual(['fence']);
+    expect(broken(hold(0, { fence: 9 }), hold(1, { began: 20, fence: 8, ...reader }))).toEqual(['fence']);
   });
 
-  it('not for those who go side by side, unless they were asked for afterwards', () => {
+  it('not for those who go side by side, unless they were requested afterwards', () => {
     for (const kind of [READER, permit(2)]) {
-      const first = section(0, { ...kind, fence: 9, ending: 30 });
-      expect(broken(first, section(0.5, { ...kind, began: 20, fence: 8, party: 'p1' }))).toEqual([]);
-      expect(broken(first, section(2, { ...kind, began: 20, fence: 8, party: 'p1' }))).toEqual(['fence']);
+      const first = hold(0, { ...kind, fence: 9, ending: 30 });
+      expect(broken(first, hold(0.5, { ...kind, began: 20, fence: 8, session: 'p1' }))).toEqual([]);
+      expect(broken(first, hold(2, { ...kind, began: 20, fence: 8, session: 'p1' }))).toEqual(['fence']);
     }
     // Whoever was before both of them is below both.
     const readers = [9, 8].map((fence, i) =>
-      section(0.5, { ...READER, party: `p${i + 1}`, began: 12 + i, fence, ending: 20 }),
+      hold(0.5, { ...READER, session: `p${i + 1}`, began: 12 + i, fence, ending: 20 }),
     );
-    expect(broken(section(0, { fence: 7, ending: 11 }), ...readers)).toEqual([]);
-    expect(broken(section(0, { fence: 8.5, ending: 11 }), ...readers)).toEqual(['fence']);
-    expect(broken(...readers, section(1, { began: 21, fence: 8.5 }))).toEqual(['fence']);
+    expect(broken(hold(0, { fence: 7, ending: 11 }), ...readers)).toEqual([]);
+    expect(broken(hold(0, { fence: 8.5, ending: 11 }), ...readers)).toEqual(['fence']);
+    expect(broken(...readers, hold(1, { began: 21, fence: 8.5 }))).toEqual(['fence']);
   });
 
   it('one that is not above the counter, which a clock that went back left ahead', () => {
     const ahead = fault('clock-back', 5, 6, { fence: 1_000_000 });
-    expect(broken(section(10, { fence: 1_000_000 }), ahead)).toEqual(['fence']);
-    expect(broken(section(10, { fence: 1_000_001 }), section(5.5, { fence: 7, keys: ['b'] }), ahead)).toEqual(
-      [],
-    );
+    expect(broken(hold(10, { fence: 1_000_000 }), ahead)).toEqual(['fence']);
+    expect(broken(hold(10, { fence: 1_000_001 }), hold(5.5, { fence: 7, keys: ['b'] }), ahead)).toEqual([]);
   });
 
   it('not for who waited while the key was forgotten', () => {
-    const waited = section(0.5, { began: 20, fence: 8, party: 'p1' });
-    expect(broken(section(0, { fence: 9 }), fault('flush', 1, 2), waited)).toEqual([]);
+    const waited = hold(0.5, { began: 20, fence: 8, session: 'p1' });
+    expect(broken(hold(0, { fence: 9 }), fault('flush', 1, 2), waited)).toEqual([]);
     const deleted = fault('foreign-delete', 1, 2, { key: 'b' });
-    expect(broken(section(0, { fence: 9 }), deleted, waited)).toEqual(['fence']);
+    expect(broken(hold(0, { fence: 9 }), deleted, waited)).toEqual(['fence']);
   });
 });
 
 describe('lease', () => {
-  it('a section that begins on the rest of one', () => {
-    expect(broken(section(0, { until: 250 }))).toEqual(['lease']);
+  it('a hold that begins on the rest of one', () => {
+    expect(broken(hold(0, { until: 250 }))).toEqual(['lease']);
     // Half of an offer, or what its time allows, is enough.
-    expect(broken(section(0, { until: 501 }))).toEqual([]);
-    expect(broken(section(0, { until: 101, maxHold: 100 }))).toEqual([]);
-    expect(broken(section(0, { until: 250, keys: ['a', 'b'] }))).toEqual([]);
+    expect(broken(hold(0, { until: 501 }))).toEqual([]);
+    expect(broken(hold(0, { until: 101, maxHold: 100 }))).toEqual([]);
+    expect(broken(hold(0, { until: 250, keys: ['a', 'b'] }))).toEqual([]);
   });
 
   it('not where a fault or a stall made it wait, but where what was held up flows again', () => {
-    const late = section(0, { began: 300, until: 510 });
+    const late = hold(0, { began: 300, until: 510 });
     expect(broken(late)).toEqual(['lease']);
     expect(broken(late, stall('p0', 10, 290))).toEqual([]);
-    expect(broken(late, fault('delay', 10, 290, { party: 'p0' }))).toEqual([]);
-    expect(broken(late, fault('delay', 10, 290, { party: 'p1' }))).toEqual(['lease']);
-    expect(broken(late, fault('hold-replies', 10, 299, { party: 'p0' }))).toEqual(['lease']);
-    expect(broken(late, fault('hold-replies', 10, 310, { party: 'p0' }))).toEqual([]);
+    expect(broken(late, fault('delay', 10, 290, { session: 'p0' }))).toEqual([]);
+    expect(broken(late, fault('delay', 10, 290, { session: 'p1' }))).toEqual(['lease']);
+    expect(broken(late, fault('hold-replies', 10, 299, { session: 'p0' }))).toEqual(['lease']);
+    expect(broken(late, fault('hold-replies', 10, 310, { session: 'p0' }))).toEqual([]);
   });
 
   const under = (token: string, from: number, ...began: number[]): FuzzEvent[][] =>
     began.map((at, i) =>
-      section(from, { began: at, until: 5_000, ttl: 5_000, ending: at + 0.1, token, order: i }),
+      hold(from, { began: at, until: 5_000, ttl: 5_000, ending: at + 0.1, token, order: i }),
     );
 
-  it('one that serves more sections than it may, or for longer', () => {
+  it('one that serves more holds than it may, or for longer', () => {
     const many = (count: number): number[] => Array.from({ length: count }, (_, i) => 1 + i / 4);
     expect(broken(...under('t', 0, ...many(64)))).toEqual([]);
     expect(broken(...under('t', 0, ...many(65)))).toEqual(['lease']);
     expect(broken(...under('t', 0, 1, 100))).toEqual([]);
     expect(broken(...under('t', 0, 1, 200))).toEqual(['lease']);
     expect(broken(...under('t', 0, 1, 200), stall('p0', 20, 190))).toEqual([]);
-    expect(broken(...under('t', 0, 1, 200), fault('delay', 20, 190, { party: 'p0' }))).toEqual([]);
+    expect(broken(...under('t', 0, 1, 200), fault('delay', 20, 190, { session: 'p0' }))).toEqual([]);
   });
 
   it('one that serves who came after it, but for readers no more than so many', () => {
     const shared = (from: number, began: number): FuzzEvent[] =>
-      section(from, { ...READER, began, until: 5_000, ttl: 5_000, ending: 90, token: 't' });
+      hold(from, { ...READER, began, until: 5_000, ttl: 5_000, ending: 90, token: 't' });
     expect(broken(shared(0, 2), shared(1, 2.1))).toEqual([]);
     expect(broken(shared(0, 2), shared(3, 4))).toEqual(['lease']);
-    expect(broken(...under('t', 0, 1), section(30, { token: 't' }))).toEqual(['lease']);
+    expect(broken(...under('t', 0, 1), hold(30, { token: 't' }))).toEqual(['lease']);
     expect(broken(...Array.from({ length: 80 }, (_, i) => shared(0, 1 + i / 100)))).toEqual([]);
     expect(broken(shared(0, 1), shared(0.5, 200))).toEqual(['lease']);
   });
 
   it('a minimum hold of a reader or a permit, for those whom it keeps out', () => {
-    const reader = section(0, { ...READER, minHold: 300 });
-    const party = 'p1';
-    expect(broken(reader, section(20, { party }))).toEqual(['lease']);
-    expect(broken(reader, section(20, { party, ...READER }))).toEqual([]);
-    expect(broken(reader, section(20, { party, ...READER }), section(40, { party }))).toEqual(['lease']);
+    const reader = hold(0, { ...READER, minHold: 300 });
+    const session = 'p1';
+    expect(broken(reader, hold(20, { session }))).toEqual(['lease']);
+    expect(broken(reader, hold(20, { session, ...READER }))).toEqual([]);
+    expect(broken(reader, hold(20, { session, ...READER }), hold(40, { session }))).toEqual(['lease']);
     // The lease was lost to another reader of it.
-    const first = section(0, { ...READER, minHold: 300, token: 't' });
+    const first = hold(0, { ...READER, minHold: 300, token: 't' });
     const gone = { token: 't', renew: false, lost: [15, 'expired'], ending: 16, ended: GONE } as const;
-    expect(broken(first, section(0.5, { ...READER, ...gone }), section(20, { party }))).toEqual([]);
+    expect(broken(first, hold(0.5, { ...READER, ...gone }), hold(20, { session }))).toEqual([]);
 
-    const kept = section(0, { ...permit(2), minHold: 300 });
-    const other = section(20, { ...permit(2), party, ending: 200 });
+    const kept = hold(0, { ...permit(2), minHold: 300 });
+    const other = hold(20, { ...permit(2), session, ending: 200 });
     expect(broken(kept, other)).toEqual([]);
-    const third = { ...permit(2), party: 'p2' };
-    expect(broken(kept, other, section(30, third))).toEqual(['lease']);
-    expect(broken(kept, other, section(30, { ...third, limit: 3 }))).toEqual([]);
-    expect(broken(kept, other, section(30, { ...third, began: 240 }))).toEqual([]);
-    const last = section(0, { ...permit(1), minHold: 300 });
-    expect(broken(last, section(20, { ...permit(1), party }))).toEqual(['lease']);
+    const third = { ...permit(2), session: 'p2' };
+    expect(broken(kept, other, hold(30, third))).toEqual(['lease']);
+    expect(broken(kept, other, hold(30, { ...third, limit: 3 }))).toEqual([]);
+    expect(broken(kept, other, hold(30, { ...third, began: 240 }))).toEqual([]);
+    const last = hold(0, { ...permit(1), minHold: 300 });
+    expect(broken(last, hold(20, { ...permit(1), session }))).toEqual(['lease']);
   });
 
   it('a minimum hold that others did not wait for', () => {
-    const held = section(0, { minHold: 300 });
-    expect(broken(held, section(20, { party: 'p1' }))).toEqual(['lease']);
-    expect(broken(held, section(20, { party: 'p1', began: 301 }))).toEqual([]);
-    expect(broken(held, section(20, { party: 'p1' }), fault('flush', 15, 16))).toEqual([]);
-    expect(broken(held, section(20, { party: 'p1' }), fault('cut', 15, 16, { party: 'p0' }))).toEqual([]);
-    expect(broken(held, section(20, { keys: ['b'] }))).toEqual([]);
+    const held = hold(0, { minHold: 300 });
+    expect(broken(held, hold(20, { session: 'p1' }))).toEqual(['lease']);
+    expect(broken(held, hold(20, { session: 'p1', began: 301 }))).toEqual([]);
+    expect(broken(held, hold(20, { session: 'p1' }), fault('flush', 15, 16))).toEqual([]);
+    expect(broken(held, hold(20, { session: 'p1' }), fault('cut', 15, 16, { session: 'p0' }))).toEqual([]);
+    expect(broken(held, hold(20, { keys: ['b'] }))).toEqual([]);
   });
 });
 
 describe('stuck', () => {
   /** The key is not idle meanwhile. */
-  const holder = section(-1, { party: 'p9', ending: 3_500 });
+  const holder = hold(-1, { session: 'p9', ending: 3_500 });
 
   it('a call that is settled after its wait and a time-out, or never', () => {
     expect(broken(holder, refused(0, 3_000, 'LOCK_BUSY', { wait: 2_000 }))).toEqual(['stuck']);
@@ -452,7 +446,7 @@ describe('stuck', () => {
     expect(
       broken(holder, refused(0, 3_000, 'LOCK_BUSY', { wait: 2_000 }), stall('p1', 1_000, 1_500)),
     ).toEqual(['stuck']);
-    expect(broken(callOf(0, { id: 'x' }), fault('kill', 10, 11, { party: 'p0' }))).toEqual([]);
+    expect(broken(callOf(0, { id: 'x' }), fault('kill', 10, 11, { session: 'p0' }))).toEqual([]);
   });
 
   it('a call that goes on after its signal has aborted', () => {
@@ -461,8 +455,8 @@ describe('stuck', () => {
     expect(broken(refused(0, 700, 'LOCK_ABORTED', { id: 'x' }), aborted)).toEqual(['stuck']);
   });
 
-  it('a release that does not end, a section that never comes to it', () => {
-    const [call, began, ending, ended] = section(0);
+  it('a release that does not end, a hold that never comes to it', () => {
+    const [call, began, ending, ended] = hold(0);
     expect(broken([call, began, ending])).toEqual(['stuck']);
     expect(broken([call, began])).toEqual(['stuck']);
     expect(broken([call, began, ending, { ...ended, at: 5_000 }])).toEqual(['stuck']);
@@ -478,159 +472,147 @@ describe('stuck', () => {
       remaining: 0,
       code: 'LOCK_STORE',
     } as const;
-    expect(broken(section(0, { id: 'x', ending: 2_001, ttl: 3_000 }), extended)).toEqual(['stuck', 'cause']);
+    expect(broken(hold(0, { id: 'x', ending: 2_001, ttl: 3_000 }), extended)).toEqual(['stuck', 'cause']);
   });
 });
 
 describe('order', () => {
-  it('of one party: who asked later begins first', () => {
-    expect(broken(section(0, { began: 50, order: 1 }), section(5, { order: 2 }))).toEqual(['order']);
+  it('of one session: who requested later begins first', () => {
+    expect(broken(hold(0, { began: 50, order: 1 }), hold(5, { order: 2 }))).toEqual(['order']);
   });
 
   it('not with a call for several keys, or one that does not wait', () => {
-    expect(broken(section(0, { began: 50, order: 1, keys: ['a', 'b'] }), section(5, { order: 2 }))).toEqual(
-      [],
-    );
-    expect(
-      broken(section(0, { began: 50, order: 1 }), section(5, { order: 2, kind: 'try', wait: 0 })),
-    ).toEqual([]);
+    expect(broken(hold(0, { began: 50, order: 1, keys: ['a', 'b'] }), hold(5, { order: 2 }))).toEqual([]);
+    expect(broken(hold(0, { began: 50, order: 1 }), hold(5, { order: 2, kind: 'try', wait: 0 }))).toEqual([]);
   });
 
   const passing = (leases: number, told: Told = {}): FuzzEvent[] =>
-    Array.from({ length: leases }, (_, i) => section(400 + i * 20, { party: 'p1', ...told })).flat();
+    Array.from({ length: leases }, (_, i) => hold(400 + i * 20, { session: 'p1', ...told })).flat();
 
   it('of several: one is passed again and again by another', () => {
-    const waiting = section(0, { began: 500 });
-    expect(broken(section(-1, { party: 'p1', ending: 399 }), waiting, passing(3))).toEqual(['order']);
-    expect(broken(section(-1, { party: 'p1', ending: 399 }), waiting, passing(2))).toEqual([]);
+    const waiting = hold(0, { began: 500 });
+    expect(broken(hold(-1, { session: 'p1', ending: 399 }), waiting, passing(3))).toEqual(['order']);
+    expect(broken(hold(-1, { session: 'p1', ending: 399 }), waiting, passing(2))).toEqual([]);
   });
 
   it('a writer that readers pass who came later, and who waits for the last permit', () => {
-    const first = (kind: Told): FuzzEvent[] => section(-1, { ...kind, party: 'p2', ending: 399 });
-    const writer = section(0, { began: 500 });
+    const first = (kind: Told): FuzzEvent[] => hold(-1, { ...kind, session: 'p2', ending: 399 });
+    const writer = hold(0, { began: 500 });
     expect(broken(first(READER), writer, passing(3, READER))).toEqual(['order']);
     expect(broken(first(READER), writer, passing(2, READER))).toEqual([]);
-    const last = section(0, { ...permit(1), began: 600 });
+    const last = hold(0, { ...permit(1), began: 600 });
     expect(broken(first(permit(2)), last, passing(3, permit(2)))).toEqual(['order']);
     expect(broken(first(permit(2)), last, passing(2, permit(2)))).toEqual([]);
   });
 
   it('who was seen in Redis to get the key past the first of its queue, but for who takes a place back', () => {
     const seen = { e: 'passed', from: 400, at: 450, key: 'a', first: 'one', by: ['other'] } as const;
-    expect(broken(section(0), seen)).toEqual(['order']);
-    expect(broken(section(0), seen, fault('flush', 100, 101))).toEqual([]);
-    expect(broken(section(0), seen, fault('cut', 100, 101, { party: 'p0' }))).toEqual([]);
-    expect(broken(section(0), seen, fault('cut', 100, 101, { party: 'p9' }))).toEqual(['order']);
-    expect(broken(section(0), seen, stall('p0', 100, 300))).toEqual([]);
+    expect(broken(hold(0), seen)).toEqual(['order']);
+    expect(broken(hold(0), seen, fault('flush', 100, 101))).toEqual([]);
+    expect(broken(hold(0), seen, fault('cut', 100, 101, { session: 'p0' }))).toEqual([]);
+    expect(broken(hold(0), seen, fault('cut', 100, 101, { session: 'p9' }))).toEqual(['order']);
+    expect(broken(hold(0), seen, stall('p0', 100, 300))).toEqual([]);
   });
 
   it('not who may have been let in beside them meanwhile, a grant being on its way', () => {
-    const holder = section(-1, { party: 'p2', ending: 399 });
-    expect(broken(holder, section(0, { ...READER, began: 500 }), passing(3, READER))).toEqual([]);
-    expect(broken(holder, section(0, { ...READER, began: 600 }), passing(3, READER))).toEqual(['order']);
+    const holder = hold(-1, { session: 'p2', ending: 399 });
+    expect(broken(holder, hold(0, { ...READER, began: 500 }), passing(3, READER))).toEqual([]);
+    expect(broken(holder, hold(0, { ...READER, began: 600 }), passing(3, READER))).toEqual(['order']);
   });
 
-  it('of one party, among those who go side by side: the fences tell', () => {
+  it('of one session, among those who go side by side: the fences tell', () => {
     for (const kind of [READER, permit(9)]) {
       const one = (order: number, began: number, fence: number): FuzzEvent[] =>
-        section(order / 10, { ...kind, order, began, fence, ending: 40 });
+        hold(order / 10, { ...kind, order, began, fence, ending: 40 });
       expect(broken(one(1, 5, 10), one(2, 4, 11))).toEqual([]);
       expect(broken(one(1, 4, 11), one(2, 5, 10))).toEqual(['order']);
     }
-    expect(broken(section(0, { ...READER, began: 50, order: 1 }), section(5, { order: 2 }))).toEqual([
-      'order',
-    ]);
+    expect(broken(hold(0, { ...READER, began: 50, order: 1 }), hold(5, { order: 2 }))).toEqual(['order']);
   });
 
   it('not under one lease, nor where a fault met one of them', () => {
-    const waiting = section(0, { began: 500 });
-    const holder = section(-1, { party: 'p1', ending: 399 });
+    const waiting = hold(0, { began: 500 });
+    const holder = hold(-1, { session: 'p1', ending: 399 });
     const batch = [0, 1, 2].map((i) =>
-      section(400 + i, { party: 'p1', token: 'one', began: 410 + i * 20, order: 400 + i }),
+      hold(400 + i, { session: 'p1', token: 'one', began: 410 + i * 20, order: 400 + i }),
     );
     expect(broken(holder, waiting, ...batch)).toEqual([]);
-    expect(broken(holder, waiting, passing(3), fault('cut', 100, 101, { party: 'p0' }))).toEqual([]);
-    expect(broken(holder, waiting, passing(3), fault('cut', 100, 101, { party: 'p9' }))).toEqual(['order']);
+    expect(broken(holder, waiting, passing(3), fault('cut', 100, 101, { session: 'p0' }))).toEqual([]);
+    expect(broken(holder, waiting, passing(3), fault('cut', 100, 101, { session: 'p9' }))).toEqual(['order']);
   });
 });
 
 describe('idle', () => {
-  const waiter = section(5, { began: 1_200, party: 'p1' });
+  const waiter = hold(5, { began: 1_200, session: 'p1' });
 
   it('somebody waits while nobody holds the key', () => {
-    expect(broken(section(0), waiter)).toEqual(['idle']);
-    expect(broken(section(0), refused(5, 1_200, 'LOCK_BUSY', { wait: 1_200 }))).toEqual(['idle']);
+    expect(broken(hold(0), waiter)).toEqual(['idle']);
+    expect(broken(hold(0), refused(5, 1_200, 'LOCK_BUSY', { wait: 1_200 }))).toEqual(['idle']);
   });
 
   it('not while it is held: longer, for a minimum hold, by a foreign client, among several keys', () => {
-    expect(broken(section(0, { ending: 1_000 }), waiter)).toEqual([]);
-    expect(broken(section(0, { minHold: 1_000 }), waiter)).toEqual([]);
+    expect(broken(hold(0, { ending: 1_000 }), waiter)).toEqual([]);
+    expect(broken(hold(0, { minHold: 1_000 }), waiter)).toEqual([]);
     const foreign: Foreign = { e: 'foreign', key: 'a', from: 12, began: 13, px: 1_100, until: 900, at: 901 };
-    expect(broken(section(0), foreign, waiter)).toEqual([]);
-    const several = section(2, { keys: ['a', 'b'], began: 1_100, party: 'p2' });
-    expect(broken(section(0), several, section(5, { began: 1_200, party: 'p1' }))).toEqual([]);
+    expect(broken(hold(0), foreign, waiter)).toEqual([]);
+    const several = hold(2, { keys: ['a', 'b'], began: 1_100, session: 'p2' });
+    expect(broken(hold(0), several, hold(5, { began: 1_200, session: 'p1' }))).toEqual([]);
   });
 
   it('a reader waits behind readers alone, or for who wants less than is free', () => {
-    const reader = { ...READER, party: 'p1', began: 1_200 };
-    const others = section(0, { ...READER, ending: 1_500, ttl: 2_000 });
-    expect(broken(others, section(5, reader))).toEqual(['idle']);
+    const reader = { ...READER, session: 'p1', began: 1_200 };
+    const others = hold(0, { ...READER, ending: 1_500, ttl: 2_000 });
+    expect(broken(others, hold(5, reader))).toEqual(['idle']);
     const writer = (until: number): FuzzEvent[] =>
-      refused(3, until, 'LOCK_BUSY', { party: 'p2', wait: until });
-    expect(broken(others, writer(1_000), section(5, reader))).toEqual([]);
-    expect(broken(others, writer(300), section(5, reader))).toEqual(['idle']);
+      refused(3, until, 'LOCK_BUSY', { session: 'p2', wait: until });
+    expect(broken(others, writer(1_000), hold(5, reader))).toEqual([]);
+    expect(broken(others, writer(300), hold(5, reader))).toEqual(['idle']);
     // Nobody is there whom that writer would wait for.
-    expect(broken(section(0, READER), writer(1_000), section(5, reader))).toEqual(['idle', 'idle']);
-    expect(broken(section(0, { ending: 1_100, ttl: 2_000 }), section(5, reader))).toEqual([]);
+    expect(broken(hold(0, READER), writer(1_000), hold(5, reader))).toEqual(['idle', 'idle']);
+    expect(broken(hold(0, { ending: 1_100, ttl: 2_000 }), hold(5, reader))).toEqual([]);
 
     const held = (count: number): FuzzEvent[] =>
       Array.from({ length: count }, (_, i) =>
-        section(i / 10, { ...permit(2), party: `p${i + 2}`, ending: 1_500, ttl: 2_000 }),
+        hold(i / 10, { ...permit(2), session: `p${i + 2}`, ending: 1_500, ttl: 2_000 }),
       ).flat();
-    const waits = section(5, { ...permit(2), party: 'p1', began: 1_600 });
+    const waits = hold(5, { ...permit(2), session: 'p1', began: 1_600 });
     expect(broken(held(2), waits)).toEqual([]);
     expect(broken(held(1), waits)).toEqual(['idle']);
     const fewer = { lock: 'semaphore', limit: 1, wait: 1_400 } as const;
-    expect(broken(held(1), refused(3, 1_400, 'LOCK_BUSY', { party: 'p0', ...fewer }), waits)).toEqual([]);
+    expect(broken(held(1), refused(3, 1_400, 'LOCK_BUSY', { session: 'p0', ...fewer }), waits)).toEqual([]);
   });
 
   it('longer than a reconnection, where a message was all that got lost', () => {
-    const lost = (lasts: number, lanes: FaultSeen['lanes'] = ['wake']): FuzzEvent =>
-      fault('lose-replies', 8, 8 + lasts, { party: 'p1', lanes });
-    const long = section(5, { began: 1_200, party: 'p1', ttl: 9_000 });
-    expect(broken(section(0), section(5, { began: 850, party: 'p1' }), lost(100))).toEqual([]);
-    expect(broken(section(0), long, lost(100), stall('p1', 200, 600))).toEqual([]);
-    expect(broken(section(0), long, lost(100))).toEqual(['idle']);
-    expect(broken(section(0), long, lost(300))).toEqual([]);
-    expect(broken(section(0), long, lost(100, ['command', 'wake']))).toEqual([]);
+    const lost = (lasts: number, lanes: FaultSeen['lanes'] = ['notifications']): FuzzEvent =>
+      fault('lose-replies', 8, 8 + lasts, { session: 'p1', lanes });
+    const long = hold(5, { began: 1_200, session: 'p1', ttl: 9_000 });
+    expect(broken(hold(0), hold(5, { began: 850, session: 'p1' }), lost(100))).toEqual([]);
+    expect(broken(hold(0), long, lost(100), stall('p1', 200, 600))).toEqual([]);
+    expect(broken(hold(0), long, lost(100))).toEqual(['idle']);
+    expect(broken(hold(0), long, lost(300))).toEqual([]);
+    expect(broken(hold(0), long, lost(100, ['command', 'notifications']))).toEqual([]);
   });
 
-  it('longer than a look, where a process died or Redis forgot', () => {
-    const long = section(5, { began: 4_500, party: 'p1', ttl: 9_000, wait: 9_000 });
-    expect(broken(section(0), long, fault('flush', 8, 9))).toEqual(['idle']);
-    expect(broken(section(0), long, fault('restart', 8, 900))).toEqual([]);
+  it('longer than a check, where a process died or Redis forgot', () => {
+    const long = hold(5, { began: 4_500, session: 'p1', ttl: 9_000, wait: 9_000 });
+    expect(broken(hold(0), long, fault('flush', 8, 9))).toEqual(['idle']);
+    expect(broken(hold(0), long, fault('restart', 8, 900))).toEqual([]);
     // A dead process may be given the key, as it may be paused.
-    const pause = fault('pause', 8, 3_000, { party: 'p2' });
-    expect(broken(section(0), section(2, { began: 4_400, party: 'p2', wait: 9_000 }), long, pause)).toEqual(
-      [],
-    );
+    const pause = fault('pause', 8, 3_000, { session: 'p2' });
+    expect(broken(hold(0), hold(2, { began: 4_400, session: 'p2', wait: 9_000 }), long, pause)).toEqual([]);
     // Only its rest of the lease is waited for beside.
-    const killed = section(2, { id: 'k', began: 12, ending: null, until: 1_000, party: 'p2', ttl: 1_000 });
-    const kill = fault('kill', 20, 21, { party: 'p2' });
-    expect(broken(section(0), killed, section(5, { began: 3_000, party: 'p1', wait: 9_000 }), kill)).toEqual(
-      [],
-    );
-    expect(broken(section(0), killed, section(5, { began: 8_500, party: 'p1', wait: 9_000 }), kill)).toEqual([
+    const killed = hold(2, { id: 'k', began: 12, ending: null, until: 1_000, session: 'p2', ttl: 1_000 });
+    const kill = fault('kill', 20, 21, { session: 'p2' });
+    expect(broken(hold(0), killed, hold(5, { began: 3_000, session: 'p1', wait: 9_000 }), kill)).toEqual([]);
+    expect(broken(hold(0), killed, hold(5, { began: 8_500, session: 'p1', wait: 9_000 }), kill)).toEqual([
       'idle',
     ]);
   });
 
   it('longer after a fault, though not for ever', () => {
-    const cut = fault('cut', 8, 9, { party: 'p1' });
-    expect(broken(section(0), waiter, cut)).toEqual([]);
-    expect(broken(section(0), section(5, { began: 30_000, party: 'p1', wait: 40_000 }), cut)).toEqual([
-      'idle',
-    ]);
+    const cut = fault('cut', 8, 9, { session: 'p1' });
+    expect(broken(hold(0), waiter, cut)).toEqual([]);
+    expect(broken(hold(0), hold(5, { began: 30_000, session: 'p1', wait: 40_000 }), cut)).toEqual(['idle']);
   });
 });
 
@@ -651,23 +633,23 @@ describe('cause', () => {
 
   it('a failing store is explained by a fault of its own connections or of Redis, or by a stall', () => {
     const failed = refused(5_000, 1, 'LOCK_STORE');
-    expect(broken(failed, fault('cut', 4_900, 4_901, { party: 'p0' }))).toEqual([]);
-    expect(broken(failed, fault('cut', 4_900, 4_901, { party: 'p1' }))).toEqual(['cause']);
-    expect(broken(failed, fault('cut', 400, 401, { party: 'p0' }))).toEqual(['cause']);
+    expect(broken(failed, fault('cut', 4_900, 4_901, { session: 'p0' }))).toEqual([]);
+    expect(broken(failed, fault('cut', 4_900, 4_901, { session: 'p1' }))).toEqual(['cause']);
+    expect(broken(failed, fault('cut', 400, 401, { session: 'p0' }))).toEqual(['cause']);
     expect(broken(failed, fault('freeze', 4_900, 4_901))).toEqual([]);
     expect(broken(failed, fault('flush', 4_900, 4_901))).toEqual(['cause']);
     expect(broken(failed, stall('server', 4_800, 4_900))).toEqual([]);
     expect(broken(failed, stall('fuzzer', 4_800, 4_900))).toEqual([]);
   });
 
-  it("a failing store is not explained by a computation of the party's own: the replies are there", () => {
+  it("a failing store is not explained by a computation of the session's own: the replies are there", () => {
     const failed = refused(5_000, 1, 'LOCK_STORE');
     expect(broken(failed, stall('p0', 4_000, 4_900))).toEqual(['cause']);
-    expect(broken(failed, fault('compute', 4_000, 4_900, { party: 'p0' }))).toEqual(['cause']);
+    expect(broken(failed, fault('compute', 4_000, 4_900, { session: 'p0' }))).toEqual(['cause']);
   });
 
-  it("a loss is explained by a computation of the party's own only if no renewal could leave in time", () => {
-    const lost = section(0, { lost: [900, 'expired'], ending: 950, ttl: 1_000, ended: { released: false } });
+  it("a loss is explained by a computation of the session's own only if no renewal could leave in time", () => {
+    const lost = hold(0, { lost: [900, 'expired'], ending: 950, ttl: 1_000, ended: { released: false } });
     expect(broken(lost, stall('p0', 300, 700))).toEqual(['cause']);
     expect(broken(lost, stall('p0', 200, 850))).toEqual([]);
     expect(broken(lost, stall('server', 300, 700))).toEqual([]);
@@ -675,7 +657,7 @@ describe('cause', () => {
 
   it('a loss that nothing explains', () => {
     const lost = (reason: string, told: Told = {}): FuzzEvent[] =>
-      section(0, { lost: [40, reason], ending: 50, ended: { released: false }, ...told });
+      hold(0, { lost: [40, reason], ending: 50, ended: { released: false }, ...told });
     expect(broken(lost('not-owner'))).toEqual(['cause']);
     expect(broken(lost('expired'))).toEqual(['cause']);
     expect(broken(lost('shutdown'))).toEqual(['cause']);
@@ -685,81 +667,83 @@ describe('cause', () => {
     expect(broken(lost('expired', { renew: false }))).toEqual([]);
     expect(broken(lost('not-owner'), fault('flush', 20, 21))).toEqual([]);
     expect(broken(lost('not-owner'), fault('foreign-delete', 20, 21, { key: 'b' }))).toEqual(['cause']);
-    expect(broken(lost('expired'), fault('pause', 2, 39, { party: 'p0' }))).toEqual([]);
-    expect(broken(lost('expired'), fault('pause', 2, 39, { party: 'p1' }))).toEqual(['cause']);
+    expect(broken(lost('expired'), fault('pause', 2, 39, { session: 'p0' }))).toEqual([]);
+    expect(broken(lost('expired'), fault('pause', 2, 39, { session: 'p1' }))).toEqual(['cause']);
   });
 
   it('a release that contradicts itself, or does not know without a cause', () => {
-    expect(broken(section(0, { renew: false, lost: [5, 'expired'], ended: { released: true } }))).toEqual([
+    expect(broken(hold(0, { renew: false, lost: [5, 'expired'], ended: { released: true } }))).toEqual([
       'cause',
     ]);
-    expect(broken(section(0, { ended: { released: false } }))).toEqual(['cause']);
+    expect(broken(hold(0, { ended: { released: false } }))).toEqual(['cause']);
   });
 
   it('an extension that fails, or does not extend', () => {
     const extended = { e: 'extended', from: 5, at: 6, id: 'x', ttl: 3_000, remaining: 2_999 } as const;
-    expect(broken(section(0, { id: 'x' }), extended)).toEqual([]);
-    expect(broken(section(0, { id: 'x' }), { ...extended, remaining: 990 })).toEqual(['cause']);
-    expect(broken(section(0, { id: 'x' }), { ...extended, code: 'LOCK_LOST' })).toEqual(['cause']);
-    expect(broken(section(0, { id: 'x' }), { ...extended, code: 'LOCK_STORE' })).toEqual(['cause']);
+    expect(broken(hold(0, { id: 'x' }), extended)).toEqual([]);
+    expect(broken(hold(0, { id: 'x' }), { ...extended, remaining: 990 })).toEqual(['cause']);
+    expect(broken(hold(0, { id: 'x' }), { ...extended, code: 'LOCK_LOST' })).toEqual(['cause']);
+    expect(broken(hold(0, { id: 'x' }), { ...extended, code: 'LOCK_STORE' })).toEqual(['cause']);
   });
 });
 
-describe('mixed', () => {
-  const told = (told: Partial<Asked> = {}, message = 'of the lock "a"'): FuzzEvent[] =>
-    refused(20, 1, 'LOCK_OPTIONS', { party: 'p1', ...told }).map((event) =>
+describe('kind-conflict', () => {
+  const told = (told: Partial<Requested> = {}, message = 'of the lock "a"'): FuzzEvent[] =>
+    refused(20, 1, 'LOCK_OPTIONS', { session: 'p1', ...told }).map((event) =>
       event.e === 'refused' ? { ...event, message } : event,
     );
   const semaphore = { lock: 'semaphore', limit: 2 } as const;
 
   it('who takes a key for another kind than those who hold it or wait for it', () => {
-    expect(broken(section(0, { ending: 30 }), told(semaphore))).toEqual([]);
-    expect(broken(section(0, { ...READER, ending: 30 }), told(semaphore))).toEqual([]);
-    expect(broken(section(0, { ...semaphore, ending: 30 }), told())).toEqual([]);
-    expect(broken(section(0, { ...semaphore, ending: 30 }), told({ lock: 'shared' }))).toEqual([]);
+    expect(broken(hold(0, { ending: 30 }), told(semaphore))).toEqual([]);
+    expect(broken(hold(0, { ...READER, ending: 30 }), told(semaphore))).toEqual([]);
+    expect(broken(hold(0, { ...semaphore, ending: 30 }), told())).toEqual([]);
+    expect(broken(hold(0, { ...semaphore, ending: 30 }), told({ lock: 'shared' }))).toEqual([]);
     const foreign: Foreign = { e: 'foreign', key: 'a', from: -5, began: 0, px: 100, until: 60, at: 61 };
     expect(broken(foreign, refused(1, 50, 'LOCK_BUSY', { wait: 50 }), told(semaphore))).toEqual([]);
   });
 
   it('not who goes with all of them, nor long after they have gone', () => {
-    expect(broken(told(semaphore))).toEqual(['mixed']);
-    expect(broken(section(0, { ending: 30 }), told({ lock: 'shared' }))).toEqual(['mixed']);
-    expect(broken(section(0, { ...semaphore, ending: 30 }), told({ ...semaphore, limit: 9 }))).toEqual([
-      'mixed',
+    expect(broken(told(semaphore))).toEqual(['kind-conflict']);
+    expect(broken(hold(0, { ending: 30 }), told({ lock: 'shared' }))).toEqual(['kind-conflict']);
+    expect(broken(hold(0, { ...semaphore, ending: 30 }), told({ ...semaphore, limit: 9 }))).toEqual([
+      'kind-conflict',
     ]);
-    expect(broken(section(0, { keys: ['b'], ending: 30 }), told(semaphore))).toEqual(['mixed']);
-    const before = section(-1_000, { ttl: 50 });
-    expect(broken(before, told(semaphore))).toEqual(['mixed']);
-    expect(broken(before, fault('cut', -995, -994, { party: 'p0' }), told(semaphore))).toEqual([]);
-    expect(broken(section(-1_000, { ttl: 50, minHold: 800 }), told(semaphore))).toEqual([]);
-    const dead = callOf(-1_000, { id: 'dead', party: 'p2' });
-    expect(broken(dead, fault('kill', -900, -899, { party: 'p2' }), told(semaphore))).toEqual([]);
+    expect(broken(hold(0, { keys: ['b'], ending: 30 }), told(semaphore))).toEqual(['kind-conflict']);
+    const before = hold(-1_000, { ttl: 50 });
+    expect(broken(before, told(semaphore))).toEqual(['kind-conflict']);
+    expect(broken(before, fault('cut', -995, -994, { session: 'p0' }), told(semaphore))).toEqual([]);
+    expect(broken(hold(-1_000, { ttl: 50, minHold: 800 }), told(semaphore))).toEqual([]);
+    const dead = callOf(-1_000, { id: 'dead', session: 'p2' });
+    expect(broken(dead, fault('kill', -900, -899, { session: 'p2' }), told(semaphore))).toEqual([]);
   });
 
   it('an error that does not name the key', () => {
-    expect(broken(section(0, { ending: 30 }), told(semaphore, 'wrong'))).toEqual(['mixed']);
+    expect(broken(hold(0, { ending: 30 }), told(semaphore, 'wrong'))).toEqual(['kind-conflict']);
     const both = { ...semaphore, keys: ['b', 'a'] };
-    expect(broken(section(0, { ending: 30 }), told(both))).toEqual([]);
-    expect(broken(section(0, { keys: ['b'], ending: 30 }), told(both, 'of "b"'))).toEqual([]);
+    expect(broken(hold(0, { ending: 30 }), told(both))).toEqual([]);
+    expect(broken(hold(0, { keys: ['b'], ending: 30 }), told(both, 'of "b"'))).toEqual([]);
   });
 
   it('who is told that the key is busy, by those whom it does not go with', () => {
-    const held = section(0, { ending: 200 });
-    const busy = refused(20, 100, 'LOCK_BUSY', { ...semaphore, party: 'p1', wait: 100 });
-    expect(broken(held, busy)).toEqual(['mixed']);
-    expect(broken(held, refused(20, 1, 'BUSY', { ...semaphore, kind: 'try', wait: 0 }))).toEqual(['mixed']);
+    const held = hold(0, { ending: 200 });
+    const busy = refused(20, 100, 'LOCK_BUSY', { ...semaphore, session: 'p1', wait: 100 });
+    expect(broken(held, busy)).toEqual(['kind-conflict']);
+    expect(broken(held, refused(20, 1, 'BUSY', { ...semaphore, kind: 'try', wait: 0 }))).toEqual([
+      'kind-conflict',
+    ]);
     expect(broken(held, refused(20, 100, 'LOCK_BUSY', { lock: 'shared', wait: 100 }))).toEqual([]);
     // It may have been free at first, or by then.
-    expect(broken(section(0, { ending: 119 }), busy)).toEqual([]);
-    expect(broken(section(19, { began: 21, ending: 200 }), busy)).toEqual([]);
+    expect(broken(hold(0, { ending: 119 }), busy)).toEqual([]);
+    expect(broken(hold(19, { began: 21, ending: 200 }), busy)).toEqual([]);
   });
 
   it('but for what it heard before Redis forgot the key, or could not hear', () => {
-    const held = section(0, { ending: 200 });
-    const busy = refused(20, 100, 'LOCK_BUSY', { ...semaphore, party: 'p1', wait: 100 });
+    const held = hold(0, { ending: 200 });
+    const busy = refused(20, 100, 'LOCK_BUSY', { ...semaphore, session: 'p1', wait: 100 });
     expect(broken(held, busy, fault('flush', -100, -99))).toEqual([]);
-    expect(broken(held, busy, fault('cut', -100, -99, { party: 'p1' }))).toEqual([]);
-    expect(broken(held, busy, fault('cut', -100, -99, { party: 'p2' }))).toEqual(['mixed']);
+    expect(broken(held, busy, fault('cut', -100, -99, { session: 'p1' }))).toEqual([]);
+    expect(broken(held, busy, fault('cut', -100, -99, { session: 'p2' }))).toEqual(['kind-conflict']);
     expect(broken(held, busy, stall('p1', -700, -200))).toEqual([]);
   });
 });

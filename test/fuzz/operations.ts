@@ -1,9 +1,9 @@
-/** What a caller does next: decided by the seed, the party, the caller and how many operations came before. */
+/** What a caller does next: decided by the seed, the session, the caller and how many operations came before. */
 import { type KeyPlan, type LockChoice, lockOf } from './locks.js';
 import type { Habits, Program, Range } from './program.js';
 import { Random } from './random.js';
 
-/** What a section does, one after the other. */
+/** What a hold does, one after the other. */
 export type Step = { readonly stay: number } | { readonly extend: number };
 
 export interface Operation extends LockChoice {
@@ -32,11 +32,11 @@ export const MOST_OPERATIONS = 300;
 
 export function operationOf(
   { seed, habits, keys: all, locks }: Program,
-  party: number,
+  session: number,
   caller: number,
   index: number,
 ): Operation {
-  const random = new Random(seed, party, caller, index);
+  const random = new Random(seed, session, caller, index);
   const within = ([from, to]: Range): number => random.int(from, to);
   const kind = random.chance(habits.tries) ? 'try' : random.chance(habits.usings) ? 'using' : 'acquire';
   const wait = kind === 'try' ? 0 : within(habits.wait);
@@ -48,7 +48,7 @@ export function operationOf(
     kind,
     // One call takes all its keys as the same.
     keys: some.filter((key) => planOf(key).of === plan.of),
-    ...lockOf(locks, plan, new Random(seed, party, caller, index, 'lock'), index),
+    ...lockOf(locks, plan, new Random(seed, session, caller, index, 'lock'), index),
     ttl,
     wait,
     renew: !random.chance(habits.unrenewed),
@@ -59,16 +59,16 @@ export function operationOf(
     steps: stepsOf(random, habits, within),
     awaitsRelease: random.chance(0.85),
     fails: random.chance(0.1),
-    nests: new Random(seed, party, caller, index, 'nested').chance(0.3),
+    nests: new Random(seed, session, caller, index, 'nested').chance(0.3),
     think: within(habits.think),
   };
 }
 
 function stepsOf(random: Random, habits: Habits, within: (range: Range) => number): Step[] {
   if (random.chance(habits.instant)) return [];
-  const steps: Step[] = [{ stay: within(habits.section) }];
+  const steps: Step[] = [{ stay: within(habits.hold) }];
   if (random.chance(habits.extensions)) {
-    steps.push({ extend: Math.max(50, within(habits.ttl)) }, { stay: within(habits.section) });
+    steps.push({ extend: Math.max(50, within(habits.ttl)) }, { stay: within(habits.hold) });
   }
   return steps;
 }

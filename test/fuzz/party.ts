@@ -1,4 +1,4 @@
-/** A party of a program: runs its callers, in whatever process, and writes down what they see. */
+/** A session of a program: runs its callers, in whatever process, and writes down what they see. */
 import { setImmediate as tick, setTimeout as pause } from 'node:timers/promises';
 import type { AcquireOptions } from '../../lib/core/acquire.options.js';
 import type { Lock } from '../../lib/core/lock.js';
@@ -9,17 +9,17 @@ import type { FuzzEvent } from './events.js';
 import { MOST_OPERATIONS, type Operation, operationOf } from './operations.js';
 import type { Program } from './program.js';
 
-export interface PartyPlace {
+export interface SessionPlace {
   readonly program: Program;
   /** Its number in the program. */
   readonly index: number;
   /** Its name in the history, and its owner's label in tokens. */
   readonly name: string;
   /** Where its commands go to, and the connection that it hears of grants on. */
-  readonly ports: { readonly command: number; readonly wake: number };
+  readonly ports: { readonly command: number; readonly notifications: number };
 }
 
-/** How often a running section looks at its lock, in ms. */
+/** How often a running hold checks at its lock, in ms. */
 const LOOK_EVERY = 10;
 
 /** A refused caller's pause before its next operation, in ms. */
@@ -28,15 +28,15 @@ const AFTER_REFUSAL = 15;
 /** What the work of a `using` fails with. */
 class WorkError extends Error {}
 
-export class Party {
-  readonly #place: PartyPlace;
+export class Session {
+  readonly #place: SessionPlace;
   readonly #record: (event: FuzzEvent) => void;
   readonly #locks: Locks;
   #order = 0;
 
-  constructor(place: PartyPlace, record: (event: FuzzEvent) => void) {
+  constructor(place: SessionPlace, record: (event: FuzzEvent) => void) {
     const { program, index, name, ports } = place;
-    const { maxWaiters, autoPipelining } = program.parties[index];
+    const { maxWaiters, autoPipelining } = program.sessions[index];
     this.#place = place;
     this.#record = record;
     this.#locks = locksOn(
@@ -51,12 +51,12 @@ export class Party {
     // The connection for grants is a duplicate of the other: it gets a way of its own.
     const { client } = this.#locks;
     const duplicate = client.duplicate.bind(client);
-    client.duplicate = (override) => duplicate({ ...override, port: ports.wake });
+    client.duplicate = (override) => duplicate({ ...override, port: ports.notifications });
   }
 
   /** How many keys are waited for or held. */
   get gates(): number {
-    return this.#locks.locker.gateCount;
+    return this.#locks.engine.keyCount;
   }
 
   /**
@@ -65,7 +65,7 @@ export class Party {
    */
   async run(until: number, from: readonly number[]): Promise<void> {
     const { program, index } = this.#place;
-    const callers = Array.from({ length: program.parties[index].callers }, (_, i) => i);
+    const callers = Array.from({ length: program.sessions[index].callers }, (_, i) => i);
     await Promise.all(callers.map((caller) => this.#call(caller, until, from[caller] ?? 0)));
   }
 
@@ -114,13 +114,13 @@ export class Party {
       controller?.abort();
     };
     const timer = controller && setTimeout(abort, abortAfter);
-    const options: AcquireOptions = { ttl, renew, maxHold, minHold, ...sharingOptions(operation) };
+    const options: AcquireOptions = { ttl, renew, maxHold, minHold, ...accessOptions(operation) };
     const order = (this.#order += 1);
-    const { name: party, program, index } = this.#place;
-    const maxWaiters = program.parties[index].maxWaiters ?? undefined;
+    const { name: session, program, index } = this.#place;
+    const maxWaiters = program.sessions[index].maxWaiters ?? undefined;
     const facts = {
       id,
-      party,
+      session,
       caller,
       order,
       kind,
@@ -135,7 +135,7 @@ export class Party {
       fails,
       maxWaiters,
     };
-    this.#record({ e: 'asked', at: sharedNow(), ...facts });
+    this.#record({ e: 'requested', at: sharedNow(), ...facts });
     const over = (): void => clearTimeout(timer);
     const waiting: AcquireOptions = { ...options, wait, signal: controller?.signal };
     if (kind === 'using') return this.#use(operation, id, waiting, over);
@@ -148,7 +148,7 @@ export class Party {
         this.#record({ e: 'refused', at: sharedNow(), id, code: 'BUSY', message: '' });
         return undefined;
       }
-      await this.#section(lock, operation, id);
+      await this.#hold(lock, operation, id);
       return async () => {
         const released = await lock.release();
         this.#record({ e: 'ended', at: sharedNow(), id, released, lost: lossOf(lock) });
@@ -172,12 +172,7 @@ export class Party {
       .using(operation.keys, options, async (lock) => {
         over();
         entered = lock;
-        await this.#section(
-          lock,
-          operation,
-          id,
-          operation.nests ? () => this.#nest(lock, operation, id) : done,
-        );
+        await this.#hold(lock, operation, id, operation.nests ? () => this.#nest(lock, operation, id) : done);
         if (failure !== undefined) throw failure;
         return id;
       })
@@ -205,7 +200,7 @@ export class Party {
   }
 
   /** What a caller does under the lock. Does not give it back. */
-  async #section(lock: Lock, { steps }: Operation, id: string, nested = done): Promise<void> {
+  async #hold(lock: Lock, { steps }: Operation, id: string, nested = done): Promise<void> {
     const began = sharedNow();
     const { remaining } = lock;
     const tokens = lock.token.split(' ');
@@ -249,11 +244,11 @@ export class Party {
     const { keys } = operation;
     const nested = (options: AcquireOptions): Promise<string | number> =>
       this.#locks.service.using(keys, options, ({ fence }) => fence).catch(codeOf);
-    const sharing = sharingOptions(operation);
-    const refused = await nested(sharing);
+    const access = accessOptions(operation);
+    const refused = await nested(access);
     if (refused !== 'LOCK_REENTRY') this.#odd(id, `a call from within for its own keys came to ${refused}`);
     for (const how of [{ reentry: 'join' }, { within: lock }] as const) {
-      const joined = await nested({ ...sharing, ...how });
+      const joined = await nested({ ...access, ...how });
       const wasLost = joined === 'LOCK_LOST' && lossOf(lock) !== undefined;
       if (joined !== lock.fence && !wasLost)
         this.#odd(id, `a call from within joined ${lock.fence}, and it came to ${joined}`);
@@ -279,7 +274,7 @@ export class Party {
 }
 
 /** As a user would write them: an exclusive lock has none. */
-function sharingOptions({ lock, limit }: Operation): Pick<AcquireOptions, 'mode' | 'limit'> {
+function accessOptions({ lock, limit }: Operation): Pick<AcquireOptions, 'mode' | 'limit'> {
   if (lock === 'semaphore') return { limit };
   return lock === 'shared' ? { mode: lock } : {};
 }

@@ -23,11 +23,11 @@ describe('a program', () => {
     );
   });
 
-  it('asks for what the options allow', () => {
+  it('requests what the options allow', () => {
     for (const seed of SEEDS) {
       const program = programOf(seed);
-      for (const [party, { callers }] of program.parties.entries()) {
-        const operation = operationOf(program, party, callers - 1, seed);
+      for (const [session, { callers }] of program.sessions.entries()) {
+        const operation = operationOf(program, session, callers - 1, seed);
         expect(operation.ttl).toBeGreaterThanOrEqual(50);
         expect(operation.keys.length).toBe(new Set(operation.keys).size);
         expect(operation.keys.length).toBeGreaterThan(0);
@@ -70,9 +70,9 @@ describe('a program', () => {
     const programs = SEEDS.map(programOf);
     const kinds = new Set(programs.flatMap(({ faults }) => faults.map(({ kind }) => kind)));
     expect(kinds.size).toBe(19);
-    for (const { faults, parties } of programs) {
-      for (const { kind, party } of faults) {
-        if (['pause', 'kill', 'compute'].includes(kind)) expect(parties[party].child).toBe(true);
+    for (const { faults, sessions } of programs) {
+      for (const { kind, session } of faults) {
+        if (['pause', 'kill', 'compute'].includes(kind)) expect(sessions[session].child).toBe(true);
       }
     }
     // Quiet ones as well: some rules are for them alone.

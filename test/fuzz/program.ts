@@ -1,4 +1,4 @@
-/** What a seed stands for: parties, their callers' habits, and faults on a timeline. Times are in ms. */
+/** What a seed stands for: sessions, their callers' habits, and faults on a timeline. Times are in ms. */
 import { type LockPlan, lockPlanOf } from './locks.js';
 import { Random } from './random.js';
 import { type Theme, themeOf } from './themes.js';
@@ -7,17 +7,17 @@ import { type Theme, themeOf } from './themes.js';
 export type Range = readonly [from: number, to: number];
 
 /**
- * - `pause`, `kill`: SIGSTOP and SIGCONT, SIGKILL and another process in its place; of a party that is a process.
+ * - `pause`, `kill`: SIGSTOP and SIGCONT, SIGKILL and another process in its place; of a session that is a process.
  * - `cut`: its connections break. `refuse`: and new ones are refused for a while.
  * - `hold-requests`, `hold-replies`: they arrive late, in order. `delay`: all of them, by a little.
  * - `lose-replies`, `black-hole`: replies, or all, are swallowed; then the connections break, as a gap in a stream has no
  *   other end.
- * - `strand`: they break, and what was sent arrives after the party has gone on with new ones.
+ * - `strand`: they break, and what was sent arrives after the session has gone on with new ones.
  * - `flush`, `restart`: Redis forgets everything. `script-flush`: its scripts.
  * - `client-pause`, `freeze`: Redis answers nobody for a while, by CLIENT PAUSE and by SIGSTOP.
  * - `foreign-hold`: a plain client takes a key by SET NX PX and gives it back by compare-and-delete.
  * - `foreign-delete`: a plain client deletes a key, whosever it is.
- * - `compute`: a process computes, and reads none of its sockets; of a party that is a process.
+ * - `compute`: a process computes, and reads none of its sockets; of a session that is a process.
  * - `clock-back`: the counter of fences is ahead of Redis's clock, as after that clock went back.
  */
 export type FaultKind = (typeof FAULTS)[number] | 'compute' | 'clock-back';
@@ -42,8 +42,8 @@ const FAULTS = [
   'foreign-delete',
 ] as const;
 
-/** Which of a party's connections: the one for commands, or the one on which it hears of grants. */
-export type Lane = 'command' | 'wake';
+/** Which of a session's connections: the one for commands, or the one on which it hears of grants. */
+export type Lane = 'command' | 'notifications';
 
 export interface Fault {
   readonly kind: FaultKind;
@@ -52,7 +52,7 @@ export interface Fault {
   /** How long it lasts: a pause, a black hole, until a killed process is followed by another, a foreign client's hold. */
   readonly lasts: number;
   /** Whom it meets; of no meaning for faults of the server. */
-  readonly party: number;
+  readonly session: number;
   readonly lanes: readonly Lane[];
   /** What a foreign client meddles with. */
   readonly key: string;
@@ -60,7 +60,7 @@ export interface Fault {
   readonly by: number;
 }
 
-export interface PartyPlan {
+export interface SessionPlan {
   /** A process of its own, or one of those that live in the fuzzer's. */
   readonly child: boolean;
   readonly callers: number;
@@ -73,9 +73,9 @@ export interface PartyPlan {
 export interface Habits {
   readonly ttl: Range;
   readonly wait: Range;
-  /** How long a section lasts that does not end at once. */
-  readonly section: Range;
-  /** The share of sections that end at once. */
+  /** How long a hold lasts that does not end at once. */
+  readonly hold: Range;
+  /** The share of holds that end at once. */
   readonly instant: number;
   /** The pause between a caller's operations. */
   readonly think: Range;
@@ -96,7 +96,7 @@ export interface Program {
   readonly commandTimeout: number;
   readonly keys: readonly string[];
   readonly locks: LockPlan;
-  readonly parties: readonly PartyPlan[];
+  readonly sessions: readonly SessionPlan[];
   readonly habits: Habits;
   readonly faults: readonly Fault[];
   /** At the end, are the processes left to exit by themselves? */
@@ -120,14 +120,14 @@ const WAITS: readonly Range[] = [
   [1, 3_000],
 ];
 const PATIENCE: Range = [15_000, 20_000];
-const SECTIONS: readonly Range[] = [
+const HOLDS: readonly Range[] = [
   [1, 5],
   [1, 50],
   [20, 200],
   [1, 700],
 ];
-/** Patient callers all get their turn: were these long, the last would wait for minutes. */
-const PATIENT_SECTION: Range = [1, 20];
+/** Patient callers all get their hold: were these long, the last would wait for minutes. */
+const PATIENT_HOLD: Range = [1, 20];
 const LASTS: ReadonlyArray<readonly [weight: number, range: Range]> = [
   [5, [10, 200]],
   [3, [200, 1_000]],
@@ -146,8 +146,8 @@ export function programOf(seed: number): Program {
   const [shortest, longest] = theme.duration ?? [1_500, 4_000];
   const duration = random.int(shortest, longest);
   const patient = theme.patient ?? random.chance(0.3);
-  const parties = theme.parties?.(random) ?? partiesOf(random, patient);
-  const kinds = kindsOf(theme.kinds ?? anyKinds(random), random, parties);
+  const sessions = theme.sessions?.(random) ?? sessionsOf(random, patient);
+  const kinds = kindsOf(theme.kinds ?? anyKinds(random), random, sessions);
   const keys = ['a', 'b', 'c'].slice(0, theme.keys ?? random.pick([1, 1, 1, 1, 2, 2, 2, 3, 3]));
   return {
     seed,
@@ -156,18 +156,18 @@ export function programOf(seed: number): Program {
     keys,
     // From numbers of their own: each kind of lock meets what seeds stand for otherwise.
     locks: lockPlanOf(new Random(seed, 'locks'), keys.length),
-    parties,
+    sessions,
     habits: { ...habitsOf(random, patient, kinds.includes('kill')), ...theme.habits },
     faults: [
-      ...faultsOf(random, { kinds, duration, parties, keys, theme }),
+      ...faultsOf(random, { kinds, duration, sessions, keys, theme }),
       // Apart from all else, so that they meet every theme, and the programs of all seeds stay as they were.
-      ...computationsOf(new Random(seed, 'computations'), duration, parties),
+      ...computationsOf(new Random(seed, 'computations'), duration, sessions),
     ].sort((a, b) => a.at - b.at),
     farewell: random.chance(0.25),
   };
 }
 
-function partiesOf(random: Random, patient: boolean): PartyPlan[] {
+function sessionsOf(random: Random, patient: boolean): SessionPlan[] {
   const children = random.pick([0, 0, 2, 2, 2, 3, 3, 3]);
   const insiders = random.pick(children > 0 ? [0, 1, 1, 2, 2, 2, 3] : [1, 2, 2, 3]);
   return Array.from({ length: insiders + children }, (_, i) => ({
@@ -189,7 +189,7 @@ function habitsOf(random: Random, patient: boolean, deaths: boolean): Habits {
   return {
     ttl: random.pick(deaths ? TTLS.filter(([, most]) => most <= LONGEST_OF_THE_DEAD) : TTLS),
     wait: patient ? PATIENCE : random.pick(WAITS),
-    section: patient ? PATIENT_SECTION : random.pick(SECTIONS),
+    hold: patient ? PATIENT_HOLD : random.pick(HOLDS),
     instant: random.pick([0, 0, 0.2, 0.2, 0.5, 0.9, 1]),
     think: random.pick(PAUSES),
     tries: share(0.5, 0.5),
@@ -203,7 +203,7 @@ function habitsOf(random: Random, patient: boolean, deaths: boolean): Habits {
   };
 }
 
-/** Those that meet processes, which can be stopped, and not the parties inside the fuzzer. */
+/** Those that meet processes, which can be stopped, and not the sessions inside the fuzzer. */
 function meetsChildren(kind: FaultKind): boolean {
   return kind === 'pause' || kind === 'kill';
 }
@@ -212,23 +212,23 @@ function anyKinds(random: Random): readonly FaultKind[] {
   return random.some(FAULTS, random.pick([0, 0, 1, 1, 1, 2, 2, 2, 4, 4, 8]));
 }
 
-function kindsOf(kinds: readonly FaultKind[], random: Random, parties: readonly PartyPlan[]): FaultKind[] {
+function kindsOf(kinds: readonly FaultKind[], random: Random, sessions: readonly SessionPlan[]): FaultKind[] {
   // A clock that goes back while the counter is lost is what no fence survives. Nothing else minds it.
   const clock = random.chance(0.25) && !kinds.includes('flush') && !kinds.includes('restart');
   return [
-    ...kinds.filter((kind) => parties.some(({ child }) => child) || !meetsChildren(kind)),
+    ...kinds.filter((kind) => sessions.some(({ child }) => child) || !meetsChildren(kind)),
     ...(clock ? (['clock-back'] as const) : []),
   ];
 }
 
-function computationsOf(random: Random, duration: number, parties: readonly PartyPlan[]): Fault[] {
-  const children = parties.flatMap(({ child }, i) => (child ? [i] : []));
+function computationsOf(random: Random, duration: number, sessions: readonly SessionPlan[]): Fault[] {
+  const children = sessions.flatMap(({ child }, i) => (child ? [i] : []));
   if (children.length === 0 || random.chance(0.5)) return [];
   return Array.from({ length: random.int(1, 8) }, () => ({
     kind: 'compute',
     at: random.int(100, duration),
     lasts: random.weighted(LASTS.map(([weight, range]) => [weight, random.int(...range)])),
-    party: random.pick(children),
+    session: random.pick(children),
     lanes: [],
     key: '',
     by: 0,
@@ -240,16 +240,16 @@ function faultsOf(
   {
     kinds,
     duration,
-    parties,
+    sessions,
     keys,
     theme,
-  }: Pick<Program, 'duration' | 'parties' | 'keys'> & {
+  }: Pick<Program, 'duration' | 'sessions' | 'keys'> & {
     readonly kinds: readonly FaultKind[];
     readonly theme: Theme;
   },
 ): Fault[] {
   if (kinds.length === 0) return [];
-  const children = parties.flatMap(({ child }, i) => (child ? [i] : []));
+  const children = sessions.flatMap(({ child }, i) => (child ? [i] : []));
   const count = random.int(...(theme.count ?? [kinds.length, kinds.length + Math.floor(duration / 300)]));
   return Array.from({ length: count }, (_, i): Fault => {
     const kind = kinds[i] ?? random.pick(kinds);
@@ -257,8 +257,10 @@ function faultsOf(
       kind,
       at: random.int(100, duration),
       lasts: random.weighted(LASTS.map(([weight, range]) => [weight, random.int(...(theme.lasts ?? range))])),
-      party: meetsChildren(kind) ? random.pick(children) : random.int(0, parties.length - 1),
-      lanes: theme.lanes ?? random.pick<readonly Lane[]>([['command'], ['wake'], ['command', 'wake']]),
+      session: meetsChildren(kind) ? random.pick(children) : random.int(0, sessions.length - 1),
+      lanes:
+        theme.lanes ??
+        random.pick<readonly Lane[]>([['command'], ['notifications'], ['command', 'notifications']]),
       key: random.pick(keys),
       by: random.pick([random.int(1, 40), random.int(20, 300)]),
     };

@@ -9,7 +9,7 @@ const MOST_VIOLATIONS = 3;
 
 export interface Summary {
   readonly calls: number;
-  readonly sections: number;
+  readonly holds: number;
   /** The same by the kind of lock. */
   readonly locks: Readonly<Record<string, number>>;
   readonly lost: number;
@@ -20,20 +20,20 @@ export interface Summary {
 export function summaryOf({ calls, faults, foreigners }: History): Summary {
   const refused: Record<string, number> = {};
   const locks: Record<string, number> = {};
-  let sections = 0;
+  let holds = 0;
   let lost = 0;
   for (const call of calls) {
-    if (call.section !== undefined) {
-      sections += 1;
+    if (call.hold !== undefined) {
+      holds += 1;
       locks[call.lock] = (locks[call.lock] ?? 0) + 1;
     }
-    if (call.section?.loss !== undefined) lost += 1;
+    if (call.hold?.loss !== undefined) lost += 1;
     const { code } = call.refused ?? {};
     if (code !== undefined) refused[code] = (refused[code] ?? 0) + 1;
   }
   const kinds: Record<string, number> = foreigners.length > 0 ? { 'foreign-hold': foreigners.length } : {};
   for (const { kind } of faults) kinds[kind] = (kinds[kind] ?? 0) + 1;
-  return { calls: calls.length, sections, locks, lost, refused, faults: kinds };
+  return { calls: calls.length, holds, locks, lost, refused, faults: kinds };
 }
 
 /** The rules that were broken, how to run the program again, and what happened around. */

@@ -1,4 +1,4 @@
-/** Runs a program to its end, and looks at what it leaves behind. */
+/** Runs a program to its end, and checks at what it leaves behind. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { isLockError } from '../../lib/errors/index.js';
 import { eventuallyTrue } from '../support/eventually.js';
@@ -17,7 +17,7 @@ import { watchStalls } from './stalls.js';
 const TAIL = 15_000;
 /** A PING that takes longer than this is a stall of the server, in ms. */
 const SLOW_PING = 40;
-/** How often it is looked at what stands in Redis, in ms. */
+/** How often it is checked what stands in Redis, in ms. */
 const LOOK_EVERY = 50;
 
 export async function runProgram(program: Program, arena: Arena): Promise<History> {
@@ -38,7 +38,7 @@ export async function runProgram(program: Program, arena: Arena): Promise<Histor
     const until = start + program.duration;
     await pause(50);
     const faults = new Faults(arena, actors, record);
-    const longest = program.habits.wait[1] + program.commandTimeout + 2 * program.habits.section[1];
+    const longest = program.habits.wait[1] + program.commandTimeout + 2 * program.habits.hold[1];
     const settled = await within(
       program.duration + longest + TAIL,
       Promise.all([faults.make(program.faults, start), ...actors.map((actor) => actor.run(until))]),
@@ -53,7 +53,7 @@ export async function runProgram(program: Program, arena: Arena): Promise<Histor
   } finally {
     await Promise.all(actors.map((actor) => actor.stopProxies()));
     for (const end of endings) end();
-    // Rejections are reported at the end of a turn.
+    // Rejections are reported at the end of a hold.
     await pause(1);
     process.off('unhandledRejection', onUnhandled);
   }
@@ -112,7 +112,7 @@ function watchStand({ keys }: Program, { admin }: Arena, record: (event: FuzzEve
   return () => (ended = true);
 }
 
-/** No call is open: parties that live have nothing in Redis and nothing in memory any more, soon. */
+/** No call is open: sessions that live have nothing in Redis and nothing in memory any more, soon. */
 async function quiesce(
   program: Program,
   arena: Arena,
@@ -128,7 +128,7 @@ async function quiesce(
     }
     return found;
   };
-  // What is given up again after faults: a time-out, the longest pause between tries, and the rest of a minimum hold.
+  // What is released again after faults: a time-out, the longest pause between tries, and the rest of a minimum hold.
   const longest = program.commandTimeout + 1_000 + (program.habits.minHolds > 0 ? 300 : 0) + 4_000;
   let found: string[] = [];
   await eventuallyTrue(async () => (found = await left()).length === 0, { within: longest, every: 20 }).catch(
@@ -165,12 +165,12 @@ async function probeKey(
 ): Promise<void> {
   const { key, permits, until } = choice;
   const id = `probe/${key}/${tries}`;
-  const asked = { id, party: 'probe', caller: 0, order: tries, kind: 'acquire', keys: [key] } as const;
+  const requested = { id, session: 'probe', caller: 0, order: tries, kind: 'acquire', keys: [key] } as const;
   // Either wants all others gone.
-  const sharing = permits ? { limit: 1 } : {};
-  const options = { ttl: 5_000, wait: Math.max(1, until - sharedNow()), renew: true, minHold: 0, ...sharing };
+  const access = permits ? { limit: 1 } : {};
+  const options = { ttl: 5_000, wait: Math.max(1, until - sharedNow()), renew: true, minHold: 0, ...access };
   const lock = permits ? 'semaphore' : 'exclusive';
-  record({ e: 'asked', at: sharedNow(), ...asked, lock, ...options, fails: false });
+  record({ e: 'requested', at: sharedNow(), ...requested, lock, ...options, fails: false });
   try {
     const lock = await locks.service.acquire(key, options);
     const { remaining, fence, token } = lock;
@@ -180,7 +180,7 @@ async function probeKey(
   } catch (error) {
     const code = isLockError(error) ? error.code : 'unknown';
     record({ e: 'refused', at: sharedNow(), id, code, message: String(error) });
-    // A machine that is too busy for a reply in time says nothing of the key; another rule asks for the cause.
+    // A machine that is too busy for a reply in time says nothing of the key; another rule requests the cause.
     if (code === 'LOCK_STORE' && tries < 5)
       return probeKey(locks, { ...choice, until: Math.max(until, sharedNow() + 1_000) }, record, tries + 1);
     // Somebody who died under a lock of another kind is not waited for, but does not last.
@@ -199,7 +199,10 @@ async function connectionsGone(
   record: (event: FuzzEvent) => void,
 ): Promise<void> {
   const open = (): number =>
-    actors.reduce((sum, { proxies }) => sum + proxies.command.connections + proxies.wake.connections, 0);
+    actors.reduce(
+      (sum, { proxies }) => sum + proxies.command.connections + proxies.notifications.connections,
+      0,
+    );
   let clients = '';
   const gone = async (): Promise<boolean> => {
     clients = String(await admin.call('CLIENT', 'LIST'));

@@ -87,25 +87,25 @@ describe('who waits first', () => {
   });
 });
 
-describe('what is left by a party', () => {
-  const parties = new Set(['p1']);
+describe('what is left by a session', () => {
+  const sessions = new Set(['p1']);
 
   it('is what it holds and where it queues', () => {
-    expect(leftBy(parties, stand({ value: 'nl1:p:1:p1', ends: 1_500 }))).toHaveLength(1);
-    expect(leftBy(parties, stand({ value: 'nl1:p:1:p2', ends: 1_500, queue: ['nl1:p:2:p1'] }))).toHaveLength(
+    expect(leftBy(sessions, stand({ value: 'nl1:p:1:p1', ends: 1_500 }))).toHaveLength(1);
+    expect(leftBy(sessions, stand({ value: 'nl1:p:1:p2', ends: 1_500, queue: ['nl1:p:2:p1'] }))).toHaveLength(
       1,
     );
     expect(
-      leftBy(parties, stand(shared(1_500, ['nl1:p:1-s:p2', 1_500], ['nl1:q:1-s:p1', 1_500]))),
+      leftBy(sessions, stand(shared(1_500, ['nl1:p:1-s:p2', 1_500], ['nl1:q:1-s:p1', 1_500]))),
     ).toHaveLength(1);
   });
 
   it('is not what others have, nor what is of no meaning any more', () => {
-    expect(leftBy(parties, stand({ value: 'nl1:p:1:p2', ends: 1_500 }))).toEqual([]);
-    expect(leftBy(parties, stand({ value: 'foreign', ends: 1_500 }))).toEqual([]);
+    expect(leftBy(sessions, stand({ value: 'nl1:p:1:p2', ends: 1_500 }))).toEqual([]);
+    expect(leftBy(sessions, stand({ value: 'foreign', ends: 1_500 }))).toEqual([]);
     const former = { holders: [['nl1:p:1-s:p1', 1_500]] as const };
-    expect(leftBy(parties, stand(former))).toEqual([]);
-    expect(leftBy(parties, stand({ ...former, value: 'nl1:p:1:p2', ends: 1_500 }))).toEqual([]);
+    expect(leftBy(sessions, stand(former))).toEqual([]);
+    expect(leftBy(sessions, stand({ ...former, value: 'nl1:p:1:p2', ends: 1_500 }))).toEqual([]);
     expect(isFormerLife('lock:~nl:h:a', stand(former))).toBe(true);
     expect(isFormerLife('lock:~nl:h:a', stand(shared(1_500, ...former.holders)))).toBe(false);
     expect(isFormerLife('lock:~nl:q:a', stand(former))).toBe(false);

@@ -1,7 +1,7 @@
 /** What stands in Redis at one moment, and what of it must not be, whatever the program and its faults. */
 import type { Redis } from 'ioredis';
 import { MARKERS } from '../../lib/stores/redis/scripts/holders.js';
-import { goTogether, type LockKind, ownerOf, sharingOf } from '../../lib/core/token.js';
+import { compatibleKinds, type LockKind, ownerOf, accessOf } from '../../lib/core/token.js';
 import type { Passed } from './events.js';
 import { isCrowded } from './rules/crowd.js';
 
@@ -34,7 +34,7 @@ export interface Stand {
 }
 
 /** In one step, so that what it sees goes together. */
-const LOOK = `
+const CHECK = `
 local eternal = {}
 for _, name in ipairs(redis.call('KEYS', '*')) do
   if redis.call('PTTL', name) == -1 then eternal[#eternal + 1] = name end
@@ -55,7 +55,7 @@ type Seen = [value: string, ends: number, holders: string[], queue: string[]];
 
 export async function lookAt(redis: Redis, keys: readonly string[]): Promise<Stand> {
   const names = keys.flatMap((key) => [PREFIX + key, HOLDERS + key, QUEUE + key]);
-  const reply = await redis.eval(LOOK, names.length, ...names);
+  const reply = await redis.eval(CHECK, names.length, ...names);
   const [now, eternal, stands] = reply as [number, string[], Seen[]];
   return {
     now,
@@ -88,7 +88,7 @@ export function passedBetween(before: Stand, after: Stand): Array<Pick<Passed, '
     const [first] = stand.queue;
     if (former === undefined || first === undefined || former.queue[0] !== first) return [];
     const known = new Set(tokensOf(former).holding);
-    const by = tokensOf(stand).holding.filter((token) => sharingOf(token) !== undefined && !known.has(token));
+    const by = tokensOf(stand).holding.filter((token) => accessOf(token) !== undefined && !known.has(token));
     return by.length > 0 ? [{ key: stand.key, first, by }] : [];
   });
 }
@@ -106,9 +106,9 @@ export function tokensOf({ value, holders, queue }: KeyStand): {
   };
 }
 
-/** Who of these parties, by their labels, has something there? In words. */
-export function leftBy(parties: ReadonlySet<string>, { keys }: Stand): string[] {
-  const theirs = (token: string): boolean => parties.has(ownerOf(token) ?? '');
+/** Who of these sessions, by their labels, has something there? In words. */
+export function leftBy(sessions: ReadonlySet<string>, { keys }: Stand): string[] {
+  const theirs = (token: string): boolean => sessions.has(ownerOf(token) ?? '');
   return keys.flatMap((stand) => {
     const { holding, waiting } = tokensOf(stand);
     return [
@@ -135,22 +135,22 @@ function* wrongHolders({ key, value, ends, holders, queue }: KeyStand, now: numb
   if (Math.abs(last - ends) > ROUNDING)
     yield `"${key}" is ${kind} until ${ends}, and the last of its holders until ${last}`;
   for (const [token] of holders)
-    if (sharingOf(token)?.kind !== kind) yield `"${key}" is ${kind}, and held by ${token}`;
+    if (accessOf(token)?.kind !== kind) yield `"${key}" is ${kind}, and held by ${token}`;
   const live = holders.filter(([, end]) => end >= now).map(([token]) => token);
-  if (isCrowded(live.map((token) => sharingOf(token)?.limit ?? 0)))
+  if (isCrowded(live.map((token) => accessOf(token)?.limit ?? 0)))
     yield `"${key}" is held by more than may: ${live.join(', ')}`;
-  // Whoever gave something up, or left, let in who could be; what expires by itself nobody sees before a look.
+  // Whoever gave something up, or left, let in who could be; what expires by itself nobody sees before a check.
   const [first] = queue;
-  const next = first === undefined ? undefined : sharingOf(first);
+  const next = first === undefined ? undefined : accessOf(first);
   if (next?.kind === kind && live.length === holders.length && live.length < next.limit)
     yield `"${key}" is held by ${live.join(', ')}, and ${first} waits though it could be let in`;
 }
 
 /** Who does not go with those who are there is refused, and does not queue. */
 function* wrongQueue({ key, value, queue }: KeyStand): Generator<string> {
-  const there = markerOf(value) ?? (value === undefined ? undefined : sharingOf(value)?.kind);
-  const kinds = queue.flatMap((token) => sharingOf(token)?.kind ?? []);
+  const there = markerOf(value) ?? (value === undefined ? undefined : accessOf(value)?.kind);
+  const kinds = queue.flatMap((token) => accessOf(token)?.kind ?? []);
   const first = there ?? kinds[0];
-  if (first !== undefined && kinds.some((kind) => !goTogether(first, kind)))
+  if (first !== undefined && kinds.some((kind) => !compatibleKinds(first, kind)))
     yield `"${key}" is ${there ?? 'free'}, and its queue is ${[...new Set(kinds)].join(', ')}`;
 }

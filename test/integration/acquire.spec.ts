@@ -39,7 +39,7 @@ describe('acquire', () => {
     expect(await client.exists('lock:a')).toBe(0);
   });
 
-  it('makes a token that was never used before, for each turn', async () => {
+  it('makes a token that was never used before, for each exchange', async () => {
     const tokens = new Set<string>();
     for (let i = 0; i < 20; i += 1) {
       await using lock = await locks.service.acquire('a');
@@ -170,12 +170,12 @@ describe('using', () => {
   });
 
   it('does not count as held for what is left running after its end', async () => {
-    const gate = deferred();
+    const barrier = deferred();
     let left: Promise<unknown> = Promise.resolve();
     await locks.service.using('a', () => {
-      left = gate.promise.then(() => locks.service.tryCurrent('a'));
+      left = barrier.promise.then(() => locks.service.tryCurrent('a'));
     });
-    gate.resolve();
+    barrier.resolve();
     expect(await left).toBeUndefined();
   });
 

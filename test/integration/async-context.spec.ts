@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
-import { Locker } from '../../lib/core/locker.js';
+import { LockEngine } from '../../lib/core/locker.js';
 import { resolvePolicy } from '../../lib/core/resolve-options.js';
 import { LockService } from '../../lib/lock.service.js';
 import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
@@ -190,7 +190,7 @@ describe('the context of a caller that has ended', () => {
     const store = memoryStore();
     const service = (): LockService =>
       new LockService(
-        new Locker({ store, owner: 't', maxWaiters: Infinity, longHold: 60_000, emit: () => undefined }),
+        new LockEngine({ store, owner: 't', maxWaiters: Infinity, longHold: 60_000, emit: () => undefined }),
         resolvePolicy(),
       );
     const [locks, others] = [service(), service()];

@@ -66,11 +66,11 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
     const [holder, waiter] = await Promise.all([start(), start()]);
     try {
       const queue = clusterQueueOf(client, 'k');
-      await holder.call('ask', 'k', LONG);
+      await holder.call('request', 'k', LONG);
       const first = await holder.call('acquired', 'k');
-      // The waiter's first look is far off: what it gets before that, it was told of.
+      // The waiter's first check is far off: what it gets before that, it was told of.
       await queue.crowd(10);
-      await waiter.call('ask', 'k', LONG);
+      await waiter.call('request', 'k', LONG);
       await queue.holds(11);
       const since = performance.now();
       const before = await scriptsRun();
@@ -168,7 +168,7 @@ describe('where the server does not have SSUBSCRIBE', () => {
   it.each([6, 5] as const)('processes poll, and take turns (ioredis %i)', async (ioredis) => {
     await flush(old);
     const [a, b] = [locksOf({ ioredis }, old), locksOf({ ioredis }, old)];
-    // A process that always has somebody in line, and has never been told "busy", must not keep the others out.
+    // A process that always has somebody in the queue, and has never been told "busy", must not keep the others out.
     let count = 0;
     let served = false;
     const callers = Array.from({ length: 4 }, async () => {
@@ -229,7 +229,7 @@ describe('rights', () => {
     expect(await (await service.acquire('k')).release()).toBe(true);
   });
 
-  it('to hand over: without SPUBLISH waiters look, and a warning names it', async () => {
+  it('to hand over: without SPUBLISH waiters check, and a warning names it', async () => {
     const mute = locksOf(await user('mute', `&lock:* ${RIGHTS} +ssubscribe`));
     const other = locksOf();
     const held = await mute.service.acquire('k', LONG);

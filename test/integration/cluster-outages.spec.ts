@@ -58,7 +58,7 @@ const passing = (locks: ClusterLocks, key: string, wait: number): Promise<string
   codeOf(locks.service.using(key, { wait }, () => undefined));
 
 describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
-  it('all connections to masters are killed, and a replica is asked, which refuses: it is asked where the slot is', async () => {
+  it('all connections to masters are killed, and a replica is requested, which refuses: it is requested where the slot is', async () => {
     const master = masterOf();
     const { server } = await replicaOf(master);
     const locks = locksOf(ioredis);

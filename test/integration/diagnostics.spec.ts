@@ -20,10 +20,10 @@ afterEach(() => {
 describe('nestjs-locked:*', () => {
   it('tell of waiting, acquiring, releasing and being busy', async () => {
     listen();
-    const { locker, clock } = core();
-    const first = await locker.acquire(['k'], acquiring());
-    const second = locker.acquire(['k'], acquiring());
-    const third = locker.acquire(['k'], acquiring({ wait: 100 })).catch(() => undefined);
+    const { engine, clock } = core();
+    const first = await engine.acquire(['k'], acquiring());
+    const second = engine.acquire(['k'], acquiring());
+    const third = engine.acquire(['k'], acquiring({ wait: 100 })).catch(() => undefined);
     await clock.advance(150);
     await third;
     await first.release();
@@ -46,8 +46,8 @@ describe('nestjs-locked:*', () => {
 
   it('tell of losses and long holds', async () => {
     listen();
-    const { locker, clock } = core({ longHold: 1_000 });
-    const lock = await locker.acquire(['k'], acquiring({ maxHold: 2_000 }));
+    const { engine, clock } = core({ longHold: 1_000 });
+    const lock = await engine.acquire(['k'], acquiring({ maxHold: 2_000 }));
     await clock.advance(2_500);
     await lock.release();
     await settle();
@@ -56,8 +56,8 @@ describe('nestjs-locked:*', () => {
   });
 
   it('cost nothing while nobody listens: no event is built', async () => {
-    const { locker } = core();
-    await (await locker.acquire(['k'], acquiring())).release();
+    const { engine } = core();
+    await (await engine.acquire(['k'], acquiring())).release();
     expect(seen).toEqual([]);
   });
 });

@@ -11,7 +11,7 @@ async function warningsUnder(maxmemory: string, policy: string): Promise<string[
   const client = server.client();
   await client.config('SET', 'maxmemory', maxmemory, 'maxmemory-policy', policy);
   const locks = locksOn(server);
-  // What the store looks up goes over the same connection before this, and is answered before it.
+  // What the store checks up goes over the same connection before this, and is answered before it.
   await (await locks.service.acquire('k')).release();
   await locks.close();
   client.disconnect();

@@ -163,13 +163,13 @@ describe('the test kit under fake timers', () => {
     const second = locks.acquire('k');
     await first.release();
     const held = await second;
-    await controls.lose('k');
+    await controls.expire('k');
     expect(held.held).toBe(false);
     await controls.hold('k');
     const third = locks.acquire('k');
-    await controls.letGo('k');
+    await controls.release('k');
     await (await third).release();
-    controls.goDown();
+    controls.disconnect();
     await expect(locks.acquire('k')).rejects.toMatchObject({ code: 'LOCK_STORE' });
   });
 

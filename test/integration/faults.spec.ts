@@ -30,7 +30,7 @@ afterEach(async () => {
   }
 });
 
-/** Every way to ask for a lock fails alike: with a LockStoreError that says why, in time, and without running the work. */
+/** Every way to request a lock fails alike: with a LockStoreError that says why, in time, and without running the work. */
 async function expectFailures(locks: Locks, says: RegExp, { key = 'k', wait = 1_000, within = 1_500 } = {}) {
   const ran: string[] = [];
   const since = performance.now();
@@ -205,7 +205,7 @@ describe('a Redis user without a right', () => {
     await expectNothingLeft(admin);
   });
 
-  it('to PUBLISH: it is warned of once, and who waits gets the lock by looking', async () => {
+  it('to PUBLISH: it is warned of once, and who waits gets the lock by checking', async () => {
     const locks = locksFor(await user('-publish'));
     const other = locksFor(server);
     for (let i = 0; i < 2; i += 1) {
@@ -257,7 +257,7 @@ describe('Redis out of memory', () => {
     await client.config('SET', 'maxmemory', '1');
 
     await expectFailures(locks, /OOM.*free some, or raise it/s);
-    // By a client with nothing to give up: that writes, and what comes behind it in one script is then let through.
+    // By a client with nothing to release: that writes, and what comes behind it in one script is then let through.
     await expectFailures(locksFor(server), /OOM/, { key: 'elsewhere' });
     await held.extend('60s');
     expect(await client.pttl('lock:held')).toBeGreaterThan(30_000);
@@ -425,7 +425,7 @@ describe('Redis hung', () => {
     const locks = locksFor(server, { commandTimeout: 2_000 });
     const other = locksFor(server);
     const held = await other.service.acquire('k');
-    // It looks after one second, and its time is over before that look can time out.
+    // It checks after one second, and its time is over before that check can time out.
     const waiting = locks.service.acquire('k', { wait: 2_500 }).catch((error: unknown) => error);
     await eventually(async () => expect(await server.client().zcard('lock:~nl:q:k')).toBe(1));
     const since = performance.now();
@@ -458,7 +458,7 @@ describe('Redis hung', () => {
       () => 'granted',
       ({ code }: { code: string }) => code,
     );
-    await locks.locker.close();
+    await locks.engine.close();
     expect(await trying).toBe('LOCK_STORE');
     server.resume();
   });
@@ -466,8 +466,8 @@ describe('Redis hung', () => {
   it('a store that is closed by itself tells who waits for an answer', async () => {
     const locks = locksFor(server, { commandTimeout: 60_000 });
     await paused(locks);
-    const asking = locks.service.acquire('k');
-    const refused = expect(asking).rejects.toMatchObject({
+    const requesting = locks.service.acquire('k');
+    const refused = expect(requesting).rejects.toMatchObject({
       code: 'LOCK_STORE',
       message: expect.stringMatching(/was closed/),
     });
@@ -478,7 +478,7 @@ describe('Redis hung', () => {
     server.resume();
   });
 
-  it('does not make work pile up: the calls that failed are given up by a few commands at a time', async () => {
+  it('does not make work pile up: the calls that failed are released by a few commands at a time', async () => {
     const locks = locksFor(server, { commandTimeout: 200 });
     await paused(locks);
     for (let i = 0; i < 10; i += 1) {

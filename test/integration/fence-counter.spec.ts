@@ -132,7 +132,7 @@ describe('a counter that is ahead by less than a day', () => {
     await Promise.all(batch.map((lock) => lock.release()));
   });
 
-  it('is handed over with, to a waiter that confirms before its section starts', async () => {
+  it('is handed over with, to a waiter that confirms before its hold starts', async () => {
     await client.set(COUNTER, (await now()) + AN_HOUR);
     const held = await locks.service.acquire('k');
     const waiting = other.service.acquire('k');

@@ -10,11 +10,11 @@ import fc from 'fast-check';
 import type { Redis } from 'ioredis';
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { TokenMint, newParty } from '../../lib/core/token.js';
+import { TokenGenerator, newSessionId } from '../../lib/core/token.js';
 import { isLockError } from '../../lib/errors/index.js';
 import { startChild } from '../support/child-process.js';
 import { eventually } from '../support/eventually.js';
-import { type Forgetting, type SeenSection, fenceFaults } from '../support/fence-history.js';
+import { type Forgetting, type SeenHold, fenceFaults } from '../support/fence-history.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { sharedNow } from '../support/shared-clock.js';
@@ -60,14 +60,16 @@ describe('fences', () => {
 
   it('of several keys are above those of all holders before, and below those of all after, on each key', async () => {
     // Callers of one process are served from one lease, whose fences are drawn when it comes. The one that goes on to
-    // take a second key draws another fence there, and uses it for both: those behind it in line must get higher ones.
+    // take a second key draws another fence there, and uses it for both: those behind it in the queue must get higher ones.
     const seen: Array<{ keys: readonly string[]; fence: number }> = [];
-    const turn = async (keys: string[]): Promise<void> => {
+    const exchange = async (keys: string[]): Promise<void> => {
       await using lock = await locks.service.acquire(keys);
       seen.push({ keys, fence: lock.fence });
     };
     await Promise.all(
-      Array.from({ length: 40 }, (_, i) => turn([['a'], ['a', 'b'], ['b'], ['b', 'c'], ['a', 'c']][i % 5])),
+      Array.from({ length: 40 }, (_, i) =>
+        exchange([['a'], ['a', 'b'], ['b'], ['b', 'c'], ['a', 'c']][i % 5]),
+      ),
     );
     for (const key of ['a', 'b', 'c']) {
       const fences = seen.filter(({ keys }) => keys.includes(key)).map(({ fence }) => fence);
@@ -78,7 +80,7 @@ describe('fences', () => {
   it('that were drawn for a caller who left do not go to one who came later', async () => {
     const first = await locks.service.acquire('a');
     const leaving = new AbortController();
-    // They stand in line when the next lease comes, and its fences are drawn for both.
+    // They wait in the queue when the next lease comes, and its fences are drawn for both.
     const second = locks.service.acquire('a');
     const third = locks.service.acquire('a', { signal: leaving.signal }).catch((error: unknown) => error);
     await first.release();
@@ -95,13 +97,13 @@ describe('fences', () => {
 
 describe('fences go forward when the counter is lost, because the clock does', () => {
   it('by a flush, however many were drawn in the moment before it', async () => {
-    // All of this leaves in one moment, and Redis runs it within some tens of microseconds: far fewer than are asked for.
-    const silent = { offered: () => undefined, awake: () => undefined, recovered: () => undefined };
-    const session = locks.store.open(newParty(), silent);
-    const mint = new TokenMint(newParty(), 'test');
+    // All of this leaves in one moment, and Redis runs it within some tens of microseconds: far fewer than are requested.
+    const silent = { onGrant: () => undefined, onReconnected: () => undefined, onRecovered: () => undefined };
+    const session = locks.store.open(newSessionId(), silent);
+    const tokens = new TokenGenerator(newSessionId(), 'test');
     const block = async (key: string): Promise<[first: number, last: number]> => {
-      const ask = { token: mint.next(), ttl: 1_000, sections: 64, mode: 'once' } as const;
-      const { answer } = await session.turn({ key, ask });
+      const request = { token: tokens.next(), ttl: 1_000, fences: 64, mode: 'once' } as const;
+      const { acquire: answer } = await session.exchange({ key, acquire: request });
       if (answer?.state !== 'granted') throw new Error(`Not granted: ${JSON.stringify(answer)}`);
       return [answer.fence, answer.fence + answer.drawn - 1];
     };
@@ -142,9 +144,9 @@ describe('fences go forward when the counter is lost, because the clock does', (
         forgettings.push({ from, to: sharedNow() });
         await pause(randomInt(1, 30));
       }
-      const sections = (await reports).flatMap((report, process) => sectionsOf(report, lists(process)));
-      expect(fenceFaults(sections, { forgettings }).slice(0, 5)).toEqual([]);
-      expect(sections.length).toBeGreaterThan(5_000);
+      const holds = (await reports).flatMap((report, process) => holdsOf(report, lists(process)));
+      expect(fenceFaults(holds, { forgettings }).slice(0, 5)).toEqual([]);
+      expect(holds.length).toBeGreaterThan(5_000);
       expect(forgettings.length).toBeGreaterThan(20);
     } finally {
       await Promise.all(children.map((child) => child.stop()));
@@ -278,7 +280,7 @@ describe('over random runs', () => {
     readonly renew: boolean;
   }
 
-  const turn: fc.Arbitrary<Turn> = fc.record({
+  const exchange: fc.Arbitrary<Turn> = fc.record({
     keys: fc.subarray(['a', 'b', 'c'], { minLength: 1 }),
     ttl: fc.integer({ min: 50, max: 150 }),
     wait: fc.constantFrom(0, 5, 2_000, 2_000),
@@ -288,7 +290,7 @@ describe('over random runs', () => {
     renew: fc.boolean(),
   });
   const callers = fc.array(
-    fc.record({ party: fc.nat(2), turns: fc.array(turn, { minLength: 1, maxLength: 10 }) }),
+    fc.record({ session: fc.nat(2), exchanges: fc.array(exchange, { minLength: 1, maxLength: 10 }) }),
     { minLength: 4, maxLength: 20 },
   );
   const disturbances = fc.array(
@@ -296,15 +298,15 @@ describe('over random runs', () => {
     { maxLength: 5 },
   );
 
-  it('of acquire, extend, release, several keys, aborts and flushes in three parties', async () => {
-    const parties = [locks, other, locksOn(server)];
+  it('of acquire, extend, release, several keys, aborts and flushes in three sessions', async () => {
+    const sessions = [locks, other, locksOn(server)];
     let begun = 0;
     const run = async (program: {
-      readonly callers: ReadonlyArray<{ readonly party: number; readonly turns: readonly Turn[] }>;
+      readonly callers: ReadonlyArray<{ readonly session: number; readonly exchanges: readonly Turn[] }>;
       readonly disturbances: ReadonlyArray<{ readonly after: number; readonly what: string }>;
     }): Promise<void> => {
       await client.flushall();
-      const sections: SeenSection[] = [];
+      const holds: SeenHold[] = [];
       const forgettings: Forgetting[] = [];
       const disturb = async (): Promise<void> => {
         for (const { after, what } of program.disturbances) {
@@ -315,13 +317,19 @@ describe('over random runs', () => {
           if (what === 'FLUSHALL') forgettings.push({ from, to: sharedNow() });
         }
       };
-      const call = async ({ party, turns }: { party: number; turns: readonly Turn[] }): Promise<void> => {
-        for (const { keys, ttl, wait, hold, extend, leave, renew } of turns) {
+      const call = async ({
+        session,
+        exchanges,
+      }: {
+        session: number;
+        exchanges: readonly Turn[];
+      }): Promise<void> => {
+        for (const { keys, ttl, wait, hold, extend, leave, renew } of exchanges) {
           const signal = leave === null ? undefined : AbortSignal.timeout(leave);
-          const asked = sharedNow();
+          const requested = sharedNow();
           try {
-            await using lock = await parties[party].service.acquire(keys, { ttl, wait, renew, signal });
-            sections.push({ keys, asked, began: sharedNow(), fence: lock.fence });
+            await using lock = await sessions[session].service.acquire(keys, { ttl, wait, renew, signal });
+            holds.push({ keys, requested, began: sharedNow(), fence: lock.fence });
             if (extend) await lock.extend(ttl * 2);
             if (hold > 0) await pause(hold);
           } catch (error) {
@@ -331,8 +339,8 @@ describe('over random runs', () => {
         }
       };
       await Promise.all([disturb(), ...program.callers.map(call)]);
-      begun += sections.length;
-      expect(fenceFaults(sections, { forgettings })).toEqual([]);
+      begun += holds.length;
+      expect(fenceFaults(holds, { forgettings })).toEqual([]);
     };
     // A failure names the seed: FENCES_SEED runs the same programs again, if not at the same pace; FENCES_RUNS more of them.
     const seed = Number(process.env.FENCES_SEED ?? randomInt(2 ** 31));
@@ -345,18 +353,18 @@ describe('over random runs', () => {
       // A busy machine is late for many of them.
       expect(begun).toBeGreaterThan(50);
     } finally {
-      await parties[2].close();
+      await sessions[2].close();
     }
   }, 3_600_000);
 });
 
-/** The fence of a section. */
+/** The fence of a hold. */
 async function fenceOf({ service }: Locks, key = 'a'): Promise<number> {
   await using lock = await service.acquire(key);
   return lock.fence;
 }
 
-/** Of as many sections as one lease serves, in their order. */
+/** Of as many holds as one lease serves, in their order. */
 async function fencesOfBatch({ service }: Locks): Promise<number[]> {
   const fences: number[] = [];
   await Promise.all(
@@ -376,9 +384,9 @@ function increasing(fences: readonly number[]): number[] {
   return [...new Set(fences)].sort((a, b) => a - b);
 }
 
-function sectionsOf(report: Float64Array, lists: readonly (readonly string[])[]): SeenSection[] {
+function holdsOf(report: Float64Array, lists: readonly (readonly string[])[]): SeenHold[] {
   return Array.from({ length: report.length / 4 }, (_, i) => {
-    const [list, asked, began, fence] = report.subarray(4 * i, 4 * i + 4);
-    return { keys: lists[list], asked, began, fence };
+    const [list, requested, began, fence] = report.subarray(4 * i, 4 * i + 4);
+    return { keys: lists[list], requested, began, fence };
   });
 }

@@ -1,10 +1,10 @@
 /**
  * Whoever has the right to publish on the channels of hand-offs can forge one. A forged offer whose fence cannot be right
- * starts nothing before Redis has confirmed it; and none makes a process give up what it, or another one, holds.
+ * starts nothing before Redis has confirmed it; and none makes a process release what it, or another one, holds.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { partyOf } from '../../lib/core/token.js';
+import { sessionIdOf } from '../../lib/core/token.js';
 import { RENEW } from '../../lib/stores/redis/scripts/renew.script.js';
 import { eventually } from '../support/eventually.js';
 import { type Locks, locksOn } from '../support/locks.js';
@@ -29,9 +29,9 @@ beforeEach(async () => {
 });
 afterEach(() => Promise.all([locks.close(), other.close()]));
 
-/** Publishes to the channel of the token's party, which is subscribed to it. */
+/** Publishes to the channel of the token's session, which is subscribed to it. */
 async function forge(token: string, message: string): Promise<void> {
-  expect(await client.publish(`lock:~nl:w:${partyOf(token)}`, message)).toBe(1);
+  expect(await client.publish(`lock:~nl:w:${sessionIdOf(token)}`, message)).toBe(1);
 }
 
 /** Resolves when the locks have handled all that was published to them before: a message of theirs has come back. */
@@ -104,7 +104,7 @@ describe('a forged offer', () => {
   );
 
   it.each(['-1', '0', '9007199254740992', '1e15', 'NaN', 'Infinity', '0x10', '1.5', '', '9'.repeat(30)])(
-    'with a fence of "%s" is no offer: nothing is even asked',
+    'with a fence of "%s" is no offer: nothing is even requested',
     async (fence) => {
       const [end, token] = await waiterOf(locks, 'k');
       await waiterOf(locks, 'heard').then(async ([over]) => {
@@ -152,7 +152,7 @@ describe('a forged offer', () => {
 
   it('of a key that nobody waits for, or that is none of ours, starts nothing and breaks nothing', async () => {
     const [end, token] = await waiterOf(locks, 'k');
-    const unknown = token.replace(/:[^:]*:/, (party) => `${party}zzz`);
+    const unknown = token.replace(/:[^:]*:/, (session) => `${session}zzz`);
     for (const name of ['lock:nobody', 'lock:~nl:f', 'other:k', 'k', '']) {
       await forge(token, `${await now()} ${unknown} ${name}`);
       await forge(token, `${await now()} ${token} ${name}`);

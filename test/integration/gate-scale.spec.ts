@@ -1,19 +1,19 @@
-/** What a gate costs with very many callers, and what very many keys leave behind. In a process of its own, on real Redis. */
+/** What a coordinator costs with very many callers, and what very many keys leave behind. In a process of its own, on real Redis. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { MOST_SECTIONS } from '../../lib/core/tenure.js';
+import { MOST_HOLDS } from '../../lib/core/batch-limits.js';
 import { type Child, startChild } from '../support/child-process.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-import type { GateHandlers, Tenth } from '../support/workers/gate.worker.js';
+import type { KeyHandlers, Tenth } from '../support/workers/gate.worker.js';
 
 const MEGABYTE = 2 ** 20;
 
 let server: RedisServer;
-let child: Child<GateHandlers>;
+let child: Child<KeyHandlers>;
 
 beforeAll(async () => {
   [server, child] = await Promise.all([
     startRedis(),
-    startChild<GateHandlers>(new URL('../support/workers/gate.worker.ts', import.meta.url), {
+    startChild<KeyHandlers>(new URL('../support/workers/gate.worker.ts', import.meta.url), {
       within: 170_000,
     }),
   ]);
@@ -32,7 +32,7 @@ async function expectNothingLeft(): Promise<void> {
 }
 
 describe('a hundred thousand callers of one key in one process', () => {
-  it('cost as much a section when all of them wait as when few are left, and are served in order', async () => {
+  it('cost as much a hold when all of them wait as when few are left, and are served in order', async () => {
     await child.call('serveAll', server.url, 20_000);
     const tenths = await child.call('serveAll', server.url, 100_000);
     const ratio = (of: (tenth: Tenth) => number): number => of(tenths[0]) / of(tenths[9]);
@@ -41,7 +41,7 @@ describe('a hundred thousand callers of one key in one process', () => {
       expect(ratio(of)).toBeLessThan(3);
     }
     // A command a batch. On a slow machine batches are cut short.
-    for (const { commands } of tenths) expect(commands).toBeLessThan(4 / MOST_SECTIONS);
+    for (const { commands } of tenths) expect(commands).toBeLessThan(4 / MOST_HOLDS);
     await expectNothingLeft();
   }, 180_000);
 
@@ -50,7 +50,7 @@ describe('a hundred thousand callers of one key in one process', () => {
     for (let i = 0; i < 3; i += 1) few.push((await child.call('leave', server.url, 10_000)).cpu);
     const many = await child.call('leave', server.url, 100_000);
     expect(many).toMatchObject({ left: 50_000, served: 50_000 });
-    // Ten times as many: a cost that grows with the line would be ten times as much.
+    // Ten times as many: a cost that grows with the queue would be ten times as much.
     expect(many.cpu).toBeLessThan((4 * few.reduce((a, b) => a + b)) / few.length);
     await expectNothingLeft();
   }, 180_000);

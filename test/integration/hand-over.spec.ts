@@ -1,4 +1,4 @@
-/** What a hand-over leaves in Redis: the queue's expiry, places, and nothing at all where it fails. */
+/** What a hand-off leaves in Redis: the queue's expiry, places, and nothing at all where it fails. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { Lock } from '../../lib/index.js';
@@ -13,7 +13,7 @@ const COUNTER = 'lock:~nl:f';
 let server: RedisServer;
 let client: Redis;
 let queue: QueueView;
-let parties: Locks[];
+let sessions: Locks[];
 
 beforeAll(async () => {
   server = await startRedis();
@@ -23,21 +23,21 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 beforeEach(async () => {
   await client.flushall();
-  parties = [locksOn(server), locksOn(server), locksOn(server)];
-  // From the first wait on, a process hears of hand-overs, and so asks for a place in the step in which it gives up.
+  sessions = [locksOn(server), locksOn(server), locksOn(server)];
+  // From the first wait on, a process hears of hand-offs, and so requests a place in the step in which it releases.
   const holder = locksOn(server);
   const held = await holder.service.acquire('warm');
-  const waiting = parties.map(({ service }) => service.acquire('warm'));
-  await queueOf(client, 'warm').holds(parties.length);
+  const waiting = sessions.map(({ service }) => service.acquire('warm'));
+  await queueOf(client, 'warm').holds(sessions.length);
   await held.release();
   await Promise.all(waiting.map(async (lock) => (await lock).release()));
   await holder.close();
 });
-afterEach(() => Promise.all(parties.map((locks) => locks.close())));
+afterEach(() => Promise.all(sessions.map((locks) => locks.close())));
 
-/** Party 0 has the key; the others queue for it, one after the other, each with one caller. */
+/** Session 0 has the key; the others queue for it, one after the other, each with one caller. */
 async function contended(count: number): Promise<{ held: Lock; waiting: Array<Promise<Lock>> }> {
-  const [owner, ...others] = parties;
+  const [owner, ...others] = sessions;
   const held = await owner.service.acquire('k');
   const waiting: Array<Promise<Lock>> = [];
   for (const [i, locks] of others.slice(0, count).entries()) {
@@ -47,9 +47,9 @@ async function contended(count: number): Promise<{ held: Lock; waiting: Array<Pr
   return { held, waiting };
 }
 
-/** Party 0 gives the key up, and asks for it again in the same step. Returned in an object: a promise would be awaited. */
-async function giveUpAndAsk(held: Lock): Promise<{ again: Promise<Lock> }> {
-  const again = parties[0].service.acquire('k');
+/** Session 0 releases the key, and requests it again in the same step. Returned in an object: a promise would be awaited. */
+async function releaseAndRequest(held: Lock): Promise<{ again: Promise<Lock> }> {
+  const again = sessions[0].service.acquire('k');
   expect(await held.release()).toBe(true);
   return { again };
 }
@@ -58,10 +58,10 @@ async function place(index: number): Promise<number> {
   return Number((await client.zrange(QUEUE, String(index), String(index), 'WITHSCORES'))[1]);
 }
 
-describe('a hand-over', () => {
+describe('a hand-off', () => {
   it('gives a queue that it begins anew an expiry', async () => {
     const { held, waiting } = await contended(1);
-    const { again } = await giveUpAndAsk(held);
+    const { again } = await releaseAndRequest(held);
     expect(await queue.tokens()).toHaveLength(1);
     expect(await client.pttl(QUEUE)).toBeGreaterThan(50_000);
     await (await waiting[0]).release();
@@ -73,19 +73,19 @@ describe('a hand-over', () => {
     const [first] = await queue.tokens();
     await client.zadd(QUEUE, 'XX', String((await place(0)) - 10_000_000), first);
     await client.pexpire(QUEUE, 5_000);
-    const { again } = await giveUpAndAsk(held);
+    const { again } = await releaseAndRequest(held);
     expect(await queue.tokens()).toHaveLength(2);
     expect(await client.pttl(QUEUE)).toBeGreaterThan(50_000);
     for (const lock of [...waiting, again]) await (await lock).release();
   });
 
-  it('puts who asks again behind all others, also while the counter of fences is ahead of the clock', async () => {
+  it('puts who requests again behind all others, also while the counter of fences is ahead of the clock', async () => {
     const [seconds] = await client.time();
     const ahead = (Number(seconds) + 3600) * 1_000_000;
     await client.set(COUNTER, String(ahead));
     const { held, waiting } = await contended(2);
     const [, second] = await queue.tokens();
-    const { again } = await giveUpAndAsk(held);
+    const { again } = await releaseAndRequest(held);
     const [left, last] = await queue.tokens();
     expect(left).toBe(second);
     expect(last).not.toBe(second);

@@ -2,29 +2,29 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { EXCLUSIVE, SHARED, type Sharing } from '../../lib/core/token.js';
+import { EXCLUSIVE, SHARED, type LockAccess } from '../../lib/core/token.js';
 import {
   SHORT,
   TTL,
   type World,
-  ask,
+  request,
   attempt,
-  giveUp,
+  release,
   grantedOf,
   lastOf,
-  line,
-  look,
+  enqueue,
+  check,
   queuedOf,
   renew,
   semaphore,
   take,
 } from '../../lib/testing/contract/world.js';
 import { eventually } from '../support/eventually.js';
-import { type HoldersView, holdersOf, partiesOn } from '../support/holders.js';
+import { type HoldersView, holdersOf, sessionsOn } from '../support/holders.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
 
-const SEVERAL: ReadonlyArray<readonly [string, Sharing, other: Sharing]> = [
+const SEVERAL: ReadonlyArray<readonly [string, LockAccess, other: LockAccess]> = [
   ['shared', SHARED, EXCLUSIVE],
   ['semaphore', semaphore(2), semaphore(1)],
 ];
@@ -40,7 +40,7 @@ beforeEach(async () => {
   ends = [];
   server = await startRedis();
   client = server.client();
-  ({ world } = partiesOn(server));
+  ({ world } = sessionsOn(server));
   view = holdersOf(client);
 });
 afterEach(async () => {
@@ -49,90 +49,90 @@ afterEach(async () => {
   await server.stop();
 });
 
-describe.each(SEVERAL)('%s: Redis out of memory', (_kind, sharing, other) => {
-  it('refuses an ask, which leaves nothing, and lets holders renew, be kept, leave and hand over', async () => {
+describe.each(SEVERAL)('%s: Redis out of memory', (_kind, access, other) => {
+  it('refuses a request, which leaves nothing, and lets holders renew, be kept, leave and hand over', async () => {
     const [a, b] = world.guests(2);
     await world.queues(a, b);
-    const [one, two] = [await take(a, sharing), await take(b, sharing)];
-    const waits = await line(b, other);
+    const [one, two] = [await take(a, access), await take(b, access)];
+    const waits = await enqueue(b, other);
     await client.config('SET', 'maxmemory', '1');
 
-    const refused = a.token(sharing);
-    await expect(ask(a, 'free', { token: refused })).rejects.toThrow(/OOM/);
-    await expect(ask(a, 'free', { token: refused, mode: 'queue' })).rejects.toThrow(/OOM/);
+    const refused = a.token(access);
+    await expect(request(a, 'free', { token: refused })).rejects.toThrow(/OOM/);
+    await expect(request(a, 'free', { token: refused, mode: 'queue' })).rejects.toThrow(/OOM/);
     expect(await client.exists('lock:free', 'lock:~nl:h:free', 'lock:~nl:q:free')).toBe(0);
 
     expect((await renew(a, 'k', one, { ttl: 3 * TTL })).held).toBe(true);
     expect(await client.pttl('lock:k')).toBeGreaterThan(2 * TTL);
     expect((await renew(b, 'k', two, { ttl: 2 * TTL })).held).toBe(true);
     expect((await view.members()).get(two)).toBeGreaterThan((await view.now()) + TTL);
-    expect((await ask(a, 'k', { token: one, ttl: 4 * TTL })).answer?.state).toBe('granted');
-    const kept = await b.session.turn({ key: 'k', giveUp: { token: two, keepFor: SHORT } });
+    expect((await request(a, 'k', { token: one, ttl: 4 * TTL })).acquire?.state).toBe('granted');
+    const kept = await b.session.exchange({ key: 'k', release: { token: two, releaseAfter: SHORT } });
     expect(kept.released).toBe(true);
-    expect((await giveUp(b, 'k', two)).released).toBe(true);
-    expect((await giveUp(a, 'k', one)).released).toBe(true);
+    expect((await release(b, 'k', two)).released).toBe(true);
+    expect((await release(a, 'k', one)).released).toBe(true);
     expect((await world.offer(b)).token).toBe(waits);
     expect((await renew(b, 'k', waits)).held).toBe(true);
-    expect((await giveUp(b, 'k', waits)).released).toBe(true);
+    expect((await release(b, 'k', waits)).released).toBe(true);
     expect(await client.keys('*')).toEqual(['lock:~nl:f']);
   });
 
   it('hands a single place over that was kept', async () => {
     const [a, b] = world.guests(2);
     await world.queues(b);
-    const held = await take(a, sharing);
-    const kept = await a.session.turn({ key: 'k', giveUp: { token: held, keepFor: TTL } });
+    const held = await take(a, access);
+    const kept = await a.session.exchange({ key: 'k', release: { token: held, releaseAfter: TTL } });
     expect(kept.released).toBe(true);
     await client.config('SET', 'maxmemory', '1');
-    expect((await a.session.turn({ key: 'k', giveUp: { token: held, keepFor: 2 * TTL } })).released).toBe(
-      true,
-    );
+    expect(
+      (await a.session.exchange({ key: 'k', release: { token: held, releaseAfter: 2 * TTL } })).released,
+    ).toBe(true);
     expect(await client.pttl('lock:k')).toBeGreaterThan(TTL);
     expect(await client.pttl(view.holders)).toBeGreaterThan(TTL);
-    expect((await giveUp(a, 'k', held)).released).toBe(true);
+    expect((await release(a, 'k', held)).released).toBe(true);
     expect(await client.keys('*')).toEqual(['lock:~nl:f']);
   });
 });
 
-describe.each(SEVERAL)('%s: an outcome that is not known', (_kind, sharing, other) => {
-  it.each(['dropReplies', 'dropRequests'] as const)('of an ask is withdrawn: %s', async (fault) => {
+describe.each(SEVERAL)('%s: an outcome that is not known', (_kind, access, other) => {
+  it.each(['dropReplies', 'dropRequests'] as const)('of a request is withdrawn: %s', async (fault) => {
     const { proxy, through } = await proxied();
     const [a, b] = [world.guest(), through.guest()];
-    await giveUp(b, 'k', await take(b, sharing));
-    const held = await take(a, sharing);
+    await release(b, 'k', await take(b, access));
+    const held = await take(a, access);
 
     proxy[fault]();
-    const lost = b.token(sharing);
-    const asking = ask(b, 'k', { token: lost, mode: 'queue' });
-    asking.catch(() => undefined);
+    const lost = b.token(access);
+    const requesting = request(b, 'k', { token: lost, mode: 'queue' });
+    requesting.catch(() => undefined);
     if (fault === 'dropReplies') {
       await eventually(async () => expect((await view.members()).has(lost)).toBe(true));
     }
-    await expect(asking).rejects.toMatchObject({ code: 'LOCK_STORE' });
+    await expect(requesting).rejects.toMatchObject({ code: 'LOCK_STORE' });
     proxy.cut();
     proxy.release();
     await eventually(async () => expect([...(await view.members()).keys()]).toEqual([held]));
-    await giveUp(a, 'k', held);
+    await release(a, 'k', held);
     expect(await client.keys('*')).toEqual(['lock:~nl:f']);
   });
 
-  it('of an ask that waits is withdrawn, and the queue goes on', async () => {
+  it('of a request that waits is withdrawn, and the queue goes on', async () => {
     const { proxy, through } = await proxied();
     const [a, b] = [world.guest(), through.guest()];
     await world.queues(a);
     await through.queues(b);
-    await giveUp(b, 'k', await take(b, sharing));
-    await take(a, sharing);
-    await take(a, sharing);
+    await release(b, 'k', await take(b, access));
+    await take(a, access);
+    await take(a, access);
 
     proxy.dropReplies();
     const lost = b.token(other);
-    const asking = ask(b, 'k', { token: lost, mode: 'queue' });
-    asking.catch(() => undefined);
+    const requesting = request(b, 'k', { token: lost, mode: 'queue' });
+    requesting.catch(() => undefined);
     await eventually(async () => expect(await client.zscore(view.queue, lost)).not.toBeNull());
-    const behind = a.token(sharing.kind === 'shared' ? SHARED : semaphore(3));
-    queuedOf(await ask(a, 'k', { token: behind, mode: 'queue' }));
-    await expect(asking).rejects.toMatchObject({ code: 'LOCK_STORE' });
+    const behind = a.token(access.kind === 'shared' ? SHARED : semaphore(3));
+    queuedOf(await request(a, 'k', { token: behind, mode: 'queue' }));
+    await expect(requesting).rejects.toMatchObject({ code: 'LOCK_STORE' });
     proxy.cut();
     proxy.release();
     // Withdrawn, it does not keep those behind it out any more.
@@ -146,54 +146,54 @@ describe('rights', () => {
     const docs = readFileSync(new URL('../../docs/redis.md', import.meta.url), 'utf8');
     const [, command = ''] = /```text\nACL (SETUSER .*)\n```/.exec(docs) ?? [];
     await client.call('ACL', ...command.split(' '));
-    const limited = partiesOn(server, { redis: { username: 'locks', password: 'a-long-secret' } });
+    const limited = sessionsOn(server, { redis: { username: 'locks', password: 'a-long-secret' } });
     ends.push(() => limited.world.end());
     const [a, b] = limited.world.guests(2);
     await limited.world.queues(a, b);
-    for (const [, sharing, other] of SEVERAL) {
-      const ended = await take(b, sharing, { ttl: SHORT });
-      const held = await take(a, sharing);
-      const waits = await line(b, other);
+    for (const [, access, other] of SEVERAL) {
+      const ended = await take(b, access, { ttl: SHORT });
+      const held = await take(a, access);
+      const waits = await enqueue(b, other);
       await limited.world.elapse(SHORT + 20);
-      expect(await look(b, waits)).toBe('queued');
+      expect(await check(b, waits)).toBe('queued');
       expect((await renew(a, 'k', held)).held).toBe(true);
       expect((await renew(b, 'k', ended)).held).toBe(false);
-      await a.session.turn({ key: 'k', giveUp: { token: held, keepFor: TTL } });
-      expect((await giveUp(a, 'k', held)).released).toBe(true);
+      await a.session.exchange({ key: 'k', release: { token: held, releaseAfter: TTL } });
+      expect((await release(a, 'k', held)).released).toBe(true);
       await limited.world.offer(b, waits);
-      await giveUp(b, 'k', waits);
+      await release(b, 'k', waits);
     }
     expect(limited.locks.warnings).toEqual([]);
     await client.call('ACL', 'SETUSER', 'locks', '-pexpireat');
-    await expect(ask(a, 'k', { token: a.token(SHARED) })).rejects.toThrow(/lacks a right.*PEXPIREAT/s);
+    await expect(request(a, 'k', { token: a.token(SHARED) })).rejects.toThrow(/lacks a right.*PEXPIREAT/s);
   });
 });
 
 describe('something else at the name of the holders', () => {
-  it.each(SEVERAL)('is named to %s, and nobody is let in', async (_kind, sharing) => {
+  it.each(SEVERAL)('is named to %s, and nobody is let in', async (_kind, access) => {
     const a = world.guest();
-    const held = await take(a, sharing);
+    const held = await take(a, access);
     await client.set(view.holders, 'x');
-    await expect(attempt(a, sharing)).rejects.toThrow(/WRONGTYPE/);
+    await expect(attempt(a, access)).rejects.toThrow(/WRONGTYPE/);
     await expect(attempt(a, EXCLUSIVE)).rejects.toThrow(/WRONGTYPE/);
     expect((await renew(a, 'k', held)).held).toBe(false);
     await client.del('lock:k');
     // The key is free: what was at the holders' name is of a former life, whatever it is.
-    await take(a, sharing);
+    await take(a, access);
   });
 });
 
 describe('many at once', () => {
-  it('are granted up to a hundred a step; who looks grants the next', async () => {
+  it('are granted up to a hundred a step; who checks grants the next', async () => {
     const [a, b] = world.guests(2);
     await world.queues(b);
     const held = await take(a, EXCLUSIVE);
     const readers: string[] = [];
-    for (let i = 0; i < 130; i += 1) readers.push(await line(b, SHARED));
-    const writer = await line(b, EXCLUSIVE);
-    await giveUp(a, 'k', held);
+    for (let i = 0; i < 130; i += 1) readers.push(await enqueue(b, SHARED));
+    const writer = await enqueue(b, EXCLUSIVE);
+    await release(a, 'k', held);
     expect((await view.members()).size).toBe(100);
-    expect(await look(b, writer)).toBe('queued');
+    expect(await check(b, writer)).toBe('queued');
     expect([...(await view.members()).keys()].sort()).toEqual([...readers].sort());
     expect(await client.zcard(view.queue)).toBe(1);
     await eventually(() => expect(b.offers).toHaveLength(130));
@@ -208,25 +208,25 @@ describe('many at once', () => {
     for (let round = 0; round < 5; round += 1) {
       await take(a, EXCLUSIVE);
       const readers: string[] = [];
-      for (let i = 0; i < 50; i += 1) readers.push(await line(b, SHARED));
+      for (let i = 0; i < 50; i += 1) readers.push(await enqueue(b, SHARED));
       await client.del('lock:k');
-      // The last of them looks: the others are granted before it, and it draws a block of its own after them.
-      const granted = grantedOf(await ask(b, 'k', { token: readers[49], mode: 'look', sections: 64 }));
+      // The last of them checks: the others are granted before it, and it draws a block of its own after them.
+      const granted = grantedOf(await request(b, 'k', { token: readers[49], mode: 'check', fences: 64 }));
       const [seconds, micros] = await client.time();
       expect(lastOf(granted)).toBeLessThanOrEqual(Number(seconds) * 1_000_000 + Number(micros));
       await eventually(() => expect(b.offers).toHaveLength(49));
       const offered = b.offers.splice(0).map(({ fence }) => fence);
       expect(Math.max(...offered)).toBeLessThan(granted.fence);
-      for (const token of readers) await giveUp(b, 'k', token);
+      for (const token of readers) await release(b, 'k', token);
     }
   });
 
   it('turns of one tick are each what they would be alone, of whatever kind', async () => {
     const a = world.guest();
-    await giveUp(a, 'k', await take(a, SHARED));
+    await release(a, 'k', await take(a, SHARED));
     const kinds = [SHARED, SHARED, semaphore(3), EXCLUSIVE, SHARED];
-    const states = await Promise.all(kinds.map((sharing) => attempt(a, sharing)));
-    expect(states).toEqual(['granted', 'granted', 'mixed', 'busy', 'granted']);
+    const states = await Promise.all(kinds.map((access) => attempt(a, access)));
+    expect(states).toEqual(['granted', 'granted', 'kind-conflict', 'busy', 'granted']);
     expect((await view.members()).size).toBe(3);
     await client.flushall();
     const permits = Array.from({ length: 40 }, () => attempt(a, semaphore(7)));
@@ -234,10 +234,10 @@ describe('many at once', () => {
   });
 });
 
-/** Parties behind a proxy, that give a command up soon. */
+/** Sessions behind a proxy, that give a command up soon. */
 async function proxied(): Promise<{ proxy: TcpProxy; through: World }> {
   const proxy = await startProxy(server);
-  const { world: through } = partiesOn(proxy, { commandTimeout: 300 });
+  const { world: through } = sessionsOn(proxy, { commandTimeout: 300 });
   ends.push(
     () => proxy.stop(),
     () => through.end(),

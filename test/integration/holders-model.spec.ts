@@ -9,8 +9,14 @@ import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
-import type { Answer, Ask, GiveUp, LockStore, LockStoreSession } from '../../lib/core/store.contract.js';
-import { EXCLUSIVE, SHARED, type Sharing, TokenMint, sharingOf } from '../../lib/core/token.js';
+import type {
+  AcquireReply,
+  AcquireRequest,
+  ReleaseRequest,
+  LockStore,
+  LockStoreSession,
+} from '../../lib/core/store.contract.js';
+import { EXCLUSIVE, SHARED, type LockAccess, TokenGenerator, accessOf } from '../../lib/core/token.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { MARKERS } from '../../lib/stores/redis/scripts/holders.js';
 import { type Offer, semaphore } from '../../lib/testing/contract/world.js';
@@ -22,9 +28,9 @@ import { type RedisServer, startRedis } from '../support/redis-server.js';
 
 const MINUTE = 60_000;
 const LEASES = [10 * MINUTE, 60_000 * MINUTE];
-const SHARINGS: readonly Sharing[] = [EXCLUSIVE, SHARED, semaphore(1), semaphore(2), semaphore(4)];
+const SHARINGS: readonly LockAccess[] = [EXCLUSIVE, SHARED, semaphore(1), semaphore(2), semaphore(4)];
 /** The last one is dead: its tokens queue, and nobody listens for them. */
-const PARTIES = 4;
+const SESSIONS = 4;
 
 /** ARGV: ms. As if they had passed for the key and its holders; the queue stays. */
 const PASS = `
@@ -51,15 +57,15 @@ end
 
 type Step =
   | {
-      readonly do: 'ask';
-      readonly party: number;
-      readonly sharing: number;
+      readonly do: 'request';
+      readonly session: number;
+      readonly access: number;
       readonly mode: 'once' | 'queue';
       readonly lease: number;
-      readonly sections: number;
-      readonly giveUp: number | null;
+      readonly fences: number;
+      readonly release: number | null;
     }
-  | { readonly do: 'look' | 'give up' | 'retake'; readonly token: number }
+  | { readonly do: 'check' | 'give up' | 'retake'; readonly token: number }
   | { readonly do: 'keep' | 'renew'; readonly token: number; readonly lease: number }
   | { readonly do: 'pass'; readonly minutes: number };
 
@@ -70,19 +76,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({
-      do: fc.constant('ask' as const),
-      party: fc.nat(PARTIES - 1),
-      sharing: fc.nat(SHARINGS.length - 1),
+      do: fc.constant('request' as const),
+      session: fc.nat(SESSIONS - 1),
+      access: fc.nat(SHARINGS.length - 1),
       mode: fc.constantFrom('once' as const, 'queue' as const, 'queue' as const),
       lease,
-      sections: fc.integer({ min: 1, max: 3 }),
-      giveUp: fc.option(token, { nil: null, freq: 4 }),
+      fences: fc.integer({ min: 1, max: 3 }),
+      release: fc.option(token, { nil: null, freq: 4 }),
     }),
   },
   {
     weight: 5,
     arbitrary: fc.record({
-      do: fc.constantFrom('look' as const, 'give up' as const, 'give up' as const, 'retake' as const),
+      do: fc.constantFrom('check' as const, 'give up' as const, 'give up' as const, 'retake' as const),
       token,
     }),
   },
@@ -102,51 +108,52 @@ const program = fc.record({
   steps: fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }),
 });
 
-const asks = (party: number, sharing: number): Step => ({
-  do: 'ask',
-  party,
-  sharing,
+const requests = (session: number, access: number): Step => ({
+  do: 'request',
+  session,
+  access,
   mode: 'queue',
   lease: 0,
-  sections: 1,
-  giveUp: null,
+  fences: 1,
+  release: null,
 });
 /** What must come up, and at random does in nearly all runs only: two are let in at once; a kind does not go with another. */
 const EXAMPLES: Array<[typeof program extends fc.Arbitrary<infer Program> ? Program : never]> = [
-  [{ family: [0, 1], steps: [asks(0, 0), asks(1, 1), asks(2, 1), { do: 'give up', token: 2 }] }],
-  [{ family: [0, 1, 2, 3, 4], steps: [asks(0, 0), asks(1, 2), { do: 'look', token: 0 }] }],
+  [{ family: [0, 1], steps: [requests(0, 0), requests(1, 1), requests(2, 1), { do: 'give up', token: 2 }] }],
+  [{ family: [0, 1, 2, 3, 4], steps: [requests(0, 0), requests(1, 2), { do: 'check', token: 0 }] }],
 ];
 
 interface Seen {
   readonly released?: boolean;
-  readonly answer?: Answer;
+  readonly answer?: AcquireReply;
   readonly held?: boolean;
 }
 
-/** One of the two stores, with the sessions of all parties. */
+/** One of the two stores, with the sessions of all sessions. */
 class Side {
   readonly offers: Offer[] = [];
   readonly sessions: LockStoreSession[];
   /** The places that were answered, by token. */
   readonly places = new Map<string, number>();
 
-  constructor(store: LockStore, parties: readonly string[]) {
+  constructor(store: LockStore, sessions: readonly string[]) {
     const listener = {
-      offered: (key: string, token: string, fence: number) => void this.offers.push({ key, token, fence }),
-      awake: () => undefined,
-      recovered: () => undefined,
+      onGrant: (key: string, token: string, fence: number) => void this.offers.push({ key, token, fence }),
+      onReconnected: () => undefined,
+      onRecovered: () => undefined,
     };
-    this.sessions = parties.slice(0, -1).map((party) => store.open(party, listener));
+    this.sessions = sessions.slice(0, -1).map((session) => store.open(session, listener));
   }
 
-  async turn(giveUp: GiveUp | undefined, ask: Ask | undefined): Promise<Seen> {
-    const seen = await this.sessions[0].turn({ key: 'k', giveUp, ask });
-    if (ask !== undefined && seen.answer?.state === 'queued') this.places.set(ask.token, seen.answer.place);
+  async exchange(release: ReleaseRequest | undefined, request: AcquireRequest | undefined): Promise<Seen> {
+    const seen = await this.sessions[0].exchange({ key: 'k', release, acquire: request });
+    if (request !== undefined && seen.acquire?.state === 'queued')
+      this.places.set(request.token, seen.acquire.queueScore);
     return seen;
   }
 
   async renew(token: string, ttl: number): Promise<Seen> {
-    const { held } = await this.sessions[0].renew({ key: 'k', token, ttl, sections: 0 });
+    const { held } = await this.sessions[0].renew({ key: 'k', token, ttl, fences: 0 });
     return { held };
   }
 
@@ -159,9 +166,9 @@ class Side {
 function comparable({ released, held, answer }: Seen): unknown {
   if (answer === undefined) return { released, held };
   const { state } = answer;
-  if (state === 'mixed') return { released, state, kind: answer.kind };
-  if (state === 'granted' || state === 'gone') return { released, state };
-  const holder = { kind: sharingOf(answer.holder)?.kind };
+  if (state === 'kind-conflict') return { released, state, kind: answer.kind };
+  if (state === 'granted' || state === 'not-queued') return { released, state };
+  const holder = { kind: accessOf(answer.holder)?.kind };
   if (state === 'busy') return { released, state, ...holder };
   return { released, state, ...holder, length: answer.length, first: answer.first };
 }
@@ -196,10 +203,10 @@ function count(what: string): void {
 
 class Run {
   readonly #clock = new FakeClock();
-  readonly #parties = Array.from({ length: PARTIES }, (_, i) => `run${runs}party${i}`);
-  readonly #mints = this.#parties.map((party) => new TokenMint(party, 'model'));
-  readonly #model = new Side(memoryStore({ clock: this.#clock }), this.#parties);
-  readonly #redis = new Side(locks.store, this.#parties);
+  readonly #sessions = Array.from({ length: SESSIONS }, (_, i) => `run${runs}party${i}`);
+  readonly #mints = this.#sessions.map((session) => new TokenGenerator(session, 'model'));
+  readonly #model = new Side(memoryStore({ clock: this.#clock }), this.#sessions);
+  readonly #redis = new Side(locks.store, this.#sessions);
   readonly #tokens: string[] = [];
   #stretched = 0;
   #lastFence = 0;
@@ -207,7 +214,7 @@ class Run {
   async start(): Promise<void> {
     runs += 1;
     await client.del('lock:k', 'lock:~nl:h:k', 'lock:~nl:q:k');
-    await Promise.all(this.#redis.sessions.map((session) => session.listen('k')));
+    await Promise.all(this.#redis.sessions.map((session) => session.subscribe('k')));
   }
 
   async end(): Promise<void> {
@@ -223,24 +230,24 @@ class Run {
       await client.eval(PASS, 2, 'lock:k', 'lock:~nl:h:k', step.minutes * MINUTE);
       return;
     }
-    if (step.do === 'ask') {
-      const token = this.#mint(step.party, SHARINGS[family[step.sharing % family.length]]);
-      const ask = { token, ttl: LEASES[step.lease], sections: step.sections, mode: step.mode };
-      const old = step.giveUp === null ? undefined : this.#token(step.giveUp);
+    if (step.do === 'request') {
+      const token = this.#tokenFor(step.session, SHARINGS[family[step.access % family.length]]);
+      const request = { token, ttl: LEASES[step.lease], fences: step.fences, mode: step.mode };
+      const old = step.release === null ? undefined : this.#token(step.release);
       this.#tokens.push(token);
-      return this.#turn(old === undefined ? undefined : { token: old }, ask, ask);
+      return this.#exchange(old === undefined ? undefined : { token: old }, request, request);
     }
     const token = this.#token(step.token);
     if (token === undefined) return;
     switch (step.do) {
-      case 'look': {
-        const ask = { token, ttl: LEASES[0], sections: 1, mode: 'look' as const };
-        return this.#turn(undefined, ask, ask);
+      case 'check': {
+        const request = { token, ttl: LEASES[0], fences: 1, mode: 'check' as const };
+        return this.#exchange(undefined, request, request);
       }
       case 'give up':
-        return this.#turn({ token }, undefined, undefined);
+        return this.#exchange({ token }, undefined, undefined);
       case 'keep':
-        return this.#turn({ token, keepFor: LEASES[step.lease] }, undefined, undefined);
+        return this.#exchange({ token, releaseAfter: LEASES[step.lease] }, undefined, undefined);
       case 'renew':
         return this.#compare(
           this.#model.renew(token, LEASES[step.lease]),
@@ -249,28 +256,36 @@ class Run {
       case 'retake': {
         const [model, redis] = [this.#model, this.#redis].map((side) => side.places.get(token));
         if (model === undefined || redis === undefined) return;
-        // A place is one ask's at a time.
+        // A place is one request's at a time.
         for (const side of [this.#model, this.#redis]) side.places.delete(token);
-        await this.#turn({ token }, undefined, undefined);
-        const party = this.#parties.findIndex((each) => token.startsWith(`nl1:${each}:`));
-        const again = this.#mint(party, sharingOf(token) ?? EXCLUSIVE);
+        await this.#exchange({ token }, undefined, undefined);
+        const session = this.#sessions.findIndex((each) => token.startsWith(`nl1:${each}:`));
+        const again = this.#tokenFor(session, accessOf(token) ?? EXCLUSIVE);
         this.#tokens.push(again);
-        const ask = { token: again, ttl: LEASES[0], sections: 1, mode: 'queue' as const };
-        return this.#turn(undefined, { ...ask, place: model }, { ...ask, place: redis });
+        const request = { token: again, ttl: LEASES[0], fences: 1, mode: 'queue' as const };
+        return this.#exchange(
+          undefined,
+          { ...request, queueScore: model },
+          { ...request, queueScore: redis },
+        );
       }
     }
   }
 
-  #mint(party: number, sharing: Sharing): string {
-    return this.#mints[party].next(sharing);
+  #tokenFor(session: number, access: LockAccess): string {
+    return this.#mints[session].next(access);
   }
 
   #token(back: number): string | undefined {
     return this.#tokens[this.#tokens.length - 1 - back];
   }
 
-  #turn(giveUp: GiveUp | undefined, ofModel: Ask | undefined, ofRedis: Ask | undefined): Promise<void> {
-    return this.#compare(this.#model.turn(giveUp, ofModel), this.#redis.turn(giveUp, ofRedis));
+  #exchange(
+    release: ReleaseRequest | undefined,
+    ofModel: AcquireRequest | undefined,
+    ofRedis: AcquireRequest | undefined,
+  ): Promise<void> {
+    return this.#compare(this.#model.exchange(release, ofModel), this.#redis.exchange(release, ofRedis));
   }
 
   async #compare(model: Promise<Seen>, redis: Promise<Seen>): Promise<void> {
@@ -281,7 +296,7 @@ class Run {
     const name = seen.answer?.state ?? 'none';
     count(name);
 
-    // Parties have connections of their own: only who was offered is the same, not in which order they hear of it.
+    // Sessions have connections of their own: only who was offered is the same, not in which order they hear of it.
     await eventually(() =>
       expect(this.#redis.offers.length).toBeGreaterThanOrEqual(this.#model.offers.length),
     );
@@ -312,7 +327,7 @@ class Run {
     }
     const now = await view.now();
     const live = [...members].filter(([, end]) => end >= now);
-    expect(live.every(([each]) => sharingOf(each)?.kind === kind)).toBe(true);
+    expect(live.every(([each]) => accessOf(each)?.kind === kind)).toBe(true);
     const last = Math.max(...members.values());
     const [ofKey, ofHolders] = [await client.pexpiretime(view.lock), await client.pexpiretime(view.holders)];
     expect(Math.abs(ofKey - last)).toBeLessThanOrEqual(2);
@@ -336,7 +351,7 @@ it('programs of turns, renewals and time do the same on Redis and in memory', as
     { seed, numRuns: Number(process.env.HOLDERS_RUNS ?? 120), endOnFailure: true, examples: EXAMPLES },
   );
   // All of it came up.
-  for (const what of ['granted', 'queued', 'busy', 'gone', 'mixed', 'offers']) {
+  for (const what of ['granted', 'queued', 'busy', 'not-queued', 'kind-conflict', 'offers']) {
     expect([what, counts.has(what)]).toEqual([what, true]);
   }
 }, 3_600_000);

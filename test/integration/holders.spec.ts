@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { EXCLUSIVE, SHARED, type Sharing } from '../../lib/core/token.js';
+import { EXCLUSIVE, SHARED, type LockAccess } from '../../lib/core/token.js';
 import { MARKERS } from '../../lib/stores/redis/scripts/holders.js';
 import { KeyNames } from '../../lib/stores/redis/key-names.js';
 import { TURN } from '../../lib/stores/redis/scripts/turn.script.js';
@@ -11,18 +11,18 @@ import {
   SHORT,
   TTL,
   World,
-  ask,
+  request,
   attempt,
-  giveUp,
+  release,
   grantedOf,
-  line,
-  look,
+  enqueue,
+  check,
   renew,
   semaphore,
   take,
 } from '../../lib/testing/contract/world.js';
 import { eventually } from '../support/eventually.js';
-import { holdersOf, partiesOn } from '../support/holders.js';
+import { holdersOf, sessionsOn } from '../support/holders.js';
 import { locksWith } from '../support/locks.js';
 import {
   type RedisCluster,
@@ -31,7 +31,7 @@ import {
   startRedisCluster,
 } from '../support/redis-server.js';
 
-const KINDS: ReadonlyArray<readonly [string, Sharing]> = [
+const KINDS: ReadonlyArray<readonly [string, LockAccess]> = [
   ['exclusive', EXCLUSIVE],
   ['shared', SHARED],
   ['semaphore', semaphore(2)],
@@ -49,7 +49,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 beforeEach(async () => {
   await client.flushall();
-  ({ world } = partiesOn(server));
+  ({ world } = sessionsOn(server));
 });
 afterEach(() => world.end());
 
@@ -58,13 +58,13 @@ async function expectNothingLeft(): Promise<void> {
   expect(await client.keys('*')).toEqual(['lock:~nl:f']);
 }
 
-describe.each(SEVERAL)('%s: the state', (kind, sharing) => {
+describe.each(SEVERAL)('%s: the state', (kind, access) => {
   const view = (): ReturnType<typeof holdersOf> => holdersOf(client);
 
   it('is a marker at the key, and the holders by the ends of their leases, beside the queue', async () => {
     const a = world.guest();
     const before = await view().now();
-    const [short, long] = [await take(a, sharing, { ttl: TTL / 2 }), await take(a, sharing)];
+    const [short, long] = [await take(a, access, { ttl: TTL / 2 }), await take(a, access)];
     const after = await view().now();
     expect(await client.get('lock:k')).toBe(MARKERS[kind as keyof typeof MARKERS]);
     const members = await view().members();
@@ -90,48 +90,48 @@ describe.each(SEVERAL)('%s: the state', (kind, sharing) => {
         expect(pttl).toBeLessThanOrEqual(left + 5);
       }
     };
-    const [first, second] = [await take(a, sharing), await take(b, sharing, { ttl: TTL / 2 })];
+    const [first, second] = [await take(a, access), await take(b, access, { ttl: TTL / 2 })];
     await expectEnd(first);
     await renew(b, 'k', second, { ttl: 3 * TTL });
     await expectEnd(second);
     await renew(a, 'k', first, { ttl: 2 * TTL });
     await expectEnd(second);
-    await giveUp(b, 'k', second);
+    await release(b, 'k', second);
     await expectEnd(first);
-    const third = await take(b, sharing, { ttl: 3 * TTL });
+    const third = await take(b, access, { ttl: 3 * TTL });
     await expectEnd(third);
-    await b.session.turn({ key: 'k', giveUp: { token: third, keepFor: 1_000 } });
+    await b.session.exchange({ key: 'k', release: { token: third, releaseAfter: 1_000 } });
     await expectEnd(first);
-    await a.session.turn({ key: 'k', giveUp: { token: first, keepFor: 100 } });
+    await a.session.exchange({ key: 'k', release: { token: first, releaseAfter: 100 } });
     await expectEnd(third);
   });
 
-  it('is gone when the last holder has given it up, whatever was asked in between', async () => {
+  it('is gone when the last holder has given it up, whatever was requested in between', async () => {
     const [a, b] = world.guests(2);
-    const [one, two] = [await take(a, sharing), await take(b, sharing)];
-    await ask(b, 'k', { token: two });
+    const [one, two] = [await take(a, access), await take(b, access)];
+    await request(b, 'k', { token: two });
     await attempt(b, EXCLUSIVE);
     await renew(b, 'k', two);
-    await giveUp(a, 'k', one);
-    await giveUp(b, 'k', two);
+    await release(a, 'k', one);
+    await release(b, 'k', two);
     await expectNothingLeft();
   });
 
   it('is gone when the leases have ended, and nobody came', async () => {
     const [a, b] = world.guests(2);
-    await take(a, sharing, { ttl: SHORT });
-    const kept = await take(b, sharing, { ttl: TTL });
-    await b.session.turn({ key: 'k', giveUp: { token: kept, keepFor: 2 * SHORT } });
+    await take(a, access, { ttl: SHORT });
+    const kept = await take(b, access, { ttl: TTL });
+    await b.session.exchange({ key: 'k', release: { token: kept, releaseAfter: 2 * SHORT } });
     await eventually(() => expectNothingLeft(), { within: 1_000 });
   });
 
   it('is gone when an offer has lapsed and nobody came; the queue has an end of its own', async () => {
     const [a, b] = world.guests(2);
     await world.queues(b);
-    const holders = [await take(a, sharing), await take(a, sharing)];
-    const waits = await line(b, semaphoreOrWriter(sharing));
+    const holders = [await take(a, access), await take(a, access)];
+    const waits = await enqueue(b, semaphoreOrWriter(access));
     expect(await client.pttl('lock:~nl:q:k')).toBeGreaterThan(30_000);
-    for (const token of holders) await giveUp(a, 'k', token);
+    for (const token of holders) await release(a, 'k', token);
     expect((await world.offer(b)).token).toBe(waits);
     await eventually(() => expectNothingLeft(), { within: 3_000 });
   });
@@ -139,15 +139,15 @@ describe.each(SEVERAL)('%s: the state', (kind, sharing) => {
   it('loses its holders with the key: none of them holds it again, whoever takes it', async () => {
     for (const next of [EXCLUSIVE, SHARED, semaphore(1), semaphore(3)]) {
       const [a, b] = world.guests(2);
-      const former = [await take(a, sharing), await take(b, sharing)];
+      const former = [await take(a, access), await take(b, access)];
       // A foreign client's release that compares nothing. What it left behind must not count.
       await client.del('lock:k');
       expect((await view().members()).size).toBe(2);
       expect((await renew(a, 'k', former[0])).held).toBe(false);
       const fresh = await take(b, next);
       for (const token of former) {
-        expect((await renew(a, 'k', token, { sections: 1 })).held).toBe(false);
-        expect((await giveUp(a, 'k', token)).released).toBe(false);
+        expect((await renew(a, 'k', token, { fences: 1 })).held).toBe(false);
+        expect((await release(a, 'k', token)).released).toBe(false);
       }
       expect((await renew(b, 'k', fresh)).held).toBe(true);
       if (next.limit === 3) {
@@ -161,14 +161,14 @@ describe.each(SEVERAL)('%s: the state', (kind, sharing) => {
 
   it("loses its holders to a foreign client's value", async () => {
     const a = world.guest();
-    const token = await take(a, sharing);
+    const token = await take(a, access);
     await client.set('lock:k', 'somebody', 'PX', TTL);
     expect((await renew(a, 'k', token)).held).toBe(false);
-    expect((await giveUp(a, 'k', token)).released).toBe(false);
-    expect(await attempt(a, sharing)).toBe('busy');
+    expect((await release(a, 'k', token)).released).toBe(false);
+    expect(await attempt(a, access)).toBe('busy');
     expect(await client.get('lock:k')).toBe('somebody');
     await client.del('lock:k');
-    await take(a, sharing);
+    await take(a, access);
     expect((await view().members()).has(token)).toBe(false);
   });
 
@@ -176,21 +176,21 @@ describe.each(SEVERAL)('%s: the state', (kind, sharing) => {
     for (const next of [EXCLUSIVE, SHARED, semaphore(2)]) {
       for (const mode of ['once', 'queue'] as const) {
         const a = world.guest();
-        const token = await take(a, sharing);
+        const token = await take(a, access);
         await client.del(view().holders);
         expect((await renew(a, 'k', token)).held).toBe(false);
         const fresh = a.token(next);
-        grantedOf(await ask(a, 'k', { token: fresh, mode }));
-        expect((await giveUp(a, 'k', token)).released).toBe(false);
-        expect((await giveUp(a, 'k', fresh)).released).toBe(true);
+        grantedOf(await request(a, 'k', { token: fresh, mode }));
+        expect((await release(a, 'k', token)).released).toBe(false);
+        expect((await release(a, 'k', fresh)).released).toBe(true);
         await expectNothingLeft();
       }
     }
-    // Who finds it so and does not ask frees it as well.
+    // Who finds it so and does not request frees it as well.
     const a = world.guest();
-    const token = await take(a, sharing);
+    const token = await take(a, access);
     await client.del(view().holders);
-    expect((await giveUp(a, 'k', token)).released).toBe(false);
+    expect((await release(a, 'k', token)).released).toBe(false);
     await expectNothingLeft();
   });
 
@@ -199,21 +199,21 @@ describe.each(SEVERAL)('%s: the state', (kind, sharing) => {
     await world.queues(b);
     const forget = (): Promise<unknown> => client.script('FLUSH');
     await forget();
-    const [one, two] = [await take(a, sharing), await take(a, sharing)];
+    const [one, two] = [await take(a, access), await take(a, access)];
     await forget();
-    const waits = await line(b, semaphoreOrWriter(sharing));
+    const waits = await enqueue(b, semaphoreOrWriter(access));
     await forget();
     expect((await renew(a, 'k', two)).held).toBe(true);
     await forget();
-    await giveUp(a, 'k', one);
+    await release(a, 'k', one);
     await forget();
-    await giveUp(a, 'k', two);
+    await release(a, 'k', two);
     expect((await world.offer(b)).token).toBe(waits);
   });
 
-  it('asks too late do nothing', async () => {
+  it('requests too late do nothing', async () => {
     const a = world.guest();
-    const held = await take(a, sharing, { ttl: SHORT });
+    const held = await take(a, access, { ttl: SHORT });
 
     await pause(SHORT + 20);
     const reply = await client.eval(
@@ -223,7 +223,7 @@ describe.each(SEVERAL)('%s: the state', (kind, sharing) => {
       'lock:~nl:q:k',
       'lock:~nl:f',
       held,
-      a.token(sharing),
+      a.token(access),
       '10000',
       '1',
       'queue',
@@ -234,10 +234,10 @@ describe.each(SEVERAL)('%s: the state', (kind, sharing) => {
   });
 });
 
-describe.each(KINDS)('%s: a client that uses SET NX', (_kind, sharing) => {
+describe.each(KINDS)('%s: a client that uses SET NX', (_kind, access) => {
   it('is kept out, sees a string, cannot release it, and gets in afterwards', async () => {
     const a = world.guest();
-    const token = await take(a, sharing);
+    const token = await take(a, access);
     // redis.set(f"lock:{lock_name}", 1, ex=expire_time, nx=True)
     expect(await client.set('lock:k', '1', 'EX', 30, 'NX')).toBeNull();
     expect(await client.setnx('lock:k', '1')).toBe(0);
@@ -247,7 +247,7 @@ describe.each(KINDS)('%s: a client that uses SET NX', (_kind, sharing) => {
     const compareAndDelete =
       "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('del', KEYS[1]) or 0";
     expect(await client.eval(compareAndDelete, 1, 'lock:k', 'mine')).toBe(0);
-    await giveUp(a, 'k', token);
+    await release(a, 'k', token);
     expect(await client.set('lock:k', '1', 'EX', 30, 'NX')).toBe('OK');
   });
 
@@ -255,11 +255,11 @@ describe.each(KINDS)('%s: a client that uses SET NX', (_kind, sharing) => {
     const a = world.guest();
     await world.queues(a);
     await client.set('lock:k', '1', 'EX', 30, 'NX');
-    expect(await attempt(a, sharing)).toBe('busy');
-    const waits = await line(a, sharing);
-    expect(await look(a, waits)).toBe('queued');
+    expect(await attempt(a, access)).toBe('busy');
+    const waits = await enqueue(a, access);
+    expect(await check(a, waits)).toBe('queued');
     await client.del('lock:k');
-    expect(await look(a, waits)).toBe('granted');
+    expect(await check(a, waits)).toBe('granted');
     expect(await client.set('lock:k', '1', 'EX', 30, 'NX')).toBeNull();
   });
 });
@@ -268,14 +268,14 @@ describe('the name of the holders', () => {
   it.each(['', 'app:', 'a~nl:q:', '~nl:f'])(
     'is what KeyNames says, after the prefix "%s"',
     async (prefix) => {
-      const parties = partiesOn(server, { prefix });
-      const a = parties.world.guest();
+      const sessions = sessionsOn(server, { prefix });
+      const a = sessions.world.guest();
       const names = new KeyNames(prefix, '', false);
       for (const key of ['k', 'a:b', '{k}', 'x~nl:q:y', 'ключ']) {
-        grantedOf(await ask(a, key, { token: a.token(SHARED) }));
+        grantedOf(await request(a, key, { token: a.token(SHARED) }));
         expect(await client.exists(names.holdersOf(key))).toBe(1);
       }
-      await parties.world.end();
+      await sessions.world.end();
     },
   );
 
@@ -290,7 +290,7 @@ describe('the name of the holders', () => {
       const clustered = new World({ store: locks.store, elapse: pause, dispose: () => locks.close() });
       const a = clustered.guest();
       for (const key of ['k', '{k}x', '}{', 'k}x', '{}x', 'ключ', '🔒']) {
-        grantedOf(await ask(a, key, { token: a.token(semaphore(2)) }));
+        grantedOf(await request(a, key, { token: a.token(semaphore(2)) }));
         expect(await locks.client.exists(names.holdersOf(key))).toBe(1);
         expect(slotOf(names.holdersOf(key))).toBe(slotOf(`lock:${key}`));
       }
@@ -300,6 +300,6 @@ describe('the name of the holders', () => {
 });
 
 /** One that does not fit while two hold the key. */
-function semaphoreOrWriter({ kind }: Sharing): Sharing {
+function semaphoreOrWriter({ kind }: LockAccess): LockAccess {
   return kind === 'semaphore' ? semaphore(1) : EXCLUSIVE;
 }

@@ -36,7 +36,7 @@ class Replacing implements NestInterceptor {
   }
 }
 
-/** Gives up on a handler that takes too long. */
+/** Releases on a handler that takes too long. */
 class Impatient implements NestInterceptor {
   intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
     return next.handle().pipe(timeout({ first: 50, with: () => of('gave up') }));

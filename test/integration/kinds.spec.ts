@@ -10,7 +10,7 @@ import { holdersOf } from '../support/holders.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type QueueView, queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis, startRedisCluster } from '../support/redis-server.js';
-import { LOADED, look, timed } from '../support/waits.js';
+import { LOADED, check, timed } from '../support/waits.js';
 import type { KindsHandlers } from '../support/workers/kinds.worker.js';
 
 type Worker = Child<KindsHandlers>;
@@ -54,16 +54,16 @@ const settled = async (promise: Promise<unknown>): Promise<boolean> =>
   Promise.race([promise.then(() => true), client.ping().then(() => false)]);
 
 describe('processes that read and write', () => {
-  it('go in the order of asking: readers together, the writer alone, those behind it after it', async () => {
+  it('go in the order of requesting: readers together, the writer alone, those behind it after it', async () => {
     const [a, b] = workers;
-    await a.call('ask', 'r1', key, READ);
-    await b.call('ask', 'r2', key, READ);
+    await a.call('request', 'r1', key, READ);
+    await b.call('request', 'r2', key, READ);
     const [r1, r2] = [await a.call('acquired', 'r1'), await b.call('acquired', 'r2')];
-    await a.call('ask', 'w', key, LONG);
+    await a.call('request', 'w', key, LONG);
     await queue.holds(1);
-    await b.call('ask', 'r3', key, READ);
+    await b.call('request', 'r3', key, READ);
     await queue.holds(2);
-    await a.call('ask', 'r4', key, READ);
+    await a.call('request', 'r4', key, READ);
     const waiting = b.call('acquired', 'r3');
     expect(await settled(waiting)).toBe(false);
     expect(await a.call('release', 'r1')).toBe(true);
@@ -83,15 +83,15 @@ describe('processes that read and write', () => {
 
   it('a reader that is stopped past its lease sees it lost, and the writer has gone on', async () => {
     const [stopped, b] = workers;
-    await stopped.call('ask', 'r', key, { ...READ, ttl: 1_500 });
+    await stopped.call('request', 'r', key, { ...READ, ttl: 1_500 });
     const { fence } = await stopped.call('acquired', 'r');
-    await b.call('ask', 'w', key, LONG);
+    await b.call('request', 'w', key, LONG);
     await queue.holds(1);
     stopped.pause();
     try {
       const { value, waited } = await timed(b.call('acquired', 'w'));
       expect(value.fence).toBeGreaterThan(fence);
-      expect(waited).toBeLessThan(1_500 + look(1) + LOADED);
+      expect(waited).toBeLessThan(1_500 + check(1) + LOADED);
     } finally {
       stopped.resume();
     }
@@ -120,33 +120,33 @@ describe('a semaphore of three over three processes', () => {
     const killed = workers.pop() as Worker;
     const [a] = workers;
     const limited = { limit: 2, wait: '60s', renew: false } as const;
-    await killed.call('ask', 'short', key, { ...limited, ttl: 2_000 });
+    await killed.call('request', 'short', key, { ...limited, ttl: 2_000 });
     await killed.call('acquired', 'short');
-    await killed.call('ask', 'long', key, { ...limited, ttl: 8_000 });
+    await killed.call('request', 'long', key, { ...limited, ttl: 8_000 });
     await killed.call('acquired', 'long');
-    for (const name of ['p1', 'p2']) await a.call('ask', name, key, { ...LONG, limit: 2 });
+    for (const name of ['p1', 'p2']) await a.call('request', name, key, { ...LONG, limit: 2 });
     await queue.holds(1);
     const killedAt = performance.now();
     await killed.kill();
     const since = (): number => performance.now() - killedAt;
     await a.call('acquired', 'p1');
-    expect(since()).toBeLessThan(2_000 + look(1) + LOADED);
+    expect(since()).toBeLessThan(2_000 + check(1) + LOADED);
     const second = a.call('acquired', 'p2');
     expect(await settled(second)).toBe(false);
     const rest = [...(await holdersOf(client, key).members()).values()];
     expect(rest).toHaveLength(2);
     await second;
-    expect(since()).toBeLessThan(8_000 + look(1) + LOADED);
+    expect(since()).toBeLessThan(8_000 + check(1) + LOADED);
     expect([await a.call('release', 'p1'), await a.call('release', 'p2')]).toEqual([true, true]);
     await nothingLeft();
   }, 60_000);
 
   it('is limited by what each caller gives: a raised limit lets more in, a lowered one fewer', async () => {
     const [a, b] = workers;
-    for (const name of ['1', '2']) await a.call('ask', name, key, { ...LONG, limit: 2 });
+    for (const name of ['1', '2']) await a.call('request', name, key, { ...LONG, limit: 2 });
     for (const name of ['1', '2']) await a.call('acquired', name);
     expect(await locks.service.tryAcquire(key, { limit: 2 })).toBeNull();
-    await b.call('ask', '3', key, { ...LONG, limit: 3 });
+    await b.call('request', '3', key, { ...LONG, limit: 3 });
     await b.call('acquired', '3');
     const lowered = locks.service.acquire(key, { ...LONG, limit: 1 });
     await queue.holds(1);
@@ -166,7 +166,7 @@ describe('a semaphore of three over three processes', () => {
 describe('kinds that are mixed over processes', () => {
   it('are an error that names the option, the key and the kind that is there, and nothing is queued', async () => {
     const [a] = workers;
-    await a.call('ask', 'w', key, LONG);
+    await a.call('request', 'w', key, LONG);
     await a.call('acquired', 'w');
     for (const wait of [0, '60s'] as const) {
       await expect(locks.service.acquire(key, { wait, limit: 2 })).rejects.toMatchObject({

@@ -148,7 +148,7 @@ describe('a locked method passes for the one that it wraps', () => {
   });
 
   it('metadata that is found by the chain of constructors is found as well', () => {
-    // Compiled to ES5, a class's base is seen by its prototype alone: a function looks for it there too.
+    // Compiled to ES5, a class's base is seen by its prototype alone: a function checks for it there too.
     const base = function (): void {};
     const original = function (): void {};
     original.prototype = Object.create(base.prototype as object);

@@ -284,12 +284,12 @@ describe('an async generator whose first step waits for the lock, then is ended'
   });
 
   it('in the moment in which the lock is granted, too: the body does not begin', async () => {
-    for (let turns = 0; turns < 30; turns += 1) {
+    for (let exchanges = 0; exchanges < 30; exchanges += 1) {
       const generator = feed.read(1);
       const step = generator.next();
       await new Promise(setImmediate);
       const released = held.release();
-      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      for (let exchange = 0; exchange < exchanges; exchange += 1) await Promise.resolve();
       const entered = feed.entered;
       await Promise.all([generator.return('mine'), step, released]);
       // One that had begun was ended where it yielded.

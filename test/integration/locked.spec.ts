@@ -351,11 +351,11 @@ describe('wiring', () => {
   });
 
   it('provideLocks: each instance its own locks, or the same given ones; named ones too', async () => {
-    const gate = deferred();
+    const barrier = deferred();
     class Service {
       @Locked('a', { wait: 0, service: 'billing' })
       async take(): Promise<void> {
-        await gate.promise;
+        await barrier.promise;
       }
     }
     const [one, two] = [provideLocks(new Service()), provideLocks(new Service())];
@@ -363,7 +363,7 @@ describe('wiring', () => {
     const [three, four] = [provideLocks(new Service(), shared), provideLocks(new Service(), shared)];
     const running = [one.take(), two.take(), three.take()];
     await expect(four.take()).rejects.toThrow(LockBusyError);
-    gate.resolve();
+    barrier.resolve();
     await Promise.all(running);
     expect(() => provideLocks({})).toThrow(LockWiringError);
   });
@@ -520,7 +520,7 @@ describe('other decorators', () => {
 
 describe('onBusy', () => {
   class Service {
-    gate: Deferred = deferred();
+    barrier: Deferred = deferred();
     constructor(@Inject(LockService) readonly service: LockService) {}
 
     @Locked('a', { wait: 0 })

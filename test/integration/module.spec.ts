@@ -89,7 +89,7 @@ function quiet<C extends Redis | Redis5>(client: C): C {
 function closable(): { store: LockStore; close: jest.Mock<() => Promise<void>> } {
   const close = jest.fn<() => Promise<void>>().mockResolvedValue(undefined);
   const inner = memoryStore();
-  return { store: { open: (party, listener) => inner.open(party, listener), close }, close };
+  return { store: { open: (session, listener) => inner.open(session, listener), close }, close };
 }
 
 describe('LockModule.forRoot', () => {
@@ -419,7 +419,7 @@ describe('the mapping of errors', () => {
     expect(installed(await start(module({}), making()))).toBe(1);
   });
 
-  it('is done by the filter where the service is looked up by hand alone', async () => {
+  it('is done by the filter where the service is checked up by hand alone', async () => {
     @Module({ imports: [module({})], controllers: [Lookup] })
     class AppModule {}
     const app = await NestFactory.create(AppModule, { logger: false, forceCloseConnections: true });
@@ -579,7 +579,7 @@ describe('on Redis', () => {
 });
 
 describe('shutdown', () => {
-  it('takes no more locks at once, waits for those held, and gives the connection up last', async () => {
+  it('takes no more locks at once, waits for those held, and releases the connection last', async () => {
     const server = await redis();
     const app = await start(LockModule.forRoot({ redis: server.url }));
     const locks = app.get(LockService);

@@ -1,11 +1,11 @@
 /**
  * Who is served when, by several real processes, from a log that Redis itself has put in order.
  *
- * Nobody is passed by more than a batch of each other process: 64 sections, or those that begin within 50 ms.
+ * Nobody is passed by more than a batch of each other process: 64 holds, or those that begin within 50 ms.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { MOST_SECTIONS } from '../../lib/core/tenure.js';
+import { MOST_HOLDS } from '../../lib/core/batch-limits.js';
 import { type Child, startChild } from '../support/child-process.js';
 import { locksOn } from '../support/locks.js';
 import { type QueueView, queueOf } from '../support/queue.js';
@@ -32,7 +32,7 @@ beforeAll(async () => {
     }),
   );
   // From here on they hear of hand-offs, and so queue.
-  await (await allAsk(NAMES, 1)).release();
+  await (await allRequest(NAMES, 1)).release();
 }, 60_000);
 afterAll(async () => {
   await Promise.all([...processes.values()].map((child) => child.kill()));
@@ -47,11 +47,14 @@ function on(name: string): Child<OrderHandlers> {
 }
 
 /** All queue for the key while somebody else has it, one after the other, each with so many callers. */
-async function allAsk(order: readonly string[], callers: number): Promise<{ release(): Promise<boolean> }> {
+async function allRequest(
+  order: readonly string[],
+  callers: number,
+): Promise<{ release(): Promise<boolean> }> {
   const locks = locksOn(server);
   const held = await locks.service.acquire('k');
   for (const [index, name] of order.entries()) {
-    await on(name).call('ask', callers);
+    await on(name).call('request', callers);
     await queue.holds(index + 1);
   }
   return {
@@ -79,7 +82,7 @@ interface Batch {
   size: number;
 }
 
-/** The sections, in the order in which they were entered, joined to those that ran under one lease. */
+/** The holds, in the order in which they were entered, joined to those that ran under one lease. */
 function batches(entries: readonly Entry[]): Batch[] {
   const found: Batch[] = [];
   for (const { event, process, token } of entries) {
@@ -91,11 +94,11 @@ function batches(entries: readonly Entry[]): Batch[] {
   return found;
 }
 
-/** What holds for every log: one lease at a time, of 64 sections at the most, and each process's callers as they asked. */
+/** What holds for every log: one lease at a time, of 64 holds at the most, and each process's callers as they requested. */
 function expectOrderWithin(entries: readonly Entry[]): void {
   const all = batches(entries);
   expect(new Set(all.map(({ token }) => token)).size).toBe(all.length);
-  expect(Math.max(...all.map(({ size }) => size))).toBeLessThanOrEqual(MOST_SECTIONS);
+  expect(Math.max(...all.map(({ size }) => size))).toBeLessThanOrEqual(MOST_HOLDS);
   for (const name of NAMES) {
     const calls = entries.filter(({ event, process }) => event === 'entered' && process === name);
     const numbers = calls.map(({ call }) => call);
@@ -104,14 +107,14 @@ function expectOrderWithin(entries: readonly Entry[]): void {
 }
 
 describe('several processes', () => {
-  it('are served in the order in which they queued, and their callers in the order in which they asked', async () => {
+  it('are served in the order in which they queued, and their callers in the order in which they requested', async () => {
     for (const order of [
       ['c', 'a', 'd', 'b'],
       ['b', 'd', 'a', 'c'],
     ]) {
       await client.flushall();
-      const asked = await allAsk(order, 5);
-      expect(await asked.release()).toBe(true);
+      const requested = await allRequest(order, 5);
+      expect(await requested.release()).toBe(true);
       const entries = await log();
       expect(entries).toHaveLength(20);
       expectOrderWithin(entries);
@@ -121,8 +124,8 @@ describe('several processes', () => {
 
   it('with more callers than a batch holds take turns, a batch each, in the order in which they queued', async () => {
     const order = ['b', 'd', 'c', 'a'];
-    const asked = await allAsk(order, 150);
-    expect(await asked.release()).toBe(true);
+    const requested = await allRequest(order, 150);
+    expect(await requested.release()).toBe(true);
     const entries = await log();
     expect(entries).toHaveLength(600);
     expectOrderWithin(entries);
@@ -131,7 +134,7 @@ describe('several processes', () => {
     expect(all.map(({ process }) => process)).toEqual(roundsOf(order, 150, all));
   });
 
-  it('that never pause pass a caller with one batch each until its own process has its turn', async () => {
+  it('that never pause pass a caller with one batch each until its own process has its hold', async () => {
     await Promise.all(NAMES.map((name) => on(name).call('loop', 8, 40)));
     const entries = await log();
     expect(entries).toHaveLength(NAMES.length * 8 * 40 * 2);
@@ -160,11 +163,11 @@ function roundsOf(order: readonly string[], callers: number, all: readonly Batch
 /** The calls that were passed by two batches of one other process, with no batch of their own process in between. */
 function passes(entries: readonly Entry[]): string[] {
   const passed: string[] = [];
-  /** For each call that has asked, which lease it saw last of each process since. */
+  /** For each call that has requested, which lease it saw last of each process since. */
   const waiting = new Map<string, { readonly process: string; readonly seen: Map<string, string> }>();
   for (const { event, process, call, token } of entries) {
     const id = `${process}${call}`;
-    if (event === 'asked') {
+    if (event === 'requested') {
       waiting.set(id, { process, seen: new Map() });
       continue;
     }

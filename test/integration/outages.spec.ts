@@ -154,18 +154,18 @@ describe('a connection that is lost', () => {
     expect(await again).toBe('granted');
   });
 
-  it('with the reply to an ask, on a client that does not send again: it is asked anew, and the first is given up', async () => {
+  it('with the reply to a request, on a client that does not send again: it is requested anew, and the first is released', async () => {
     const { server, proxy, locks } = await proxied({ redis: { autoResendUnfulfilledCommands: false } });
     const client = server.client();
     proxy.dropReplies();
     const { value: lock, waited } = await timed(
       (async () => {
-        const asking = locks.service.acquire('k', { wait: 8_000 });
+        const requesting = locks.service.acquire('k', { wait: 8_000 });
         await eventually(async () => expect(await client.exists('lock:k')).toBe(1));
         const unheard = await client.get('lock:k');
         proxy.cut();
         proxy.release();
-        const granted = await asking;
+        const granted = await requesting;
         expect(granted.token).not.toBe(unheard);
         return granted;
       })(),
@@ -247,7 +247,7 @@ describe('a server that refuses', () => {
   });
 });
 
-describe('a fail-over of Sentinel that an operator asks for', () => {
+describe('a fail-over of Sentinel that an operator requests', () => {
   it('under load: no caller with time to wait is told', async () => {
     const master = await startRedis();
     const replica = await startReplica(master);

@@ -150,7 +150,7 @@ describe('a client that the module opens', () => {
     expect(connection.lines).toEqual([]);
   });
 
-  it('looks its server up anew when that has become a replica, but not at each command', async () => {
+  it('checks its server up anew when that has become a replica, but not at each command', async () => {
     const connection = open(server.url);
     await ready(connection);
     const admin = server.client();

@@ -44,10 +44,12 @@ describe('given a master that stands still until a replica has taken over', () =
     cleanups.push(() => next.stop());
     sentinel = await startSentinel(old);
     cleanups.push(() => sentinel.stop());
-    await eventually(async () => expect(await ask('REPLICAS', MASTER)).toHaveLength(1), { within: 15_000 });
+    await eventually(async () => expect(await request('REPLICAS', MASTER)).toHaveLength(1), {
+      within: 15_000,
+    });
   });
 
-  function ask(...command: string[]): Promise<unknown> {
+  function request(...command: string[]): Promise<unknown> {
     const client = new Redis({ port: sentinel.port, protocol: 2 });
     return client.call('SENTINEL', ...command).finally(() => client.disconnect());
   }

@@ -249,7 +249,7 @@ describe.each([
     }
   });
 
-  it('prints all receipts that are asked for at once', async () => {
+  it('prints all receipts that are requested at once', async () => {
     await office.open('persuasion', 8);
     await visits(upTo(8).map(() => office.buy('persuasion')));
     const receipts = await Promise.all(upTo(8).map((seat) => office.receipt('persuasion', seat)));

@@ -55,7 +55,7 @@ afterEach(async () => {
 });
 
 describe('LockTestingModule', () => {
-  it('locks without Redis, and notes what was asked for, with what came of it', async () => {
+  it('locks without Redis, and notes what was requested, with what came of it', async () => {
     const module = await start();
     const controls = module.get(LockControls);
     const [stock, locks] = [module.get(Stock), module.get(LockService)];
@@ -99,7 +99,7 @@ describe('LockTestingModule', () => {
     await eventually(() => expect(controls.calls).toHaveLength(2));
     expect(controls.calls[1].outcome).toBe('waiting');
     expect(stock.ran).toEqual([]);
-    await controls.letGo('stock:pears');
+    await controls.release('stock:pears');
     expect(await waiting).toBe('pears');
     expect(controls.calls[1].outcome).toBe('held');
   });
@@ -113,7 +113,7 @@ describe('LockTestingModule', () => {
     const taking = stock.take('plums');
     taking.catch(settled);
     await eventually(() => expect(stock.ran).toEqual(['plums']));
-    await controls.lose('stock:plums');
+    await controls.expire('stock:plums');
     // The work is not broken off, and nobody is told before it has settled.
     expect(settled).not.toHaveBeenCalled();
     // Others can have it meanwhile.
@@ -122,10 +122,10 @@ describe('LockTestingModule', () => {
     await expect(taking).rejects.toThrow(LockLostError);
 
     const lock = await locks.acquire('a');
-    await controls.lose('a');
+    await controls.expire('a');
     expect([lock.held, lock.signal.aborted]).toEqual([false, true]);
-    await expect(controls.lose('a')).rejects.toThrow('"a" is held by nobody');
-    // Nothing was left behind by asking.
+    await expect(controls.expire('a')).rejects.toThrow('"a" is held by nobody');
+    // Nothing was left behind by requesting.
     await (await locks.acquire('a', { wait: 0 })).release();
   });
 
@@ -133,11 +133,11 @@ describe('LockTestingModule', () => {
     const module = await start();
     const [stock, controls] = [module.get(Stock), module.get(LockControls)];
     const lock = await module.get(LockService).acquire('a');
-    controls.goDown();
+    controls.disconnect();
     await expect(stock.take('figs')).rejects.toMatchObject({ code: 'LOCK_STORE' });
     expect(controls.callsOf('stock:figs')[0].outcome).toBe('failed');
     expect(stock.ran).toEqual([]);
-    controls.comeBack();
+    controls.reconnect();
     expect(await stock.take('figs')).toBe('figs');
     expect(lock.held).toBe(true);
     expect(await lock.release()).toBe(true);
@@ -148,8 +148,8 @@ describe('LockTestingModule', () => {
     const [stock, controls] = [module.get(Stock), module.get(LockControls)];
     await controls.hold('stock:nuts');
     await expect(controls.hold('stock:nuts')).rejects.toThrow('"stock:nuts" is held already');
-    await expect(controls.letGo('other')).rejects.toThrow('hold("other") was not called');
-    controls.goDown();
+    await expect(controls.release('other')).rejects.toThrow('hold("other") was not called');
+    controls.disconnect();
     await controls.reset();
     expect(controls.calls).toEqual([]);
     expect(await stock.tryTake('nuts')).toBe('nuts');
@@ -172,7 +172,7 @@ describe('LockTestingModule', () => {
     await controls.hold('stock:kiwis', 4_500);
     const busy = await http.get('/kiwis');
     expect([busy.status, busy.headers.get('retry-after')]).toEqual([409, '5']);
-    controls.goDown();
+    controls.disconnect();
     expect((await http.get('/kiwis')).status).toBe(503);
     await controls.reset();
     expect(await (await http.get('/kiwis')).text()).toBe('kiwis');
@@ -234,7 +234,7 @@ describe('LockControls', () => {
     open.push(await module.init());
     await controls.hold('stock:a');
     await expect(module.get(Stock).tryTake('a')).rejects.toMatchObject({ code: 'LOCK_BUSY' });
-    await controls.letGo('stock:a');
+    await controls.release('stock:a');
     expect(await module.get(Stock).tryTake('a')).toBe('a');
   });
 });

@@ -54,7 +54,7 @@ function codeOf(each: PromiseSettledResult<unknown>): unknown {
   return each.status === 'rejected' && (each.reason as { code: string }).code;
 }
 
-describe('the turns of one tick', () => {
+describe('the exchanges of one tick', () => {
   it('leave in one command up to a number of them; the first by itself, at once, where the connection is idle', async () => {
     const seen = await scriptsOf(async () => {
       const held = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
@@ -139,7 +139,7 @@ describe('the turns of one tick', () => {
     expect(await Promise.all(held.map((lock) => lock.release()))).toEqual(KEYS.map(() => true));
   });
 
-  it('that are not answered are all given up', async () => {
+  it('that are not answered are all released', async () => {
     const hung = locksOn(server, { commandTimeout: 300 });
     await (await hung.service.acquire('warm')).release();
     server.pause();

@@ -88,7 +88,7 @@ describe('sentinels that lead to no master', () => {
       const client = make(options);
       client.on('error', () => undefined);
       const { service } = locksOf(client);
-      // The first asks while the sentinels are being asked.
+      // The first requests while the sentinels are being requested.
       for (let i = 0; i < 3; i += 1) {
         const calls = [service.acquire('k', { wait: '60s' }), service.tryAcquire('k')];
         const { value, waited } = await timed(Promise.allSettled(calls));
@@ -205,7 +205,7 @@ describe('a client that has ended', () => {
     },
   );
 
-  it('as its retryStrategy gave up: calls fail at once with the truth', async () => {
+  it('as its retryStrategy released: calls fail at once with the truth', async () => {
     const redis = await server();
     await expectTruth(new Redis(redis.port, { retryStrategy: () => null }), () => redis.kill());
   });

@@ -149,19 +149,19 @@ async function sellToGroup(socket: WebSocket, base: string): Promise<void> {
     body: '{"capacity":4}',
   });
   same(put.status, 200);
-  const ask = async (): Promise<{ event: string; data: unknown }> => {
+  const request = async (): Promise<{ event: string; data: unknown }> => {
     const answer = once(socket, 'message', { signal: AbortSignal.timeout(READY_WITHIN) });
     socket.send('{"event":"group","data":{"id":"macbeth","size":3}}');
     const [text] = (await answer) as [Buffer];
     return JSON.parse(text.toString()) as { event: string; data: unknown };
   };
-  const { event, data } = await ask();
+  const { event, data } = await request();
   same(event, 'tickets');
   same(
     (data as Array<{ seat: number }>).map(({ seat }) => seat),
     [1, 2, 3],
   );
-  same((await ask()).event, 'exception');
+  same((await request()).event, 'exception');
 }
 
 /** Sells some tickets, then sends `signal` to what was started, while a client is still connected. */
@@ -191,7 +191,7 @@ async function endsItsServer(
 const temp = await mkdtemp(join(tmpdir(), 'nestjs-locked-sample-'));
 const callOffTemp = endWithUs(process.pid, temp);
 try {
-  // The application looks on PATH alone.
+  // The application checks on PATH alone.
   const given = process.env.LOCK_TEST_SERVER;
   if (given) await symlink(given, join(temp, 'redis-server'));
   const path = [temp, process.env.PATH ?? ''].join(delimiter);

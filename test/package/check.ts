@@ -1,5 +1,5 @@
 /**
- * The package as users get it: packed, looked over by publint and attw, then installed from the tarball into a fresh
+ * The package as users get it: packed, checked over by publint and attw, then installed from the tarball into a fresh
  * Nest 12 application (ES modules, ioredis 6) and a fresh Nest 11 one (CommonJS, ioredis 5), where it is type-checked,
  * built, run against a real server, bundled, traced, and used in each one's jest. Run by `npm run check:package`.
  */

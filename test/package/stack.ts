@@ -10,17 +10,18 @@ import { printed, same } from './steps.js';
 const NESTS_OWN: Plugin = {
   name: 'what Nest does not find is left out',
   setup({ onResolve, resolve }) {
-    const asked = {};
+    const requested = {};
     onResolve({ filter: /^[^./]/ }, async ({ path, pluginData, ...from }) => {
-      if (pluginData === asked || from.importer.includes('/node_modules/nestjs-locked/')) return undefined;
+      if (pluginData === requested || from.importer.includes('/node_modules/nestjs-locked/'))
+        return undefined;
       const { importer, resolveDir, kind } = from;
-      const found = await resolve(path, { importer, resolveDir, kind, pluginData: asked });
+      const found = await resolve(path, { importer, resolveDir, kind, pluginData: requested });
       return found.errors.length > 0 ? { path, external: true } : found;
     });
   },
 };
 
-/** CommonJS inside a bundle of ES modules asks for what is built into Node. */
+/** CommonJS inside a bundle of ES modules requests what is built into Node. */
 const REQUIRE =
   "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);";
 

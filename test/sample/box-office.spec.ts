@@ -17,7 +17,7 @@ let events: EventsRepository;
 let locks: LockService;
 let controls: LockControls;
 
-/** Opens the office. Sales wait for each other as long as they have to, but where the test is of one that gives up. */
+/** Opens the office. Sales wait for each other as long as they have to, but where the test is of one that releases. */
 async function open(wait: Duration = '10s'): Promise<void> {
   module = await Test.createTestingModule({
     imports: [LockTestingModule.forRoot({ defaults: { wait } })],
@@ -51,12 +51,12 @@ describe('the box office', () => {
     const sale: unknown = await office.sell('gala').catch((thrown: unknown) => thrown);
     expect(isLockError(sale, 'LOCK_BUSY')).toBe(true);
     expect((await office.find('gala')).sold).toBe(0);
-    await controls.letGo(KEY);
+    await controls.release(KEY);
     expect((await office.sell('gala')).seat).toBe(1);
   });
 
   it('sells nothing while the locks are down', async () => {
-    controls.goDown();
+    controls.disconnect();
     await expect(office.sell('gala')).rejects.toMatchObject({ code: 'LOCK_STORE' });
     expect((await office.find('gala')).sold).toBe(0);
   });
@@ -75,7 +75,7 @@ describe('the box office', () => {
     const late = office.sell('gala');
     const settled = expect(late).rejects.toMatchObject({ code: 'LOCK_LOST', cause: { status: 503 } });
     await found.promise;
-    await controls.lose(KEY);
+    await controls.expire(KEY);
     expect((await office.sell('gala')).seat).toBe(1);
     go.resolve();
     await settled;

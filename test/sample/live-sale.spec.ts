@@ -19,7 +19,7 @@ let office: BoxOffice;
 let controls: LockControls;
 let socket: WebSocket;
 
-/** Opens the sale. Groups wait for each other as long as they have to, but where the test is of one that gives up. */
+/** Opens the sale. Groups wait for each other as long as they have to, but where the test is of one that releases. */
 async function open(wait: Duration = '10s'): Promise<void> {
   const module = await Test.createTestingModule({
     imports: [LockTestingModule.forRoot({ defaults: { wait } })],
@@ -43,7 +43,7 @@ async function close(): Promise<void> {
 beforeEach(() => open());
 afterEach(close);
 
-async function askFor(size: number): Promise<unknown> {
+async function requestFor(size: number): Promise<unknown> {
   const answer = once(socket, 'message', { signal: AbortSignal.timeout(10_000) });
   socket.send(JSON.stringify({ event: 'group', data: { id: 'gala', size } }));
   const [text] = (await answer) as [Buffer];
@@ -52,7 +52,7 @@ async function askFor(size: number): Promise<unknown> {
 
 describe('a group', () => {
   it('gets its seats under one lock, which the sales within it join', async () => {
-    expect(await askFor(3)).toMatchObject({
+    expect(await requestFor(3)).toMatchObject({
       event: 'tickets',
       data: [{ seat: 1 }, { seat: 2 }, { seat: 3 }],
     });
@@ -60,7 +60,7 @@ describe('a group', () => {
   });
 
   it('gets none of them where there are too few', async () => {
-    expect(await askFor(6)).toMatchObject({ event: 'exception', data: { statusCode: 409 } });
+    expect(await requestFor(6)).toMatchObject({ event: 'exception', data: { statusCode: 409 } });
     expect((await office.find('gala')).sold).toBe(0);
   });
 
@@ -68,9 +68,9 @@ describe('a group', () => {
     await close();
     await open('100ms');
     await controls.hold(KEY);
-    expect(await askFor(3)).toMatchObject({ event: 'exception', data: { code: 'LOCK_BUSY' } });
+    expect(await requestFor(3)).toMatchObject({ event: 'exception', data: { code: 'LOCK_BUSY' } });
     expect((await office.find('gala')).sold).toBe(0);
-    await controls.letGo(KEY);
-    expect(await askFor(3)).toMatchObject({ event: 'tickets' });
+    await controls.release(KEY);
+    expect(await requestFor(3)).toMatchObject({ event: 'tickets' });
   });
 });

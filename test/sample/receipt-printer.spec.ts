@@ -33,7 +33,7 @@ describe('the printers', () => {
   });
 
   it('print nothing while the locks are down', async () => {
-    controls.goDown();
+    controls.disconnect();
     await expect(printer.print('gala', 1)).rejects.toMatchObject({ code: 'LOCK_STORE' });
   });
 });

@@ -4,7 +4,7 @@ import { dirname, join, normalize } from 'node:path/posix';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
-/** Source text by path, relative to the repository: `lib/core/gate.ts`. */
+/** Source text by path, relative to the repository: `lib/core/coordinator.ts`. */
 export type Sources = ReadonlyMap<string, string>;
 
 interface Import {

@@ -1,6 +1,6 @@
 /** What a Redis Cluster knows of one lock, and of its slot. */
 import type { Cluster } from 'ioredis';
-import { partyOf } from '../../lib/core/token.js';
+import { sessionIdOf } from '../../lib/core/token.js';
 import { KeyNames } from '../../lib/stores/redis/key-names.js';
 import { slotOf } from '../../lib/stores/redis/slots.js';
 import { eventuallyTrue } from './eventually.js';
@@ -11,23 +11,23 @@ export interface ClusterQueueView {
   readonly slot: number;
   /** The name of the key's counter of fences: one for each slot. */
   readonly fences: string;
-  /** Where a party hears of hand-offs of the slot's keys. */
-  channelOf(party: string): string;
+  /** Where a session hears of hand-offs of the slot's keys. */
+  channelOf(session: string): string;
   /** The token at the key. */
   holder(): Promise<string | null>;
   /** The tokens that wait, in order. */
   tokens(): Promise<string[]>;
   /** Resolves when `n` tokens wait. */
   holds(n: number): Promise<void>;
-  /** Resolves when the party of the token that waits last is subscribed at the slot's master. */
+  /** Resolves when the session of the token that waits last is subscribed at the slot's master. */
   listens(options?: { within: number }): Promise<void>;
-  /** Puts `n` dead waiters at the end: who queues with ten of them looks every 10 to 12 s only. */
+  /** Puts `n` dead waiters at the end: who queues with ten of them checks every 10 to 12 s only. */
   crowd(n: number): Promise<void>;
 }
 
 export function clusterQueueOf(client: Cluster, key: string): ClusterQueueView {
   const { lock, queue, fences } = NAMES.of(key);
-  const channelOf = (party: string): string => NAMES.channelOf(NAMES.counterOf(key), party);
+  const channelOf = (session: string): string => NAMES.channelOf(NAMES.fenceDomainOf(key), session);
   const tokens = (): Promise<string[]> => client.zrange(queue, '0', '-1');
   return {
     slot: slotOf(lock),
@@ -38,7 +38,7 @@ export function clusterQueueOf(client: Cluster, key: string): ClusterQueueView {
     holds: (n) => eventuallyTrue(async () => (await client.zcard(queue)) === n),
     listens: (options) =>
       eventuallyTrue(async () => {
-        const channel = channelOf(partyOf((await tokens()).at(-1) ?? '') ?? '');
+        const channel = channelOf(sessionIdOf((await tokens()).at(-1) ?? '') ?? '');
         const count = "return redis.call('PUBSUB', 'SHARDNUMSUB', ARGV[1])[2]";
         return (await client.eval(count, 1, fences, channel)) === 1;
       }, options),

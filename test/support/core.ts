@@ -1,5 +1,5 @@
 /** The engine on a memory store and a clock that the test advances. */
-import { Locker } from '../../lib/core/locker.js';
+import { LockEngine } from '../../lib/core/locker.js';
 import type { LockEvent, LockEventSink } from '../../lib/core/events.js';
 import type { ResolvedAcquire } from '../../lib/core/acquire.options.js';
 import type { LockStore } from '../../lib/core/store.contract.js';
@@ -19,7 +19,7 @@ export interface CoreSettings {
 export interface Core {
   readonly clock: FakeClock;
   readonly store: LockStore;
-  readonly locker: Locker;
+  readonly engine: LockEngine;
   readonly events: LockEvent[];
 }
 
@@ -27,7 +27,7 @@ export function core(settings: CoreSettings = {}): Core {
   const clock = settings.clock ?? new FakeClock();
   const store = settings.store ?? memoryStore({ clock });
   const events: LockEvent[] = [];
-  const locker = new Locker({
+  const engine = new LockEngine({
     store,
     owner: 'test',
     maxWaiters: settings.maxWaiters ?? Infinity,
@@ -35,7 +35,7 @@ export function core(settings: CoreSettings = {}): Core {
     emit: settings.emit ?? ((event) => void events.push(event)),
     clock,
   });
-  return { clock, store, locker, events };
+  return { clock, store, engine, events };
 }
 
 /** Acquire options, resolved, with the module's defaults. */
@@ -49,7 +49,7 @@ export function acquiring(options: Partial<ResolvedAcquire> = {}): ResolvedAcqui
     reentry: 'throw',
     within: undefined,
     signal: undefined,
-    sharing: EXCLUSIVE,
+    access: EXCLUSIVE,
     ...options,
   };
 }

@@ -1,16 +1,16 @@
-/** What Redis itself knows of a lock that several may hold, and parties that use a store without a gate. */
+/** What Redis itself knows of a lock that several may hold, and sessions that use a store without a coordinator. */
 import type { Redis } from 'ioredis';
 import { World } from '../../lib/testing/contract/world.js';
 import { setTimeout as elapse } from 'node:timers/promises';
 import { type Locks, type LocksOptions, locksOn } from './locks.js';
 
-/** A world of the contract suite on a server: its guests are parties of one store. */
-export interface Parties {
+/** A world of the contract suite on a server: its guests are sessions of one store. */
+export interface Sessions {
   readonly world: World;
   readonly locks: Locks;
 }
 
-export function partiesOn(target: { readonly url: string }, options: LocksOptions = {}): Parties {
+export function sessionsOn(target: { readonly url: string }, options: LocksOptions = {}): Sessions {
   const locks = locksOn(target, options);
   return { locks, world: new World({ store: locks.store, elapse, dispose: () => locks.close() }) };
 }

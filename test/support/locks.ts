@@ -2,7 +2,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { LockDefaults } from '../../lib/core/acquire.options.js';
 import type { LockEvent } from '../../lib/core/events.js';
-import { Locker } from '../../lib/core/locker.js';
+import { LockEngine } from '../../lib/core/locker.js';
 import { resolvePolicy } from '../../lib/core/resolve-options.js';
 import { LockService } from '../../lib/lock.service.js';
 import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
@@ -23,7 +23,7 @@ export interface LocksOptions {
 
 export interface Locks<Client extends RedisLike = Redis> {
   readonly service: LockService;
-  readonly locker: Locker;
+  readonly engine: LockEngine;
   readonly store: RedisLockStore;
   /** The client that the store uses. */
   readonly client: Client;
@@ -60,25 +60,25 @@ export function locksWith<Client extends RedisLike>(client: Client, options: Loc
     warn: (message) => void warnings.push(message),
     log: (message) => void notes.push(message),
   });
-  const locker = new Locker({
+  const engine = new LockEngine({
     store,
     owner: options.owner ?? 'test',
     maxWaiters: options.maxWaiters ?? Infinity,
     longHold: options.longHold ?? 60_000,
     emit: (event) => void events.push(event),
   });
-  const service = new LockService(locker, resolvePolicy(options.defaults));
+  const service = new LockService(engine, resolvePolicy(options.defaults));
   return {
     service,
-    locker,
+    engine,
     store,
     client,
     events,
     warnings,
     notes,
     async close() {
-      await locker.drain(0);
-      await locker.close();
+      await engine.drain(0);
+      await engine.close();
       await store.close();
     },
   };

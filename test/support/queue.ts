@@ -1,6 +1,6 @@
 /** What Redis itself knows of one lock: who holds it, and who queues for it. */
 import type { Redis } from 'ioredis';
-import { partyOf } from '../../lib/core/token.js';
+import { sessionIdOf } from '../../lib/core/token.js';
 import { eventuallyTrue } from './eventually.js';
 
 export interface QueueView {
@@ -12,13 +12,13 @@ export interface QueueView {
   tokens(): Promise<string[]>;
   /** Resolves when `n` tokens wait. */
   holds(n: number): Promise<void>;
-  /** Resolves when nobody listens for hand-offs to the party of a token. */
+  /** Resolves when nobody listens for hand-offs to the session of a token. */
   deaf(token: string): Promise<void>;
-  /** Resolves when its party listens. */
+  /** Resolves when its session listens. */
   listens(token: string): Promise<void>;
   /**
-   * Puts `n` dead waiters at the end. Who queues with ten of them looks every 10 to 12 s only: what is noticed earlier was
-   * not noticed by a look.
+   * Puts `n` dead waiters at the end. Who queues with ten of them checks every 10 to 12 s only: what is noticed earlier was
+   * not noticed by a check.
    */
   crowd(n: number): Promise<void>;
   /** Resolves when nobody holds it, and nobody queues. */
@@ -28,7 +28,7 @@ export interface QueueView {
 export function queueOf(client: Redis, key = 'k'): QueueView {
   const queue = `lock:~nl:q:${key}`;
   const listeners = async (token: string): Promise<number> => {
-    const counts = (await client.call('PUBSUB', 'NUMSUB', `lock:~nl:w:${partyOf(token)}`)) as unknown[];
+    const counts = (await client.call('PUBSUB', 'NUMSUB', `lock:~nl:w:${sessionIdOf(token)}`)) as unknown[];
     return Number(counts[1]);
   };
   return {

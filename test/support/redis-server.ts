@@ -317,7 +317,7 @@ class Process {
     return this.child.pid!;
   }
 
-  /** Asks it to end, a paused one too, and insists after a while. */
+  /** Requests it to end, a paused one too, and insists after a while. */
   async end(): Promise<void> {
     this.#signal('SIGTERM');
     this.#signal('SIGCONT');

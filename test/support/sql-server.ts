@@ -27,7 +27,7 @@ export async function startSql(): Promise<SqlServer> {
   const db = new PGlite();
   await db.waitReady;
   // PGlite has one session. From BEGIN to its end it belongs to one connection; the others wait, as for locked rows.
-  let turn: Promise<void> = Promise.resolve();
+  let exchange: Promise<void> = Promise.resolve();
   const transactions = new Map<string, () => void>();
 
   async function run({ connection, sql, values }: Query): Promise<QueryResult> {
@@ -43,9 +43,9 @@ export async function startSql(): Promise<SqlServer> {
   }
 
   async function begin(): Promise<() => void> {
-    const before = turn;
+    const before = exchange;
     let end!: () => void;
-    turn = new Promise((resolve) => (end = resolve));
+    exchange = new Promise((resolve) => (end = resolve));
     await before;
     return end;
   }

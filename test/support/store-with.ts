@@ -8,8 +8,8 @@ export function storeWith(
   change: (session: LockStoreSession, listener: LockStoreListener) => Partial<LockStoreSession>,
 ): LockStore {
   return {
-    open(party, listener) {
-      const session = inner.open(party, listener);
+    open(sessionId, listener) {
+      const session = inner.open(sessionId, listener);
       return { ...session, ...change(session, listener) };
     },
     close: () => inner.close(),
@@ -17,11 +17,11 @@ export function storeWith(
 }
 
 /** Grants come late: of a lease of 90 ms too little is left to start on. */
-export function lateGrants(clock: FakeClock, session: LockStoreSession): Pick<LockStoreSession, 'turn'> {
+export function lateGrants(clock: FakeClock, session: LockStoreSession): Pick<LockStoreSession, 'exchange'> {
   return {
-    turn: async (request) => {
-      const reply = await session.turn(request);
-      if (request.ask !== undefined) await clock.advance(40);
+    exchange: async (request) => {
+      const reply = await session.exchange(request);
+      if (request.acquire !== undefined) await clock.advance(40);
       return reply;
     },
   };

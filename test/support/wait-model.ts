@@ -1,4 +1,4 @@
-/** Callers that hold and want keys, as an oracle: who gets what when, and which wait would close a circle. */
+/** Callers that hold and want keys, as an oracle: who gets what when, and which wait would close a cycle. */
 
 /** One strand of an async context: a caller, or a branch that it forked and awaits before it leaves the level. */
 export interface Strand {

@@ -5,8 +5,8 @@ import type { Locks } from './locks.js';
 /** What a machine under load may add to any wait, in ms. What the waits would be without the design is longer still. */
 export const LOADED = 2_500;
 
-/** The longest time between two looks of a process while `n` queue, in ms: a second for each, and a fifth of jitter. */
-export function look(n: number): number {
+/** The longest time between two checks of a process while `n` queue, in ms: a second for each, and a fifth of jitter. */
+export function check(n: number): number {
   return 1_200 * Math.min(n, 10);
 }
 
@@ -20,7 +20,7 @@ export async function timed<T>(
 }
 
 /**
- * Resolves when its commands have been answered, and those that followed from the answers: who has just subscribed looks
+ * Resolves when its commands have been answered, and those that followed from the answers: who has just subscribed checks
  * once more, and must not be mistaken for one that was told.
  */
 export async function answered({ client }: Pick<Locks, 'client'>): Promise<void> {

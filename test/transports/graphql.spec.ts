@@ -188,7 +188,7 @@ class Orders {
   }
 }
 
-interface Answer {
+interface AcquireReply {
   readonly data?: Record<string, unknown> | null;
   readonly errors?: ReadonlyArray<Record<string, unknown>>;
 }
@@ -247,14 +247,14 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     await socket.dispose();
   });
 
-  async function ask(query: string, signal?: AbortSignal): Promise<Answer> {
+  async function request(query: string, signal?: AbortSignal): Promise<AcquireReply> {
     const reply = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ query }),
       signal,
     });
-    return (await reply.json()) as Answer;
+    return (await reply.json()) as AcquireReply;
   }
 
   const isFree = async (key: string): Promise<boolean> => {
@@ -268,24 +268,24 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
   });
 
   it('a query locks by the argument after its pipes, once', async () => {
-    expect(await ask('{ find(id: "07") }')).toEqual({ data: { find: ['order:7'] } });
+    expect(await request('{ find(id: "07") }')).toEqual({ data: { find: ['order:7'] } });
     expect(acquired.keys).toEqual(['order:7']);
   });
 
   it('a mutation, @Locked above it: the field is found, and the metadata is there; it excludes its own key', async () => {
     expect(Reflect.getMetadata('own', Orders.prototype.pay)).toBe('kept');
-    const paying = ask('mutation { pay(id: 1) }');
+    const paying = request('mutation { pay(id: 1) }');
     await eventually(() => expect(orders.ran).toEqual(['pay 1']));
-    expect((await ask('{ find(id: "1") }')).errors).toEqual([busy]);
-    expect(await ask('{ find(id: "2") }')).toEqual({ data: { find: ['order:2'] } });
+    expect((await request('{ find(id: "1") }')).errors).toEqual([busy]);
+    expect(await request('{ find(id: "2") }')).toEqual({ data: { find: ['order:2'] } });
     orders.step.resolve();
     expect(await paying).toEqual({ data: { pay: 'paid' } });
-    expect(await ask('{ find(id: "1") }')).toEqual({ data: { find: ['order:1'] } });
+    expect(await request('{ find(id: "1") }')).toEqual({ data: { find: ['order:1'] } });
     expect(acquired.keys).toEqual(['order:1', 'order:2', 'order:1']);
   });
 
   it('a field locks once a parent', async () => {
-    const { data } = await ask('{ orders { price } }');
+    const { data } = await request('{ orders { price } }');
     expect(data).toEqual({ orders: [{ price: '1 under price:1' }, { price: '2 under price:2' }] });
     expect([...acquired.keys].sort()).toEqual(['price:1', 'price:2']);
   });
@@ -299,7 +299,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     ...(everyField ? [['an undecorated field', '{ orders { stock } }']] : []),
   ])('%s: the client sees code and message, and no stack, key or holder', async (_case, query) => {
     const held = await locks.acquire(['order:9', 'price:1', 'stock:1', 'turnstile'], { ttl: '30s' });
-    const answer = await ask(query);
+    const answer = await request(query);
     await held.release();
     expect(answer.errors).toEqual([busy]);
     expect(JSON.stringify(answer)).not.toMatch(
@@ -315,7 +315,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     ['a list', '{ several(of: [1]) }', '{gql.of}'],
   ])('an argument without a usable value, %s: 400, and nothing in the log', async (_case, query, part) => {
     const logged = spyOnLog();
-    const { errors } = await ask(query);
+    const { errors } = await request(query);
     expect(logged()).toEqual([]);
     expect(errors).toEqual([
       expect.objectContaining({
@@ -329,7 +329,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
 
   it('an argument that the schema does not have is a mistake of the code, and is logged with those it has', async () => {
     const logged = spyOnLog();
-    const { errors } = await ask('{ misnamed(id: "1") }');
+    const { errors } = await request('{ misnamed(id: "1") }');
     const lines = logged().map((line) => (line instanceof Error ? line.message : String(line)));
     expect(lines[0]).toMatch(
       /"order:\{gql\.orderId\}" of Orders\.misnamed .* is undefined\. The arguments there are: id\./,
@@ -340,7 +340,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
 
   it('a failing Redis, and a lost lock, likewise', async () => {
     const failed = await withoutMemory(watcher, () =>
-      Promise.all([ask('{ find(id: "10") }'), ask('{ orders { price } }')]),
+      Promise.all([request('{ find(id: "10") }'), request('{ orders { price } }')]),
     );
     const { message: told, code } = STORE_FAILED;
     for (const { errors } of failed) {
@@ -348,7 +348,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
         expect.objectContaining({ message: told, extensions: expect.objectContaining({ code }) }),
       ]);
     }
-    const paying = ask('mutation { pay(id: 10) }');
+    const paying = request('mutation { pay(id: 10) }');
     await eventually(() => expect(orders.ran).toEqual(['pay 10']));
     await takeAway(watcher, 'order:10');
     orders.step.resolve();
@@ -413,7 +413,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
 
   it('abortOn: the signal of a running mutation aborts when its client leaves', async () => {
     const client = new AbortController();
-    const shipping = ask('mutation { ship(id: 12) }', client.signal);
+    const shipping = request('mutation { ship(id: 12) }', client.signal);
     await eventually(() => expect(orders.ran).toEqual(['ship 12']));
     client.abort();
     await expect(shipping).rejects.toThrow();
@@ -425,11 +425,11 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
 
   it('holdUntil: fields of one request that share a key take turns, and give it back with the response', async () => {
     orders.step.resolve();
-    const { data } = await ask('mutation { a: ship(id: 13) b: ship(id: 13) c: ship(id: 14) }');
+    const { data } = await request('mutation { a: ship(id: 13) b: ship(id: 13) c: ship(id: 14) }');
     expect(data).toEqual({ a: 'shipped', b: 'shipped', c: 'shipped' });
     expect(acquired.keys).toEqual(['order:13', 'order:13', 'order:14']);
     // Also of a method that keeps nothing itself.
-    expect(await ask('mutation { a: ship(id: 13) b: pay(id: 13) }')).toEqual({
+    expect(await request('mutation { a: ship(id: 13) b: pay(id: 13) }')).toEqual({
       data: { a: 'shipped', b: 'paid' },
     });
     await eventuallyTrue(async () => (await isFree('order:13')) && (await isFree('order:14')));
@@ -438,7 +438,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
   it.each(['feed', 'ticks'])('a busy %s: its client sees code and message', async (field) => {
     const held = await locks.acquire(`${field}:6`);
     const stream = socket.iterate({ query: `subscription { ${field}(id: 6) }` });
-    const { value } = (await stream.next()) as { value: Answer };
+    const { value } = (await stream.next()) as { value: AcquireReply };
     await held.release();
     expect(value.errors).toEqual([busy]);
     expect(JSON.stringify(value)).not.toMatch(/:6|nl1|\bat /);

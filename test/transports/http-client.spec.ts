@@ -285,14 +285,14 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     it('a busy lock is answered as ever, and kept by nobody', async () => {
       await controls.hold(`k:${id}`, 30_000);
       expect((await http.get(`/sent/${id}`)).status).toBe(423);
-      await controls.letGo(`k:${id}`);
+      await controls.release(`k:${id}`);
       expect(await isFree()).toBe(true);
     });
 
     it('a lock that was lost while the handler ran: its client is told', async () => {
       const response = http.get(`/slow/${id}`);
       await eventually(() => expect(handlers.entered).toBe(1));
-      await controls.lose(`k:${id}`);
+      await controls.expire(`k:${id}`);
       handlers.step.resolve();
       expect((await response).status).toBe(500);
       expect(await (await response).json()).toMatchObject({ code: 'LOCK_LOST' });
@@ -332,7 +332,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
         client.vanish();
         if (route !== 'unread') await eventuallyTrue(() => lock.signal.aborted);
         await closed;
-        // Whoever asks for the signal afterwards finds it aborted.
+        // Whoever requests the signal afterwards finds it aborted.
         expect(lock.signal.reason).toMatchObject({ ...GONE, key: `k:${id}` });
         expect(isLockError(lock.signal.reason, 'LOCK_ABORTED')).toBe(true);
         lock.assertHeld();
@@ -403,7 +403,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       expect(kept.signal.aborted).toBe(false);
     });
 
-    it('an interceptor that gives up leaves as a client does', async () => {
+    it('an interceptor that releases leaves as a client does', async () => {
       expect(await (await http.get(`/impatient/${id}`)).text()).toBe('gave up');
       const [lock] = handlers.locks;
       expect(lock.signal.reason).toMatchObject({ ...GONE, key: `k:${id}` });
@@ -415,7 +415,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       client.vanish();
       await eventuallyTrue(() => lock.signal.aborted);
       expect(lock.held).toBe(true);
-      await controls.lose(`k:${id}`);
+      await controls.expire(`k:${id}`);
       expect(lock.held).toBe(false);
       expect(() => lock.assertHeld()).toThrow(expect.objectContaining({ code: 'LOCK_LOST' }));
       // The signal keeps its first reason.

@@ -154,7 +154,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
   });
 
   it.each(ROUTES)('%s: a failing store is 503, with code and message, and nothing else', async (route) => {
-    controls.goDown();
+    controls.disconnect();
     const response = await call(route);
     expect(await response.json()).toEqual({
       statusCode: 503,
@@ -170,7 +170,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     async (route) => {
       const pending = call(route);
       await eventually(() => expect(orders.entered).toBe(1));
-      await controls.lose('order:7');
+      await controls.expire('order:7');
       orders.step.resolve();
       const response = await pending;
       expect(response.status).toBe(500);

@@ -178,7 +178,7 @@ describe.each(HTTP2_PLATFORMS)('over HTTP/2, on %s', (_platform, adapter) => {
       await eventually(() => expect(outcomes()).toEqual(['waiting']));
       leave(stream);
       await eventually(() => expect(outcomes()).toEqual(['failed']));
-      await controls.letGo(`k:${id}`);
+      await controls.release(`k:${id}`);
       await eventuallyTrue(isFree);
       expect(handlers.locks.has(`k:${id}`)).toBe(false);
     });

@@ -180,46 +180,46 @@ describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
     refused.end();
   });
 
-  const ask = (pattern: unknown, data: unknown): Promise<unknown> =>
+  const request = (pattern: unknown, data: unknown): Promise<unknown> =>
     firstValueFrom(client.send(pattern, data));
 
   it('locks by the payload after its pipes, once, and is answered', async () => {
-    expect(await ask('pay', { id: '07' })).toEqual({ id: 7, under: ['order:7'] });
+    expect(await request('pay', { id: '07' })).toEqual({ id: 7, under: ['order:7'] });
     expect(acquired.keys).toEqual(['order:7']);
   });
 
   it('@Locked above the pattern: the route is found, and the metadata is there', async () => {
     expect(Reflect.getMetadata('own', Orders.prototype.ship)).toBe('kept');
     orders.step.resolve();
-    expect(await ask({ cmd: 'ship' }, { id: 5 })).toBe('shipped');
+    expect(await request({ cmd: 'ship' }, { id: 5 })).toBe('shipped');
     expect(acquired.keys).toEqual(['order:5']);
   });
 
   it('excludes the same key, and not another', async () => {
-    const shipping = ask({ cmd: 'ship' }, { id: 1 });
+    const shipping = request({ cmd: 'ship' }, { id: 1 });
     await eventually(() => expect(orders.ran).toEqual(['ship 1']));
-    await expect(ask('pay', { id: 1 })).rejects.toMatchObject({ code: 'LOCK_BUSY' });
-    expect(await ask('pay', { id: 2 })).toMatchObject({ id: 2 });
+    await expect(request('pay', { id: 1 })).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    expect(await request('pay', { id: 2 })).toMatchObject({ id: 2 });
     orders.step.resolve();
     expect(await shipping).toBe('shipped');
     // Back before the answer was out.
-    expect(await ask('pay', { id: 1 })).toMatchObject({ id: 1 });
+    expect(await request('pay', { id: 1 })).toMatchObject({ id: 1 });
   });
 
   it('an Observable keeps the lock to its end', async () => {
     const tracking = lastValueFrom(client.send('track', 3).pipe(toArray()));
     await eventually(() => expect(acquired.keys).toEqual(['order:3']));
-    await expect(ask('pay', { id: 3 })).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    await expect(request('pay', { id: 3 })).rejects.toMatchObject({ code: 'LOCK_BUSY' });
     orders.step.resolve();
     expect(await tracking).toEqual(['3 under order:3', 'there']);
-    expect(await ask('pay', { id: 3 })).toMatchObject({ id: 3 });
+    expect(await request('pay', { id: 3 })).toMatchObject({ id: 3 });
   });
 
   it.each(['pay', 'by-service', 'guarded'])(
     '%s: the client sees code and message, and nothing else',
     async (pattern) => {
       const held = await locks.acquire('order:9', { ttl: '30s' });
-      const error: unknown = await ask(pattern, { id: 9 }).catch((thrown: unknown) => thrown);
+      const error: unknown = await request(pattern, { id: 9 }).catch((thrown: unknown) => thrown);
       await held.release();
       expect(error).toEqual({
         status: 'error',
@@ -232,13 +232,13 @@ describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
 
   it.each(['pay', 'by-service'])('%s: a failing Redis, likewise', async (pattern) => {
     const error: unknown = await withoutMemory(watcher, () =>
-      ask(pattern, { id: 9 }).catch((thrown: unknown) => thrown),
+      request(pattern, { id: 9 }).catch((thrown: unknown) => thrown),
     );
     expect(error).toEqual(STORE_FAILED);
   });
 
   it('a lost lock, likewise, once its handler has settled', async () => {
-    const shipping = ask({ cmd: 'ship' }, { id: 10 }).catch((thrown: unknown) => thrown);
+    const shipping = request({ cmd: 'ship' }, { id: 10 }).catch((thrown: unknown) => thrown);
     await eventually(() => expect(orders.ran).toEqual(['ship 10']));
     await takeAway(watcher, 'order:10');
     orders.step.resolve();
@@ -258,10 +258,10 @@ describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
     'a message without a usable value for its key, %j: its sender is told the part, and the log nothing',
     async (data) => {
       const logged = spyOnLog();
-      const error: unknown = await ask({ cmd: 'ship' }, data).catch((thrown: unknown) => thrown);
+      const error: unknown = await request({ cmd: 'ship' }, data).catch((thrown: unknown) => thrown);
       expect(error).toEqual({ status: 'error', code: 'LOCK_KEY', message: UNUSABLE('{data.id}') });
       await lastValueFrom(client.emit('paid', data), { defaultValue: undefined });
-      await ask('pay', { id: 1 });
+      await request('pay', { id: 1 });
       expect(orders.ran).toEqual([]);
       expect(logged()).toEqual([]);
     },

@@ -132,7 +132,7 @@ describe.each(CLIENTS)('a gateway over %s', (_kind, Adapter, connect, refused, b
     await new Promise((resolve) => setImmediate(resolve));
     expect([lobby.ran, unhandled.mock.calls]).toEqual([[], []]);
     warned.mockRestore();
-    await controls.letGo('lobby');
+    await controls.release('lobby');
   });
 
   it('given a mistake of the application, then the process goes on, and the client is told and disconnected', async () => {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import ts from 'typescript';
 
 export interface Complaint {
-  /** The text of the line that the compiler points at, trimmed. */
+  /** The text of the queue that the compiler points at, trimmed. */
   readonly line: string;
   /** The whole message, its chain included. */
   readonly message: string;

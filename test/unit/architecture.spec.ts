@@ -1,4 +1,4 @@
-/** Imports point one way, and never in a circle. */
+/** Imports point one way, and never in a cycle. */
 import { describe, expect, it } from '@jest/globals';
 import { type Sources, breaches, readLib } from '../support/architecture.js';
 

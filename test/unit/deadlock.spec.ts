@@ -1,6 +1,6 @@
-/** Callers of one process that wait for each other in a circle: found at once, and nothing else taken for one. */
+/** Callers of one process that wait for each other in a cycle: found at once, and nothing else taken for one. */
 import { describe, expect, it } from '@jest/globals';
-import { Claim, WaitGraph } from '../../lib/core/wait-for.js';
+import { HeldKeys, WaitGraph } from '../../lib/core/wait-for.js';
 import { resolvePolicy } from '../../lib/core/resolve-options.js';
 import { isLockError, type LockDeadlockError } from '../../lib/errors/index.js';
 import { LockService } from '../../lib/lock.service.js';
@@ -12,7 +12,7 @@ import { type Outcome, type Strand, WaitModel } from '../support/wait-model.js';
 
 function setup(): Core & { locks: LockService } {
   const made = core();
-  return { ...made, locks: new LockService(made.locker, resolvePolicy()) };
+  return { ...made, locks: new LockService(made.engine, resolvePolicy()) };
 }
 
 /** The clock stands still: what is not found at once is never found. */
@@ -26,8 +26,8 @@ async function deadlockOf(promise: Promise<unknown>): Promise<LockDeadlockError>
 }
 
 describe('a deadlock in one process', () => {
-  it('of two: the caller that closes the circle is told both chains, and the other one goes on', async () => {
-    const { locks, locker } = setup();
+  it('of two: the caller that closes the cycle is told both chains, and the other one goes on', async () => {
+    const { locks, engine } = setup();
     async function transfer(): Promise<string> {
       return locks.using('x', async () => {
         await settle();
@@ -53,20 +53,20 @@ describe('a deadlock in one process', () => {
     expect(error.message).not.toContain('\n');
     expect(error.stack).toContain('deadlock.spec.ts');
     expect(await first).toBe('transferred');
-    expect(locker.waits.size).toBe(0);
+    expect(engine.waits.size).toBe(0);
   });
 
-  it('tells where the others ask, as far as that was recorded', async () => {
+  it('tells where the others request, as far as that was recorded', async () => {
     const { locks, clock } = setup();
     const waiting = deferred();
     // Sites are recorded once a millisecond.
-    async function askForY(): Promise<void> {
+    async function requestForY(): Promise<void> {
       await clock.advance(5);
-      const asked = locks.using('y', () => undefined);
+      const requested = locks.using('y', () => undefined);
       waiting.resolve();
-      await asked;
+      await requested;
     }
-    const first = locks.using('x', askForY);
+    const first = locks.using('x', requestForY);
     const error = await deadlockOf(
       locks.using('y', async () => {
         await waiting.promise;
@@ -79,7 +79,7 @@ describe('a deadlock in one process', () => {
   });
 
   it.each([3, 4, 17])('of %i', async (count) => {
-    const { locks, locker } = setup();
+    const { locks, engine } = setup();
     const inside = Array.from({ length: count }, () => deferred());
     const philosophers = inside.map((mine, at) =>
       locks.using(`fork ${at}`, async () => {
@@ -94,11 +94,11 @@ describe('a deadlock in one process', () => {
     const { cycle } = refused[0].reason as LockDeadlockError;
     expect(cycle).toHaveLength(count);
     for (const [at, { wants }] of cycle.entries()) expect(cycle[(at + 1) % count].holds).toContain(wants);
-    expect(locker.waits.size).toBe(0);
+    expect(engine.waits.size).toBe(0);
   });
 
   it('with a call for several keys, by what it has so far', async () => {
-    const { locks, locker } = setup();
+    const { locks, engine } = setup();
     const first = locks.using('b', async () => {
       await settle();
       await settle();
@@ -111,11 +111,11 @@ describe('a deadlock in one process', () => {
       [['a'], 'b'],
     ]);
     expect(await both).toEqual(['a', 'b', 'c']);
-    expect(locker.waits.size).toBe(0);
+    expect(engine.waits.size).toBe(0);
   });
 
   it('closed by a call for several keys, which gives back those that it has', async () => {
-    const { locks, locker } = setup();
+    const { locks, engine } = setup();
     const held = await locks.acquire('a');
     const both = locks.using(['a', 'b'], () => undefined);
     await settle();
@@ -128,7 +128,7 @@ describe('a deadlock in one process', () => {
       [['b'], 'a'],
     ]);
     expect(await first).toBe('went on');
-    expect(locker.waits.size).toBe(0);
+    expect(engine.waits.size).toBe(0);
   });
 
   it('through a branch of a call, which ends only when its branches do', async () => {
@@ -160,7 +160,7 @@ describe('a deadlock in one process', () => {
     });
     expect((await deadlockOf(second)).cycle).toHaveLength(2);
     expect(await first).toBe('went on');
-    expect([one.locker.waits.size, two.locker.waits.size]).toEqual([0, 0]);
+    expect([one.engine.waits.size, two.engine.waits.size]).toEqual([0, 0]);
   });
 
   it('through a call that joined what it holds', async () => {
@@ -182,16 +182,16 @@ describe('a deadlock in one process', () => {
 
   it('on a key whose former holder still runs, without it', async () => {
     const { locks } = setup();
-    const gate = deferred();
+    const barrier = deferred();
     const z = await locks.acquire('z');
     await locks.using('x', () => {
-      void gate.promise.then(() => locks.using('z', () => undefined));
+      void barrier.promise.then(() => locks.using('z', () => undefined));
     });
     const close = deferred();
     const second = locks.using('y', () => close.promise.then(() => locks.using('x', () => undefined)));
     const first = locks.using('x', () => locks.using('y', () => 'went on'));
     await settle();
-    gate.resolve();
+    barrier.resolve();
     await settle();
     close.resolve();
     await deadlockOf(second);
@@ -216,12 +216,12 @@ describe('a deadlock in one process', () => {
 });
 
 describe('no deadlock', () => {
-  it('branches of one call that want the same key in turn', async () => {
+  it('branches of one call that want the same key one after the other', async () => {
     const { locks } = setup();
-    const turns = await locks.using('x', () =>
-      Promise.all([1, 2, 3].map((turn) => locks.using('y', async () => (await settle(), turn)))),
+    const exchanges = await locks.using('x', () =>
+      Promise.all([1, 2, 3].map((exchange) => locks.using('y', async () => (await settle(), exchange)))),
     );
-    expect(turns).toEqual([1, 2, 3]);
+    expect(exchanges).toEqual([1, 2, 3]);
   });
 
   it('a call that does not wait: it is told that the key is busy', async () => {
@@ -257,7 +257,7 @@ describe('no deadlock', () => {
   });
 
   it('work that runs on after the release, and waits', async () => {
-    const { locks, locker } = setup();
+    const { locks, engine } = setup();
     let left!: Promise<unknown>;
     const y = deferred();
     const second = locks.using('y', async () => {
@@ -271,7 +271,7 @@ describe('no deadlock', () => {
     y.resolve();
     await second;
     expect(await left).toBe('had y');
-    expect(locker.waits.size).toBe(0);
+    expect(engine.waits.size).toBe(0);
   });
 
   it('a lock that was lost meanwhile', async () => {
@@ -295,12 +295,12 @@ describe('no deadlock', () => {
     const next = locks.acquire('b');
     await clock.advance(100);
     // It has lost "a", to this one, and sees so when it gets "b": then it waits for "a" again, and holds nothing.
-    const gate = deferred();
-    const inA = locks.using('a', () => gate.promise.then(() => locks.using('b', () => 'had b')));
+    const barrier = deferred();
+    const inA = locks.using('a', () => barrier.promise.then(() => locks.using('b', () => 'had b')));
     await settle();
     await b.release();
     await settle();
-    gate.resolve();
+    barrier.resolve();
     await settle();
     await (await next).release();
     expect(await inA).toBe('had b');
@@ -325,7 +325,7 @@ describe('no deadlock', () => {
   });
 
   it('what ends a wait takes it out: its deadline, its signal, a shutdown', async () => {
-    const { locks, locker, clock } = setup();
+    const { locks, engine, clock } = setup();
     const busy = await locks.acquire('y');
     const stop = new AbortController();
     const ends = [
@@ -335,26 +335,26 @@ describe('no deadlock', () => {
     ];
     const settled = Promise.allSettled(ends);
     await settle();
-    expect(locker.waits.size).toBe(3);
+    expect(engine.waits.size).toBe(3);
     await clock.advance(100);
-    expect(locker.waits.size).toBe(2);
+    expect(engine.waits.size).toBe(2);
     stop.abort();
     await settle();
-    expect(locker.waits.size).toBe(1);
-    locker.refuse();
+    expect(engine.waits.size).toBe(1);
+    engine.refuse();
     await settle();
-    expect(locker.waits.size).toBe(0);
+    expect(engine.waits.size).toBe(0);
     const codes = (await settled).map((end) => (end as PromiseRejectedResult).reason as { code: string });
     expect(codes.map(({ code }) => code)).toEqual(['LOCK_BUSY', 'LOCK_ABORTED', 'LOCK_SHUTDOWN']);
     await busy.release();
   });
 });
 
-describe('readers and permits in a circle', () => {
+describe('readers and permits in a cycle', () => {
   const shared = { mode: 'shared' } as const;
 
-  it('a writer waits for each of several readers: a circle through any of them is found', async () => {
-    const { locks, locker } = setup();
+  it('a writer waits for each of several readers: a cycle through any of them is found', async () => {
+    const { locks, engine } = setup();
     const hold = deferred<void>();
     const idle = locks.using('k', shared, () => hold.promise);
     const reader = locks.using('k', shared, async () => {
@@ -375,7 +375,7 @@ describe('readers and permits in a circle', () => {
     expect(await reader).toBe('read');
     hold.resolve();
     await idle;
-    expect(locker.waits.size).toBe(0);
+    expect(engine.waits.size).toBe(0);
   });
 
   it('found, too, when it is one of the readers that closes it', async () => {
@@ -436,7 +436,7 @@ describe('readers and permits in a circle', () => {
   });
 
   it('semaphores are left out: another permit may end the wait', async () => {
-    const { locks, locker } = setup();
+    const { locks, engine } = setup();
     const hold = deferred<void>();
     const other = locks.using('s', { limit: 2 }, () => hold.promise);
     const holder = locks.using('s', { limit: 2 }, async () => {
@@ -452,10 +452,10 @@ describe('readers and permits in a circle', () => {
     hold.resolve();
     expect(await Promise.all([holder, wanting])).toEqual(['holder', 'wanting']);
     await other;
-    expect(locker.waits.size).toBe(0);
+    expect(engine.waits.size).toBe(0);
   });
 
-  it('a circle of exclusive locks is found under a permit as well', async () => {
+  it('a cycle of exclusive locks is found under a permit as well', async () => {
     const { locks } = setup();
     const first = locks.using('x', () =>
       locks.using('s', { limit: 2 }, async () => {
@@ -476,7 +476,7 @@ describe('readers and permits in a circle', () => {
 });
 
 describe('what it costs', () => {
-  class Held extends Claim {
+  class Held extends HeldKeys {
     readonly holding = true;
     constructor(
       graph: WaitGraph,
@@ -486,12 +486,12 @@ describe('what it costs', () => {
     }
   }
 
-  it('a call that holds nothing leaves no trace, and is not looked at', async () => {
-    const { locks, locker } = setup();
+  it('a call that holds nothing leaves no trace, and is not checked', async () => {
+    const { locks, engine } = setup();
     const held = await locks.acquire('y');
     const waiting = [locks.using('y', () => 1), locks.acquire('y').then((lock) => lock.release())];
     await settle();
-    expect(locker.waits.size).toBe(0);
+    expect(engine.waits.size).toBe(0);
     await held.release();
     await Promise.all(waiting);
   });
@@ -508,13 +508,13 @@ describe('what it costs', () => {
       if (wait === undefined || wait instanceof Error) throw new Error('It is no deadlock.');
       wait.end();
     }
-    // 50 million looks would take far longer.
+    // 50 million checks would take far longer.
     expect(performance.now() - began).toBeLessThan(1_000);
     for (const wait of waits) if (wait !== undefined && !(wait instanceof Error)) wait.end();
     expect(graph.size).toBe(0);
   });
 
-  it('a circle of 20,000 is found without overflowing the stack', () => {
+  it('a cycle of 20,000 is found without overflowing the stack', () => {
     const graph = new WaitGraph();
     const claims = Array.from({ length: 20_000 }, (_, i) => new Held(graph, [`k${i}`]));
     // In this order each search stops at once: the next one does not wait yet.
@@ -569,7 +569,7 @@ class Player {
 /** Random programs, step by step, on the model and on the real thing. No time passes, so that no deadline helps. */
 async function compare(seed: string): Promise<{ deadlocks: number; most: number }> {
   const random = new Random(seed);
-  const { locks, locker } = setup();
+  const { locks, engine } = setup();
   const model = new WaitModel();
   const keys = Array.from({ length: random.int(3, 7) }, (_, i) => `k${i}`);
   const outcomes: Outcome[] = [];
@@ -624,7 +624,7 @@ async function compare(seed: string): Promise<{ deadlocks: number; most: number 
     await leave(strand);
   }
   await Promise.all(ends);
-  expect({ seed, waits: locker.waits.size, gates: locker.gateCount }).toEqual({ seed, waits: 0, gates: 0 });
+  expect({ seed, waits: engine.waits.size, gates: engine.keyCount }).toEqual({ seed, waits: 0, gates: 0 });
   return { deadlocks, most };
 }
 

@@ -13,8 +13,8 @@ import { FakeClock, settle } from '../support/fake-clock.js';
 import { storeWith } from '../support/store-with.js';
 
 function setup() {
-  const { locker, clock } = core();
-  return { locker, clock, locks: new LockService(locker, resolvePolicy()) };
+  const { engine, clock } = core();
+  return { engine, clock, locks: new LockService(engine, resolvePolicy()) };
 }
 
 async function errorOf(promise: Promise<unknown>): Promise<Error & { code?: unknown }> {
@@ -84,11 +84,11 @@ describe.each(Object.entries(WAITS))('the stack of an error of %s', (_, wait) =>
   });
 
   it('given the application shuts down, then it names the caller', async () => {
-    const { locks, locker } = setup();
+    const { locks, engine } = setup();
     await locks.acquire('k');
     const waiting = errorOf(wait(locks, {}));
     await settle();
-    locker.refuse();
+    engine.refuse();
     const error = await waiting;
     expect(error).toMatchObject({ code: 'LOCK_SHUTDOWN', key: 'k' });
     expect(error.stack).toMatch(mine);
@@ -98,9 +98,9 @@ describe.each(Object.entries(WAITS))('the stack of an error of %s', (_, wait) =>
 describe('an error that ends several waits at once', () => {
   it('given one failure of the store, then each caller has an error of its own, and its own stack', async () => {
     const clock = new FakeClock();
-    const turn = () => Promise.reject(new LockStoreError('down', new Error('why')));
-    const store = storeWith(memoryStore({ clock }), () => ({ turn }));
-    const locks = new LockService(core({ clock, store }).locker, resolvePolicy());
+    const exchange = () => Promise.reject(new LockStoreError('down', new Error('why')));
+    const store = storeWith(memoryStore({ clock }), () => ({ exchange }));
+    const locks = new LockService(core({ clock, store }).engine, resolvePolicy());
     async function one() {
       await locks.acquire('k');
     }
@@ -128,7 +128,7 @@ describe('the stack of a LockLostError', () => {
     let extended: unknown;
     async function myWork() {
       await locks.using('k', async function inside(lock) {
-        await controls.lose('k');
+        await controls.expire('k');
         try {
           lock.assertHeld();
         } catch (error) {
@@ -150,7 +150,7 @@ describe('the stack of a LockLostError', () => {
     const failure = new Error('work');
     async function myWork() {
       await locks.using('k', async () => {
-        await controls.lose('k');
+        await controls.expire('k');
         throw failure;
       });
     }

@@ -2,8 +2,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ResolvedAcquire } from '../../lib/core/acquire.options.js';
 import type { HeldLock } from '../../lib/core/lock.handle.js';
-import type { LockStore, LockStoreListener, TurnRequest } from '../../lib/core/store.contract.js';
-import { EXCLUSIVE, SHARED, sharingOf } from '../../lib/core/token.js';
+import type { LockStore, LockStoreListener, ExchangeRequest } from '../../lib/core/store.contract.js';
+import { EXCLUSIVE, SHARED, accessOf } from '../../lib/core/token.js';
 import { LockStoreError } from '../../lib/errors/index.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { acquiring, core, type Core } from '../support/core.js';
@@ -26,13 +26,13 @@ function watch(promise: Promise<HeldLock>): Watched {
 }
 
 type Options = Partial<ResolvedAcquire>;
-const reading = (options: Options = {}): ResolvedAcquire => acquiring({ sharing: SHARED, ...options });
-const writing = (options: Options = {}): ResolvedAcquire => acquiring({ sharing: EXCLUSIVE, ...options });
+const reading = (options: Options = {}): ResolvedAcquire => acquiring({ access: SHARED, ...options });
+const writing = (options: Options = {}): ResolvedAcquire => acquiring({ access: EXCLUSIVE, ...options });
 const permit = (limit: number, options: Options = {}): ResolvedAcquire =>
-  acquiring({ sharing: { kind: 'semaphore', limit }, ...options });
+  acquiring({ access: { kind: 'semaphore', limit }, ...options });
 
 function take(engine: Core, options: ResolvedAcquire, keys = ['k']): Watched {
-  return watch(engine.locker.acquire(keys, options));
+  return watch(engine.engine.acquire(keys, options));
 }
 
 const held = (...all: Watched[]): boolean[] => all.map(({ value }) => value?.held === true);
@@ -52,7 +52,7 @@ function two(store?: (inner: LockStore) => LockStore): { clock: FakeClock; a: Co
 
 /** What goes to a store, which may be told to fail, to be late, or not to queue. */
 interface Tapped extends LockStore {
-  readonly turns: TurnRequest[];
+  readonly exchanges: ExchangeRequest[];
   readonly renewals: string[];
   failing: boolean;
   /** Renewals are told that others have the key. */
@@ -65,39 +65,39 @@ interface Tapped extends LockStore {
 
 function tap(store: LockStore, queues = true): Tapped {
   const tapped: Tapped = {
-    turns: [],
+    exchanges: [],
     renewals: [],
     failing: false,
     denying: false,
     kept: undefined,
     before: undefined,
-    open(party, listener) {
+    open(sessionId, listener) {
       const heard: LockStoreListener = {
         ...listener,
-        offered: (...offer) => {
-          const tell = (): void => listener.offered(...offer);
+        onGrant: (...offer) => {
+          const tell = (): void => listener.onGrant(...offer);
           if (tapped.kept === undefined) tell();
           else tapped.kept.push(tell);
         },
       };
-      const session = store.open(party, heard);
+      const session = store.open(sessionId, heard);
       const refuse = (): void => {
         if (tapped.failing) throw new LockStoreError('down');
       };
       return {
-        queues,
-        isAwake: (key) => session.isAwake(key),
-        counterOf: (key) => session.counterOf(key),
-        listen: (key) => session.listen(key),
+        supportsQueue: queues,
+        canNotify: (key) => session.canNotify(key),
+        fenceDomainOf: (key) => session.fenceDomainOf(key),
+        subscribe: (key) => session.subscribe(key),
         close: () => session.close(),
-        turn: async (request) => {
-          tapped.turns.push(request);
+        exchange: async (request) => {
+          tapped.exchanges.push(request);
           if (tapped.before !== undefined) await tapped.before;
           refuse();
-          const { ask } = request;
-          const mode = queues || ask === undefined ? ask?.mode : 'once';
-          return session.turn(
-            ask === undefined ? request : { ...request, ask: { ...ask, mode: mode ?? 'once' } },
+          const { acquire } = request;
+          const mode = queues || acquire === undefined ? acquire?.mode : 'once';
+          return session.exchange(
+            acquire === undefined ? request : { ...request, acquire: { ...acquire, mode: mode ?? 'once' } },
           );
         },
         renew: async (request) => {
@@ -130,7 +130,7 @@ describe('readers', () => {
     const above = Math.max(...readers.map(({ value }) => value?.fence ?? Infinity));
     expect(writer.value?.fence).toBeGreaterThan(above);
     expect(await writer.value?.release()).toBe(true);
-    expect([a.locker.gateCount, b.locker.gateCount]).toEqual([0, 0]);
+    expect([a.engine.keyCount, b.engine.keyCount]).toEqual([0, 0]);
   });
 
   it('that stand together behind a writer enter together, under one lease', async () => {
@@ -141,17 +141,17 @@ describe('readers', () => {
     await settle();
     const readers = Array.from({ length: 200 }, () => take(a, reading()));
     await settle();
-    const before = store.turns.length;
+    const before = store.exchanges.length;
     await writer.value?.release();
     await settle();
     expect(readers.every(({ value }) => value?.held)).toBe(true);
     expect(new Set(readers.map(({ value }) => value?.token)).size).toBe(1);
-    expect(store.turns.length - before).toBe(1);
+    expect(store.exchanges.length - before).toBe(1);
     const fences = readers.map(({ value }) => value?.fence ?? 0);
     expect(fences).toEqual([...fences].sort((x, y) => x - y));
     expect(new Set(fences).size).toBe(200);
     await releaseAll(readers);
-    expect([a.locker.gateCount, clock.timers]).toEqual([0, 0]);
+    expect([a.engine.keyCount, clock.timers]).toEqual([0, 0]);
   });
 
   it('of more than one lease let in a thousand each, without a gap for others to be let in by', async () => {
@@ -166,7 +166,7 @@ describe('readers', () => {
     expect(new Set(readers.map(({ value }) => value?.token)).size).toBe(3);
     expect(new Set(readers.map(({ value }) => value?.fence)).size).toBe(2_500);
     await releaseAll(readers);
-    expect(a.locker.gateCount).toBe(0);
+    expect(a.engine.keyCount).toBe(0);
   });
 
   it.each([['of this process', 0] as const, ['of another process', 1] as const])(
@@ -201,7 +201,7 @@ describe('readers', () => {
     let reads = 0;
     const busy = async (engine: Core): Promise<void> => {
       while (!stopped) {
-        const lock = await engine.locker.acquire(['k'], reading());
+        const lock = await engine.engine.acquire(['k'], reading());
         reads += 1;
         await new Promise<void>((resolve) => clock.schedule(resolve, 7));
         await lock.release();
@@ -236,11 +236,11 @@ describe('readers', () => {
     await releaseAll([second, third]);
   });
 
-  it('and writers go in the order of asking within one process', async () => {
+  it('and writers go in the order of requesting within one process', async () => {
     const { a } = two();
     const order: string[] = [];
     const use = async (name: string, options: ResolvedAcquire): Promise<void> => {
-      const lock = await a.locker.acquire(['k'], options);
+      const lock = await a.engine.acquire(['k'], options);
       order.push(`+${name}`);
       await settle();
       order.push(`-${name}`);
@@ -255,25 +255,25 @@ describe('readers', () => {
       use('r3', reading()),
     ]);
     expect(order.join(' ')).toBe('+w1 -w1 +w2 -w2 +r1 +r2 -r1 -r2 +w3 -w3 +r3 -r3');
-    expect(a.locker.gateCount).toBe(0);
+    expect(a.engine.keyCount).toBe(0);
   });
 
   it('tryAcquire lets a reader in beside readers, and neither past a writer who holds or waits', async () => {
     const { a, b } = two();
-    const first = await a.locker.acquire(['k'], reading());
-    const beside = await a.locker.acquire(['k'], reading({ wait: 0 }));
-    await expect(a.locker.acquire(['k'], writing({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    const first = await a.engine.acquire(['k'], reading());
+    const beside = await a.engine.acquire(['k'], reading({ wait: 0 }));
+    await expect(a.engine.acquire(['k'], writing({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_BUSY' });
     const writer = take(b, writing());
     await settle();
-    await expect(a.locker.acquire(['k'], reading({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    await expect(a.engine.acquire(['k'], reading({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_BUSY' });
     await beside.release();
     await first.release();
     await settle();
-    await expect(a.locker.acquire(['k'], reading({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+    await expect(a.engine.acquire(['k'], reading({ wait: 0 }))).rejects.toMatchObject({ code: 'LOCK_BUSY' });
     await writer.value?.release();
   });
 
-  it('under one lease end each by its own bounds, and it is given up with the last', async () => {
+  it('under one lease end each by its own bounds, and it is released with the last', async () => {
     const clock = new FakeClock();
     const store = tap(memoryStore({ clock }));
     const a = core({ clock, store, longHold: 20_000 });
@@ -296,8 +296,8 @@ describe('readers', () => {
     expect(await bounded.value?.release()).toBe(false);
     expect(await plain.value?.release()).toBe(true);
     expect(await unrenewed.value?.release()).toBe(false);
-    expect(a.locker.gateCount).toBe(0);
-    expect((await a.locker.acquire(['k'], writing({ wait: 0 }))).held).toBe(true);
+    expect(a.engine.keyCount).toBe(0);
+    expect((await a.engine.acquire(['k'], writing({ wait: 0 }))).held).toBe(true);
   });
 
   it('without renewal let the lease end at its time, and a renewed one beside them keeps it', async () => {
@@ -312,7 +312,7 @@ describe('readers', () => {
 
   it('keep others out for the longest of their minimum holds', async () => {
     const { clock, a, b } = two();
-    const gate = take(a, writing());
+    const barrier = take(a, writing());
     await settle();
     const readers = [
       take(a, reading({ minHold: 2_000 })),
@@ -320,7 +320,7 @@ describe('readers', () => {
       take(a, reading()),
     ];
     await settle();
-    await gate.value?.release();
+    await barrier.value?.release();
     await settle();
     await releaseAll(readers);
     const writer = take(b, writing());
@@ -340,11 +340,11 @@ describe('readers', () => {
       failing.push(store);
       return store;
     });
-    const gate = take(a, writing());
+    const barrier = take(a, writing());
     await settle();
     const readers = [take(a, reading({ ttl: 3_000 })), take(a, reading({ ttl: 2_000 }))];
     await settle();
-    await gate.value?.release();
+    await barrier.value?.release();
     await settle();
     expect(held(...readers)).toEqual([true, true]);
     const [store] = failing;
@@ -365,7 +365,7 @@ describe('readers', () => {
   });
   const failing: Tapped[] = [];
 
-  it('leave: a batch whose writer has left is asked for as readers, at its place', async () => {
+  it('leave: a batch whose writer has left is requested as readers, at its place', async () => {
     const { a, b, clock } = two();
     const holder = take(b, writing());
     await settle();
@@ -386,10 +386,10 @@ describe('readers', () => {
     expect(held(behind)).toEqual([true]);
     await behind.value?.release();
     await settle();
-    expect([a.locker.gateCount, b.locker.gateCount, clock.timers]).toEqual([0, 0, 0]);
+    expect([a.engine.keyCount, b.engine.keyCount, clock.timers]).toEqual([0, 0, 0]);
   });
 
-  it('whose writer leaves while the ask is on its way get in, and nothing is left in the store', async () => {
+  it('whose writer leaves while the request is on its way get in, and nothing is left in the store', async () => {
     const clock = new FakeClock();
     const store = tap(memoryStore({ clock }));
     const a = core({ clock, store });
@@ -408,7 +408,7 @@ describe('readers', () => {
     expect(held(...readers)).toEqual([true, true]);
     await releaseAll(readers);
     await settle();
-    expect((await core({ clock, store }).locker.acquire(['k'], writing({ wait: 0 }))).held).toBe(true);
+    expect((await core({ clock, store }).engine.acquire(['k'], writing({ wait: 0 }))).held).toBe(true);
   });
 
   it('that wait behind a writer are told "busy" at their deadline', async () => {
@@ -434,7 +434,7 @@ describe('readers', () => {
     expect(held(...readers)).toEqual([true, true, true, true, true]);
     await releaseAll(readers);
     await settle();
-    expect([a.locker.gateCount, clock.timers]).toEqual([0, 0]);
+    expect([a.engine.keyCount, clock.timers]).toEqual([0, 0]);
   });
 
   it('whose offer comes late all wait for its confirmation', async () => {
@@ -462,7 +462,7 @@ describe('readers', () => {
     await releaseAll(readers);
   });
 
-  it('of which the confirmation fails: the first goes on, the others ask anew', async () => {
+  it('of which the confirmation fails: the first goes on, the others send a new request', async () => {
     const clock = new FakeClock();
     const inner = memoryStore({ clock });
     const store = tap(inner);
@@ -482,10 +482,10 @@ describe('readers', () => {
     expect(held(...readers)).toEqual([true, true]);
     await releaseAll(readers);
     await settle();
-    expect(a.locker.gateCount).toBe(0);
+    expect(a.engine.keyCount).toBe(0);
   });
 
-  it('of which the confirmation says that others have the key: it is asked for anew, with no command more', async () => {
+  it('of which the confirmation says that others have the key: it is requested anew, with no command more', async () => {
     const clock = new FakeClock();
     const inner = memoryStore({ clock });
     const store = tap(inner);
@@ -495,17 +495,17 @@ describe('readers', () => {
     const readers = [take(a, reading()), take(a, reading())];
     await settle();
     store.denying = true;
-    const { length } = store.turns;
+    const { length } = store.exchanges;
     await writer.value?.release();
     await settle();
     expect(store.renewals).toHaveLength(1);
-    expect(store.turns).toHaveLength(length + 1);
+    expect(store.exchanges).toHaveLength(length + 1);
     expect(readers[0].value?.lost).toMatchObject({ code: 'LOCK_LOST', reason: 'not-owner' });
     expect(held(readers[1])).toEqual([true]);
     store.denying = false;
     await releaseAll(readers);
     await settle();
-    expect(a.locker.gateCount).toBe(0);
+    expect(a.engine.keyCount).toBe(0);
   });
 
   it('are served where the store does not queue, too', async () => {
@@ -527,7 +527,7 @@ describe('readers', () => {
     expect(held(late)).toEqual([true]);
     await late.value?.release();
     await clock.advance(1_000);
-    expect([a.locker.gateCount, b.locker.gateCount]).toEqual([0, 0]);
+    expect([a.engine.keyCount, b.engine.keyCount]).toEqual([0, 0]);
   });
 
   it('and those who wait behind them are ended by shutting down', async () => {
@@ -537,7 +537,7 @@ describe('readers', () => {
     const [writer, late] = [take(a, writing()), take(a, reading())];
     const other = take(b, writing());
     await settle();
-    const drained = a.locker.drain(1_000);
+    const drained = a.engine.drain(1_000);
     await settle();
     expect([writer, late].map(({ error }) => (error as { code?: string })?.code)).toEqual([
       'LOCK_SHUTDOWN',
@@ -552,13 +552,13 @@ describe('readers', () => {
       'shutdown',
     ]);
     expect(held(other)).toEqual([true]);
-    await a.locker.close();
+    await a.engine.close();
     await other.value?.release();
   });
 });
 
 describe('a semaphore', () => {
-  it('lets as many in as its limit says, over processes, in the order of asking', async () => {
+  it('lets as many in as its limit says, over processes, in the order of requesting', async () => {
     const { a, b } = two();
     const all: Watched[] = [];
     for (const engine of [a, b, a, b, a, b]) {
@@ -573,7 +573,7 @@ describe('a semaphore', () => {
     }
     await releaseAll(all.slice(3));
     await settle();
-    expect([a.locker.gateCount, b.locker.gateCount]).toEqual([0, 0]);
+    expect([a.engine.keyCount, b.engine.keyCount]).toEqual([0, 0]);
   });
 
   it('fills up from those who came at once, and their fences rise in the order of entering', async () => {
@@ -583,7 +583,7 @@ describe('a semaphore', () => {
     let most = 0;
     await Promise.all(
       Array.from({ length: 300 }, async () => {
-        const lock = await a.locker.acquire(['k'], permit(5));
+        const lock = await a.engine.acquire(['k'], permit(5));
         entered.push(lock.fence);
         inside += 1;
         most = Math.max(most, inside);
@@ -595,24 +595,24 @@ describe('a semaphore', () => {
     expect(most).toBe(5);
     expect(entered).toEqual([...entered].sort((x, y) => x - y));
     expect(new Set(entered).size).toBe(300);
-    expect(a.locker.gateCount).toBe(0);
+    expect(a.engine.keyCount).toBe(0);
   });
 
   it('serves many from one permit without a command between them', async () => {
     const clock = new FakeClock();
     const store = tap(memoryStore({ clock }));
-    const { locker } = core({ clock, store });
+    const { engine } = core({ clock, store });
     await Promise.all(
-      Array.from({ length: 640 }, async () => (await locker.acquire(['k'], permit(2))).release()),
+      Array.from({ length: 640 }, async () => (await engine.acquire(['k'], permit(2))).release()),
     );
-    expect(store.turns.length).toBeLessThan(640 / 8);
+    expect(store.exchanges.length).toBeLessThan(640 / 8);
   });
 
   it('costs the same for each of 100,000 waiters, and leaves nothing', async () => {
     const clock = new FakeClock();
-    // A timer a waiter: the fake clock's are looked through one by one when time goes on, which it does not here.
-    const { locker } = core({ clock });
-    const first = await locker.acquire(['k'], permit(1));
+    // A timer a waiter: the fake clock's are checked through one by one when time goes on, which it does not here.
+    const { engine } = core({ clock });
+    const first = await engine.acquire(['k'], permit(1));
     const leaving: AbortController[] = [];
     const waits: Promise<unknown>[] = [];
     const since = performance.now();
@@ -620,7 +620,7 @@ describe('a semaphore', () => {
       const leaver = i % 2 === 0 ? new AbortController() : undefined;
       if (leaver !== undefined) leaving.push(leaver);
       const signal = leaver?.signal;
-      const wait = locker.acquire(['k'], permit(1, { signal }));
+      const wait = engine.acquire(['k'], permit(1, { signal }));
       waits.push(
         wait.then(
           (lock) => lock.release(),
@@ -635,7 +635,7 @@ describe('a semaphore', () => {
     const outcomes = await Promise.all(waits);
     const served = performance.now();
     expect(outcomes.filter((outcome) => outcome === true)).toHaveLength(50_000);
-    expect([locker.gateCount, clock.timers]).toEqual([0, 0]);
+    expect([engine.keyCount, clock.timers]).toEqual([0, 0]);
     // Were any of it linear in the waiters, it would be minutes.
     expect(Math.max(joined - since, left - joined, served - left)).toBeLessThan(20_000);
   }, 90_000);
@@ -653,7 +653,7 @@ describe('a semaphore', () => {
     const waits = [take(b, permit(2)), take(b, permit(2))];
     await clock.advance(1_990);
     expect(held(...waits)).toEqual([false, false]);
-    // A look may come a second and its jitter after the end that it is for.
+    // A check may come a second and its jitter after the end that it is for.
     await clock.advance(1_300);
     expect(held(...waits)).toEqual([true, false]);
     await clock.advance(3_000);
@@ -681,19 +681,19 @@ describe('a semaphore', () => {
     expect(held(lowered)).toEqual([true]);
     await lowered.value?.release();
     await settle();
-    expect(a.locker.gateCount).toBe(0);
+    expect(a.engine.keyCount).toBe(0);
   });
 
   it('lets tryAcquire in while a permit is free, and never past those who wait', async () => {
     const { a } = two();
-    const first = await a.locker.acquire(['k'], permit(2));
-    const second = await a.locker.acquire(['k'], permit(2, { wait: 0 }));
-    await expect(a.locker.acquire(['k'], permit(2, { wait: 0 }))).rejects.toMatchObject({
+    const first = await a.engine.acquire(['k'], permit(2));
+    const second = await a.engine.acquire(['k'], permit(2, { wait: 0 }));
+    await expect(a.engine.acquire(['k'], permit(2, { wait: 0 }))).rejects.toMatchObject({
       code: 'LOCK_BUSY',
     });
     const waiting = take(a, permit(2));
     await settle();
-    await expect(a.locker.acquire(['k'], permit(5, { wait: 0 }))).rejects.toMatchObject({
+    await expect(a.engine.acquire(['k'], permit(5, { wait: 0 }))).rejects.toMatchObject({
       code: 'LOCK_BUSY',
     });
     await first.release();
@@ -703,14 +703,14 @@ describe('a semaphore', () => {
     await waiting.value?.release();
   });
 
-  it('has the ask of a process whose last waiter got in by a free permit given up', async () => {
+  it('has the request of a process whose last waiter got in by a free permit released', async () => {
     const { a, b } = two();
     const holders = [take(a, permit(2)), take(a, permit(2))];
     const waits = [take(a, permit(2)), take(a, permit(2))];
     await settle();
     await holders[0].value?.release();
     await settle();
-    // Its permit may serve both; the other one was asked for meanwhile.
+    // Its permit may serve both; the other one was requested meanwhile.
     await waits[0].value?.release();
     await settle();
     expect(held(holders[1], ...waits)).toEqual([true, false, true]);
@@ -722,22 +722,22 @@ describe('a semaphore', () => {
     expect(held(other)).toEqual([true]);
     await releaseAll([holders[1], other]);
     await settle();
-    expect([a.locker.gateCount, b.locker.gateCount]).toEqual([0, 0]);
-    expect((await a.locker.acquire(['k'], writing({ wait: 0 }))).held).toBe(true);
+    expect([a.engine.keyCount, b.engine.keyCount]).toEqual([0, 0]);
+    expect((await a.engine.acquire(['k'], writing({ wait: 0 }))).held).toBe(true);
   });
 
   it('does not refuse those who come after a failure with what is long over, while a permit is held', async () => {
     const clock = new FakeClock();
     const store = tap(memoryStore({ clock }));
-    const { locker } = core({ clock, store });
-    const first = await locker.acquire(['k'], permit(2));
+    const { engine } = core({ clock, store });
+    const first = await engine.acquire(['k'], permit(2));
     store.failing = true;
-    await expect(locker.acquire(['k'], permit(2))).rejects.toMatchObject({ code: 'LOCK_STORE' });
+    await expect(engine.acquire(['k'], permit(2))).rejects.toMatchObject({ code: 'LOCK_STORE' });
     store.failing = false;
-    const second = await locker.acquire(['k'], permit(2));
+    const second = await engine.acquire(['k'], permit(2));
     expect([first.held, second.held]).toEqual([true, true]);
     await Promise.all([first.release(), second.release()]);
-    expect(locker.gateCount).toBe(0);
+    expect(engine.keyCount).toBe(0);
   });
 
   it('does not jump the queue by a place from before', async () => {
@@ -774,7 +774,7 @@ describe('a semaphore', () => {
     expect(all.filter(({ settled }) => settled)).toHaveLength(4);
     for (const { value } of all) await value?.release();
     await clock.advance(1_000);
-    expect([a.locker.gateCount, b.locker.gateCount]).toEqual([0, 0]);
+    expect([a.engine.keyCount, b.engine.keyCount]).toEqual([0, 0]);
   });
 });
 
@@ -794,14 +794,14 @@ describe('kinds that do not go together', () => {
     await settle();
     for (const wait of [0, 10_000]) {
       for (const engine of [a, b]) {
-        const refused = engine.locker.acquire(['k'], permit(2, { wait }));
+        const refused = engine.engine.acquire(['k'], permit(2, { wait }));
         await expect(refused).rejects.toMatchObject(mixed(option, there));
         await expect(refused).rejects.toMatchObject({ message: expect.stringContaining('"k"') as unknown });
       }
     }
     expect(held(first)).toEqual([true]);
     await first.value?.release();
-    expect(b.locker.gateCount).toBe(0);
+    expect(b.engine.keyCount).toBe(0);
   });
 
   it.each([
@@ -813,23 +813,23 @@ describe('kinds that do not go together', () => {
     await settle();
     for (const wait of [0, 10_000]) {
       for (const engine of [a, b]) {
-        const refused = engine.locker.acquire(['k'], { ...options, wait });
+        const refused = engine.engine.acquire(['k'], { ...options, wait });
         await expect(refused).rejects.toMatchObject(mixed('mode', 'a semaphore'));
       }
     }
     await first.value?.release();
-    const next = await b.locker.acquire(['k'], options);
+    const next = await b.engine.acquire(['k'], options);
     await next.release();
   });
 
-  it('are refused with their ask: those who stand in line are, and the next may come', async () => {
+  it('are refused with their request: those who wait in the queue are, and the next may come', async () => {
     const { a, b } = two();
     const first = take(a, permit(2));
     await settle();
     const all = [take(b, writing()), take(b, reading()), take(b, reading()), take(b, writing())];
     await settle();
     for (const { error } of all) expect(error).toMatchObject(mixed('mode', 'a semaphore'));
-    expect(b.locker.gateCount).toBe(0);
+    expect(b.engine.keyCount).toBe(0);
     await first.value?.release();
     await settle();
     const next = take(b, writing());
@@ -847,17 +847,17 @@ describe('several keys of one kind', () => {
     await settle();
     expect(held(both, too)).toEqual([true, true]);
     expect(both.value?.fence).not.toBe(too.value?.fence);
-    await expect(a.locker.acquire(['a', 'c'], writing({ wait: 0 }))).rejects.toMatchObject({
+    await expect(a.engine.acquire(['a', 'c'], writing({ wait: 0 }))).rejects.toMatchObject({
       code: 'LOCK_BUSY',
     });
-    await expect(a.locker.acquire(['0', 'b'], permit(2, { wait: 0 }))).rejects.toMatchObject({
+    await expect(a.engine.acquire(['0', 'b'], permit(2, { wait: 0 }))).rejects.toMatchObject({
       code: 'LOCK_OPTIONS',
     });
     const free = take(a, writing({ wait: 0 }), ['0', 'c']);
     await settle();
     expect(held(free)).toEqual([true]);
     await releaseAll([both, too, free]);
-    expect([a.locker.gateCount, b.locker.gateCount]).toEqual([0, 0]);
+    expect([a.engine.keyCount, b.engine.keyCount]).toEqual([0, 0]);
   });
 
   it('of semaphores have fences that rise, whichever key their fence is of', async () => {
@@ -865,23 +865,23 @@ describe('several keys of one kind', () => {
     const fences: number[] = [];
     await Promise.all(
       Array.from({ length: 40 }, async (_, i) => {
-        const lock = await a.locker.acquire(i % 3 === 0 ? ['a', 'b'] : ['b'], permit(3));
+        const lock = await a.engine.acquire(i % 3 === 0 ? ['a', 'b'] : ['b'], permit(3));
         fences.push(lock.fence);
         await settle();
         await lock.release();
       }),
     );
     expect(new Set(fences).size).toBe(40);
-    expect(a.locker.gateCount).toBe(0);
+    expect(a.engine.keyCount).toBe(0);
   });
 });
 
 describe('tokens', () => {
-  it('tell the kind that was asked for', async () => {
+  it('tell the kind that was requested', async () => {
     const { a } = two();
     const kinds = [writing(), reading(), permit(7)];
-    const locks = await Promise.all(kinds.map((options, i) => a.locker.acquire([`k${i}`], options)));
-    expect(locks.map(({ token }) => sharingOf(token))).toEqual(kinds.map(({ sharing }) => sharing));
+    const locks = await Promise.all(kinds.map((options, i) => a.engine.acquire([`k${i}`], options)));
+    expect(locks.map(({ token }) => accessOf(token))).toEqual(kinds.map(({ access }) => access));
     await Promise.all(locks.map((lock) => lock.release()));
   });
 });

@@ -1,6 +1,6 @@
-/** The last caller leaves while its lease is there already, and waits for a renewal before a section may start. */
+/** The last caller leaves while its lease is there already, and waits for a renewal before a hold may start. */
 import { describe, expect, it } from '@jest/globals';
-import { EXCLUSIVE, type Sharing } from '../../lib/core/token.js';
+import { EXCLUSIVE, type LockAccess } from '../../lib/core/token.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { acquiring, core } from '../support/core.js';
 import { deferred } from '../support/deferred.js';
@@ -8,14 +8,14 @@ import { FakeClock, settle } from '../support/fake-clock.js';
 import { lateGrants, storeWith } from '../support/store-with.js';
 
 const TTL = 90;
-const KINDS: readonly Sharing[] = [
+const KINDS: readonly LockAccess[] = [
   EXCLUSIVE,
   { kind: 'shared', limit: Infinity },
   { kind: 'semaphore', limit: 1 },
 ];
 
-describe.each(KINDS)('a lease that is renewed before it serves anybody: $kind', (sharing) => {
-  it.each(['leaves', 'is refused at shutdown'])('is given up at once when the last one %s', async (how) => {
+describe.each(KINDS)('a lease that is renewed before it serves anybody: $kind', (access) => {
+  it.each(['leaves', 'is refused at shutdown'])('is released at once when the last one %s', async (how) => {
     const clock = new FakeClock();
     const inner = memoryStore({ clock });
     const renewing = deferred();
@@ -28,19 +28,19 @@ describe.each(KINDS)('a lease that is renewed before it serves anybody: $kind', 
         return new Promise(() => undefined);
       },
     }));
-    const { locker } = core({ clock, store });
+    const { engine } = core({ clock, store });
     const leaving = new AbortController();
-    const call = locker
-      .acquire(['k'], acquiring({ ttl: TTL, sharing, signal: leaving.signal }))
+    const call = engine
+      .acquire(['k'], acquiring({ ttl: TTL, access, signal: leaving.signal }))
       .catch((error: unknown) => error);
     await renewing.promise;
-    const over = how === 'leaves' ? leaving.abort() : locker.drain(1_000).then(() => locker.close());
+    const over = how === 'leaves' ? leaving.abort() : engine.drain(1_000).then(() => engine.close());
     await settle();
     await over;
     expect(await call).toMatchObject({ code: how === 'leaves' ? 'LOCK_ABORTED' : 'LOCK_SHUTDOWN' });
     const other = core({ clock, store: inner });
-    const lock = await other.locker.acquire(['k'], acquiring({ wait: 0 }));
+    const lock = await other.engine.acquire(['k'], acquiring({ wait: 0 }));
     expect(await lock.release()).toBe(true);
-    expect(locker.gateCount).toBe(0);
+    expect(engine.keyCount).toBe(0);
   });
 });

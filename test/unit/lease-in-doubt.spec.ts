@@ -2,7 +2,7 @@
 import { stat } from 'node:fs';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../lib/core/clock.js';
-import { Locker } from '../../lib/core/locker.js';
+import { LockEngine } from '../../lib/core/locker.js';
 import { resolvePolicy } from '../../lib/core/resolve-options.js';
 import type { LockStoreSession, RenewReply } from '../../lib/core/store.contract.js';
 import { LockService } from '../../lib/lock.service.js';
@@ -11,11 +11,11 @@ import { compute } from '../support/computation.js';
 import { eventuallyTrue } from '../support/eventually.js';
 import { storeWith } from '../support/store-with.js';
 
-const lockers: Locker[] = [];
+const lockers: LockEngine[] = [];
 afterEach(async () => {
-  for (const locker of lockers.splice(0)) {
-    await locker.drain(0);
-    await locker.close();
+  for (const engine of lockers.splice(0)) {
+    await engine.drain(0);
+    await engine.close();
   }
 });
 
@@ -41,7 +41,7 @@ function locks(
       },
     };
   });
-  const locker = new Locker({
+  const engine = new LockEngine({
     store,
     owner: 'test',
     maxWaiters: Infinity,
@@ -49,8 +49,8 @@ function locks(
     emit: () => undefined,
     clock: systemClock,
   });
-  lockers.push(locker);
-  return { service: new LockService(locker, resolvePolicy()), renewals: () => renewals };
+  lockers.push(engine);
+  return { service: new LockService(engine, resolvePolicy()), renewals: () => renewals };
 }
 
 const TTL = 600;

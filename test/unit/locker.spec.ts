@@ -2,7 +2,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it, jest } from '@jest/globals';
 import type { HeldLock } from '../../lib/core/lock.handle.js';
-import type { LockStore, TurnRequest } from '../../lib/core/store.contract.js';
+import type { LockStore, ExchangeRequest } from '../../lib/core/store.contract.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { acquiring, core } from '../support/core.js';
 import { deferred } from '../support/deferred.js';
@@ -20,14 +20,14 @@ function watch<T>(promise: Promise<T>): { value?: T; error?: unknown; settled: b
 }
 
 /** Counts what goes to the store. */
-function counting(store: LockStore): LockStore & { turns: TurnRequest[]; renewals: number } {
+function counting(store: LockStore): LockStore & { exchanges: ExchangeRequest[]; renewals: number } {
   const counted = {
-    turns: [] as TurnRequest[],
+    exchanges: [] as ExchangeRequest[],
     renewals: 0,
     ...storeWith(store, (session) => ({
-      turn: (request) => {
-        counted.turns.push(request);
-        return session.turn(request);
+      exchange: (request) => {
+        counted.exchanges.push(request);
+        return session.exchange(request);
       },
       renew: (request) => {
         counted.renewals += 1;
@@ -39,13 +39,13 @@ function counting(store: LockStore): LockStore & { turns: TurnRequest[]; renewal
 }
 
 describe('waiting in one process', () => {
-  it('serves callers in the order of asking, each with a fence above the former', async () => {
-    const { locker } = core();
+  it('serves callers in the order of requesting, each with a fence above the former', async () => {
+    const { engine } = core();
     const order: number[] = [];
     let fence = 0;
     await Promise.all(
       Array.from({ length: 300 }, async (_, i) => {
-        const lock = await locker.acquire(['k'], acquiring());
+        const lock = await engine.acquire(['k'], acquiring());
         order.push(i);
         expect(lock.fence).toBeGreaterThan(fence);
         fence = lock.fence;
@@ -55,15 +55,15 @@ describe('waiting in one process', () => {
     expect(order).toEqual(Array.from({ length: 300 }, (_, i) => i));
   });
 
-  it('asks the store once for a batch of callers, however many they are', async () => {
+  it('requests the store once for a batch of callers, however many they are', async () => {
     const clock = new FakeClock();
     const store = counting(memoryStore({ clock }));
-    const { locker } = core({ clock, store });
+    const { engine } = core({ clock, store });
     await Promise.all(
-      Array.from({ length: 640 }, async () => (await locker.acquire(['k'], acquiring())).release()),
+      Array.from({ length: 640 }, async () => (await engine.acquire(['k'], acquiring())).release()),
     );
-    // The first goes alone, then batches of 64, then the last give-up.
-    expect(store.turns.length).toBeLessThanOrEqual(1 + Math.ceil(639 / 64) + 1);
+    // The first goes alone, then batches of 64, then the last release.
+    expect(store.exchanges.length).toBeLessThanOrEqual(1 + Math.ceil(639 / 64) + 1);
   });
 
   it('lets another process in after at most a batch', async () => {
@@ -71,12 +71,12 @@ describe('waiting in one process', () => {
     const store = memoryStore({ clock });
     const [a, b] = [core({ clock, store }), core({ clock, store })];
     const order: string[] = [];
-    const use = async (name: string, { locker }: typeof a) => {
-      const lock = await locker.acquire(['k'], acquiring());
+    const use = async (name: string, { engine }: typeof a) => {
+      const lock = await engine.acquire(['k'], acquiring());
       order.push(name);
       await lock.release();
     };
-    const first = await a.locker.acquire(['k'], acquiring());
+    const first = await a.engine.acquire(['k'], acquiring());
     const all = [...Array.from({ length: 200 }, () => use('a', a)), use('b', b)];
     await settle();
     await first.release();
@@ -85,23 +85,23 @@ describe('waiting in one process', () => {
     expect(order).toHaveLength(201);
   });
 
-  it('starts no section later than 50 ms into a tenure while another process waits', async () => {
+  it('starts no hold later than 50 ms into a batch while another process waits', async () => {
     const clock = new FakeClock();
     const store = memoryStore({ clock });
     const [a, b] = [core({ clock, store }), core({ clock, store })];
-    const first = await a.locker.acquire(['k'], acquiring());
-    const second = watch(a.locker.acquire(['k'], acquiring()));
-    const other = watch(b.locker.acquire(['k'], acquiring()));
-    const third = watch(a.locker.acquire(['k'], acquiring()));
+    const first = await a.engine.acquire(['k'], acquiring());
+    const second = watch(a.engine.acquire(['k'], acquiring()));
+    const other = watch(b.engine.acquire(['k'], acquiring()));
+    const third = watch(a.engine.acquire(['k'], acquiring()));
     await settle();
     await first.release();
     await settle();
-    // `b` queued before `a` asked for its second and third, which stand behind it.
+    // `b` queued before `a` requested its second and third, which stand behind it.
     expect([other.settled, second.settled]).toEqual([true, false]);
     await other.value?.release();
     await settle();
     expect([second.settled, third.settled]).toEqual([true, false]);
-    const waiting = watch(b.locker.acquire(['k'], acquiring()));
+    const waiting = watch(b.engine.acquire(['k'], acquiring()));
     await clock.advance(60);
     await second.value?.release();
     await settle();
@@ -112,9 +112,9 @@ describe('waiting in one process', () => {
   });
 
   it('ends at the deadline with LockBusyError, that names the key, the holder and the time waited', async () => {
-    const { clock, locker } = core();
-    const held = await locker.acquire(['k'], acquiring());
-    const waiting = watch(locker.acquire(['k'], acquiring({ wait: 1_000 })));
+    const { clock, engine } = core();
+    const held = await engine.acquire(['k'], acquiring());
+    const waiting = watch(engine.acquire(['k'], acquiring({ wait: 1_000 })));
     await clock.advance(999);
     expect(waiting.settled).toBe(false);
     await clock.advance(2);
@@ -125,11 +125,11 @@ describe('waiting in one process', () => {
   it('is told "busy", and not that the store is silent, when it joins those who know that it is', async () => {
     const clock = new FakeClock();
     const store = memoryStore({ clock });
-    const [{ locker }, away] = [core({ clock, store }), core({ clock, store })];
-    const held = await away.locker.acquire(['k'], acquiring());
-    const stayer = watch(locker.acquire(['k'], acquiring()));
+    const [{ engine }, away] = [core({ clock, store }), core({ clock, store })];
+    const held = await away.engine.acquire(['k'], acquiring());
+    const stayer = watch(engine.acquire(['k'], acquiring()));
     await settle();
-    const newcomer = watch(locker.acquire(['k'], acquiring({ wait: 20 })));
+    const newcomer = watch(engine.acquire(['k'], acquiring({ wait: 20 })));
     await clock.advance(20);
     expect(newcomer.error).toMatchObject({ code: 'LOCK_BUSY', waited: 20 });
     await held.release();
@@ -138,11 +138,11 @@ describe('waiting in one process', () => {
   });
 
   it('ends at once when the signal aborts, and disturbs nobody', async () => {
-    const { locker } = core();
-    const held = await locker.acquire(['k'], acquiring());
+    const { engine } = core();
+    const held = await engine.acquire(['k'], acquiring());
     const abort = new AbortController();
-    const leaver = watch(locker.acquire(['k'], acquiring({ signal: abort.signal })));
-    const stayer = watch(locker.acquire(['k'], acquiring()));
+    const leaver = watch(engine.acquire(['k'], acquiring({ signal: abort.signal })));
+    const stayer = watch(engine.acquire(['k'], acquiring()));
     await settle();
     abort.abort(new Error('enough'));
     await settle();
@@ -153,24 +153,24 @@ describe('waiting in one process', () => {
     await stayer.value?.release();
   });
 
-  it('does not ask at all when the signal was aborted before', async () => {
+  it('does not request at all when the signal was aborted before', async () => {
     const clock = new FakeClock();
     const store = counting(memoryStore({ clock }));
-    const { locker } = core({ clock, store });
-    await expect(locker.acquire(['k'], acquiring({ signal: AbortSignal.abort() }))).rejects.toMatchObject({
+    const { engine } = core({ clock, store });
+    await expect(engine.acquire(['k'], acquiring({ signal: AbortSignal.abort() }))).rejects.toMatchObject({
       code: 'LOCK_ABORTED',
     });
-    expect(store.turns).toHaveLength(0);
+    expect(store.exchanges).toHaveLength(0);
   });
 
   it('peers: leaves the queue of the store with its last caller, so that nobody waits for it', async () => {
     const clock = new FakeClock();
     const store = memoryStore({ clock });
     const [a, b, c] = [core({ clock, store }), core({ clock, store }), core({ clock, store })];
-    const held = await a.locker.acquire(['k'], acquiring());
-    const leaver = watch(b.locker.acquire(['k'], acquiring({ wait: 500 })));
+    const held = await a.engine.acquire(['k'], acquiring());
+    const leaver = watch(b.engine.acquire(['k'], acquiring({ wait: 500 })));
     await settle();
-    const stayer = watch(c.locker.acquire(['k'], acquiring()));
+    const stayer = watch(c.engine.acquire(['k'], acquiring()));
     await clock.advance(600);
     expect(leaver.error).toMatchObject({ code: 'LOCK_BUSY' });
     await held.release();
@@ -180,15 +180,15 @@ describe('waiting in one process', () => {
   });
 
   it('refuses more than maxWaiters', async () => {
-    const { locker } = core({ maxWaiters: 2 });
-    const held = await locker.acquire(['k'], acquiring());
-    const waiting = [1, 2].map(() => watch(locker.acquire(['k'], acquiring())));
-    await expect(locker.acquire(['k'], acquiring())).rejects.toMatchObject({
+    const { engine } = core({ maxWaiters: 2 });
+    const held = await engine.acquire(['k'], acquiring());
+    const waiting = [1, 2].map(() => watch(engine.acquire(['k'], acquiring())));
+    await expect(engine.acquire(['k'], acquiring())).rejects.toMatchObject({
       code: 'LOCK_QUEUE_FULL',
       key: 'k',
       maxWaiters: 2,
     });
-    await locker.acquire(['other'], acquiring());
+    await engine.acquire(['other'], acquiring());
     await held.release();
     await settle();
     await waiting[0]?.value?.release();
@@ -199,24 +199,24 @@ describe('waiting in one process', () => {
   it('answers wait: 0 without the store while this process surely holds the key', async () => {
     const clock = new FakeClock();
     const store = counting(memoryStore({ clock }));
-    const { locker } = core({ clock, store });
-    const held = await locker.acquire(['k'], acquiring());
-    const before = store.turns.length;
-    await expect(locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({
+    const { engine } = core({ clock, store });
+    const held = await engine.acquire(['k'], acquiring());
+    const before = store.exchanges.length;
+    await expect(engine.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({
       code: 'LOCK_BUSY',
       waited: 0,
     });
-    expect(store.turns).toHaveLength(before);
+    expect(store.exchanges).toHaveLength(before);
     await held.release();
-    await (await locker.acquire(['k'], acquiring({ wait: 0 }))).release();
+    await (await engine.acquire(['k'], acquiring({ wait: 0 }))).release();
   });
 
   it('peers: goes on waiting when the lease of the holder ends early', async () => {
     const clock = new FakeClock();
     const store = memoryStore({ clock });
     const [a, b] = [core({ clock, store }), core({ clock, store })];
-    const doomed = await a.locker.acquire(['k'], acquiring({ ttl: 1_000, renew: false }));
-    const waiting = watch(b.locker.acquire(['k'], acquiring()));
+    const doomed = await a.engine.acquire(['k'], acquiring({ ttl: 1_000, renew: false }));
+    const waiting = watch(b.engine.acquire(['k'], acquiring()));
     await clock.advance(990);
     expect(waiting.settled).toBe(false);
     await clock.advance(400);
@@ -230,8 +230,8 @@ describe('a lease', () => {
   it('is renewed at a third of its ttl, and not faster for a short one', async () => {
     const clock = new FakeClock();
     const store = counting(memoryStore({ clock }));
-    const { locker } = core({ clock, store });
-    const lock = await locker.acquire(['k'], acquiring({ ttl: 1_000 }));
+    const { engine } = core({ clock, store });
+    const lock = await engine.acquire(['k'], acquiring({ ttl: 1_000 }));
     await clock.advance(10_000);
     expect(lock.held).toBe(true);
     expect(store.renewals).toBeGreaterThanOrEqual(28);
@@ -240,8 +240,8 @@ describe('a lease', () => {
   });
 
   it('leaves no timer behind', async () => {
-    const { clock, locker } = core();
-    const lock = await locker.acquire(['k'], acquiring({ minHold: 0, maxHold: 5_000 }));
+    const { clock, engine } = core();
+    const lock = await engine.acquire(['k'], acquiring({ minHold: 0, maxHold: 5_000 }));
     expect(clock.timers).toBeGreaterThan(0);
     await lock.release();
     expect(clock.timers).toBe(0);
@@ -250,8 +250,8 @@ describe('a lease', () => {
   it('ends at its ttl under renew: false', async () => {
     const clock = new FakeClock();
     const store = counting(memoryStore({ clock }));
-    const { locker, events } = core({ clock, store });
-    const lock = await locker.acquire(['k'], acquiring({ ttl: 1_000, renew: false }));
+    const { engine, events } = core({ clock, store });
+    const lock = await engine.acquire(['k'], acquiring({ ttl: 1_000, renew: false }));
     await clock.advance(900);
     expect(lock.held).toBe(true);
     await clock.advance(101);
@@ -265,10 +265,10 @@ describe('a lease', () => {
   });
 
   it('under renew: false gives each caller its whole ttl, also from the same batch', async () => {
-    const { clock, locker } = core();
+    const { clock, engine } = core();
     const options = acquiring({ ttl: 1_000, renew: false });
-    const first = await locker.acquire(['k'], options);
-    const next = [1, 2].map(() => watch(locker.acquire(['k'], options)));
+    const first = await engine.acquire(['k'], options);
+    const next = [1, 2].map(() => watch(engine.acquire(['k'], options)));
     await first.release();
     await settle();
     await clock.advance(30);
@@ -278,11 +278,11 @@ describe('a lease', () => {
     await next[1]?.value?.release();
   });
 
-  it('is topped up before a section whose ttl it would not cover for two thirds', async () => {
-    const { clock, locker } = core();
-    const first = await locker.acquire(['k'], acquiring({ ttl: 1_000 }));
-    const second = watch(locker.acquire(['k'], acquiring({ ttl: 1_000 })));
-    const third = watch(locker.acquire(['k'], acquiring({ ttl: 60_000 })));
+  it('is topped up before a hold whose ttl it would not cover for two thirds', async () => {
+    const { clock, engine } = core();
+    const first = await engine.acquire(['k'], acquiring({ ttl: 1_000 }));
+    const second = watch(engine.acquire(['k'], acquiring({ ttl: 1_000 })));
+    const third = watch(engine.acquire(['k'], acquiring({ ttl: 60_000 })));
     await settle();
     await first.release();
     await settle();
@@ -306,13 +306,13 @@ describe('a lease', () => {
         return session.renew(request);
       },
     }));
-    const { locker } = core({ clock, store });
-    const { locker: other } = core({ clock, store: inner });
+    const { engine } = core({ clock, store });
+    const { engine: other } = core({ clock, store: inner });
     const leaving = new AbortController();
-    const first = watch(locker.acquire(['k'], acquiring({ ttl: 90, signal: leaving.signal })));
+    const first = watch(engine.acquire(['k'], acquiring({ ttl: 90, signal: leaving.signal })));
     await toppedUp.promise;
     const between = await other.acquire(['another'], acquiring());
-    const second = locker.acquire(['k'], acquiring({ ttl: 90 }));
+    const second = engine.acquire(['k'], acquiring({ ttl: 90 }));
     leaving.abort();
     renewable.resolve();
     const lock = await second;
@@ -322,8 +322,8 @@ describe('a lease', () => {
   });
 
   it('is lost when the wall clock says so although the monotonic one stood still', async () => {
-    const { clock, locker } = core();
-    const lock = await locker.acquire(['k'], acquiring());
+    const { clock, engine } = core();
+    const lock = await engine.acquire(['k'], acquiring());
     clock.jumpWall(29_000);
     expect(lock.held).toBe(true);
     clock.jumpWall(1_001);
@@ -333,8 +333,8 @@ describe('a lease', () => {
   });
 
   it('can be extended, never shortened', async () => {
-    const { clock, locker } = core();
-    const lock = await locker.acquire(['k'], acquiring({ ttl: 1_000, renew: false }));
+    const { clock, engine } = core();
+    const lock = await engine.acquire(['k'], acquiring({ ttl: 1_000, renew: false }));
     await lock.extend('10s');
     expect(lock.remaining).toBe(10_000);
     await lock.extend(1);
@@ -347,8 +347,8 @@ describe('a lease', () => {
   });
 
   it('is reported once when it is held for long, with its site', async () => {
-    const { clock, locker, events } = core({ longHold: 5_000 });
-    const lock = await locker.acquire(['k'], acquiring());
+    const { clock, engine, events } = core({ longHold: 5_000 });
+    const lock = await engine.acquire(['k'], acquiring());
     await clock.advance(20_000);
     expect(events).toHaveLength(1);
     expect(events[0]).toMatchObject({ name: 'long-hold', key: 'k', fence: lock.fence });
@@ -359,16 +359,16 @@ describe('a lease', () => {
 
   it('is lost, and others are kept, whatever the log does: its failure is a warning of the process', async () => {
     const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
-    const { clock, locker } = core({
+    const { clock, engine } = core({
       longHold: 2_000,
       emit: ({ name }) => {
         throw new Error(`the disk is full: ${name}`);
       },
     });
-    const kept = await locker.acquire(['kept'], acquiring({ ttl: 1_000 }));
-    const lost = await locker.acquire(['k'], acquiring({ ttl: 1_000, maxHold: 5_000 }));
+    const kept = await engine.acquire(['kept'], acquiring({ ttl: 1_000 }));
+    const lost = await engine.acquire(['k'], acquiring({ ttl: 1_000, maxHold: 5_000 }));
     const { signal } = lost;
-    const next = watch(locker.acquire(['k'], acquiring()));
+    const next = watch(engine.acquire(['k'], acquiring()));
     await clock.advance(20_000);
     expect(signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'max-hold' });
     expect(next.value?.held).toBe(true);
@@ -388,9 +388,9 @@ describe('a lease', () => {
 
 describe('bounds of a hold', () => {
   it('maxHold ends it as lost, although it is renewed, and lets the next one in', async () => {
-    const { clock, locker } = core();
-    const lock = await locker.acquire(['k'], acquiring({ ttl: 1_000, maxHold: 2_500 }));
-    const next = watch(locker.acquire(['k'], acquiring()));
+    const { clock, engine } = core();
+    const lock = await engine.acquire(['k'], acquiring({ ttl: 1_000, maxHold: 2_500 }));
+    const next = watch(engine.acquire(['k'], acquiring()));
     await clock.advance(2_400);
     expect(lock.held).toBe(true);
     await clock.advance(120);
@@ -406,17 +406,17 @@ describe('bounds of a hold', () => {
     const clock = new FakeClock();
     const store = memoryStore({ clock });
     const [a, b] = [core({ clock, store }), core({ clock, store })];
-    const lock = await a.locker.acquire(['k'], acquiring({ ttl: 1_000, minHold: 5_000 }));
+    const lock = await a.engine.acquire(['k'], acquiring({ ttl: 1_000, minHold: 5_000 }));
     const waiting = [
-      watch(a.locker.acquire(['k'], acquiring())),
-      watch(b.locker.acquire(['k'], acquiring())),
+      watch(a.engine.acquire(['k'], acquiring())),
+      watch(b.engine.acquire(['k'], acquiring())),
     ];
     await settle();
     expect(await lock.release()).toBe(true);
-    await expect(b.locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({
+    await expect(b.engine.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({
       code: 'LOCK_BUSY',
     });
-    await expect(a.locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({
+    await expect(a.engine.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({
       code: 'LOCK_BUSY',
     });
     await clock.advance(4_980);
@@ -429,30 +429,30 @@ describe('bounds of a hold', () => {
   });
 
   it('minHold that has passed changes nothing', async () => {
-    const { clock, locker } = core();
-    const lock = await locker.acquire(['k'], acquiring({ minHold: 1_000 }));
+    const { clock, engine } = core();
+    const lock = await engine.acquire(['k'], acquiring({ minHold: 1_000 }));
     await clock.advance(1_000);
     await lock.release();
-    await (await locker.acquire(['k'], acquiring({ wait: 0 }))).release();
+    await (await engine.acquire(['k'], acquiring({ wait: 0 }))).release();
   });
 });
 
 describe('several keys', () => {
   it('are taken all or none', async () => {
-    const { clock, locker } = core();
-    const b = await locker.acquire(['b'], acquiring());
-    const both = watch(locker.acquire(['a', 'b'], acquiring({ wait: 1_000 })));
+    const { clock, engine } = core();
+    const b = await engine.acquire(['b'], acquiring());
+    const both = watch(engine.acquire(['a', 'b'], acquiring({ wait: 1_000 })));
     await clock.advance(1_001);
     expect(both.error).toMatchObject({ code: 'LOCK_BUSY', key: 'b' });
-    await (await locker.acquire(['a'], acquiring({ wait: 0 }))).release();
+    await (await engine.acquire(['a'], acquiring({ wait: 0 }))).release();
     await b.release();
   });
 
   it('have one fence, above that of every earlier holder of any of them', async () => {
-    const { locker } = core();
+    const { engine } = core();
     const fences: number[] = [];
     for (const keys of [['a'], ['a', 'b'], ['b'], ['a', 'b', 'c'], ['c']]) {
-      const lock = await locker.acquire(keys, acquiring());
+      const lock = await engine.acquire(keys, acquiring());
       expect([...lock.fences]).toEqual(keys.map((key) => [key, lock.fence]));
       expect(lock.fence).toBeGreaterThan(fences.at(-1) ?? 0);
       fences.push(lock.fence);
@@ -462,9 +462,9 @@ describe('several keys', () => {
   });
 
   it('share one deadline', async () => {
-    const { clock, locker } = core();
-    const [a, b] = [await locker.acquire(['a'], acquiring()), await locker.acquire(['b'], acquiring())];
-    const both = watch(locker.acquire(['a', 'b'], acquiring({ wait: 1_000 })));
+    const { clock, engine } = core();
+    const [a, b] = [await engine.acquire(['a'], acquiring()), await engine.acquire(['b'], acquiring())];
+    const both = watch(engine.acquire(['a', 'b'], acquiring({ wait: 1_000 })));
     await clock.advance(700);
     await a.release();
     await clock.advance(299);
@@ -476,9 +476,9 @@ describe('several keys', () => {
 
   it('are all given back and taken again when one is lost while another is waited for', async () => {
     const clock = new FakeClock();
-    const { locker } = core({ clock });
-    const b = await locker.acquire(['b'], acquiring());
-    const both = watch(locker.acquire(['a', 'b'], acquiring({ ttl: 1_000, renew: false, wait: 5_000 })));
+    const { engine } = core({ clock });
+    const b = await engine.acquire(['b'], acquiring());
+    const both = watch(engine.acquire(['a', 'b'], acquiring({ ttl: 1_000, renew: false, wait: 5_000 })));
     await clock.advance(1_500);
     await b.release();
     await clock.advance(50);
@@ -491,16 +491,16 @@ describe('several keys', () => {
     const clock = new FakeClock();
     const store = memoryStore({ clock });
     const [a, b] = [core({ clock, store }), core({ clock, store })];
-    const held = await b.locker.acquire(['b'], acquiring());
-    const both = a.locker.acquire(['a', 'b'], acquiring({ wait: 0, minHold: 60_000 }));
+    const held = await b.engine.acquire(['b'], acquiring());
+    const both = a.engine.acquire(['a', 'b'], acquiring({ wait: 0, minHold: 60_000 }));
     await expect(both).rejects.toMatchObject({ code: 'LOCK_BUSY', key: 'b' });
-    await (await b.locker.acquire(['a'], acquiring({ wait: 0 }))).release();
+    await (await b.engine.acquire(['a'], acquiring({ wait: 0 }))).release();
     await held.release();
   });
 
   it('are lost as soon as one is', async () => {
-    const { clock, locker } = core();
-    const lock = await locker.acquire(['a', 'b'], acquiring({ maxHold: 1_000 }));
+    const { clock, engine } = core();
+    const lock = await engine.acquire(['a', 'b'], acquiring({ maxHold: 1_000 }));
     const { signal } = lock;
     await clock.advance(1_010);
     expect(signal.aborted).toBe(true);
@@ -511,41 +511,41 @@ describe('several keys', () => {
 
 describe('shutdown', () => {
   it('refuses newcomers and those who wait, lets holders finish, then resolves', async () => {
-    const { clock, locker } = core();
-    const lock = await locker.acquire(['k'], acquiring());
-    const waiting = watch(locker.acquire(['k'], acquiring()));
-    locker.refuse();
+    const { clock, engine } = core();
+    const lock = await engine.acquire(['k'], acquiring());
+    const waiting = watch(engine.acquire(['k'], acquiring()));
+    engine.refuse();
     await settle();
     expect(waiting.error).toMatchObject({ code: 'LOCK_SHUTDOWN', key: 'k' });
-    await expect(locker.acquire(['other'], acquiring())).rejects.toMatchObject({ code: 'LOCK_SHUTDOWN' });
-    await expect(locker.acquire(['other'], acquiring({ wait: 0 }))).rejects.toMatchObject({
+    await expect(engine.acquire(['other'], acquiring())).rejects.toMatchObject({ code: 'LOCK_SHUTDOWN' });
+    await expect(engine.acquire(['other'], acquiring({ wait: 0 }))).rejects.toMatchObject({
       code: 'LOCK_SHUTDOWN',
     });
-    const drained = watch(locker.drain(10_000));
+    const drained = watch(engine.drain(10_000));
     await clock.advance(5_000);
     expect(drained.settled).toBe(false);
     expect(lock.held).toBe(true);
     expect(await lock.release()).toBe(true);
     await settle();
     expect(drained.settled).toBe(true);
-    await locker.close();
-    await locker.close();
+    await engine.close();
+    await engine.close();
     expect(clock.timers).toBe(0);
   });
 
-  it('gives up what is still held when the grace is over: its holder sees it lost, others get it', async () => {
+  it('releases what is still held when the grace is over: its holder sees it lost, others get it', async () => {
     const clock = new FakeClock();
     const store = memoryStore({ clock });
     const [a, b] = [core({ clock, store }), core({ clock, store })];
-    const stuck = await a.locker.acquire(['k'], acquiring());
-    const next = watch(b.locker.acquire(['k'], acquiring({ wait: 20_000 })));
-    const drained = watch(a.locker.drain(1_000));
+    const stuck = await a.engine.acquire(['k'], acquiring());
+    const next = watch(b.engine.acquire(['k'], acquiring({ wait: 20_000 })));
+    const drained = watch(a.engine.drain(1_000));
     await clock.advance(1_001);
     expect(drained.settled).toBe(true);
     expect(stuck.signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'shutdown' });
     expect(next.value?.held).toBe(true);
     await next.value?.release();
-    await a.locker.close();
+    await a.engine.close();
   });
 
   it('waits for the answer to a call that does not wait, and gives back what it grants', async () => {
@@ -553,18 +553,18 @@ describe('shutdown', () => {
     const inner = memoryStore({ clock });
     const answered = deferred();
     const store = storeWith(inner, (session) => ({
-      turn: async (request) => {
-        const reply = await session.turn(request);
+      exchange: async (request) => {
+        const reply = await session.exchange(request);
         await answered.promise;
         return reply;
       },
     }));
-    const { locker } = core({ clock, store });
-    const { locker: other } = core({ clock, store: inner });
-    const trying = watch(locker.acquire(['k'], acquiring({ wait: 0 })));
+    const { engine } = core({ clock, store });
+    const { engine: other } = core({ clock, store: inner });
+    const trying = watch(engine.acquire(['k'], acquiring({ wait: 0 })));
     await settle();
-    await locker.drain(0);
-    const closed = watch(locker.close());
+    await engine.drain(0);
+    const closed = watch(engine.close());
     await settle();
     expect([trying.settled, closed.settled]).toEqual([false, false]);
     answered.resolve();
@@ -578,14 +578,14 @@ describe('shutdown', () => {
     const clock = new FakeClock();
     const store = memoryStore({ clock });
     const [a, b] = [core({ clock, store }), core({ clock, store })];
-    const lock = await a.locker.acquire(['k'], acquiring({ minHold: 5_000 }));
+    const lock = await a.engine.acquire(['k'], acquiring({ minHold: 5_000 }));
     await lock.release();
-    await a.locker.drain(1_000);
-    await a.locker.close();
-    await expect(b.locker.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({
+    await a.engine.drain(1_000);
+    await a.engine.close();
+    await expect(b.engine.acquire(['k'], acquiring({ wait: 0 }))).rejects.toMatchObject({
       code: 'LOCK_BUSY',
     });
-    const next = watch(b.locker.acquire(['k'], acquiring()));
+    const next = watch(b.engine.acquire(['k'], acquiring()));
     await clock.advance(5_600);
     expect(next.value?.held).toBe(true);
     await next.value?.release();
@@ -594,33 +594,33 @@ describe('shutdown', () => {
 
 describe('a handle', () => {
   it('keeps its token out of what is printed', async () => {
-    const { locker } = core();
-    const lock = await locker.acquire(['k'], acquiring());
+    const { engine } = core();
+    const lock = await engine.acquire(['k'], acquiring());
     expect(Object.keys(lock)).not.toContain('token');
     expect(JSON.stringify(lock)).not.toContain(lock.token);
     expect((await import('node:util')).inspect(lock, { depth: 9 })).not.toContain(lock.token);
     await lock.release();
   });
 
-  it('is released once, however often it is asked to', async () => {
+  it('is released once, however often it is requested to', async () => {
     const clock = new FakeClock();
     const store = counting(memoryStore({ clock }));
-    const { locker } = core({ clock, store });
-    const lock = await locker.acquire(['k'], acquiring());
+    const { engine } = core({ clock, store });
+    const lock = await engine.acquire(['k'], acquiring());
     expect(await Promise.all([lock.release(), lock.release()])).toEqual([true, true]);
     expect(await lock.release()).toBe(true);
     await lock[Symbol.asyncDispose]();
-    expect(store.turns.filter((turn) => turn.giveUp !== undefined)).toHaveLength(1);
+    expect(store.exchanges.filter((exchange) => exchange.release !== undefined)).toHaveLength(1);
     expect(lock.held).toBe(false);
     expect(lock.signal.aborted).toBe(false);
     expect(() => lock.assertHeld()).toThrow(/is not held here/);
   });
 
   it('counts as released for whoever is told of it, and may release it again', async () => {
-    const { locker } = core();
-    const held = await locker.acquire(['k'], acquiring());
-    const next = watch(locker.acquire(['k'], acquiring()));
-    const last = watch(locker.acquire(['k'], acquiring()));
+    const { engine } = core();
+    const held = await engine.acquire(['k'], acquiring());
+    const next = watch(engine.acquire(['k'], acquiring()));
+    const last = watch(engine.acquire(['k'], acquiring()));
     await held.release();
     await settle();
     const seen: unknown[] = [];
@@ -637,28 +637,28 @@ describe('a handle', () => {
   });
 
   it('forgets a key that nobody uses: a hundred thousand names leave nothing', async () => {
-    const { clock, locker } = core();
+    const { clock, engine } = core();
     for (let i = 0; i < 1_000; i += 1) {
       const locks: HeldLock[] = await Promise.all(
-        Array.from({ length: 100 }, (_, n) => locker.acquire([`${i}:${n}`], acquiring())),
+        Array.from({ length: 100 }, (_, n) => engine.acquire([`${i}:${n}`], acquiring())),
       );
       await Promise.all(locks.map((lock) => lock.release()));
     }
     expect(clock.timers).toBe(0);
-    expect(locker.gateCount).toBe(0);
+    expect(engine.keyCount).toBe(0);
   });
 });
 
 describe('an offer', () => {
-  /** A store that makes offers of "k" to the latest token that asked, as late messages do. */
+  /** A store that makes offers of "k" to the latest token that requested, as late messages do. */
   const offeringAtWill = (store: LockStore): LockStore & { offer(fence: number): void } => {
     let offered: ((fence: number) => void) | undefined;
     return {
       ...storeWith(store, (session, listener) => ({
-        turn: (request) => {
-          const { ask } = request;
-          if (ask !== undefined) offered = (fence) => listener.offered('k', ask.token, fence);
-          return session.turn(request);
+        exchange: (request) => {
+          const { acquire } = request;
+          if (acquire !== undefined) offered = (fence) => listener.onGrant('k', acquire.token, fence);
+          return session.exchange(request);
         },
       })),
       offer: (fence) => offered?.(fence),
@@ -671,8 +671,8 @@ describe('an offer', () => {
     const a = core({ clock, store });
     const offering = offeringAtWill(store);
     const b = core({ clock, store: offering });
-    const held = await a.locker.acquire(['k'], acquiring());
-    const waiting = watch(b.locker.acquire(['k'], acquiring()));
+    const held = await a.engine.acquire(['k'], acquiring());
+    const waiting = watch(b.engine.acquire(['k'], acquiring()));
     await settle();
     offering.offer(held.fence);
     await settle();
@@ -690,10 +690,10 @@ describe('an offer', () => {
     const c = core({ clock, store });
     const offering = offeringAtWill(store);
     const b = core({ clock, store: offering });
-    const held = await a.locker.acquire(['k'], acquiring());
-    const second = watch(b.locker.acquire(['k'], acquiring()));
+    const held = await a.engine.acquire(['k'], acquiring());
+    const second = watch(b.engine.acquire(['k'], acquiring()));
     await settle();
-    const third = watch(c.locker.acquire(['k'], acquiring()));
+    const third = watch(c.engine.acquire(['k'], acquiring()));
     // Too old to start on; its confirmation finds that the key is another's.
     await clock.advance(600);
     offering.offer(held.fence + 1_000_000);
@@ -713,26 +713,26 @@ describe('a store that must be listened to first', () => {
     storeWith(store, (_session, listener) => {
       let awake = false;
       return {
-        queues: true,
-        isAwake: () => awake,
-        async listen() {
+        supportsQueue: true,
+        canNotify: () => awake,
+        async subscribe() {
           await Promise.resolve();
           awake = true;
-          listener.awake();
+          listener.onReconnected();
         },
       };
     });
 
-  it('is asked twice at the first contention: whether the key is free, then to be queued', async () => {
+  it('is requested twice at the first contention: whether the key is free, then to be queued', async () => {
     const clock = new FakeClock();
     const store = memoryStore({ clock });
-    const held = await core({ clock, store }).locker.acquire(['k'], acquiring());
+    const held = await core({ clock, store }).engine.acquire(['k'], acquiring());
     const counted = counting(asleep(store));
-    const { locker } = core({ clock, store: counted });
-    const waiting = watch(locker.acquire(['k'], acquiring()));
+    const { engine } = core({ clock, store: counted });
+    const waiting = watch(engine.acquire(['k'], acquiring()));
     await settle();
     await clock.advance(1);
-    expect(counted.turns.map(({ ask }) => ask?.mode)).toEqual(['once', 'queue']);
+    expect(counted.exchanges.map(({ acquire: request }) => request?.mode)).toEqual(['once', 'queue']);
     await held.release();
     await settle();
     await waiting.value?.release();
@@ -743,12 +743,12 @@ describe('a store without a queue', () => {
   /** A store that excludes, and does not queue. */
   const unqueued = (clock: FakeClock): LockStore =>
     storeWith(memoryStore({ clock }), (session) => ({
-      queues: false,
-      isAwake: () => false,
-      listen: () => Promise.reject(new Error('never asked for')),
-      turn: (request) => {
-        const ask = request.ask && { ...request.ask, mode: 'once' as const };
-        return session.turn({ ...request, ask });
+      supportsQueue: false,
+      canNotify: () => false,
+      subscribe: () => Promise.reject(new Error('never asked for')),
+      exchange: (request) => {
+        const acquire = request.acquire && { ...request.acquire, mode: 'once' as const };
+        return session.exchange({ ...request, acquire });
       },
     }));
 
@@ -759,13 +759,13 @@ describe('a store without a queue', () => {
     let stop = false;
     const greedy = [1, 2, 3].map(async () => {
       while (!stop) {
-        const lock = await a.locker.acquire(['k'], acquiring());
+        const lock = await a.engine.acquire(['k'], acquiring());
         await new Promise<void>((resolve) => void clock.schedule(resolve, 5));
         await lock.release();
       }
     });
     await clock.advance(100);
-    const other = watch(b.locker.acquire(['k'], acquiring({ wait: 5_000 })));
+    const other = watch(b.engine.acquire(['k'], acquiring({ wait: 5_000 })));
     for (let i = 0; i < 500 && !other.settled; i += 1) await clock.advance(10);
     expect(other.error).toBeUndefined();
     expect(other.value?.held).toBe(true);
@@ -779,8 +779,8 @@ describe('a store without a queue', () => {
     const clock = new FakeClock();
     const store = unqueued(clock);
     const [a, b] = [core({ clock, store }), core({ clock, store })];
-    const lock = await a.locker.acquire(['k'], acquiring());
-    const waiting = watch(b.locker.acquire(['k'], acquiring()));
+    const lock = await a.engine.acquire(['k'], acquiring());
+    const waiting = watch(b.engine.acquire(['k'], acquiring()));
     await clock.advance(3_000);
     await lock.release();
     await clock.advance(301);

@@ -30,7 +30,7 @@ describe('fences of the memory store', () => {
     );
   });
 
-  it('are fewer than were asked for, rather than ahead of the clock', () => {
+  it('are fewer than were requested, rather than ahead of the clock', () => {
     const clock = new FakeClock();
     const fences = MemoryFences.of(clock);
     expect(fences.draw(4_000).drawn).toBe(4_000);
@@ -49,12 +49,12 @@ describe('fences of the memory store', () => {
   });
 
   it('are not ahead of the clock after a storm of callers', async () => {
-    const { clock, locker } = core();
+    const { clock, engine } = core();
     const seen: number[] = [];
     for (let round = 0; round < 20; round += 1) {
       await Promise.all(
         Array.from({ length: 100 }, async () => {
-          const lock = await locker.acquire(['k'], acquiring());
+          const lock = await engine.acquire(['k'], acquiring());
           seen.push(lock.fence);
           await lock.release();
         }),

@@ -60,7 +60,7 @@ describe('resolveModuleOptions', () => {
         minHold: 0,
         reentry: 'throw',
         within: undefined,
-        sharing: { kind: 'exclusive', limit: 1 },
+        access: { kind: 'exclusive', limit: 1 },
         signal: undefined,
         onLost: 'throw',
       },
@@ -368,7 +368,7 @@ describe('the option "redis"', () => {
     ['redis.dbb', 'redis://x?dbb=3', 'redis.db'],
     ['redis.dbb', '/run/redis.sock?dbb=3', 'redis.db'],
   ])(
-    'given %s, a near miss of a name of ioredis, then refuses it and asks what was meant',
+    'given %s, a near miss of a name of ioredis, then refuses it and requests what was meant',
     (option, redis, meant) => {
       const error = refused({ redis });
       expect(error).toMatchObject({ option });

@@ -1,6 +1,6 @@
 /** Callers whose wait is over while a reply is awaited: what the reply means for them, and for those behind them. */
 import { describe, expect, it } from '@jest/globals';
-import type { TurnReply } from '../../lib/core/store.contract.js';
+import type { ExchangeReply } from '../../lib/core/store.contract.js';
 import { SHARED } from '../../lib/core/token.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { type Core, acquiring, core } from '../support/core.js';
@@ -15,16 +15,16 @@ interface Late {
   arrive(): Promise<void>;
 }
 
-/** The replies to what the first one asks are held back; the other one is as usual. */
+/** The replies to what the first one requests are held back; the other one is as usual. */
 function lateCore(): Late {
   const clock = new FakeClock();
   const inner = memoryStore({ clock });
-  const gate = deferred();
+  const barrier = deferred();
   let held = true;
   const store = storeWith(inner, (session) => ({
-    turn: async (request): Promise<TurnReply> => {
-      const reply = await session.turn(request);
-      if (held && request.ask !== undefined) await gate.promise;
+    exchange: async (request): Promise<ExchangeReply> => {
+      const reply = await session.exchange(request);
+      if (held && request.acquire !== undefined) await barrier.promise;
       return reply;
     },
   }));
@@ -33,7 +33,7 @@ function lateCore(): Late {
     other: core({ clock, store: inner }),
     async arrive() {
       held = false;
-      gate.resolve();
+      barrier.resolve();
       await settle();
     },
   };
@@ -45,20 +45,20 @@ const SHORT = { wait: 50 };
 describe('a caller whose wait ends before the reply', () => {
   it('given a grant, is granted', async () => {
     const { late, arrive } = lateCore();
-    const asked = late.locker.acquire(['k'], acquiring(SHORT));
+    const requested = late.engine.acquire(['k'], acquiring(SHORT));
     await late.clock.advance(500);
     await arrive();
-    expect(await (await asked).release()).toBe(true);
-    expect(late.locker.gateCount).toBe(0);
+    expect(await (await requested).release()).toBe(true);
+    expect(late.engine.keyCount).toBe(0);
   });
 
   it.each([
     ['exclusive ones', undefined],
     ['readers', SHARED],
-  ])('given a grant that others of its batch get, who are %s, then no caller is lost', async (_, sharing) => {
+  ])('given a grant that others of its batch get, who are %s, then no caller is lost', async (_, access) => {
     const { late, arrive } = lateCore();
     const calls = [1, 2, 3].map(() =>
-      late.locker.acquire(['k'], acquiring({ ...SHORT, ...(sharing && { sharing }) })).catch(code),
+      late.engine.acquire(['k'], acquiring({ ...SHORT, ...(access && { access }) })).catch(code),
     );
     await late.clock.advance(500);
     await arrive();
@@ -68,14 +68,14 @@ describe('a caller whose wait ends before the reply', () => {
     expect(outcomes.filter((each) => each === 'LOCK_BUSY')).toHaveLength(3 - granted.length);
     for (const each of outcomes)
       if (typeof each === 'object') await (each as { release(): Promise<boolean> }).release();
-    expect(late.locker.gateCount).toBe(0);
+    expect(late.engine.keyCount).toBe(0);
   });
 
-  it('given that it is queued, is busy; a reader behind it is asked for anew, by its own kind, and served once', async () => {
+  it('given that it is queued, is busy; a reader behind it is requested anew, by its own kind, and served once', async () => {
     const { late, other, arrive } = lateCore();
-    const held = await other.locker.acquire(['k'], acquiring());
-    const writer = late.locker.acquire(['k'], acquiring(SHORT)).catch(code);
-    const reader = late.locker.acquire(['k'], acquiring({ sharing: SHARED }));
+    const held = await other.engine.acquire(['k'], acquiring());
+    const writer = late.engine.acquire(['k'], acquiring(SHORT)).catch(code);
+    const reader = late.engine.acquire(['k'], acquiring({ access: SHARED }));
     await late.clock.advance(500);
     await arrive();
     expect(await writer).toBe('LOCK_BUSY');
@@ -84,34 +84,34 @@ describe('a caller whose wait ends before the reply', () => {
     const lock = await reader;
     expect(lock.token).toMatch(/-s:/);
     // One request, one lease: another reader gets in beside it, and a writer after both.
-    const beside = await other.locker.acquire(['k'], acquiring({ sharing: SHARED, wait: 0 }));
+    const beside = await other.engine.acquire(['k'], acquiring({ access: SHARED, wait: 0 }));
     expect(await beside.release()).toBe(true);
     expect(await lock.release()).toBe(true);
     await late.clock.advance(20_000);
-    expect([late.locker.gateCount, other.locker.gateCount]).toEqual([0, 0]);
-    const last = await other.locker.acquire(['k'], acquiring({ wait: 0 }));
+    expect([late.engine.keyCount, other.engine.keyCount]).toEqual([0, 0]);
+    const last = await other.engine.acquire(['k'], acquiring({ wait: 0 }));
     expect(await last.release()).toBe(true);
   });
 
   it('given that it is queued, and nobody is behind it, leaves no place in the queue', async () => {
     const { late, other, arrive } = lateCore();
-    const held = await other.locker.acquire(['k'], acquiring());
-    const asked = late.locker.acquire(['k'], acquiring(SHORT)).catch(code);
+    const held = await other.engine.acquire(['k'], acquiring());
+    const requested = late.engine.acquire(['k'], acquiring(SHORT)).catch(code);
     await late.clock.advance(500);
     await arrive();
-    expect(await asked).toBe('LOCK_BUSY');
+    expect(await requested).toBe('LOCK_BUSY');
     await held.release();
     await late.clock.advance(20_000);
-    expect(await (await other.locker.acquire(['k'], acquiring({ wait: 0 }))).release()).toBe(true);
-    expect([late.locker.gateCount, late.clock.timers]).toEqual([0, 0]);
+    expect(await (await other.engine.acquire(['k'], acquiring({ wait: 0 }))).release()).toBe(true);
+    expect([late.engine.keyCount, late.clock.timers]).toEqual([0, 0]);
   });
 
   it('given no reply at all, fails once the time of a verb is over, and not as busy', async () => {
     const { late } = lateCore();
-    const asked = late.locker.acquire(['k'], acquiring(SHORT)).catch(code);
+    const requested = late.engine.acquire(['k'], acquiring(SHORT)).catch(code);
     await late.clock.advance(50 + 10_000);
     await settle();
     await late.clock.advance(300);
-    expect(await asked).toBe('LOCK_STORE');
+    expect(await requested).toBe('LOCK_STORE');
   });
 });

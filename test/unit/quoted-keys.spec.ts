@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { parseTemplate } from '../../lib/core/keys/key-template.js';
 import { keyPart } from '../../lib/core/keys/key-value.js';
 import { normaliseKeys } from '../../lib/core/keys/normalise-keys.js';
-import { mixedKinds } from '../../lib/core/mixed-kinds.js';
-import { newParty, SHARED, TokenMint } from '../../lib/core/token.js';
+import { kindConflict } from '../../lib/core/mixed-kinds.js';
+import { newSessionId, SHARED, TokenGenerator } from '../../lib/core/token.js';
 import {
   LockAbortedError,
   LockBusyError,
@@ -62,8 +62,8 @@ const ERRORS: ReadonlyArray<[string, (key: string) => Error]> = [
     'deadlock',
     (key) => new LockDeadlockError(key, [{ holds: Array(5_000).fill(key), wants: key, site: undefined }]),
   ],
-  ['another kind', (key) => mixedKinds(key, SHARED, 'semaphore')],
-  ['a semaphore', (key) => mixedKinds(key, { kind: 'semaphore', limit: 2 }, 'exclusive')],
+  ['another kind', (key) => kindConflict(key, SHARED, 'semaphore')],
+  ['a semaphore', (key) => kindConflict(key, { kind: 'semaphore', limit: 2 }, 'exclusive')],
   ['the store failed', (key) => storeError(doing('asking for', key), new Error('OOM'))],
   [
     'the store said it back',
@@ -132,14 +132,14 @@ describe("a holder's label", () => {
   it('that has escape sequences steers no terminal of those who find its key busy', async () => {
     const controls = new LockControls();
     const locks = memoryLocks(controls);
-    const party = newParty();
-    const session = controls.store.open(party, {
-      offered: () => undefined,
-      awake: () => undefined,
-      recovered: () => undefined,
+    const sessionId = newSessionId();
+    const session = controls.store.open(sessionId, {
+      onGrant: () => undefined,
+      onReconnected: () => undefined,
+      onRecovered: () => undefined,
     });
-    const token = new TokenMint(party, '\u001b[2Jhost\n').next();
-    await session.turn({ key: 'k', ask: { token, ttl: 30_000, sections: 1, mode: 'once' } });
+    const token = new TokenGenerator(sessionId, '\u001b[2Jhost\n').next();
+    await session.exchange({ key: 'k', acquire: { token, ttl: 30_000, fences: 1, mode: 'once' } });
     const error = await locks.acquire('k', { wait: 0 }).catch((thrown: LockError) => thrown);
     expect(error).toMatchObject({ code: 'LOCK_BUSY' });
     expect((error as LockError).message).not.toMatch(UNPRINTABLE);

@@ -12,8 +12,8 @@ const waiting = { reentry: 'wait' } as const;
 const shared = { mode: 'shared' } as const;
 
 function setup() {
-  const { locker, clock } = core();
-  return { locker, clock, locks: new LockService(locker, resolvePolicy()) };
+  const { engine, clock } = core();
+  return { engine, clock, locks: new LockService(engine, resolvePolicy()) };
 }
 
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
@@ -71,7 +71,7 @@ describe('a call that waits for a key of its context', () => {
   });
 
   it('given a listener of an event that is emitted under the lock, then it runs once the lock is given back', async () => {
-    const { locks, locker } = setup();
+    const { locks, engine } = setup();
     const events = new EventEmitter();
     const seen: string[] = [];
     let listened: Promise<unknown> | undefined;
@@ -85,7 +85,7 @@ describe('a call that waits for a key of its context', () => {
     });
     await listened;
     expect(seen).toEqual(['emitter', 'listener']);
-    expect([locker.waits.size, locker.gateCount]).toEqual([0, 0]);
+    expect([engine.waits.size, engine.keyCount]).toEqual([0, 0]);
   });
 
   it('given it is part of the holder, then "wait" ends it, as of anybody', async () => {
@@ -132,7 +132,7 @@ describe('a call that waits for a key of its context', () => {
 });
 
 describe('deadlocks of calls that wait for a key of their context', () => {
-  it('given the holder waits for others meanwhile, then no circle is seen through it that is none', async () => {
+  it('given the holder waits for others meanwhile, then no cycle is seen through it that is none', async () => {
     const { locks } = setup();
     let listener: Promise<unknown> | undefined;
     const [read, end] = [deferred(), deferred()];
@@ -155,24 +155,24 @@ describe('deadlocks of calls that wait for a key of their context', () => {
     expect(await listener).toBe('listener');
   });
 
-  it('given what it holds itself closes a circle, then it is found', async () => {
-    const { locks, locker } = setup();
-    const gate = deferred();
+  it('given what it holds itself closes a cycle, then it is found', async () => {
+    const { locks, engine } = setup();
+    const barrier = deferred();
     let listener: Promise<unknown> | undefined;
     const holder = locks.using('k', async () => {
       listener = codeOf(
         locks.using('own', async () => {
-          await gate.promise;
+          await barrier.promise;
           return locks.using('k', waiting, () => 'listener');
         }),
       );
       await settle();
-      gate.resolve();
+      barrier.resolve();
       await settle();
       return codeOf(locks.using('own', () => 'holder'));
     });
     const ends = [await holder, await listener];
     expect(ends.filter((end) => end === 'LOCK_DEADLOCK')).toHaveLength(1);
-    expect(locker.waits.size).toBe(0);
+    expect(engine.waits.size).toBe(0);
   });
 });

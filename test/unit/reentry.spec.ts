@@ -19,10 +19,10 @@ function setup(settings: CoreSettings = {}): Setup {
   const clock = settings.clock ?? new FakeClock();
   const store = settings.store ?? memoryStore({ clock });
   const made = core({ ...settings, clock, store });
-  const other = new LockService(core({ clock, store }).locker, resolvePolicy());
+  const other = new LockService(core({ clock, store }).engine, resolvePolicy());
   return {
     ...made,
-    locks: new LockService(made.locker, resolvePolicy()),
+    locks: new LockService(made.engine, resolvePolicy()),
     async free(key) {
       const lock = await other.tryAcquire(key);
       await lock?.release();
@@ -155,13 +155,13 @@ describe(`"reentry: 'join'"`, () => {
 
   it('what runs on after the outermost release has lost it: held, signal, assertHeld, and using rejects', async () => {
     const { locks, free, events } = setup();
-    const gate = deferred();
+    const barrier = deferred();
     let inner!: Promise<unknown>;
     let seen!: HeldLock;
     await locks.using('a', async () => {
       inner = locks.using('a', joining, async (lock) => {
         seen = lock as HeldLock;
-        await gate.promise;
+        await barrier.promise;
         return 'done';
       });
       await settle();
@@ -174,18 +174,18 @@ describe(`"reentry: 'join'"`, () => {
     expect(() => seen.assertHeld()).toThrow(/gave it back/);
     expect(events).toMatchObject([{ name: 'lost', key: 'a', reason: 'released' }]);
     expect(await free('a')).toBe(true);
-    gate.resolve();
+    barrier.resolve();
     await expect(inner).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'released' });
     expect(await seen.release()).toBe(false);
   });
 
   it('and does not count as holding: neither for current(), nor for a nested acquire, which takes the lock anew', async () => {
     const { locks, clock } = setup();
-    const gate = deferred();
+    const barrier = deferred();
     let inner!: Promise<unknown>;
     await locks.using('a', async () => {
       inner = locks.using('a', { ...joining, onLost: 'warn' }, async () => {
-        await gate.promise;
+        await barrier.promise;
         expect(locks.tryCurrent('a')).toBeUndefined();
         const busy = codeOf(locks.acquire('a', { ...joining, wait: 50 }));
         await clock.advance(50);
@@ -198,7 +198,7 @@ describe(`"reentry: 'join'"`, () => {
       await settle();
     });
     const next = await locks.acquire('a');
-    gate.resolve();
+    barrier.resolve();
     expect(await inner).toBe(true);
   });
 
@@ -257,9 +257,9 @@ describe(`"reentry: 'join'"`, () => {
   });
 
   it('is allowed while the application shuts down, as it takes nothing', async () => {
-    const { locks, locker } = setup();
+    const { locks, engine } = setup();
     await locks.using('a', async () => {
-      locker.refuse();
+      engine.refuse();
       expect((await locks.acquire('a', joining)).held).toBe(true);
       expect(await codeOf(locks.acquire('b', joining))).toBe('LOCK_SHUTDOWN');
       expect(await codeOf(locks.acquire(['a', 'b'], joining))).toBe('LOCK_SHUTDOWN');
@@ -310,7 +310,7 @@ describe('several keys of which some are held', () => {
       expect(await refused).toBe('LOCK_BUSY');
       expect(await free('b')).toBe(true);
       expect(outer.held).toBe(true);
-      expect((outer as HeldLock).rootOf('a')?.guests?.size).toBe(0);
+      expect((outer as HeldLock).rootOf('a')?.nested?.size).toBe(0);
     });
     expect(await free('a')).toBe(true);
     await busy.release();
@@ -318,11 +318,11 @@ describe('several keys of which some are held', () => {
 
   it('holds the rest to its own end, also when the outer call has ended before', async () => {
     const { locks, free } = setup();
-    const gate = deferred();
+    const barrier = deferred();
     let inner!: Promise<unknown>;
     await locks.using('a', async () => {
       inner = locks.using(['a', 'b'], { ...joining, onLost: 'warn' }, async (lock) => {
-        await gate.promise;
+        await barrier.promise;
         expect(lock.held).toBe(false);
         expect(await free('b')).toBe(false);
         expect(await codeOf(locks.acquire('b'))).toBe('LOCK_REENTRY');
@@ -332,7 +332,7 @@ describe('several keys of which some are held', () => {
       });
       await settle();
     });
-    gate.resolve();
+    barrier.resolve();
     await inner;
     expect(await free('b')).toBe(true);
   });
@@ -357,7 +357,7 @@ describe('memory', () => {
     const { locks } = setup();
     await locks.using('a', async (outer) => {
       for (let i = 0; i < 1_000; i += 1) await locks.using('a', joining, () => undefined);
-      expect((outer as HeldLock).rootOf('a')?.guests?.size).toBe(0);
+      expect((outer as HeldLock).rootOf('a')?.nested?.size).toBe(0);
     });
   });
 });

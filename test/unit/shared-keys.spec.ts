@@ -1,27 +1,27 @@
 /** What a session remembers of the keys that several may hold: it is bounded. */
 import { describe, expect, it } from '@jest/globals';
-import { SHARED, TokenMint } from '../../lib/core/token.js';
+import { SHARED, TokenGenerator } from '../../lib/core/token.js';
 import { KeyNames } from '../../lib/stores/redis/key-names.js';
 import { SharedKeys } from '../../lib/stores/redis/shared-keys.js';
 
-const mint = new TokenMint('party-with-dashes-', 'label-with-dashes');
+const tokens = new TokenGenerator('party-with-dashes-', 'label-with-dashes');
 
 function writing(key: string): {
   key: string;
-  ask: { token: string; ttl: number; sections: 1; mode: 'once' };
+  acquire: { token: string; ttl: number; fences: 1; mode: 'once' };
 } {
-  return { key, ask: { token: mint.next(), ttl: 1, sections: 1, mode: 'once' } };
+  return { key, acquire: { token: tokens.next(), ttl: 1, fences: 1, mode: 'once' } };
 }
 
 describe('the set of holders', () => {
   it('is declared for readers, for each release, and for writers of a key that had readers', () => {
     const keys = new SharedKeys(new KeyNames('lock:', '', false));
     expect(keys.holdersFor(writing('k'))).toBeUndefined();
-    expect(keys.holdersFor({ key: 'k', giveUp: { token: mint.next() } })).toBe('lock:~nl:h:k');
-    expect(keys.holdersFor({ key: 'k', giveUp: { token: mint.next(SHARED) } })).toBe('lock:~nl:h:k');
+    expect(keys.holdersFor({ key: 'k', release: { token: tokens.next() } })).toBe('lock:~nl:h:k');
+    expect(keys.holdersFor({ key: 'k', release: { token: tokens.next(SHARED) } })).toBe('lock:~nl:h:k');
     expect(keys.holdersFor(writing('k'))).toBeUndefined();
-    const reading = { ...writing('k').ask, token: mint.next(SHARED) };
-    expect(keys.holdersFor({ key: 'k', ask: reading })).toBe('lock:~nl:h:k');
+    const reading = { ...writing('k').acquire, token: tokens.next(SHARED) };
+    expect(keys.holdersFor({ key: 'k', acquire: reading })).toBe('lock:~nl:h:k');
     expect(keys.holdersFor(writing('k'))).toBe('lock:~nl:h:k');
     expect(keys.holdersFor(writing('other'))).toBeUndefined();
   });

@@ -19,12 +19,12 @@ const shared = { mode: 'shared' } as const;
 function setup() {
   const clock = new FakeClock();
   const store = memoryStore({ clock });
-  const { locker } = core({ clock, store });
-  const other = new LockService(core({ clock, store }).locker, resolvePolicy());
+  const { engine } = core({ clock, store });
+  const other = new LockService(core({ clock, store }).engine, resolvePolicy());
   return {
     clock,
-    locker,
-    locks: new LockService(locker, resolvePolicy()),
+    engine,
+    locks: new LockService(engine, resolvePolicy()),
     async free(key: string) {
       const lock = await other.tryAcquire(key);
       await lock?.release();
@@ -132,7 +132,7 @@ describe('a call within a lock that it was given', () => {
 
 describe('a call within a lock that does not hold what it wants', () => {
   it('given a lock that was released, then it is a LockNotHeldError, and nothing is taken', async () => {
-    const { locks, free, locker } = setup();
+    const { locks, free, engine } = setup();
     const lock = await locks.acquire('a');
     await lock.release();
     for (const refused of [
@@ -143,7 +143,7 @@ describe('a call within a lock that does not hold what it wants', () => {
       expect(await errorOf(refused)).toMatchObject({ code: 'LOCK_NOT_HELD', key: 'a' });
       await expect(refused).rejects.toThrow(/"within" has been released.*"a".*before the release/);
     }
-    expect([await free('a'), await free('b'), locker.gateCount]).toEqual([true, true, 0]);
+    expect([await free('a'), await free('b'), engine.keyCount]).toEqual([true, true, 0]);
   });
 
   it('given a lock of other keys, then likewise, in words of its own', async () => {
@@ -238,19 +238,19 @@ describe('"within" beside the other options', () => {
 
   it('given work that is left running after the call, then it does not run under the lock', async () => {
     const { locks } = setup();
-    const gate = deferred();
+    const barrier = deferred();
     const lock = await locks.acquire('a');
     let left!: Promise<Lock | undefined>;
     await locks.using('a', { within: lock }, () => {
-      left = gate.promise.then(() => locks.tryCurrent('a'));
+      left = barrier.promise.then(() => locks.tryCurrent('a'));
     });
-    gate.resolve();
+    barrier.resolve();
     expect(await left).toBeUndefined();
     await lock.release();
   });
 
-  it('given a circle of waits through a lock that was given, then it is found', async () => {
-    const { locks, locker } = setup();
+  it('given a cycle of waits through a lock that was given, then it is found', async () => {
+    const { locks, engine } = setup();
     const x = await locks.acquire('x');
     const y = locks.using('y', async () => {
       await settle();
@@ -262,7 +262,7 @@ describe('"within" beside the other options', () => {
     expect(await errorOf(refused)).toMatchObject({ code: 'LOCK_DEADLOCK', key: 'y' });
     await x.release();
     expect(await y).toBe('went on');
-    expect(locker.waits.size).toBe(0);
+    expect(engine.waits.size).toBe(0);
   });
 });
 

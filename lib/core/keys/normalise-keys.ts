@@ -5,7 +5,7 @@ import { LockKeyError, quoted } from '../../errors/index.js';
 const LONE_SURROGATE = /\p{Cs}/u;
 
 /**
- * Sorted, so that every caller takes several keys in the same order and none waits for another in a circle.
+ * Sorted, so that every caller takes several keys in the same order and none waits for another in a cycle.
  * @throws LockKeyError for an empty list, an empty key, or anything but well-formed strings.
  */
 export function normaliseKeys(key: string | readonly string[]): string[] {

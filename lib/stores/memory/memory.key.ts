@@ -1,6 +1,6 @@
-/** One key of the memory store: who holds it until when, and who queues for it. Knows no clock and no parties. */
+/** One key of the memory store: who holds it until when, and who queues for it. Knows no clock and no sessions. */
 import type { Holder } from '../../core/store.contract.js';
-import { EXCLUSIVE, type LockKind, type Sharing, sharingOf } from '../../core/token.js';
+import { EXCLUSIVE, type LockKind, type LockAccess, accessOf } from '../../core/token.js';
 
 interface Held {
   readonly token: string;
@@ -10,7 +10,7 @@ interface Held {
 
 interface Waiting {
   readonly token: string;
-  readonly place: number;
+  readonly queueScore: number;
 }
 
 export class MemoryKey {
@@ -36,9 +36,9 @@ export class MemoryKey {
 
   /** Does it go with those who hold the key, and is there room for one more? */
   fits(token: string): boolean {
-    const { kind, limit } = sharing(token);
+    const { kind, limit } = access(token);
     const holder = this.#holders[0];
-    return this.#holders.length < limit && (holder === undefined || sharing(holder.token).kind === kind);
+    return this.#holders.length < limit && (holder === undefined || access(holder.token).kind === kind);
   }
 
   hold(token: string, until: number): void {
@@ -55,7 +55,7 @@ export class MemoryKey {
    * @param keptUntil keeps the token as a holder until then, and no longer.
    * @returns whether it was one.
    */
-  giveUp(token: string, keptUntil: number | undefined): boolean {
+  release(token: string, keptUntil: number | undefined): boolean {
     const held = this.#held(token);
     if (held === undefined) return false;
     if (keptUntil === undefined) this.#holders.splice(this.#holders.indexOf(held), 1);
@@ -67,7 +67,7 @@ export class MemoryKey {
   holder(now: number): Holder {
     const [first, ...others] = this.#holders;
     if (first === undefined) return { holder: '', remaining: 0 };
-    const sign = sharing(first.token).kind === 'shared' ? 1 : -1;
+    const sign = access(first.token).kind === 'shared' ? 1 : -1;
     const { token, until } = others.reduce(
       (best, each) => (sign * (each.until - best.until) > 0 ? each : best),
       first,
@@ -79,8 +79,8 @@ export class MemoryKey {
   otherKind(token: string): LockKind | undefined {
     const there = this.#holders[0] ?? this.#queue[0];
     if (there === undefined) return undefined;
-    const { kind } = sharing(there.token);
-    return (kind === 'semaphore') === (sharing(token).kind === 'semaphore') ? undefined : kind;
+    const { kind } = access(there.token);
+    return (kind === 'semaphore') === (access(token).kind === 'semaphore') ? undefined : kind;
   }
 
   #held(token: string): Held | undefined {
@@ -98,17 +98,17 @@ export class MemoryKey {
     return this.#queue.length;
   }
 
-  queued(token: string): { readonly place: number; readonly first: boolean } | undefined {
+  queueScore(token: string): { readonly queueScore: number; readonly first: boolean } | undefined {
     const index = this.#indexOf(token);
     const waiting = this.#queue[index];
-    return waiting === undefined ? undefined : { place: waiting.place, first: index === 0 };
+    return waiting === undefined ? undefined : { queueScore: waiting.queueScore, first: index === 0 };
   }
 
   /** A new place is behind all others; one that is taken back is where it was, before one of the same microsecond. */
   enqueue(token: string, former: number | undefined, now: number): void {
-    const place = former ?? Math.max((this.#queue.at(-1)?.place ?? 0) + 1, now);
-    const index = this.#queue.findIndex((waiting) => waiting.place >= place);
-    this.#queue.splice(index < 0 ? this.#queue.length : index, 0, { token, place });
+    const queueScore = former ?? Math.max((this.#queue.at(-1)?.queueScore ?? 0) + 1, now);
+    const index = this.#queue.findIndex((waiting) => waiting.queueScore >= queueScore);
+    this.#queue.splice(index < 0 ? this.#queue.length : index, 0, { token, queueScore });
   }
 
   leave(token: string): void {
@@ -121,6 +121,6 @@ export class MemoryKey {
   }
 }
 
-function sharing(token: string): Sharing {
-  return sharingOf(token) ?? EXCLUSIVE;
+function access(token: string): LockAccess {
+  return accessOf(token) ?? EXCLUSIVE;
 }

@@ -2,18 +2,18 @@
 import { type Clock, systemClock } from '../../core/clock.js';
 import { runOutside } from '../../core/outside.js';
 import {
-  type Answer,
-  type Ask,
+  type AcquireReply,
+  type AcquireRequest,
   type LockStore,
   type LockStoreListener,
   type LockStoreSession,
   OFFER_MS,
   type RenewReply,
   type RenewRequest,
-  type TurnReply,
-  type TurnRequest,
+  type ExchangeReply,
+  type ExchangeRequest,
 } from '../../core/store.contract.js';
-import { partyOf } from '../../core/token.js';
+import { sessionIdOf } from '../../core/token.js';
 import { MemoryFences } from './memory.fences.js';
 import { MemoryKey } from './memory.key.js';
 
@@ -36,17 +36,17 @@ class MemoryLockStore implements LockStore {
     this.#fences = MemoryFences.of(clock);
   }
 
-  open(party: string, listener: LockStoreListener): LockStoreSession {
-    this.#listeners.set(party, listener);
+  open(sessionId: string, listener: LockStoreListener): LockStoreSession {
+    this.#listeners.set(sessionId, listener);
     return {
-      queues: true,
-      isAwake: () => true,
-      counterOf: () => '',
-      turn: (request) => Promise.resolve(this.#turn(request)),
+      supportsQueue: true,
+      canNotify: () => true,
+      fenceDomainOf: () => '',
+      exchange: (request) => Promise.resolve(this.#exchange(request)),
       renew: (request) => Promise.resolve(this.#renew(request)),
-      listen: () => Promise.resolve(),
+      subscribe: () => Promise.resolve(),
       close: () => {
-        this.#listeners.delete(party);
+        this.#listeners.delete(sessionId);
         return Promise.resolve();
       },
     };
@@ -56,30 +56,33 @@ class MemoryLockStore implements LockStore {
     return Promise.resolve();
   }
 
-  #turn({ key, giveUp, ask }: TurnRequest): TurnReply {
+  #exchange({ key, release, acquire: request }: ExchangeRequest): ExchangeReply {
     const state = this.#key(key);
     let released = false;
-    if (giveUp !== undefined) {
-      const { token, keepFor } = giveUp;
-      released = state.giveUp(token, keepFor === undefined ? undefined : this.clock.monotonic() + keepFor);
+    if (release !== undefined) {
+      const { token, releaseAfter } = release;
+      released = state.release(
+        token,
+        releaseAfter === undefined ? undefined : this.clock.monotonic() + releaseAfter,
+      );
       state.leave(token);
     }
-    const answer = ask === undefined ? undefined : this.#ask(key, state, ask);
+    const reply = request === undefined ? undefined : this.#request(key, state, request);
     this.#promote(key, state);
     if (state.unused) this.#keys.delete(key);
     else this.#keys.set(key, state);
-    return answer === undefined ? { released } : { released, answer };
+    return reply === undefined ? { released } : { released, acquire: reply };
   }
 
-  #ask(key: string, state: MemoryKey, ask: Ask): Answer {
-    const { token, mode } = ask;
-    const until = this.clock.monotonic() + ask.ttl;
-    if (mode !== 'look' && !state.holds(token) && state.queued(token) === undefined) {
-      // Dead ones at the head are no reason to refuse the ask.
+  #request(key: string, state: MemoryKey, request: AcquireRequest): AcquireReply {
+    const { token, mode } = request;
+    const until = this.clock.monotonic() + request.ttl;
+    if (mode !== 'check' && !state.holds(token) && state.queueScore(token) === undefined) {
+      // Dead ones at the head are no reason to refuse the request.
       if (state.otherKind(token) !== undefined) this.#promote(key, state);
       const kind = state.otherKind(token);
-      if (kind !== undefined) return { state: 'mixed', kind };
-      if (mode === 'queue') state.enqueue(token, ask.place, this.#fences.now);
+      if (kind !== undefined) return { state: 'kind-conflict', kind };
+      if (mode === 'queue') state.enqueue(token, request.queueScore, this.#fences.now);
     }
     this.#promote(key, state, { token, until });
     if (mode === 'once' && !state.holds(token) && state.length === 0 && state.fits(token)) {
@@ -87,27 +90,31 @@ class MemoryLockStore implements LockStore {
     }
     if (state.holds(token)) {
       state.extend(token, until);
-      return { state: 'granted', ...this.#fences.draw(ask.sections) };
+      return { state: 'granted', ...this.#fences.draw(request.fences) };
     }
     const holder = state.holder(this.clock.monotonic());
     if (mode === 'once') return { state: 'busy', ...holder };
-    const queued = state.queued(token);
-    if (queued === undefined) return { state: 'gone' };
+    const queued = state.queueScore(token);
+    if (queued === undefined) return { state: 'not-queued' };
     return { state: 'queued', ...holder, ...queued, length: state.length, fence: this.#fences.last };
   }
 
   /**
-   * Grants the key to the first of its queue for as long as they fit. Who does not listen any more is skipped; the asking
+   * Grants the key to the first of its queue for as long as they fit. Who does not listen any more is skipped; the requesting
    * token learns of it by its own reply.
    */
-  #promote(key: string, state: MemoryKey, asking?: { readonly token: string; readonly until: number }): void {
+  #promote(
+    key: string,
+    state: MemoryKey,
+    requesting?: { readonly token: string; readonly until: number },
+  ): void {
     for (let token = state.head; token !== undefined && state.fits(token); token = state.head) {
       state.leave(token);
-      if (token === asking?.token) {
-        state.hold(token, asking.until);
+      if (token === requesting?.token) {
+        state.hold(token, requesting.until);
         continue;
       }
-      const listener = this.#listeners.get(partyOf(token) ?? '');
+      const listener = this.#listeners.get(sessionIdOf(token) ?? '');
       if (listener === undefined) continue;
       state.hold(token, this.clock.monotonic() + OFFER_MS);
       this.#offer(listener, key, token);
@@ -117,14 +124,14 @@ class MemoryLockStore implements LockStore {
   #offer(listener: LockStoreListener, key: string, token: string): void {
     const { fence } = this.#fences.draw(1);
     // Not by queueMicrotask: fake timers hold it up. It is not part of the work of whoever gave the key back.
-    runOutside(() => void Promise.resolve().then(() => listener.offered(key, token, fence)));
+    runOutside(() => void Promise.resolve().then(() => listener.onGrant(key, token, fence)));
   }
 
-  #renew({ key, token, ttl, sections }: RenewRequest): RenewReply {
+  #renew({ key, token, ttl, fences: holds }: RenewRequest): RenewReply {
     const state = this.#key(key);
     if (!state.holds(token)) return { held: false, fence: 0 };
     state.extend(token, this.clock.monotonic() + ttl);
-    return sections > 0 ? { held: true, ...this.#fences.draw(sections) } : { held: true, fence: 0 };
+    return holds > 0 ? { held: true, ...this.#fences.draw(holds) } : { held: true, fence: 0 };
   }
 
   /** The key as it stands now: a holder whose time is over is none. */

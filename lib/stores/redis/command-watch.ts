@@ -1,6 +1,6 @@
 /** The commands that wait for their replies: one timer for all of their time-outs. */
 import { systemClock, type Timer } from '../../core/clock.js';
-import { LinkedList, type Place } from '../../core/linked-list.js';
+import { LinkedList, type ListNode } from '../../core/linked-list.js';
 import type { LockStoreError } from '../../errors/index.js';
 import { describe, endedError } from './store-errors.js';
 
@@ -22,13 +22,13 @@ interface Watched {
 }
 
 /** What `add` returns, to settle the command by. */
-export type Watching = Place<Watched>;
+export type Watching = ListNode<Watched>;
 
 /**
  * All have the same bound, so the oldest is the first whose time is over. The timer is set for it and left alone while
  * replies come: a timer a command would cost a good part of the command.
  */
-export class CommandWatch {
+export class CommandTimeouts {
   readonly #pending = new LinkedList<Watched>();
   readonly #silent: (doing: string) => LockStoreError;
   readonly #onSilent: (until: number) => void;
@@ -78,15 +78,15 @@ export class CommandWatch {
   }
 
   #failAll(which: (watched: Watched) => boolean, error: (doing: string) => LockStoreError): void {
-    for (const place of [...this.#pending.places()]) {
-      if (place.listed && which(place.value)) this.#fail(place, error);
+    for (const node of [...this.#pending.nodes()]) {
+      if (node.listed && which(node.value)) this.#fail(node, error);
     }
   }
 
-  #fail(place: Watching, error: (doing: string) => LockStoreError): void {
-    this.#pending.remove(place);
-    const { doing, key } = place.value.command;
-    place.value.command.onFailure(error(describe(doing, key)));
+  #fail(node: Watching, error: (doing: string) => LockStoreError): void {
+    this.#pending.remove(node);
+    const { doing, key } = node.value.command;
+    node.value.command.onFailure(error(describe(doing, key)));
   }
 
   #arm(until: number): void {

@@ -39,13 +39,13 @@ export function watchConnection(
   let down = false;
   let ended = false;
   let refusal: string | undefined;
-  /** Is it said that it was given up? */
-  let givenUp = false;
+  /** Is it said that it was released? */
+  let released_ = false;
   const ending = new Ending(client);
   const failed = (why: string) => {
     if (down || ended) return;
     down = true;
-    // Not that it is tried again: that turns out later.
+    // Not that it is tried again: that proves later.
     log.warn(`Redis at ${addressOf(client)} ${why}. Locks fail until it answers.`);
   };
   const onError = (error: unknown) => {
@@ -57,8 +57,8 @@ export function watchConnection(
     ending.closed();
     // Closed on purpose, all being well, there is nothing to tell.
     if (!ending.ended && client.status !== 'disconnecting') failed('closed the connection');
-    else if (ending.ended && down && !givenUp) {
-      givenUp = true;
+    else if (ending.ended && down && !released_) {
+      released_ = true;
       log.warn(`Redis at ${addressOf(client)} stays away. ${ENDED}`);
     }
   };
@@ -66,7 +66,7 @@ export function watchConnection(
     if (down && !ended) log.log(`Redis at ${addressOf(client)} answers again.`);
     down = false;
     refusal = undefined;
-    givenUp = false;
+    released_ = false;
     ending.connected();
   };
   const onReady = () => {

@@ -106,7 +106,7 @@ export class DatabaseGuard implements DatabaseVerdicts {
       (cause: unknown) => {
         // The reply is of a connection that is gone.
         if (attempt !== this.#attempt) return;
-        // Only the server refuses; a client that gave up waiting has learnt nothing.
+        // Only the server refuses; a client that released waiting has learnt nothing.
         if (isReply(cause)) this.#judge({ cause: redactError(cause) });
         this.#timer = setTimeout(() => {
           if (this.#client.status === 'ready') this.#onReady();
@@ -126,7 +126,7 @@ export class DatabaseGuard implements DatabaseVerdicts {
     this.#forget();
   };
 
-  /** What was asked on this connection is of no interest any more. */
+  /** What was requested on this connection is of no interest any more. */
   #forget(): void {
     this.#attempt += 1;
     clearTimeout(this.#timer);
@@ -137,7 +137,7 @@ export class DatabaseGuard implements DatabaseVerdicts {
     if (this.#moved || number === this.number) return;
     this.#moved = true;
     this.#selects = true;
-    // Nothing asks any more whether it can be selected: each script does, and says so.
+    // Nothing requests any more whether it can be selected: each script does, and says so.
     this.#refusal = undefined;
     this.#warn(
       `The client given as "redis" was moved to database ${number} by select(). Locks stay in database ${this.number}, which ` +

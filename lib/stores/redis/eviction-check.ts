@@ -7,7 +7,7 @@ import type { RedisLike } from './redis-client.interface.js';
  * @returns takes the listener away.
  */
 export function checkEviction(client: RedisLike, warn: (message: string) => void): () => void {
-  const look = async (): Promise<void> => {
+  const check = async (): Promise<void> => {
     stop();
     try {
       const info = String(await client.call('INFO', 'memory'));
@@ -24,7 +24,7 @@ export function checkEviction(client: RedisLike, warn: (message: string) => void
     }
   };
   let stop = (): void => {};
-  if (client.status === 'ready') void look();
-  else stop = onClient(client, 'ready', () => void look());
+  if (client.status === 'ready') void check();
+  else stop = onClient(client, 'ready', () => void check());
   return () => stop();
 }

@@ -50,7 +50,7 @@ export class KeyNames {
       );
     }
     const lock = this.#prefix + key;
-    const tag = this.#cluster ? `{${this.counterOf(key)}}` : '';
+    const tag = this.#cluster ? `{${this.fenceDomainOf(key)}}` : '';
     return {
       lock,
       queue: `${this.#prefix}${RESERVED}q${tag}:${key}`,
@@ -63,11 +63,11 @@ export class KeyNames {
    * declares.
    */
   holdersOf(key: string): string {
-    return `${this.#prefix}${RESERVED}h${this.#cluster ? `{${this.counterOf(key)}}` : ''}:${key}`;
+    return `${this.#prefix}${RESERVED}h${this.#cluster ? `{${this.fenceDomainOf(key)}}` : ''}:${key}`;
   }
 
   /** Standalone there is one counter, in a Cluster one a slot. */
-  counterOf(key: string): string {
+  fenceDomainOf(key: string): string {
     return this.#cluster ? tagOfSlot(slotOf(this.#clientPrefix + this.#prefix + key)) : '';
   }
 
@@ -79,11 +79,11 @@ export class KeyNames {
   }
 
   /**
-   * A party's channel for the keys of a counter, in full: channels get no prefix from the client. The scripts make it from
+   * A session's channel for the keys of a counter, in full: channels get no prefix from the client. The scripts make it from
    * the counter's name.
    */
-  channelOf(counter: string, party: string): string {
-    return `${this.#channels}${counter === '' ? '' : `{${counter}}`}:${party}`;
+  channelOf(counter: string, sessionId: string): string {
+    return `${this.#channels}${counter === '' ? '' : `{${counter}}`}:${sessionId}`;
   }
 
   /** A pattern that all channels fit. */

@@ -87,7 +87,7 @@ function sentinelDefaults({ sentinels, failoverDetector }: RedisSettings): objec
 }
 
 /**
- * After a fail-over behind one address the old master turns into a replica and may keep our connection: look up the
+ * After a fail-over behind one address the old master becomes a replica and may keep our connection: check up the
  * address again, but not for each command while it stays one.
  */
 function leaveReplica(): (error: Error) => boolean {

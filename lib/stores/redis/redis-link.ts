@@ -2,7 +2,7 @@
 import { runOutside } from '../../core/outside.js';
 import type { Outage } from '../../core/store.contract.js';
 import type { DatabaseGuard } from './database-guard.js';
-import { type Command, CommandWatch, type Watching } from './command-watch.js';
+import { type Command, CommandTimeouts, type Watching } from './command-watch.js';
 import { onClient } from './client-events.js';
 import { ConnectionTrouble } from './connection-trouble.js';
 import { NodeConnections } from './node-connections.js';
@@ -16,7 +16,7 @@ import { describe, isElsewhere, lostError } from './store-errors.js';
 /** The server's clock is read again after this long, in ms: two quartz clocks part by some ms a minute. */
 const CLOCK_AGE = 30_000;
 
-export interface RedisLinkSettings {
+export interface CommandSenderSettings {
   readonly client: RedisLike;
   readonly database: DatabaseGuard;
   /** In ms. */
@@ -33,14 +33,14 @@ const SILENCE = { timeouts: 2, least: 5_000 };
 /** Until when a verb may take, on the monotonic clock. */
 export type Until = number;
 
-export class RedisLink {
+export class CommandSender {
   readonly client: RedisLike;
   readonly cluster: boolean;
   readonly clock = new ServerClock();
   readonly trouble: ConnectionTrouble;
-  readonly #settings: RedisLinkSettings;
+  readonly #settings: CommandSenderSettings;
   readonly #autoPipelining: boolean;
-  readonly #watch: CommandWatch;
+  readonly #watch: CommandTimeouts;
   /** Of a connection that we opened. That of the application's own client is the application's. */
   readonly #silence: SilenceWatch | undefined;
   readonly #database: DatabaseGuard;
@@ -50,7 +50,7 @@ export class RedisLink {
   #down: boolean;
   #reading: Promise<void> | undefined;
 
-  constructor(settings: RedisLinkSettings) {
+  constructor(settings: CommandSenderSettings) {
     const { client, owned, commandTimeout } = settings;
     this.#settings = settings;
     this.client = client;
@@ -59,7 +59,7 @@ export class RedisLink {
     this.trouble = new ConnectionTrouble(client, commandTimeout, () => this.#onDown());
     if (owned)
       this.#silence = new SilenceWatch(client, Math.max(SILENCE.timeouts * commandTimeout, SILENCE.least));
-    this.#watch = new CommandWatch(
+    this.#watch = new CommandTimeouts(
       (doing) => this.trouble.silentError(doing),
       (until) => this.#silence?.expect(until - commandTimeout),
     );

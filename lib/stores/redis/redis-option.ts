@@ -98,7 +98,7 @@ function checkUrl(path: string, url: string): string {
   } catch {
     throw bad('its user or password has a "%" that is not percent-encoded, as %25');
   }
-  // ioredis looks for a lower-case scheme, and would connect to REDISS:// without TLS.
+  // ioredis checks for a lower-case scheme, and would connect to REDISS:// without TLS.
   return scheme[1].toLowerCase() + url.slice(scheme[1].length);
 }
 
@@ -183,7 +183,7 @@ function checkAddressed(path: string, settings: RedisSettings): void {
   }
 }
 
-/** ioredis looks for a Sentinel without a host on localhost. */
+/** ioredis checks for a Sentinel without a host on localhost. */
 function checkSentinel(path: string, sentinel: unknown): void {
   if (typeof sentinel !== 'object' || sentinel === null) throw badOption(path, sentinel, '{ host, port }');
   checkOptionNames(path, sentinel, SENTINEL_OPTIONS);

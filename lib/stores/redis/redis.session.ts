@@ -1,36 +1,36 @@
-/** One party's session with one Redis: sends the scripts, and sees to outcomes that are unknown. */
+/** One session's session with one Redis: sends the scripts, and sees to outcomes that are unknown. */
 import type {
   LockStoreListener,
   LockStoreSession,
   Outage,
   RenewReply,
   RenewRequest,
-  TurnReply,
-  TurnRequest,
+  ExchangeReply,
+  ExchangeRequest,
 } from '../../core/store.contract.js';
 import { TOKEN_MARK } from '../../core/token.js';
 import type { LockStoreError } from '../../errors/index.js';
 import type { ConnectionLog } from './connection-log.js';
 import { HandOffLog } from './hand-off-log.js';
 import type { KeyNames } from './key-names.js';
-import type { RedisLink } from './redis-link.js';
+import type { CommandSender } from './redis-link.js';
 import { RENEW } from './scripts/renew.script.js';
 import { isExclusive, SharedKeys } from './shared-keys.js';
 import { isWrongType } from './store-errors.js';
-import { ShardedWake } from './sharded-wake.js';
-import { TurnBatch } from './turn-batch.js';
-import { MOST_ATTEMPTS, TurnCommand, type TurnSender } from './turn-command.js';
+import { ShardedChannels } from './sharded-wake.js';
+import { ExchangeBatch } from './turn-batch.js';
+import { MOST_ATTEMPTS, ExchangeCommand, type ExchangeContext } from './turn-command.js';
 import { parseOffer } from './turn-reply.js';
-import { WakeChannel } from './wake-channel.js';
-import type { Wake } from './wake.interface.js';
-import { Withdrawals } from './withdrawals.js';
+import { SingleChannel } from './wake-channel.js';
+import type { GrantNotifications } from './wake.interface.js';
+import { OrphanCleanup } from './withdrawals.js';
 
 const RENEWING = 'renewing';
 
 export interface RedisSessionSettings {
-  readonly link: RedisLink;
+  readonly sender: CommandSender;
   readonly names: KeyNames;
-  readonly party: string;
+  readonly sessionId: string;
   readonly listener: LockStoreListener;
   readonly log: ConnectionLog;
   /** Says, once, that the server refuses PUBLISH. */
@@ -40,127 +40,127 @@ export interface RedisSessionSettings {
 
 export class RedisSession implements LockStoreSession {
   readonly #settings: RedisSessionSettings;
-  readonly #link: RedisLink;
+  readonly #sender: CommandSender;
   readonly #names: KeyNames;
-  readonly #wake: Wake;
-  readonly #withdrawals: Withdrawals;
-  readonly #sender: TurnSender;
+  readonly #notifications: GrantNotifications;
+  readonly #orphans: OrphanCleanup;
+  readonly #context: ExchangeContext;
   #closed = false;
 
   constructor(settings: RedisSessionSettings) {
-    const { link, names, party, listener } = settings;
+    const { sender, names, sessionId, listener } = settings;
     this.#settings = settings;
-    this.#link = link;
+    this.#sender = sender;
     this.#names = names;
-    const tokens = `${TOKEN_MARK}${party}:`;
+    const tokens = `${TOKEN_MARK}${sessionId}:`;
     const onMessage = (message: string): void => {
       const offer = parseOffer(message, tokens);
       const key = offer && names.keyOf(offer.lock);
       if (offer === undefined || key === undefined) return;
       // No script draws a fence that is ahead of the clock, but for a counter that is.
-      listener.offered(key, offer.token, offer.fence, link.clock.mayBeAhead(offer.fence));
+      listener.onGrant(key, offer.token, offer.fence, sender.clock.mayBeAhead(offer.fence));
     };
-    const log = new HandOffLog({ log: settings.log, down: () => link.down });
-    const onAwake = (counter?: string): void => listener.awake(counter);
-    this.#wake = link.cluster
-      ? new ShardedWake({ link, names, party, log, onMessage, onAwake })
-      : new WakeChannel({
-          client: link.client,
-          channel: names.channelOf('', party),
+    const log = new HandOffLog({ log: settings.log, down: () => sender.down });
+    const onReconnected = (counter?: string): void => listener.onReconnected(counter);
+    this.#notifications = sender.cluster
+      ? new ShardedChannels({ sender, names, sessionId, log, onMessage, onReconnected })
+      : new SingleChannel({
+          client: sender.client,
+          channel: names.channelOf('', sessionId),
           log,
           onMessage,
-          onAwake,
+          onReconnected,
         });
-    this.#withdrawals = new Withdrawals({ link, giveUp: (key, token) => this.#giveUp(key, token) });
-    this.#sender = {
-      link,
-      batch: new TurnBatch(link),
+    this.#orphans = new OrphanCleanup({ sender, release: (key, token) => this.#release(key, token) });
+    this.#context = {
+      sender,
+      batch: new ExchangeBatch(sender),
       sharedKeys: new SharedKeys(names),
-      withdraw: ({ key, giveUp, ask }, notAfter) => {
-        if (ask !== undefined) this.#withdrawals.add(key, ask.token, notAfter);
-        if (giveUp !== undefined) this.#withdrawals.add(key, giveUp.token, 0);
+      cleanUp: ({ key, release, acquire: request }, notAfter) => {
+        if (request !== undefined) this.#orphans.add(key, request.token, notAfter);
+        if (release !== undefined) this.#orphans.add(key, release.token, 0);
       },
       publishRefused: settings.onPublishRefused,
-      gone: (key) => this.#wake.doubt(key),
+      gone: (key) => this.#notifications.doubt(key),
     };
   }
 
-  get queues(): boolean {
-    return this.#wake.possible;
+  get supportsQueue(): boolean {
+    return this.#notifications.possible;
   }
 
   /** A verb reads the server's clock first, perhaps, and may be sent several times: each has its own time. */
   get verbTimeout(): number {
-    return (1 + MOST_ATTEMPTS) * this.#link.commandTimeout;
+    return (1 + MOST_ATTEMPTS) * this.#sender.commandTimeout;
   }
 
-  isAwake(key: string): boolean {
-    return this.#wake.isAwake(key);
+  canNotify(key: string): boolean {
+    return this.#notifications.canNotify(key);
   }
 
-  counterOf(key: string): string {
-    return this.#names.counterOf(key);
+  fenceDomainOf(key: string): string {
+    return this.#names.fenceDomainOf(key);
   }
 
   outage(key: string): Outage | undefined {
-    return this.#link.outageOf(this.#names.of(key).fences);
+    return this.#sender.outageOf(this.#names.of(key).fences);
   }
 
-  listen(key: string): Promise<void> {
-    return this.#wake.listen(key);
+  subscribe(key: string): Promise<void> {
+    return this.#notifications.subscribe(key);
   }
 
-  turn(request: TurnRequest): Promise<TurnReply> {
-    const { key, ask } = request;
-    if (ask !== undefined) this.#wake.asks(request);
-    const until = this.#link.until();
+  exchange(request: ExchangeRequest): Promise<ExchangeReply> {
+    const { key, acquire } = request;
+    if (acquire !== undefined) this.#notifications.onRequest(request);
+    const until = this.#sender.until();
     return new Promise((resolve, reject) => {
-      const command = new TurnCommand(this.#sender, request, this.#names.of(key), resolve, reject);
-      if (ask === undefined || this.#link.isSynchronised(until)) return command.send();
-      this.#link.synchronise(until).then(
+      const command = new ExchangeCommand(this.#context, request, this.#names.of(key), resolve, reject);
+      if (acquire === undefined || this.#sender.isSynchronised(until)) return command.send();
+      this.#sender.synchronise(until).then(
         () => command.send(),
         (error: LockStoreError) => {
-          // The ask was not sent.
-          this.#sender.withdraw({ key, giveUp: request.giveUp }, 0);
-          if (!this.#link.down) this.#link.trouble.failed(this.#names.of(key).fences, error);
+          // The request was not sent.
+          this.#context.cleanUp({ key, release: request.release }, 0);
+          if (!this.#sender.down) this.#sender.trouble.failed(this.#names.of(key).fences, error);
           reject(error);
         },
       );
     });
   }
 
-  async renew({ key, token, ttl, sections }: RenewRequest): Promise<RenewReply> {
+  async renew({ key, token, ttl, fences: holds }: RenewRequest): Promise<RenewReply> {
     const { lock, fences } = this.#names.of(key);
     const keys = isExclusive(token) ? ['2', lock, fences] : ['3', lock, fences, this.#names.holdersOf(key)];
-    const parameters = [...keys, token, String(Math.ceil(ttl)), String(sections)];
-    // Urgent: a section may start on the strength of its being on its way.
-    const raw = await this.#link
-      .run(this.#link.until(), RENEWING, key, RENEW, parameters, true)
+    const parameters = [...keys, token, String(Math.ceil(ttl)), String(holds)];
+    // Urgent: a hold may start on the strength of its being on its way.
+    const raw = await this.#sender
+      .run(this.#sender.until(), RENEWING, key, RENEW, parameters, true)
       .catch(notOursByType);
     if (Array.isArray(raw)) return { held: true, fence: Number(raw[0]), drawn: Number(raw[1]) };
     return { held: Number(raw) >= 0, fence: 0 };
   }
 
   /** The connection is back. */
-  recovered(): void {
-    this.#withdrawals.hasten();
-    this.#settings.listener.recovered();
+  onRecovered(): void {
+    this.#orphans.hasten();
+    this.#settings.listener.onRecovered();
   }
 
-  #giveUp(key: string, token: string): Promise<unknown> {
+  #release(key: string, token: string): Promise<unknown> {
     // A failure is the withdrawals' own to see to.
-    const sender = { ...this.#sender, withdraw: () => undefined };
+    const context = { ...this.#context, withdraw: () => undefined };
     return new Promise((resolve, reject) => {
       const names = this.#names.of(key);
-      new TurnCommand(sender, { key, giveUp: { token } }, names, resolve, reject).send();
+      new ExchangeCommand(context, { key, release: { token } }, names, resolve, reject).send();
     });
   }
 
   close(): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
-      this.#wake.end();
-      this.#withdrawals.end();
+      this.#notifications.end();
+      this.#orphans.end();
       this.#settings.onClose(this);
     }
     return Promise.resolve();

@@ -5,7 +5,7 @@ import { checkEviction } from './eviction-check.js';
 import { KeyNames } from './key-names.js';
 import { keyPrefixOf } from './key-prefix.js';
 import type { RedisLike } from './redis-client.interface.js';
-import { RedisLink } from './redis-link.js';
+import { CommandSender } from './redis-link.js';
 import { RedisSession } from './redis.session.js';
 
 export interface RedisStoreSettings {
@@ -27,7 +27,7 @@ export interface RedisStoreSettings {
 export class RedisLockStore implements LockStore {
   readonly #settings: RedisStoreSettings;
   readonly #names: KeyNames;
-  readonly #link: RedisLink;
+  readonly #sender: CommandSender;
   readonly #sessions = new Set<RedisSession>();
   readonly #stopCheck: () => void;
   readonly #database: DatabaseGuard;
@@ -40,7 +40,7 @@ export class RedisLockStore implements LockStore {
     this.#names = new KeyNames(prefix, keyPrefixOf(client), client.isCluster === true);
     this.#stopCheck = checkEviction(client, settings.warn);
     this.#database = settings.database ?? new DatabaseGuard(client, settings.warn);
-    this.#link = new RedisLink({
+    this.#sender = new CommandSender({
       client,
       database: this.#database,
       commandTimeout,
@@ -49,11 +49,11 @@ export class RedisLockStore implements LockStore {
     });
   }
 
-  open(party: string, listener: LockStoreListener): LockStoreSession {
+  open(sessionId: string, listener: LockStoreListener): LockStoreSession {
     const session = new RedisSession({
-      link: this.#link,
+      sender: this.#sender,
       names: this.#names,
-      party,
+      sessionId,
       listener,
       log: { warn: this.#settings.warn, log: (message) => this.#settings.log?.(message) },
       onPublishRefused: (why) => this.#onPublishRefused(why),
@@ -69,19 +69,19 @@ export class RedisLockStore implements LockStore {
     await Promise.all([...this.#sessions].map((session) => session.close()));
     this.#stopCheck();
     this.#database.end();
-    this.#link.end();
+    this.#sender.end();
     if (this.#settings.owned) this.#settings.client.disconnect();
   }
 
   #onRecovered(): void {
-    for (const session of this.#sessions) session.recovered();
+    for (const session of this.#sessions) session.onRecovered();
   }
 
   #onPublishRefused(why: string): void {
     if (this.#warnedOfPublish) return;
     this.#warnedOfPublish = true;
     this.#settings.warn(
-      `Redis refuses ${this.#link.cluster ? 'SPUBLISH' : 'PUBLISH'} (${why}): waiting callers learn of a free lock late, by asking again. ` +
+      `Redis refuses ${this.#sender.cluster ? 'SPUBLISH' : 'PUBLISH'} (${why}): waiting callers learn of a free lock late, by asking again. ` +
         `Give the Redis user the command, and the channels "${this.#names.channelPattern}".`,
     );
   }

@@ -1,4 +1,4 @@
-/** Notices that no sentinel leads to a master: ioredis goes on asking them, and its connection is never "closed". */
+/** Notices that no sentinel leads to a master: ioredis goes on requesting them, and its connection is never "closed". */
 import { onClient } from './client-events.js';
 import type { RedisLike } from './redis-client.interface.js';
 

@@ -10,12 +10,12 @@ const DRIFT = 0.2;
 const TOLERANCE = 100_000;
 
 /**
- * Asks carry a server time after which they must not run. It is reckoned from readings of the server's clock: as if each had
+ * Requests carry a server time after which they must not run. It is reckoned from readings of the server's clock: as if each had
  * been made at the moment at which its reply was read. That is too early by the reply's trip. If this process computed in
  * between, it is too early by that, too: so an earlier reading is gone on from, as far as the later one bears it out. An
- * error costs an ask that is refused and sent again, never a lock.
+ * error costs a request that is refused and sent again, never a lock.
  *
- * What the server's clock cannot show yet is reckoned as if its time had been read when it was asked for.
+ * What the server's clock cannot show yet is reckoned as if its time had been read when it was requested.
  */
 export class ServerClock {
   /** The server's µs minus ours. */
@@ -37,7 +37,7 @@ export class ServerClock {
     this.#readAt = now;
   }
 
-  /** The server found an ask to be too late that was not: reckons by the latest time that the reply allows. */
+  /** The server found a request to be too late that was not: reckons by the latest time that the reply allows. */
   advance(serverMicros: number, sentAt: number): void {
     this.#most = serverMicros - sentAt * 1000;
     this.#offset = this.#most;
@@ -59,7 +59,7 @@ export class ServerClock {
   }
 
   /**
-   * The server's µs at that time of the monotonic clock, rounded down to {@link STEP}: many asks in a row then
+   * The server's µs at that time of the monotonic clock, rounded down to {@link STEP}: many requests in a row then
    * have it in common.
    */
   at(monotonic: number): number {
@@ -75,7 +75,7 @@ export class ServerClock {
 let latest = 0;
 let latestDigits = '0';
 
-/** A time as a script takes it. To write out so large a number costs an ask as much as all its other arguments. */
+/** A time as a script takes it. To write out so large a number costs a request as much as all its other arguments. */
 export function digitsOf(time: number): string {
   if (time !== latest) {
     latest = time;

@@ -1,4 +1,4 @@
-/** The channel of one slot of a Cluster, from which a party hears of hand-offs of the slot's keys. */
+/** The channel of one slot of a Cluster, from which a session hears of hand-offs of the slot's keys. */
 import { systemClock, type Timer } from '../../core/clock.js';
 import { runOutside } from '../../core/outside.js';
 import { SharedPromise } from './shared-promise.js';
@@ -17,7 +17,7 @@ export interface ShardChannelSettings {
   /** Publishes the message where hand-offs are published, and tells how many it reached. */
   readonly publish: (message: string) => Promise<number>;
   /** Called after every subscription: what was published before it is lost. */
-  readonly onAwake: () => void;
+  readonly onReconnected: () => void;
   /** The server has no such command. */
   readonly onUnknown: () => void;
 }
@@ -191,7 +191,7 @@ export class ShardChannel implements NodeListener {
       TRY_TIMEOUT,
     );
     node.subscribe(this.name).then(
-      current(() => this.#wake()),
+      current(() => this.#notifications()),
       current((error: unknown) => {
         if (isUnknownCommand(error)) this.#settings.onUnknown();
         else if (isRefusal(error)) this.onRefused(error);
@@ -203,11 +203,11 @@ export class ShardChannel implements NodeListener {
     );
   }
 
-  #wake(): void {
+  #notifications(): void {
     this.#sleep();
     this.#state = 'awake';
     this.#listening.resolve();
-    this.#settings.onAwake();
+    this.#settings.onReconnected();
   }
 
   #sleep(): void {

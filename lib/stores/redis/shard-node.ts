@@ -42,7 +42,7 @@ export class ShardNode {
     connection.on('moved', () => this.#tell((each) => each.onMoved()));
     connection.on('error', (error: unknown) => {
       if (isRefusal(error)) this.#tell((each) => each.onRefused(error));
-      // Told by the server, and not asked, that a slot is gone, ioredis 5 loses count of the replies.
+      // Told by the server, and not requested, that a slot is gone, ioredis 5 loses count of the replies.
       else if (this.ready) this.reconnect();
     });
     connection.on('smessage', (channel: string, message: string) => onMessage(this, channel, message));

@@ -1,4 +1,4 @@
-/** The nodes of a Cluster that this party has channels on, one connection each, as far as it needs them. */
+/** The nodes of a Cluster that this session has channels on, one connection each, as far as it needs them. */
 import { onClient } from './client-events.js';
 import type { HandOffLog } from './hand-off-log.js';
 import type { ClusterLike, RedisLike } from './redis-client.interface.js';
@@ -53,7 +53,7 @@ export class ShardNodes {
     node.end();
   }
 
-  /** Asks the client to read which node has which slot. */
+  /** Requests the client to read which node has which slot. */
   refresh(): void {
     this.#settings.client.refreshSlotsCache?.();
   }

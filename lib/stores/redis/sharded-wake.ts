@@ -1,24 +1,24 @@
-/** How hand-offs reach a party in a Cluster: by a sharded channel for each slot in which it has had to wait. */
-import type { TurnRequest } from '../../core/store.contract.js';
+/** How hand-offs reach a session in a Cluster: by a sharded channel for each slot in which it has had to wait. */
+import type { ExchangeRequest } from '../../core/store.contract.js';
 import { runOutside } from '../../core/outside.js';
 import type { HandOffLog } from './hand-off-log.js';
 import type { KeyNames } from './key-names.js';
-import type { RedisLink } from './redis-link.js';
+import type { CommandSender } from './redis-link.js';
 import type { ClusterLike } from './redis-client.interface.js';
 import { REACH } from './scripts/reach.script.js';
 import { ShardChannel } from './shard-channel.js';
 import { ShardNodes } from './shard-nodes.js';
 import { slotOf } from './slots.js';
-import { TRY_EVERY, type Wake } from './wake.interface.js';
+import { TRY_EVERY, type GrantNotifications } from './wake.interface.js';
 
-export interface ShardedWakeSettings {
-  readonly link: RedisLink;
+export interface ShardedChannelsSettings {
+  readonly sender: CommandSender;
   readonly names: KeyNames;
-  readonly party: string;
+  readonly sessionId: string;
   readonly log: HandOffLog;
   readonly onMessage: (message: string) => void;
   /** Called after every subscription, with the counter of the slot's keys: what was published before it is lost. */
-  readonly onAwake: (counter: string) => void;
+  readonly onReconnected: (counter: string) => void;
 }
 
 /**
@@ -26,8 +26,8 @@ export interface ShardedWakeSettings {
  * of the slot's node. ioredis has `shardedSubscribers` for it, but tells nobody when one of its connections is down, or
  * when a channel is back: so these connections are our own. Channels are never unsubscribed from.
  */
-export class ShardedWake implements Wake {
-  readonly #settings: ShardedWakeSettings;
+export class ShardedChannels implements GrantNotifications {
+  readonly #settings: ShardedChannelsSettings;
   readonly #nodes: ShardNodes;
   /** By counter. */
   readonly #channels = new Map<string, ShardChannel>();
@@ -36,10 +36,10 @@ export class ShardedWake implements Wake {
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(settings: ShardedWakeSettings) {
+  constructor(settings: ShardedChannelsSettings) {
     this.#settings = settings;
     this.#nodes = new ShardNodes({
-      client: settings.link.client as ClusterLike,
+      client: settings.sender.client as ClusterLike,
       log: settings.log,
       onMessage: (node, name, message) => {
         settings.onMessage(message);
@@ -55,17 +55,17 @@ export class ShardedWake implements Wake {
     return this.#possible;
   }
 
-  isAwake(key: string): boolean {
-    return this.#channels.get(this.#settings.names.counterOf(key))?.awake === true;
+  canNotify(key: string): boolean {
+    return this.#channels.get(this.#settings.names.fenceDomainOf(key))?.awake === true;
   }
 
-  asks({ key, giveUp, ask }: TurnRequest): void {
-    if (!this.#working || ask === undefined) return;
-    if (ask.mode !== 'once') {
+  onRequest({ key, release, acquire: request }: ExchangeRequest): void {
+    if (!this.#working || request === undefined) return;
+    if (request.mode !== 'once') {
       this.#watch();
       this.#channel(key).want();
-    } else if (giveUp !== undefined) {
-      // Callers stand in line here. That there is no queue has to be known before others are kept out for long.
+    } else if (release !== undefined) {
+      // Callers wait in the queue here. That there is no queue has to be known before others are kept out for long.
       const channel = this.#channel(key);
       if (!channel.awake && !channel.refused) channel.want();
     }
@@ -75,7 +75,7 @@ export class ShardedWake implements Wake {
     if (this.#working) this.#channel(key).try();
   }
 
-  listen(key: string): Promise<void> {
+  subscribe(key: string): Promise<void> {
     if (!this.#working) return Promise.resolve();
     this.#watch();
     return this.#channel(key).listen();
@@ -87,7 +87,7 @@ export class ShardedWake implements Wake {
   }
 
   /** Whoever listens goes on without. */
-  #giveUp(): void {
+  #release(): void {
     this.#possible = false;
     const channels = [...this.#channels.values()];
     this.#stop();
@@ -99,19 +99,19 @@ export class ShardedWake implements Wake {
   }
 
   #channel(key: string): ShardChannel {
-    const { link, names, party, onAwake } = this.#settings;
-    const counter = names.counterOf(key);
+    const { sender, names, sessionId, onReconnected } = this.#settings;
+    const counter = names.fenceDomainOf(key);
     let channel = this.#channels.get(counter);
     if (channel === undefined) {
       const { fences } = names.of(key);
       channel = new ShardChannel({
         slot: slotOf(counter),
-        name: names.channelOf(counter, party),
+        name: names.channelOf(counter, sessionId),
         nodes: this.#nodes,
         publish: async (message) =>
-          Number(await link.run(link.until(), 'reaching', key, REACH, ['1', fences, party, message])),
-        onAwake: () => onAwake(counter),
-        onUnknown: () => this.#giveUp(),
+          Number(await sender.run(sender.until(), 'reaching', key, REACH, ['1', fences, sessionId, message])),
+        onReconnected: () => onReconnected(counter),
+        onUnknown: () => this.#release(),
       });
       this.#channels.set(counter, channel);
       this.#byName.set(channel.name, channel);
@@ -121,10 +121,10 @@ export class ShardedWake implements Wake {
 
   /** While somebody waits, what they wait on is tried now and then. */
   #watch(): void {
-    this.#timer ??= runOutside(() => setInterval(() => this.#look(), TRY_EVERY).unref());
+    this.#timer ??= runOutside(() => setInterval(() => this.#check(), TRY_EVERY).unref());
   }
 
-  #look(): void {
+  #check(): void {
     let wanted = false;
     for (const channel of this.#channels.values()) {
       if (!channel.wanted) continue;

@@ -1,5 +1,5 @@
 /** Which commands declare the set of a key's holders: each key that is declared costs time at the server. */
-import type { TurnRequest } from '../../core/store.contract.js';
+import type { ExchangeRequest } from '../../core/store.contract.js';
 import { TOKEN_MARK } from '../../core/token.js';
 import type { KeyNames } from './key-names.js';
 
@@ -7,9 +7,9 @@ import type { KeyNames } from './key-names.js';
 const LEAST_KEYS = 5_000;
 
 /**
- * Giving up declares the set always: readers may wait for the key, and a release that had to be sent again would be lost with
- * its first reply. So does asking with a shared lock's token or a semaphore's. Asking with an exclusive token does so for
- * keys that are known: this session has had such tokens there, or a script has asked for the set.
+ * Releasing declares the set always: readers may wait for the key, and a release that had to be sent again would be lost with
+ * its first reply. So does requesting with a shared lock's token or a semaphore's. Requesting with an exclusive token does so for
+ * keys that are known: this session has had such tokens there, or a script has requested the set.
  */
 export class SharedKeys {
   readonly #names: KeyNames;
@@ -22,9 +22,9 @@ export class SharedKeys {
   }
 
   /** The set of holders, for a command that declares it. */
-  holdersFor({ key, giveUp, ask }: TurnRequest): string | undefined {
-    if (ask !== undefined && !isExclusive(ask.token)) this.add(key);
-    else if (giveUp === undefined && !this.#has(key)) return undefined;
+  holdersFor({ key, release, acquire: request }: ExchangeRequest): string | undefined {
+    if (request !== undefined && !isExclusive(request.token)) this.add(key);
+    else if (release === undefined && !this.#has(key)) return undefined;
     return this.#names.holdersOf(key);
   }
 
@@ -43,7 +43,7 @@ export class SharedKeys {
   }
 }
 
-/** Without the pattern that reads all of a token: this is asked for every command. */
+/** Without the pattern that reads all of a token: this is requested every command. */
 export function isExclusive(token: string): boolean {
   const number = token.indexOf(':', TOKEN_MARK.length) + 1;
   const mark = token.indexOf('-', number);

@@ -1,4 +1,4 @@
-/** Where a Cluster's slots are, read anew: ioredis asks any node, once it has lost that of a slot. */
+/** Where a Cluster's slots are, read anew: ioredis requests any node, once it has lost that of a slot. */
 import type { ClusterLike, RedisLike } from './redis-client.interface.js';
 
 /** Between two readings that helped nothing, in ms: twice as long each time. */

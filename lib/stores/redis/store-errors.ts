@@ -59,7 +59,7 @@ const SENTINEL_LOGIN =
 const NO_SENTINEL = 'No sentinel answers: check "sentinels" in the "redis" option.';
 
 /**
- * @param doing what was under way, such as `asking for the lock "a"`.
+ * @param doing what was under way, such as `requesting the lock "a"`.
  * @param ended is the client one that does not connect again?
  */
 export function storeError(doing: string, cause: unknown, ended = false): LockStoreError {
@@ -167,7 +167,7 @@ const PASSING = new RegExp(
     "Cluster isn't ready and|Stream isn't writeable and)",
 );
 
-/** Did it fail by what may be over in a moment? What it left behind is given up as ever. */
+/** Did it fail by what may be over in a moment? What it left behind is released as ever. */
 export function isPassing({ cause }: LockStoreError): boolean {
   return cause !== undefined && PASSING.test(messageOf(cause));
 }

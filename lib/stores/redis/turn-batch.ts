@@ -1,7 +1,7 @@
-/** Gathers the turns of one tick into one command. */
+/** Gathers the exchanges of one tick into one command. */
 import type { Command } from './command-watch.js';
 import type { LockNames } from './key-names.js';
-import type { RedisLink } from './redis-link.js';
+import type { CommandSender } from './redis-link.js';
 import { TURN } from './scripts/turn.script.js';
 import { MOST_TURNS, TURNS } from './scripts/turns.script.js';
 
@@ -18,28 +18,28 @@ interface Turn {
  * to gather, and whoever waits for a hand-off would wait for the rest of our tick. The others leave when the promise jobs
  * at hand are done; a single one as it is. In a Cluster each goes by itself: they may be of different nodes.
  */
-export class TurnBatch {
-  readonly #link: RedisLink;
-  #turns: Turn[] = [];
+export class ExchangeBatch {
+  readonly #sender: CommandSender;
+  #exchanges: Turn[] = [];
 
-  constructor(link: RedisLink) {
-    this.#link = link;
+  constructor(sender: CommandSender) {
+    this.#sender = sender;
   }
 
-  /** @param parameters the arguments of `turn`. */
+  /** @param parameters the arguments of `exchange`. */
   send(command: Command, names: LockNames, holders: string | undefined, parameters: readonly string[]): void {
-    const turn = { command, names, holders, parameters };
-    if (this.#link.cluster) return this.#sendOne(turn);
-    if (this.#turns.length === 0 && this.#link.idle) return this.#sendOne(turn);
-    if (this.#turns.length === 0) process.nextTick(() => this.#flush());
-    this.#turns.push(turn);
+    const exchange = { command, names, holders, parameters };
+    if (this.#sender.cluster) return this.#sendOne(exchange);
+    if (this.#exchanges.length === 0 && this.#sender.idle) return this.#sendOne(exchange);
+    if (this.#exchanges.length === 0) process.nextTick(() => this.#flush());
+    this.#exchanges.push(exchange);
   }
 
   #flush(): void {
-    const turns = this.#turns;
-    this.#turns = [];
-    for (let i = 0; i < turns.length; i += MOST_TURNS) {
-      const some = turns.slice(i, i + MOST_TURNS);
+    const exchanges = this.#exchanges;
+    this.#exchanges = [];
+    for (let i = 0; i < exchanges.length; i += MOST_TURNS) {
+      const some = exchanges.slice(i, i + MOST_TURNS);
       const [first] = some;
       if (first !== undefined && some.length === 1) this.#sendOne(first);
       else this.#sendAll(some);
@@ -48,13 +48,13 @@ export class TurnBatch {
 
   #sendOne({ command, names: { lock, queue, fences }, holders, parameters }: Turn): void {
     const keys = holders === undefined ? ['3', lock, queue, fences] : ['4', lock, queue, fences, holders];
-    this.#link.send(command, TURN, keys.concat(parameters));
+    this.#sender.send(command, TURN, keys.concat(parameters));
   }
 
-  #sendAll(turns: readonly Turn[]): void {
-    const keys = [turns[0]?.names.fences ?? ''];
+  #sendAll(exchanges: readonly Turn[]): void {
+    const keys = [exchanges[0]?.names.fences ?? ''];
     const all: string[] = [];
-    for (const { names, holders, parameters } of turns) {
+    for (const { names, holders, parameters } of exchanges) {
       keys.push(names.lock, names.queue);
       if (holders === undefined) all.push(String(parameters.length), ...parameters);
       else {
@@ -62,7 +62,7 @@ export class TurnBatch {
         all.push(String(-parameters.length), ...parameters);
       }
     }
-    const commands = turns.map(({ command }) => command);
-    this.#link.sendAll(commands, TURNS, [String(keys.length), ...keys, ...all]);
+    const commands = exchanges.map(({ command }) => command);
+    this.#sender.sendAll(commands, TURNS, [String(keys.length), ...keys, ...all]);
   }
 }

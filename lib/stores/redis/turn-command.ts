@@ -1,41 +1,41 @@
-/** One `turn` on its way: what it is sent with, and what its outcome means. */
+/** One `exchange` on its way: what it is sent with, and what its outcome means. */
 import type { LockStoreError } from '../../errors/index.js';
-import type { TurnReply, TurnRequest } from '../../core/store.contract.js';
+import type { ExchangeReply, ExchangeRequest } from '../../core/store.contract.js';
 import type { Command } from './command-watch.js';
 import type { LockNames } from './key-names.js';
-import type { RedisLink, Until } from './redis-link.js';
+import type { CommandSender, Until } from './redis-link.js';
 import { digitsOf } from './server-clock.js';
 import { isExclusive, type SharedKeys } from './shared-keys.js';
-import type { TurnBatch } from './turn-batch.js';
+import type { ExchangeBatch } from './turn-batch.js';
 import { describe, silentError } from './store-errors.js';
-import { parseTurn } from './turn-reply.js';
+import { parseExchange } from './turn-reply.js';
 
-/** An ask is sent so often before it counts as too slow for its time limit. */
+/** A request is sent so often before it counts as too slow for its time limit. */
 export const MOST_ATTEMPTS = 4;
 
 const ASKING = 'asking for';
 const GIVING_UP = 'giving up';
 
-/** What a session does about the turns it sends. */
-export interface TurnSender {
-  readonly link: RedisLink;
-  readonly batch: TurnBatch;
+/** What a session does about the exchanges it sends. */
+export interface ExchangeContext {
+  readonly sender: CommandSender;
+  readonly batch: ExchangeBatch;
   readonly sharedKeys: SharedKeys;
-  /** Whether they ran is not known: the tokens are to be given up. */
-  withdraw(request: TurnRequest, notAfter: number): void;
+  /** Whether they ran is not known: the tokens are to be released. */
+  cleanUp(request: ExchangeRequest, notAfter: number): void;
   publishRefused(why: string): void;
-  /** The queue has forgotten the key's ask. */
+  /** The queue has forgotten the key's request. */
   gone(key: string): void;
 }
 
 /** By hand, no async functions: two of them a lock are a good part of what a lock costs this process. */
-export class TurnCommand implements Command {
+export class ExchangeCommand implements Command {
   /** From the latest sending: a reply that was read late must not shorten the time of the next command. */
   until!: Until;
-  readonly #sender: TurnSender;
-  readonly #request: TurnRequest;
+  readonly #context: ExchangeContext;
+  readonly #request: ExchangeRequest;
   readonly #names: LockNames;
-  readonly #resolve: (reply: TurnReply) => void;
+  readonly #resolve: (reply: ExchangeReply) => void;
   readonly #reject: (error: LockStoreError) => void;
   #notAfter = 0;
   #sentAt = 0;
@@ -45,13 +45,13 @@ export class TurnCommand implements Command {
   #down = false;
 
   constructor(
-    sender: TurnSender,
-    request: TurnRequest,
+    context: ExchangeContext,
+    request: ExchangeRequest,
     names: LockNames,
-    resolve: (reply: TurnReply) => void,
+    resolve: (reply: ExchangeReply) => void,
     reject: (error: LockStoreError) => void,
   ) {
-    this.#sender = sender;
+    this.#context = context;
     this.#request = request;
     this.#names = names;
     this.#resolve = resolve;
@@ -59,71 +59,72 @@ export class TurnCommand implements Command {
   }
 
   get doing(): string {
-    return this.#request.ask === undefined ? GIVING_UP : ASKING;
+    return this.#request.acquire === undefined ? GIVING_UP : ASKING;
   }
 
   get key(): string {
     return this.#request.key;
   }
 
-  /** The server's clock must be known where something is asked for. */
+  /** The server's clock must be known where something is requested. */
   send(): void {
-    const { link } = this.#sender;
-    this.until = link.until();
+    const { sender } = this.#context;
+    this.until = sender.until();
     this.#sentAt = performance.now();
     this.#attempts += 1;
-    if (this.#request.ask !== undefined) this.#notAfter = link.serverTimeAt(this.until);
-    // Of the first sending: it may have given up what a later one does not find.
-    if (this.#attempts === 1) this.#interruptions = link.interruptions;
-    this.#down = link.down;
-    const holders = this.#sender.sharedKeys.holdersFor(this.#request);
-    this.#sender.batch.send(this, this.#names, holders, turnParameters(this.#request, this.#notAfter));
+    if (this.#request.acquire !== undefined) this.#notAfter = sender.serverTimeAt(this.until);
+    // Of the first sending: it may have released what a later one does not find.
+    if (this.#attempts === 1) this.#interruptions = sender.interruptions;
+    this.#down = sender.down;
+    const holders = this.#context.sharedKeys.holdersFor(this.#request);
+    this.#context.batch.send(this, this.#names, holders, exchangeArguments(this.#request, this.#notAfter));
   }
 
   onReply(raw: unknown): void {
-    const { link } = this.#sender;
-    link.trouble.answered(this.#names.fences);
-    const { reply, again, serverTime, refusedPublish } = parseTurn(raw, this.#request);
+    const { sender } = this.#context;
+    sender.trouble.answered(this.#names.fences);
+    const { reply, again, serverTime, refusedPublish } = parseExchange(raw, this.#request);
     if (again) {
-      this.#sender.sharedKeys.add(this.key);
+      this.#context.sharedKeys.add(this.key);
       this.send();
       return;
     }
-    if (refusedPublish !== undefined) this.#sender.publishRefused(refusedPublish);
-    if (reply.answer?.state === 'gone') this.#sender.gone(this.key);
+    if (refusedPublish !== undefined) this.#context.publishRefused(refusedPublish);
+    if (reply.acquire?.state === 'not-queued') this.#context.gone(this.key);
     if (serverTime !== undefined) {
       // Nothing was done, as the server's clock is ahead of what we reckoned.
-      link.clock.advance(serverTime, this.#sentAt);
+      sender.clock.advance(serverTime, this.#sentAt);
       if (this.#attempts < MOST_ATTEMPTS) return this.send();
-      return this.onFailure(silentError(describe(this.doing, this.key), link.commandTimeout));
+      return this.onFailure(silentError(describe(this.doing, this.key), sender.commandTimeout));
     }
-    // Sent again after its first answer was lost, giving up finds nothing to give up.
-    const twice = this.#request.giveUp !== undefined && this.#interruptions !== link.interruptions;
+    // Sent again after its first answer was lost, releasing finds nothing to release.
+    const twice = this.#request.release !== undefined && this.#interruptions !== sender.interruptions;
     this.#resolve(twice && !reply.released ? { ...reply, released: undefined } : reply);
   }
 
   onFailure(error: LockStoreError): void {
-    const { link } = this.#sender;
-    const { key, giveUp, ask } = this.#request;
+    const { sender } = this.#context;
+    const { key, release, acquire: request } = this.#request;
     // A new token that never left this process needs no withdrawal: while Redis is down, every call would leave one.
-    const unknown = this.#down && ask?.mode !== 'look' ? { key, giveUp } : this.#request;
-    this.#sender.withdraw(unknown, this.#notAfter);
-    if (!link.down) link.trouble.failed(this.#names.fences, error);
+    const unknown = this.#down && request?.mode !== 'check' ? { key, release } : this.#request;
+    this.#context.cleanUp(unknown, this.#notAfter);
+    if (!sender.down) sender.trouble.failed(this.#names.fences, error);
     this.#reject(error);
   }
 }
 
 /** The arguments of the script, without the trailing ones that are at their defaults: each costs time. */
-function turnParameters({ giveUp, ask }: TurnRequest, notAfter: number): string[] {
-  const parameters = [giveUp?.token ?? ''];
-  const keepFor = giveUp?.keepFor ?? 0;
-  if (ask !== undefined) {
-    parameters.push(ask.token, String(Math.ceil(ask.ttl)), digitsOf(notAfter));
-    const plain = ask.sections === 1 && isExclusive(ask.token);
-    if (ask.mode === 'queue' && plain && ask.place === undefined && keepFor <= 0) return parameters;
-    parameters.push(ask.mode, plain ? '' : String(ask.sections), String(ask.place ?? ''));
-  } else if (keepFor > 0) parameters.push('', '', '', '', '', '');
-  if (keepFor > 0) parameters.push(String(Math.ceil(keepFor)));
+function exchangeArguments({ release, acquire: request }: ExchangeRequest, notAfter: number): string[] {
+  const parameters = [release?.token ?? ''];
+  const releaseAfter = release?.releaseAfter ?? 0;
+  if (request !== undefined) {
+    parameters.push(request.token, String(Math.ceil(request.ttl)), digitsOf(notAfter));
+    const plain = request.fences === 1 && isExclusive(request.token);
+    if (request.mode === 'queue' && plain && request.queueScore === undefined && releaseAfter <= 0)
+      return parameters;
+    parameters.push(request.mode, plain ? '' : String(request.fences), String(request.queueScore ?? ''));
+  } else if (releaseAfter > 0) parameters.push('', '', '', '', '', '');
+  if (releaseAfter > 0) parameters.push(String(Math.ceil(releaseAfter)));
   while (parameters.at(-1) === '') parameters.pop();
   return parameters;
 }

@@ -1,50 +1,50 @@
-/** What the `turn` script replies, as the contract says it. */
+/** What the `exchange` script replies, as the contract says it. */
 import type { LockKind } from '../../core/token.js';
-import type { TurnReply, TurnRequest } from '../../core/store.contract.js';
+import type { ExchangeReply, ExchangeRequest } from '../../core/store.contract.js';
 
-export interface TurnOutcome {
-  readonly reply: TurnReply;
+export interface ExchangeOutcome {
+  readonly reply: ExchangeReply;
   /** Nothing was done: the set of holders is to be declared. */
   readonly again: boolean;
-  /** The ask came too late by the server's clock, which showed this many µs; nothing was done. */
+  /** The request came too late by the server's clock, which showed this many µs; nothing was done. */
   readonly serverTime: number | undefined;
   /** The server's error, when it refused a PUBLISH. */
   readonly refusedPublish: string | undefined;
 }
 
-export function parseTurn(raw: unknown, { ask, giveUp }: TurnRequest): TurnOutcome {
+export function parseExchange(raw: unknown, { acquire: request, release }: ExchangeRequest): ExchangeOutcome {
   // The commonest replies are a single number: whether it was released, or the fence.
   if (!Array.isArray(raw)) {
     const number = Number(raw);
-    if (ask === undefined) return outcome({ released: number === 1 }, undefined);
-    return outcome({ released: false, answer: { state: 'granted', fence: number, drawn: 1 } }, undefined);
+    if (request === undefined) return outcome({ released: number === 1 }, undefined);
+    return outcome({ released: false, acquire: { state: 'granted', fence: number, drawn: 1 } }, undefined);
   }
   const parts: readonly unknown[] = raw;
-  const released = giveUp !== undefined && Number(parts[0]) === 1;
+  const released = release !== undefined && Number(parts[0]) === 1;
   const code = Number(parts[1]);
   if (code === -4) return { ...outcome({ released }, undefined), again: true };
-  if (ask === undefined) return outcome({ released }, parts[1]);
+  if (request === undefined) return outcome({ released }, parts[1]);
   if (code > 0) {
     return outcome(
-      { released, answer: { state: 'granted', fence: code, drawn: Number(parts[2]) } },
+      { released, acquire: { state: 'granted', fence: code, drawn: Number(parts[2]) } },
       parts[3],
     );
   }
-  if (code === -1) return outcome({ released, answer: { state: 'gone' } }, parts[2]);
+  if (code === -1) return outcome({ released, acquire: { state: 'not-queued' } }, parts[2]);
   if (code === -2) return { ...outcome({ released }, undefined), serverTime: Number(parts[2]) };
   if (code === -3)
-    return outcome({ released, answer: { state: 'mixed', kind: parts[2] as LockKind } }, parts[3]);
+    return outcome({ released, acquire: { state: 'kind-conflict', kind: parts[2] as LockKind } }, parts[3]);
   const left = Number(parts[3]);
   const holder = { holder: String(parts[2]), remaining: left < 0 ? Infinity : left };
-  if (ask.mode === 'once') return outcome({ released, answer: { state: 'busy', ...holder } }, parts[4]);
-  const [place, length, rank, fence] = parts.slice(4, 8).map(Number) as [number, number, number, number];
+  if (request.mode === 'once') return outcome({ released, acquire: { state: 'busy', ...holder } }, parts[4]);
+  const [queueScore, length, rank, fence] = parts.slice(4, 8).map(Number) as [number, number, number, number];
   return outcome(
-    { released, answer: { state: 'queued', ...holder, place, length, first: rank === 0, fence } },
+    { released, acquire: { state: 'queued', ...holder, queueScore, length, first: rank === 0, fence } },
     parts[8],
   );
 }
 
-function outcome(reply: TurnReply, refused: unknown): TurnOutcome {
+function outcome(reply: ExchangeReply, refused: unknown): ExchangeOutcome {
   return {
     reply,
     again: false,
@@ -53,7 +53,7 @@ function outcome(reply: TurnReply, refused: unknown): TurnOutcome {
   };
 }
 
-/** What a hand-over publishes. */
+/** What a hand-off publishes. */
 export interface Offer {
   readonly fence: number;
   readonly token: string;
@@ -62,9 +62,9 @@ export interface Offer {
 }
 
 /**
- * A message of the party's channel: the fence, the token (which has no space) and the lock's full name. Whoever has the right
- * to publish may have sent it, so what no hand-over publishes is no offer.
- * @param tokens what each token of the party begins with.
+ * A message of the session's channel: the fence, the token (which has no space) and the lock's full name. Whoever has the right
+ * to publish may have sent it, so what no hand-off publishes is no offer.
+ * @param tokens what each token of the session begins with.
  */
 export function parseOffer(message: string, tokens: string): Offer | undefined {
   const match = /^([1-9]\d{0,15}) (\S+) (.*)$/s.exec(message);

@@ -1,6 +1,6 @@
-/** The connection on which a party hears that a key was handed to it. Opened at the first contention. */
+/** The connection on which a session hears that a key was handed to it. Opened at the first contention. */
 import { runOutside } from '../../core/outside.js';
-import type { TurnRequest } from '../../core/store.contract.js';
+import type { ExchangeRequest } from '../../core/store.contract.js';
 import type { HandOffLog } from './hand-off-log.js';
 import type { RedisLike } from './redis-client.interface.js';
 import { SharedPromise } from './shared-promise.js';
@@ -8,21 +8,21 @@ import { SilenceWatch } from './silence-watch.js';
 import { isRefusal, storeError } from './store-errors.js';
 import { logAttempts } from './subscriber-attempts.js';
 import { SUBSCRIBER_OPTIONS } from './subscriber-options.js';
-import { TRY_EVERY, TRY_TIMEOUT, WANTED_FOR, type Wake } from './wake.interface.js';
+import { TRY_EVERY, TRY_TIMEOUT, WANTED_FOR, type GrantNotifications } from './wake.interface.js';
 
-export interface WakeChannelSettings {
+export interface SingleChannelSettings {
   readonly client: RedisLike;
   readonly channel: string;
   readonly log: HandOffLog;
   readonly onMessage: (message: string) => void;
   /** Called after every subscription: what was published before it is lost. */
-  readonly onAwake: () => void;
+  readonly onReconnected: () => void;
 }
 
 /** States: closed → opening → awake ⇄ asleep (the connection is down and opened again) → ended. */
-export class WakeChannel implements Wake {
+export class SingleChannel implements GrantNotifications {
   readonly possible = true;
-  readonly #settings: WakeChannelSettings;
+  readonly #settings: SingleChannelSettings;
   readonly #listening = new SharedPromise();
   #connection: RedisLike | undefined;
   #silence: SilenceWatch | undefined;
@@ -31,22 +31,22 @@ export class WakeChannel implements Wake {
   #wantedUntil = -Infinity;
   #pinger: NodeJS.Timeout | undefined;
 
-  constructor(settings: WakeChannelSettings) {
+  constructor(settings: SingleChannelSettings) {
     this.#settings = settings;
   }
 
-  isAwake(): boolean {
+  canNotify(): boolean {
     return this.#awake;
   }
 
-  asks({ ask }: TurnRequest): void {
-    if (ask !== undefined && ask.mode !== 'once') this.#want();
+  onRequest({ acquire: request }: ExchangeRequest): void {
+    if (request !== undefined && request.mode !== 'once') this.#want();
   }
 
   /** A single connection, whose end is noticed, and which is pinged. */
   doubt(): void {}
 
-  listen(): Promise<void> {
+  subscribe(): Promise<void> {
     this.#want();
     if (this.#awake) return Promise.resolve();
     if (!this.#listening.pending) {
@@ -95,7 +95,7 @@ export class WakeChannel implements Wake {
         this.#settings.log.works(connection);
         this.#listening.resolve();
         if (performance.now() < this.#wantedUntil) this.#watch();
-        this.#settings.onAwake();
+        this.#settings.onReconnected();
       },
       (error: unknown) => {
         if (isRefusal(error)) this.#refuse(error);

@@ -1,6 +1,6 @@
-/** Gives up the tokens of commands whose outcome is unknown: they may have run, or may run later. */
+/** Releases the tokens of commands whose outcome is unknown: they may have run, or may run later. */
 import { runOutside } from '../../core/outside.js';
-import type { RedisLink } from './redis-link.js';
+import type { CommandSender } from './redis-link.js';
 
 /** Between two tries, in ms. */
 const RETRY = { first: 100, longest: 1_000 };
@@ -9,33 +9,33 @@ const AT_ONCE = 100;
 /** After this long, in ms, a key is left to its own expiry. */
 const LONGEST = 600_000;
 
-export interface WithdrawalsSettings {
-  readonly link: RedisLink;
+export interface OrphanCleanupSettings {
+  readonly sender: CommandSender;
   /** Sends it. @throws LockStoreError */
-  readonly giveUp: (key: string, token: string) => Promise<unknown>;
+  readonly release: (key: string, token: string) => Promise<unknown>;
 }
 
-interface Withdrawal {
+interface Orphan {
   readonly key: string;
   readonly token: string;
-  /** The command cannot run after this server time, in µs: only a give-up later than that is final. 0: any is. */
+  /** The command cannot run after this server time, in µs: only a release later than that is final. 0: any is. */
   readonly notAfter: number;
-  readonly givenUpAt: number;
+  readonly abandonedAt: number;
   attempt: number;
   /** When to try next, on the monotonic clock. */
   dueAt: number;
 }
 
 /** One round at a time, and none before the server answers: what gathers while it hangs costs one command a try. */
-export class Withdrawals {
-  readonly #settings: WithdrawalsSettings;
-  readonly #pending = new Set<Withdrawal>();
+export class OrphanCleanup {
+  readonly #settings: OrphanCleanupSettings;
+  readonly #pending = new Set<Orphan>();
   #running = false;
   #timer: NodeJS.Timeout | undefined;
   #attempt = 0;
   #ended = false;
 
-  constructor(settings: WithdrawalsSettings) {
+  constructor(settings: OrphanCleanupSettings) {
     this.#settings = settings;
   }
 
@@ -45,7 +45,7 @@ export class Withdrawals {
       key,
       token,
       notAfter,
-      givenUpAt: performance.now() + LONGEST,
+      abandonedAt: performance.now() + LONGEST,
       attempt: 0,
       dueAt: 0,
     });
@@ -56,7 +56,7 @@ export class Withdrawals {
   /** The connection is back: what waited for it goes out now. */
   hasten(): void {
     this.#attempt = 0;
-    for (const withdrawal of this.#pending) withdrawal.dueAt = 0;
+    for (const orphan of this.#pending) orphan.dueAt = 0;
     void runOutside(() => this.#run());
   }
 
@@ -72,37 +72,37 @@ export class Withdrawals {
     clearTimeout(this.#timer);
     const started = performance.now();
     try {
-      // The time is read before giving up: a reading after it would not show that nothing ran in between.
-      const now = await this.#settings.link.serverTime(this.#settings.link.until());
+      // The time is read before releasing: a reading after it would not show that nothing ran in between.
+      const now = await this.#settings.sender.serverTime(this.#settings.sender.until());
       this.#attempt = 0;
-      await this.#giveUpDue(now);
+      await this.#releaseDue(now);
     } catch {
       this.#attempt += 1;
     }
     this.#running = false;
-    for (const each of this.#pending) if (each.givenUpAt < started) this.#pending.delete(each);
+    for (const each of this.#pending) if (each.abandonedAt < started) this.#pending.delete(each);
     this.#schedule();
   }
 
   /** @param now the server's time, in µs. */
-  async #giveUpDue(now: number): Promise<void> {
+  async #releaseDue(now: number): Promise<void> {
     const due = [...this.#pending].filter(({ dueAt }) => dueAt <= performance.now());
     for (let i = 0; i < due.length && !this.#ended; i += AT_ONCE) {
-      const outcomes = await Promise.all(due.slice(i, i + AT_ONCE).map((each) => this.#giveUp(each, now)));
+      const outcomes = await Promise.all(due.slice(i, i + AT_ONCE).map((each) => this.#release(each, now)));
       if (!outcomes.includes(true)) return;
     }
   }
 
-  async #giveUp(withdrawal: Withdrawal, now: number): Promise<boolean> {
-    const { key, token, notAfter } = withdrawal;
+  async #release(orphan: Orphan, now: number): Promise<boolean> {
+    const { key, token, notAfter } = orphan;
     try {
-      await this.#settings.giveUp(key, token);
-      if (now > notAfter) this.#pending.delete(withdrawal);
-      else withdrawal.dueAt = performance.now() + (notAfter - now) / 1000 + 1;
+      await this.#settings.release(key, token);
+      if (now > notAfter) this.#pending.delete(orphan);
+      else orphan.dueAt = performance.now() + (notAfter - now) / 1000 + 1;
       return true;
     } catch {
-      withdrawal.attempt += 1;
-      withdrawal.dueAt = performance.now() + pause(withdrawal.attempt);
+      orphan.attempt += 1;
+      orphan.dueAt = performance.now() + pause(orphan.attempt);
       return false;
     }
   }

@@ -1,14 +1,14 @@
-/** What the contract suite works with: the store under test, the parties that use it, and what each of them does. */
+/** What the contract suite works with: the store under test, the sessions that use it, and what each of them does. */
 import { strict as assert } from 'node:assert';
 import type {
-  Answer,
-  Ask,
+  AcquireReply,
+  AcquireRequest,
   LockStore,
   LockStoreSession,
   RenewReply,
-  TurnReply,
+  ExchangeReply,
 } from '../../core/store.contract.js';
-import { type Sharing, TokenMint, newParty } from '../../core/token.js';
+import { type LockAccess, TokenGenerator, newSessionId } from '../../core/token.js';
 
 /** What the suite needs of the test runner: jest's, vitest's and node:test's own will do. */
 export interface ContractRunner {
@@ -42,12 +42,12 @@ export interface Offer {
   readonly fence: number;
 }
 
-/** A party of the suite: a session, its tokens, and what it was offered. */
+/** A session of the suite: a session, its tokens, and what it was offered. */
 export interface Guest {
   readonly session: LockStoreSession;
   readonly offers: Offer[];
   /** A new one; exclusive, if nothing else is said. */
-  token(sharing?: Sharing): string;
+  token(access?: LockAccess): string;
 }
 
 /** The lease of those who have time, in ms. */
@@ -55,26 +55,26 @@ export const TTL = 10_000;
 /** Short enough to wait for, on a store with a real clock. */
 export const SHORT = 150;
 
-export function semaphore(limit: number): Sharing {
+export function semaphore(limit: number): LockAccess {
   return { kind: 'semaphore', limit };
 }
 
-/** A store under test and the parties that use it. */
+/** A store under test and the sessions that use it. */
 export class World {
   readonly #guests: Guest[] = [];
 
   constructor(private readonly subject: ContractSubject) {}
 
   guest(): Guest {
-    const party = newParty();
+    const sessionId = newSessionId();
     const offers: Offer[] = [];
-    const session = this.subject.store.open(party, {
-      offered: (key, token, fence) => void offers.push({ key, token, fence }),
-      awake: () => undefined,
-      recovered: () => undefined,
+    const session = this.subject.store.open(sessionId, {
+      onGrant: (key, token, fence) => void offers.push({ key, token, fence }),
+      onReconnected: () => undefined,
+      onRecovered: () => undefined,
     });
-    const mint = new TokenMint(party, 'contract');
-    const guest = { session, offers, token: (sharing?: Sharing) => mint.next(sharing) };
+    const tokens = new TokenGenerator(sessionId, 'contract');
+    const guest = { session, offers, token: (access?: LockAccess) => tokens.next(access) };
     this.#guests.push(guest);
     return guest;
   }
@@ -85,10 +85,10 @@ export class World {
 
   /** Can the guests wait in a queue? Then they are reachable when it resolves. */
   async queues(...guests: Guest[]): Promise<boolean> {
-    if (guests.some(({ session }) => !session.queues)) return false;
-    await Promise.all(guests.map(({ session }) => session.listen('k')));
-    if (guests.some(({ session }) => !session.queues)) return false;
-    assert.ok(guests.every(({ session }) => session.isAwake('k')));
+    if (guests.some(({ session }) => !session.supportsQueue)) return false;
+    await Promise.all(guests.map(({ session }) => session.subscribe('k')));
+    if (guests.some(({ session }) => !session.supportsQueue)) return false;
+    assert.ok(guests.every(({ session }) => session.canNotify('k')));
     return true;
   }
 
@@ -123,66 +123,78 @@ export class World {
   }
 }
 
-export function ask(guest: Guest, key: string, options: Partial<Ask> = {}): Promise<TurnReply> {
-  return guest.session.turn({
+export function request(
+  guest: Guest,
+  key: string,
+  options: Partial<AcquireRequest> = {},
+): Promise<ExchangeReply> {
+  return guest.session.exchange({
     key,
-    ask: { token: options.token ?? guest.token(), ttl: TTL, sections: 1, mode: 'once', ...options },
+    acquire: { token: options.token ?? guest.token(), ttl: TTL, fences: 1, mode: 'once', ...options },
   });
 }
 
-export function giveUp(guest: Guest, key: string, token: string): Promise<TurnReply> {
-  return guest.session.turn({ key, giveUp: { token } });
+export function release(guest: Guest, key: string, token: string): Promise<ExchangeReply> {
+  return guest.session.exchange({ key, release: { token } });
 }
 
 export function renew(
   guest: Guest,
   key: string,
   token: string,
-  { ttl = TTL, sections = 0 }: { ttl?: number; sections?: number } = {},
+  { ttl = TTL, fences = 0 }: { ttl?: number; fences?: number } = {},
 ): Promise<RenewReply> {
-  return guest.session.renew({ key, token, ttl, sections });
+  return guest.session.renew({ key, token, ttl, fences });
 }
 
 export function lastOf({ fence, drawn }: { readonly fence: number; readonly drawn: number }): number {
   return fence + drawn - 1;
 }
 
-export function grantedOf(reply: TurnReply): Answer & { state: 'granted' } {
-  assert.equal(reply.answer?.state, 'granted');
-  return reply.answer;
+export function grantedOf(reply: ExchangeReply): AcquireReply & { state: 'granted' } {
+  assert.equal(reply.acquire?.state, 'granted');
+  return reply.acquire;
 }
 
-export function queuedOf(reply: TurnReply): Answer & { state: 'queued' } {
-  assert.equal(reply.answer?.state, 'queued');
-  return reply.answer;
+export function queuedOf(reply: ExchangeReply): AcquireReply & { state: 'queued' } {
+  assert.equal(reply.acquire?.state, 'queued');
+  return reply.acquire;
 }
 
 /** Has a new token granted at once, and returns it. */
-export async function take(guest: Guest, sharing: Sharing, options: Partial<Ask> = {}): Promise<string> {
-  const token = guest.token(sharing);
-  grantedOf(await ask(guest, 'k', { token, ...options }));
+export async function take(
+  guest: Guest,
+  access: LockAccess,
+  options: Partial<AcquireRequest> = {},
+): Promise<string> {
+  const token = guest.token(access);
+  grantedOf(await request(guest, 'k', { token, ...options }));
   return token;
 }
 
 /** Has a new token queued, and returns it. */
-export async function line(guest: Guest, sharing: Sharing, options: Partial<Ask> = {}): Promise<string> {
-  const token = guest.token(sharing);
-  queuedOf(await ask(guest, 'k', { token, mode: 'queue', ...options }));
+export async function enqueue(
+  guest: Guest,
+  access: LockAccess,
+  options: Partial<AcquireRequest> = {},
+): Promise<string> {
+  const token = guest.token(access);
+  queuedOf(await request(guest, 'k', { token, mode: 'queue', ...options }));
   return token;
 }
 
 /** What a new token is told that will not wait. */
-export async function attempt(guest: Guest, sharing: Sharing): Promise<Answer['state'] | undefined> {
-  return (await ask(guest, 'k', { token: guest.token(sharing) })).answer?.state;
+export async function attempt(guest: Guest, access: LockAccess): Promise<AcquireReply['state'] | undefined> {
+  return (await request(guest, 'k', { token: guest.token(access) })).acquire?.state;
 }
 
 /** What a token that was queued is told. */
-export async function look(guest: Guest, token: string): Promise<Answer['state'] | undefined> {
-  return (await ask(guest, 'k', { token, mode: 'look' })).answer?.state;
+export async function check(guest: Guest, token: string): Promise<AcquireReply['state'] | undefined> {
+  return (await request(guest, 'k', { token, mode: 'check' })).acquire?.state;
 }
 
 /** The answer that the key is taken: by whom, and for how long. */
-export function busyOf(reply: TurnReply): Answer & { state: 'busy' } {
-  assert.equal(reply.answer?.state, 'busy');
-  return reply.answer;
+export function busyOf(reply: ExchangeReply): AcquireReply & { state: 'busy' } {
+  assert.equal(reply.acquire?.state, 'busy');
+  return reply.acquire;
 }

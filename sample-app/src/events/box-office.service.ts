@@ -15,7 +15,7 @@ export interface Ticket {
   readonly fence: number | null;
 }
 
-/** What a sale does between reading and writing, such as asking a bank, in ms. The wider, the surer the race. */
+/** What a sale does between reading and writing, such as requesting a bank, in ms. The wider, the surer the race. */
 const PAPERWORK = 10;
 
 @Injectable()

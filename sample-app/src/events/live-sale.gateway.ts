@@ -12,7 +12,7 @@ export class LiveSaleGateway {
   constructor(private readonly boxOffice: BoxOffice) {}
 
   /**
-   * All seats or none, and next to each other: the event's lock is held from the look at what is left to the last
+   * All seats or none, and next to each other: the event's lock is held from the check at what is left to the last
    * seat. Each sale of one joins it, and has the same fence.
    */
   @SubscribeMessage('group')

@@ -1,4 +1,4 @@
-/** Events in this process: for a look without Redis. Several instances would each sell the whole house. */
+/** Events in this process: for a check without Redis. Several instances would each sell the whole house. */
 import { Injectable } from '@nestjs/common';
 import { type EventRecord, EventsRepository } from './events.repository.js';
 

@@ -7,12 +7,12 @@ export interface TiedProcess {
   readonly output: string;
   /** Resolves with the match when its output matches. Rejects when it ends before, or after `within` ms. */
   says(pattern: RegExp, within: number): Promise<RegExpExecArray>;
-  /** Asks it to end, insists after 5 s, and waits until it has gone. Idempotent. */
+  /** Requests it to end, insists after 5 s, and waits until it has gone. Idempotent. */
   stop(): Promise<void>;
 }
 
 /**
- * The shell leaves a watcher behind and turns into the program. The watcher reads a pipe whose other end is ours: the
+ * The shell leaves a watcher behind and becomes the program. The watcher reads a pipe whose other end is ours: the
  * system closes that when we have gone, and the watcher then ends the program. No hook of ours is needed for it.
  */
 const TIED = 'exec 3<&0 </dev/null; (read -r _; kill "$$") <&3 3<&- >/dev/null 2>&1 & exec "$@" 3<&-';
@@ -47,9 +47,9 @@ export function startTied(program: string, args: readonly string[], env = proces
       return new Promise((resolve, reject) => {
         const end = () => {
           clearTimeout(late);
-          child.stdout.off('data', look);
+          child.stdout.off('data', check);
         };
-        const look = () => {
+        const check = () => {
           const found = pattern.exec(output);
           if (found === null) return;
           end();
@@ -60,9 +60,9 @@ export function startTied(program: string, args: readonly string[], env = proces
           reject(new Error(`${program} did not start: ${why}.\n${output}`));
         };
         const late = setTimeout(() => fail(`it was not ready within ${within} ms`), within);
-        child.stdout.on('data', look);
+        child.stdout.on('data', check);
         void gone.then(fail);
-        look();
+        check();
       });
     },
     async stop() {

@@ -35,18 +35,18 @@ export function forgettingsOf({ faults }: History): Forgetting[] {
 /** The longest that anybody was ever given the key for, in ms. */
 export function longestTtl({ calls, foreigners }: History, key: string): number {
   let longest = 0;
-  for (const { keys, ttl, section } of calls) {
+  for (const { keys, ttl, hold } of calls) {
     if (!keys.includes(key)) continue;
     longest = Math.max(longest, ttl);
-    for (const extension of section?.extensions ?? []) longest = Math.max(longest, extension.ttl);
+    for (const extension of hold?.extensions ?? []) longest = Math.max(longest, extension.ttl);
   }
   for (const foreign of foreigners) if (foreign.key === key) longest = Math.max(longest, foreign.px);
   return longest;
 }
 
-/** How long the party, the proxies before it or Redis got no time to run within the interval, in ms. */
-export function stalled(history: History, party: string, from: number, to: number): number {
-  return stalledOf(history, (who) => who === party || ELSEWHERE.has(who), from, to);
+/** How long the session, the proxies before it or Redis got no time to run within the interval, in ms. */
+export function stalled(history: History, session: string, from: number, to: number): number {
+  return stalledOf(history, (who) => who === session || ELSEWHERE.has(who), from, to);
 }
 
 /** How long the proxies or Redis got none. Replies were late then, and not merely unread. */
@@ -54,7 +54,7 @@ export function stalledElsewhere(history: History, from: number, to: number): nu
   return stalledOf(history, (who) => ELSEWHERE.has(who), from, to);
 }
 
-/** Who is no party, or may be several. */
+/** Who is no session, or may be several. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['fuzzer', 'server']);
 
 function stalledOf({ stalls }: History, whose: (who: string) => boolean, from: number, to: number): number {
@@ -65,25 +65,28 @@ function stalledOf({ stalls }: History, whose: (who: string) => boolean, from: n
   return sum;
 }
 
-/** Was there, within the interval, a fault by which a command of the party may fail? */
-export function storeDisturbed(history: History, party: string, from: number, to: number): boolean {
+/** Was there, within the interval, a fault by which a command of the session may fail? */
+export function storeDisturbed(history: History, session: string, from: number, to: number): boolean {
   return history.faults.some(
     (fault) =>
-      OF_THE_STORE.has(fault.kind) && (fault.party ?? party) === party && fault.from < to && from < fault.at,
+      OF_THE_STORE.has(fault.kind) &&
+      (fault.session ?? session) === session &&
+      fault.from < to &&
+      from < fault.at,
   );
 }
 
-/** The faults before `to` that may delay the hand-over of the key between those who ask for it. */
+/** The faults before `to` that may delay the hand-off of the key between those who request it. */
 export function delaysOf(history: History, key: string, to: number): FaultSeen[] {
-  const parties = partiesOf(history, key);
-  return history.faults.filter(({ kind, party, from, key: only }) => {
+  const sessions = sessionsOf(history, key);
+  return history.faults.filter(({ kind, session, from, key: only }) => {
     if (HARMLESS.has(kind) || from > to) return false;
     if (OF_THE_SERVER.has(kind)) return true;
-    return party === undefined ? only === key : parties.has(party);
+    return session === undefined ? only === key : sessions.has(session);
   });
 }
 
-/** Who ever asked for the key. */
-export function partiesOf({ calls }: History, key: string): ReadonlySet<string> {
-  return new Set(calls.filter(({ keys }) => keys.includes(key)).map(({ party }) => party));
+/** Who ever requested the key. */
+export function sessionsOf({ calls }: History, key: string): ReadonlySet<string> {
+  return new Set(calls.filter(({ keys }) => keys.includes(key)).map(({ session }) => session));
 }

@@ -7,32 +7,32 @@ import type { History, Violation } from '../history.js';
 import { forgettingsOf } from './disturbances.js';
 
 export function fences(history: History): Violation[] {
-  const sections = history.calls.flatMap(({ id, keys, lock, at: asked, section }) =>
-    section === undefined
+  const holds = history.calls.flatMap(({ id, keys, lock, at: requested, hold }) =>
+    hold === undefined
       ? []
       : [
           {
             id,
             keys,
-            asked,
-            began: section.at,
-            fence: section.fence,
-            late: section.remaining <= 0,
+            requested,
+            began: hold.at,
+            fence: hold.fence,
+            late: hold.remaining <= 0,
             beside: lock === 'exclusive' ? undefined : lock,
           },
         ],
   );
   const ahead = history.faults.flatMap(({ fence, at }) => (fence === undefined ? [] : [{ fence, at }]));
-  const behind = sections.flatMap(({ id, asked, began, fence }) =>
+  const behind = holds.flatMap(({ id, requested, began, fence }) =>
     ahead
-      .filter((counter) => asked > counter.at && fence <= counter.fence)
+      .filter((counter) => requested > counter.at && fence <= counter.fence)
       .map((counter) => {
         const what = `${id}: its fence ${fence} is not above the counter, which was at ${counter.fence}`;
         return { rule: 'fence', what, at: began, ids: [id] };
       }),
   );
-  const found = findFenceFaults(sections, { forgettings: forgettingsOf(history) }).map(
-    ({ what, sections: [one, other] }) => {
+  const found = findFenceFaults(holds, { forgettings: forgettingsOf(history) }).map(
+    ({ what, holds: [one, other] }) => {
       const ids = [one.id, other.id];
       return { rule: 'fence', what: `${ids.join(', ')}: ${what}`, at: other.began, ids };
     },

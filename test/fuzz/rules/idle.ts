@@ -1,15 +1,15 @@
 /**
  * No wake-up is lost: while somebody waits for a key, it does not lie idle for long: a reader is not kept waiting by
  * readers alone, nor who wants a permit while there is one that nobody before may want. How long depends on what happened to
- * those who ask for it. On a quiet day it is a trip; after a fault, it is what `docs/protocol.md` says of looks, offers and
+ * those who request it. On a quiet day it is a trip; after a fault, it is what `docs/protocol.md` says of checks, offers and
  * reconnections, one after the other at the worst.
  */
-import { LONGEST_LOOK } from '../../../lib/core/pace.js';
+import { LONGEST_CHECK } from '../../../lib/core/pace.js';
 import type { LockKind } from '../../../lib/core/token.js';
 import type { FaultSeen, Foreign } from '../events.js';
 import type { Call, History, Violation } from '../history.js';
 import type { FaultKind } from '../program.js';
-import { delaysOf, longestTtl, partiesOf } from './disturbances.js';
+import { delaysOf, longestTtl, sessionsOf } from './disturbances.js';
 import { type Interval, type Presence, type Wait, keptWaiting, merged } from './occupancy.js';
 import { believedUntil } from './overlaps.js';
 
@@ -18,7 +18,7 @@ const QUIET = 700;
 /** A connection that has ended is opened again, and what failed is tried again, so long after each other, in ms. */
 const RECONNECTION = 100;
 const RETRIES = 3_500;
-/** An offer that nobody takes up, and the look that finds it lapsed, in ms. */
+/** An offer that nobody takes up, and the check that finds it lapsed, in ms. */
 const OFFER = 2_200;
 /** After a fault that is this short a connection is back at the first try, in ms. */
 const SHORT = 250;
@@ -47,8 +47,8 @@ export function idle(history: History): Violation[] {
 }
 
 function ofWaiter(history: History, call: Call, key: string, busy: readonly Interval[]): Violation[] {
-  const { id, at: from, section, refused } = call;
-  const to = section?.at ?? refused?.at;
+  const { id, at: from, hold, refused } = call;
+  const to = hold?.at ?? refused?.at;
   if (to === undefined || to - from <= QUIET) return []; // never settled: another rule's
   return gaps({ from, to }, busy).flatMap((gap) => {
     const ms = gap.to - gap.from;
@@ -60,25 +60,26 @@ function ofWaiter(history: History, call: Call, key: string, busy: readonly Inte
   });
 }
 
-function boundOf(history: History, key: string, { party, lock }: Call, gap: Interval): number {
+function boundOf(history: History, key: string, { session, lock }: Call, gap: Interval): number {
   const delays = delaysOf(history, key, gap.to);
   const brief = delays.every(endsSoon);
-  // Nothing can be done about them while they last. Who cannot be reached is passed over when its turn comes: readers that
+  // Nothing can be done about them while they last. Who cannot be reached is passed over when its hold comes: readers that
   // stand behind a writer, and whoever stands behind one who wants fewer beside it, wait for that turn.
   const faults = delays.filter(
-    (fault) => lock !== 'exclusive' || brief || (fault.party ?? party) === party || fault.kind === 'pause',
+    (fault) =>
+      lock !== 'exclusive' || brief || (fault.session ?? session) === session || fault.kind === 'pause',
   );
   const quiet = QUIET + lasted(history, key, gap, faults);
   if (delays.length === 0) return quiet;
-  // Whoever missed a message asks as soon as it is subscribed again.
+  // Whoever missed a message requests as soon as it is subscribed again.
   if (brief) return quiet + RECONNECTION;
-  // A look comes after what is left of the lease, or a second for each in the queue, whichever is less, and a fifth more.
+  // A check comes after what is left of the lease, or a second for each in the queue, whichever is less, and a fifth more.
   // Those that were withdrawn may stand in the queue for a while.
-  const parties = partiesOf(history, key).size;
-  const look = 1.2 * Math.min(longestTtl(history, key), 1_000 * (parties + 1), LONGEST_LOOK);
+  const sessions = sessionsOf(history, key).size;
+  const check = 1.2 * Math.min(longestTtl(history, key), 1_000 * (sessions + 1), LONGEST_CHECK);
   const silent = delays.filter(({ kind }) => kind === 'pause' || !CONNECTED.has(kind)).length;
   const retries = delays.every(({ kind }) => CONNECTED.has(kind)) ? 0 : RETRIES + history.commandTimeout;
-  return quiet + look + OFFER * Math.min(silent, parties) + retries;
+  return quiet + check + OFFER * Math.min(silent, sessions) + retries;
 }
 
 /** By them no connection is broken, and no command or message is late. */
@@ -86,13 +87,15 @@ const CONNECTED: ReadonlySet<FaultKind> = new Set(['kill', 'pause', 'flush', 'fo
 
 function endsSoon({ kind, lanes, from, at }: FaultSeen): boolean {
   const breaks = kind === 'cut' || kind === 'refuse' || kind === 'lose-replies';
-  return breaks && lanes?.length === 1 && lanes[0] === 'wake' && at - from < SHORT;
+  return breaks && lanes?.length === 1 && lanes[0] === 'notifications' && at - from < SHORT;
 }
 
 /** For how long of the gap there was one of the faults, or one of those that the key may have been given to could not run. */
 function lasted(history: History, key: string, gap: Interval, faults: readonly FaultSeen[]): number {
-  const parties = partiesOf(history, key);
-  const stalls = history.stalls.filter(({ who }) => who === 'fuzzer' || who === 'server' || parties.has(who));
+  const sessions = sessionsOf(history, key);
+  const stalls = history.stalls.filter(
+    ({ who }) => who === 'fuzzer' || who === 'server' || sessions.has(who),
+  );
   const all = merged([...faults, ...stalls].map(({ from, at }) => ({ from, to: at })));
   return all.reduce(
     (sum, { from, to }) => sum + Math.max(0, Math.min(to, gap.to) - Math.max(from, gap.from)),
@@ -102,19 +105,19 @@ function lasted(history: History, key: string, gap: Interval, faults: readonly F
 
 /** When a call may have kept the key from others. */
 function busyBy(history: History, call: Call): Presence[] {
-  const { at: asked, keys, lock, minHold, section, refused, killed, ttl } = call;
-  const held = section === undefined ? asked : Math.max(believedUntil(section), section.ended?.at ?? 0);
+  const { at: requested, keys, lock, minHold, hold, refused, killed, ttl } = call;
+  const held = hold === undefined ? requested : Math.max(believedUntil(hold), hold.ended?.at ?? 0);
   // Of several, it holds some while it waits for the others; so does a process that is killed, of which nobody knows.
   const unseen = keys.length > 1 || killed;
-  const from = unseen ? asked : (section?.at ?? asked);
-  const rest = killed ? killedAt(history, call) + ttl * 1.2 : (refused?.at ?? asked);
-  const to = Math.max(held, section === undefined ? asked : section.at + minHold, unseen ? rest : asked);
+  const from = unseen ? requested : (hold?.at ?? requested);
+  const rest = killed ? killedAt(history, call) + ttl * 1.2 : (refused?.at ?? requested);
+  const to = Math.max(held, hold === undefined ? requested : hold.at + minHold, unseen ? rest : requested);
   return from < to ? [{ from, to, lock }] : [];
 }
 
-/** Of who died it is not known before its turn comes. */
-function waitOf({ at: from, lock, limit = 1, section, refused, killed }: Call): Wait {
-  return { from, to: killed ? Infinity : (section?.at ?? refused?.at ?? Infinity), lock, limit };
+/** Of who died it is not known before its hold comes. */
+function waitOf({ at: from, lock, limit = 1, hold, refused, killed }: Call): Wait {
+  return { from, to: killed ? Infinity : (hold?.at ?? refused?.at ?? Infinity), lock, limit };
 }
 
 /** What it sent may have been sent again, later, where its connection broke. */
@@ -122,8 +125,8 @@ function goneBy({ faults }: History, { at, px }: Foreign): number {
   return at + (faults.some(({ kind }) => kind === 'restart') ? px : 0);
 }
 
-function killedAt({ faults }: History, { party }: Call): number {
-  return faults.find((fault) => fault.kind === 'kill' && fault.party === party)?.at ?? -Infinity;
+function killedAt({ faults }: History, { session }: Call): number {
+  return faults.find((fault) => fault.kind === 'kill' && fault.session === session)?.at ?? -Infinity;
 }
 
 /** What of the interval is not covered. */

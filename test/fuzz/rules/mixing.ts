@@ -6,7 +6,7 @@
  * - Nobody is told "busy" instead, while one of the other family surely holds it throughout. What a caller knows of a key
  *   that was forgotten, or did not hear of as it could not be reached, is let pass.
  */
-import { goTogether } from '../../../lib/core/token.js';
+import { compatibleKinds } from '../../../lib/core/token.js';
 import { type Call, type History, type Violation, settledAt } from '../history.js';
 import { forgettingsOf, longestTtl, stalled, storeDisturbed } from './disturbances.js';
 import { believedUntil } from './overlaps.js';
@@ -15,7 +15,7 @@ import { believedUntil } from './overlaps.js';
 const GONE = 500;
 /** Retries after a fault, in ms. */
 const AFTERWARDS = 3_500;
-/** What a party last heard of a key may be as old as its longest look, and more, in ms. */
+/** What a session last heard of a key may be as old as its longest check, and more, in ms. */
 const HEARSAY = 15_000;
 /** A process that could not run for so long may have missed an offer, in ms. */
 const MISSED = 400;
@@ -29,7 +29,7 @@ export function mixing(history: History): Violation[] {
 }
 
 function violation(what: string, at: number, key: string, ids: readonly string[]): Violation {
-  return { rule: 'mixed', what, at, key, ids };
+  return { rule: 'kind-conflict', what, at, key, ids };
 }
 
 function unfounded(history: History, calls: readonly Call[], key: string): Violation[] {
@@ -43,7 +43,7 @@ function unfounded(history: History, calls: readonly Call[], key: string): Viola
     const others = keys.length === 1 ? calls : history.calls.filter((other) => shareKey(other, call));
     const there = others.some(
       (other) =>
-        !goTogether(other.lock, call.lock) &&
+        !compatibleKinds(other.lock, call.lock) &&
         other.at < refused.at &&
         (gone.get(other) ?? goneBy(history, other, key)) > call.at,
     );
@@ -59,31 +59,31 @@ function shareKey(one: Call, other: Call): boolean {
 
 /** When nothing of the call can be in Redis any more. */
 function goneBy(history: History, call: Call, key: string): number {
-  const { party, at, minHold, section, refused, killed, ttl } = call;
-  const end = section?.ended?.at ?? refused?.at;
-  // Of who died the queue does not know until its turn comes.
+  const { session, at, minHold, hold, refused, killed, ttl } = call;
+  const end = hold?.ended?.at ?? refused?.at;
+  // Of who died the queue does not know until its hold comes.
   if (end === undefined || killed) return Infinity;
-  const kept = Math.max(end, section === undefined ? end : section.at + minHold);
-  if (storeDisturbed(history, party, at - AFTERWARDS, end + GONE))
+  const kept = Math.max(end, hold === undefined ? end : hold.at + minHold);
+  if (storeDisturbed(history, session, at - AFTERWARDS, end + GONE))
     return kept + AFTERWARDS + history.commandTimeout + 1.2 * Math.max(ttl, longestTtl(history, key));
-  return kept + GONE + stalled(history, party, at, end + GONE);
+  return kept + GONE + stalled(history, session, at, end + GONE);
 }
 
 function mistaken(history: History, calls: readonly Call[], key: string): Violation[] {
   const forgettings = forgettingsOf(history).filter(({ key: only }) => (only ?? key) === key);
   const busy = calls.filter(({ keys, refused }) => keys.length === 1 && refused?.code.endsWith('BUSY'));
   return busy.flatMap((call) => {
-    const { id, party, lock, at } = call;
+    const { id, session, lock, at } = call;
     const settled = settledAt(call) ?? Infinity;
     if (forgettings.some(({ from }) => from < settled)) return [];
-    if (storeDisturbed(history, party, at - HEARSAY, settled)) return [];
-    if (stalled(history, party, at - HEARSAY, settled) > MISSED) return [];
+    if (storeDisturbed(history, session, at - HEARSAY, settled)) return [];
+    if (stalled(history, session, at - HEARSAY, settled) > MISSED) return [];
     const holder = calls.find(
       (other) =>
-        !goTogether(other.lock, lock) &&
-        other.section !== undefined &&
-        other.section.at < at &&
-        believedUntil(other.section) > settled,
+        !compatibleKinds(other.lock, lock) &&
+        other.hold !== undefined &&
+        other.hold.at < at &&
+        believedUntil(other.hold) > settled,
     );
     if (holder === undefined) return [];
     const what = `${id} was told that "${key}" is busy, and not that ${holder.id} has it as ${holder.lock}`;

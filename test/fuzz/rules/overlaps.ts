@@ -2,7 +2,7 @@
  * While somebody believes, with reason, to hold a key, nobody else does: but readers beside readers, and as many holders
  * of a semaphore as their limits allow, each by a permit of its own.
  *
- * A section believes from when its caller saw it held until it is given back, told of its loss, or until its own deadline,
+ * A hold believes from when its caller saw it held until it is given back, told of its loss, or until its own deadline,
  * as it last said it: a process that is paused or killed would go on to say "held" until then.
  *
  * Tolerated, as no lock on Redis can prevent it: Redis forgot the key (flush, restart without persistence, a foreign DEL)
@@ -10,7 +10,7 @@
  * the overlap begins no later than the longest ttl of the key after the forgetting, and no lease is prolonged beyond that.
  */
 import type { LockKind } from '../../../lib/core/token.js';
-import { type Call, type History, type Section, type Violation, tokenOf } from '../history.js';
+import { type Call, type History, type Hold, type Violation, tokenOf } from '../history.js';
 import { isCrowded } from './crowd.js';
 import { forgettingsOf, longestTtl } from './disturbances.js';
 
@@ -19,8 +19,8 @@ const CLOCK_ERROR = 2;
 
 interface Claim {
   readonly key: string;
-  /** It was asked for after. */
-  readonly asked: number;
+  /** It was requested after. */
+  readonly requested: number;
   readonly from: number;
   readonly until: number;
   readonly who: string;
@@ -33,8 +33,8 @@ interface Claim {
   readonly id?: string;
 }
 
-/** Until when a section believed to hold its keys. */
-export function believedUntil({ samples, ending, loss }: Section): number {
+/** Until when a hold believed to hold its keys. */
+export function believedUntil({ samples, ending, loss }: Hold): number {
   let certain = -Infinity;
   let deadline = -Infinity;
   for (const { at, remaining } of samples) {
@@ -57,7 +57,7 @@ export function overlaps(history: History): Violation[] {
       ].some(([one, other]) =>
         forgettings.some(
           ({ from, to, key: only }) =>
-            (only ?? key) === key && one.asked < to && other.from > from && b.from < to + longest,
+            (only ?? key) === key && one.requested < to && other.from > from && b.from < to + longest,
         ),
       );
     let open: Claim[] = [];
@@ -112,15 +112,15 @@ function tooMany(claim: Claim, others: readonly Claim[]): string | undefined {
 /** Leases that were prolonged after Redis had forgotten them. */
 function keptInSpite(history: History): Violation[] {
   const forgettings = forgettingsOf(history);
-  return history.calls.flatMap(({ id, keys, section }) =>
+  return history.calls.flatMap(({ id, keys, hold }) =>
     keys.flatMap((key) => {
-      const first = section?.samples[0];
-      if (section === undefined || first === undefined || first.remaining <= 0) return [];
+      const first = hold?.samples[0];
+      if (hold === undefined || first === undefined || first.remaining <= 0) return [];
       const forgetting = forgettings.find(
         ({ from, to, key: only }) =>
           (only ?? key) === key &&
-          section.at < from &&
-          section.samples.some(
+          hold.at < from &&
+          hold.samples.some(
             ({ at, remaining }) => at > to && at + remaining > to + longestTtl(history, key) + CLOCK_ERROR,
           ),
       );
@@ -140,17 +140,17 @@ function claimsByKey({ calls, foreigners }: History): Map<string, Claim[]> {
   };
   const earliest = earliestGrants(calls);
   for (const call of calls) {
-    const { section } = call;
-    // Not held any more when its caller looked first: it believed nothing.
-    if (section === undefined || section.remaining <= 0) continue;
-    const until = believedUntil(section);
-    for (const key of call.keys) add(claimOf(call, key, { section, until, earliest: earliest(call, key) }));
+    const { hold } = call;
+    // Not held any more when its caller checked first: it believed nothing.
+    if (hold === undefined || hold.remaining <= 0) continue;
+    const until = believedUntil(hold);
+    for (const key of call.keys) add(claimOf(call, key, { hold, until, earliest: earliest(call, key) }));
   }
   for (const { key, from, began, px, until } of foreigners) {
     if (began === undefined) continue;
     const end = Math.min(from + px - CLOCK_ERROR, until);
     const of = { lock: 'exclusive', limit: 1, earliest: from } as const;
-    add({ key, asked: from, from: began, until: end, who: 'a foreign client', ...of });
+    add({ key, requested: from, from: began, until: end, who: 'a foreign client', ...of });
   }
   return claims;
 }
@@ -158,33 +158,33 @@ function claimsByKey({ calls, foreigners }: History): Map<string, Claim[]> {
 function claimOf(
   call: Call,
   key: string,
-  { section, until, earliest }: { section: Section; until: number; earliest: number },
+  { hold, until, earliest }: { hold: Hold; until: number; earliest: number },
 ): Claim {
   const { id, at, lock, limit = 1 } = call;
-  const who = `${id} #${section.fence}`;
-  const token = tokenOf(call, section, key);
-  return { key, asked: at, from: section.at, until, who, lock, limit, earliest, token, id };
+  const who = `${id} #${hold.fence}`;
+  const token = tokenOf(call, hold, key);
+  return { key, requested: at, from: hold.at, until, who, lock, limit, earliest, token, id };
 }
 
 /**
- * A lease serves callers of the party that were waiting when it came; who came while it was under way may be among them. So
- * it was asked for no earlier than the first of an unbroken row of calls that waited until this one did.
+ * A lease serves callers of the session that were waiting when it came; who came while it was under way may be among them. So
+ * it was requested no earlier than the first of an unbroken row of calls that waited until this one did.
  */
 function earliestGrants(calls: readonly Call[]): (call: Call, key: string) => number {
   const rows = new Map<string, Array<{ from: number; to: number }>>();
-  for (const { kind, party, keys, at, section, refused } of calls) {
+  for (const { kind, session, keys, at, hold, refused } of calls) {
     if (kind === 'try') continue;
     for (const key of keys) {
-      const row = rows.get(`${party} ${key}`) ?? [];
-      rows.set(`${party} ${key}`, row);
+      const row = rows.get(`${session} ${key}`) ?? [];
+      rows.set(`${session} ${key}`, row);
       const last = row.at(-1);
-      const to = section?.at ?? refused?.at ?? Infinity;
+      const to = hold?.at ?? refused?.at ?? Infinity;
       if (last !== undefined && at <= last.to) last.to = Math.max(last.to, to);
       else row.push({ from: at, to });
     }
   }
-  return ({ kind, party, at }, key) => {
+  return ({ kind, session, at }, key) => {
     if (kind === 'try') return at;
-    return rows.get(`${party} ${key}`)?.findLast(({ from }) => from <= at)?.from ?? at;
+    return rows.get(`${session} ${key}`)?.findLast(({ from }) => from <= at)?.from ?? at;
   };
 }

@@ -14,12 +14,12 @@ export function settling(history: History): Violation[] {
 }
 
 function* ofCall(history: History, call: Call): Generator<Violation> {
-  const { id, at: asked, wait, abortedAt, section, keys } = call;
+  const { id, at: requested, wait, abortedAt, hold, keys } = call;
   const { commandTimeout } = history;
   const late = (what: string, from: number, at: number | undefined, bound: number): Violation[] => {
     const end = at ?? Infinity;
     if (end - from <= bound + MARGIN) return [];
-    if (at !== undefined && at - from <= bound + MARGIN + stalled(history, call.party, from, at)) return [];
+    if (at !== undefined && at - from <= bound + MARGIN + stalled(history, call.session, from, at)) return [];
     const how = at === undefined ? 'never' : `after ${Math.round(at - from)} ms`;
     return [
       {
@@ -32,12 +32,12 @@ function* ofCall(history: History, call: Call): Generator<Violation> {
     ];
   };
   const settled = settledAt(call);
-  yield* late('settled', asked, settled, wait + commandTimeout);
+  yield* late('settled', requested, settled, wait + commandTimeout);
   if (abortedAt !== undefined && (settled === undefined || settled > abortedAt))
     yield* late('settled after its signal had aborted', abortedAt, settled, 0);
-  if (section === undefined) return;
-  if (section.ending === undefined) {
-    yield { rule: 'stuck', what: `${id} never came to its end`, at: section.at, ids: [id] };
-  } else yield* late('given back', section.ending.at, section.ended?.at, commandTimeout);
-  for (const { from, at } of section.extensions) yield* late('extended', from, at, commandTimeout);
+  if (hold === undefined) return;
+  if (hold.ending === undefined) {
+    yield { rule: 'stuck', what: `${id} never came to its end`, at: hold.at, ids: [id] };
+  } else yield* late('given back', hold.ending.at, hold.ended?.at, commandTimeout);
+  for (const { from, at } of hold.extensions) yield* late('extended', from, at, commandTimeout);
 }

@@ -40,7 +40,7 @@ function note(ran: boolean): void {
   attempts.push({ ran, tick, late: now - tick * period, at: Number(process.hrtime.bigint() / 1_000_000n) });
 }
 
-/** Wrong for all that asks: the scheduler, and the locks. */
+/** Wrong for all that requests: the scheduler, and the locks. */
 function skewClock(skew: number): void {
   const Right = Date;
   globalThis.Date = class extends Right {

@@ -1,4 +1,4 @@
-/** A process that takes locks as fast as it can, and reports what its sections saw. */
+/** A process that takes locks as fast as it can, and reports what its holds saw. */
 import { serve } from '../child-worker.js';
 import { type Locks, locksOn } from '../locks.js';
 import { sharedNow } from '../shared-clock.js';
@@ -6,18 +6,18 @@ import { sharedNow } from '../shared-clock.js';
 export type FencesHandlers = typeof handlers;
 
 export interface Hammering {
-  /** What is asked for: each of these lists of keys by `callers` at once, over and over. */
+  /** What is requested: each of these lists of keys by `callers` at once, over and over. */
   readonly lists: readonly (readonly string[])[];
   readonly callers: number;
   /** In ms. */
   readonly duration: number;
 }
 
-/** For each section four numbers: the index of its list, when it was asked for, when it began, its fence. */
-export type Sections = Float64Array;
+/** For each hold four numbers: the index of its list, when it was requested, when it began, its fence. */
+export type Holds = Float64Array;
 
 export const handlers = serve({
-  async hammer(url: string, { lists, callers, duration }: Hammering): Promise<Sections> {
+  async hammer(url: string, { lists, callers, duration }: Hammering): Promise<Holds> {
     const locks = locksOn({ url }, { defaults: { ttl: 1_000, wait: '1m' } });
     const seen: number[] = [];
     const until = sharedNow() + duration;
@@ -37,11 +37,11 @@ async function caller(
   { service }: Locks,
   keys: readonly string[],
   until: number,
-  report: (asked: number, began: number, fence: number) => void,
+  report: (requested: number, began: number, fence: number) => void,
 ): Promise<void> {
-  for (let asked = sharedNow(); asked < until; asked = sharedNow()) {
+  for (let requested = sharedNow(); requested < until; requested = sharedNow()) {
     const lock = await service.acquire(keys);
-    report(asked, sharedNow(), lock.fence);
+    report(requested, sharedNow(), lock.fence);
     await lock.release();
   }
 }

@@ -3,19 +3,19 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import type { Redis } from 'ioredis';
 import { memoryStore } from '../../../lib/stores/memory/memory.store.js';
-import { Locker } from '../../../lib/core/locker.js';
+import { LockEngine } from '../../../lib/core/locker.js';
 import { resolvePolicy } from '../../../lib/core/resolve-options.js';
 import { LockService } from '../../../lib/lock.service.js';
 import { serve } from '../child-worker.js';
 import { type Locks, locksOn } from '../locks.js';
 
-export type GateHandlers = typeof handlers;
+export type KeyHandlers = typeof handlers;
 
-/** What the sections of a tenth of the callers cost. */
+/** What the holds of a tenth of the callers cost. */
 export interface Tenth {
-  /** Of this process's time on processors, in µs a section. */
+  /** Of this process's time on processors, in µs a hold. */
   readonly cpu: number;
-  /** Redis commands a section. */
+  /** Redis commands a hold. */
   readonly commands: number;
 }
 
@@ -64,12 +64,12 @@ export const handlers = serve({
     return piledUp(url, async ({ service, client }) => {
       const marks: { cpu: number; commands: Promise<number> }[] = [];
       const mark = (): unknown => marks.push({ cpu: cpu(), commands: scripts(client) });
-      let sections = 0;
+      let holds = 0;
       const calls = Array.from({ length: callers }, (_, i) =>
         service.using('k', LONG, () => {
-          if (sections !== i) throw new Error(`Caller ${i} was served after ${sections} others.`);
-          if (sections % (callers / 10) === 0) mark();
-          sections += 1;
+          if (holds !== i) throw new Error(`Caller ${i} was served after ${holds} others.`);
+          if (holds % (callers / 10) === 0) mark();
+          holds += 1;
         }),
       );
       await Promise.all(calls);
@@ -106,19 +106,19 @@ export const handlers = serve({
   /** So many keys, each used once, on a store in memory: by how many bytes the heap has grown. */
   async useOnceInMemory(keys: number): Promise<number> {
     const store = memoryStore();
-    const locker = new Locker({
+    const engine = new LockEngine({
       store,
       owner: 'test',
       maxWaiters: Infinity,
       longHold: 60_000,
       emit: () => undefined,
     });
-    const service = new LockService(locker, resolvePolicy());
+    const service = new LockService(engine, resolvePolicy());
     await useOnce(service, 'warm', 20_000);
     const before = heap();
     await useOnce(service, 'k', keys);
     const grown = heap() - before;
-    await locker.close();
+    await engine.close();
     await store.close();
     return grown;
   },

@@ -9,10 +9,10 @@ import type { Acquired } from './locks.worker.js';
 export type KindsHandlers = typeof handlers;
 
 let locks: Locks;
-const asked = new Map<string, Promise<Lock>>();
+const requested = new Map<string, Promise<Lock>>();
 
 async function lockOf(name: string): Promise<Lock> {
-  const lock = await asked.get(name);
+  const lock = await requested.get(name);
   if (lock === undefined) throw new Error(`"${name}" was never asked for.`);
   return lock;
 }
@@ -21,11 +21,11 @@ export const handlers = serve({
   open(url: string): void {
     locks = locksOn({ url });
   },
-  /** Asks in the background, for what is called `name` from then on. */
-  ask(name: string, key: string, options: UsingOptions = {}): void {
+  /** Requests in the background, for what is called `name` from then on. */
+  request(name: string, key: string, options: UsingOptions = {}): void {
     const lock = locks.service.acquire(key, options);
     lock.catch(() => undefined); // `acquired` tells
-    asked.set(name, lock);
+    requested.set(name, lock);
   },
   async acquired(name: string): Promise<Acquired> {
     const { token, fence } = await lockOf(name);

@@ -33,13 +33,13 @@ export const handlers = serve({
   openOnCluster(target: ClusterTarget, options: ClusterLocksOptions = {}): void {
     locks = clusterLocksOn(target, options);
   },
-  /** Asks in the background. */
-  ask(key: string, options: AcquireOptions = {}): void {
-    const asked = locks.service.acquire(key, options);
-    asked.catch(() => undefined); // `acquired` tells
-    acquiring.set(key, asked);
+  /** Requests in the background. */
+  request(key: string, options: AcquireOptions = {}): void {
+    const requested = locks.service.acquire(key, options);
+    requested.catch(() => undefined); // `acquired` tells
+    acquiring.set(key, requested);
   },
-  /** Waits for what was asked for. */
+  /** Waits for what was requested. */
   async acquired(key: string): Promise<Acquired> {
     const { token, fence } = await lockOf(key);
     return { token, fence };

@@ -9,9 +9,9 @@ import { type Locks, locksOn } from '../locks.js';
 export type OrderHandlers = typeof handlers;
 
 export interface Entry {
-  readonly event: 'asked' | 'entered';
+  readonly event: 'requested' | 'entered';
   readonly process: string;
-  /** Calls of a process are numbered in the order in which they asked, from 0. */
+  /** Calls of a process are numbered in the order in which they requested, from 0. */
   readonly call: number;
   /** Of the lease under which it entered. */
   readonly token: string;
@@ -26,38 +26,38 @@ function write(event: Entry['event'], call: number, token: string): Promise<unkn
   return locks.client.xadd('log', '*', 'event', event, 'process', name, 'call', call, 'token', token);
 }
 
-async function enter(call: number, asked: Promise<Lock>): Promise<void> {
-  const lock = await asked;
+async function enter(call: number, requested: Promise<Lock>): Promise<void> {
+  const lock = await requested;
   await write('entered', call, lock.token);
   await lock.release();
 }
 
 const endOfTick = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
-const ask = (): Promise<Lock> => locks.service.acquire('k', { wait: '1m' });
+const request = (): Promise<Lock> => locks.service.acquire('k', { wait: '1m' });
 
 export const handlers = serve({
   open(url: string, called: string): void {
     locks = locksOn({ url });
     name = called;
   },
-  /** So many callers ask at once. */
-  ask(callers: number): void {
-    running = Promise.all(Array.from({ length: callers }, () => enter(calls++, ask())));
+  /** So many callers request at once. */
+  request(callers: number): void {
+    running = Promise.all(Array.from({ length: callers }, () => enter(calls++, request())));
   },
-  /** Until all who asked have been served. */
+  /** Until all who requested have been served. */
   async served(): Promise<void> {
     await running;
   },
-  /** So many callers ask over and over, each in so many turns, and write that they have. */
-  async loop(callers: number, turns: number): Promise<void> {
+  /** So many callers request over and over, each in so many turns, and write that they have. */
+  async loop(callers: number, exchanges: number): Promise<void> {
     const caller = async (): Promise<void> => {
-      for (let turn = 0; turn < turns; turn += 1) {
+      for (let exchange = 0; exchange < exchanges; exchange += 1) {
         const call = calls++;
-        const asked = ask();
-        // By the connection of the ask, and after it: that leaves at the end of the tick.
-        const written = endOfTick().then(() => write('asked', call, ''));
-        await enter(call, asked);
+        const requested = request();
+        // By the connection of the request, and after it: that leaves at the end of the tick.
+        const written = endOfTick().then(() => write('requested', call, ''));
+        await enter(call, requested);
         await written;
       }
     };

@@ -16,7 +16,7 @@ export const LOST = {
   message: 'The request lost its claim to the resource while it ran. Check its outcome before you repeat it.',
 };
 
-/** Redis takes nothing new meanwhile: asking for a lock fails. */
+/** Redis takes nothing new meanwhile: requesting a lock fails. */
 export async function withoutMemory<T>(client: Redis, work: () => Promise<T>): Promise<T> {
   await client.config('SET', 'maxmemory', '1');
   try {

@@ -10,7 +10,7 @@
  *       2 the token to ask with, or ''
  *       3 its ttl in ms
  *       4 the server's time in µs after which nothing must happen
- *       5 'once' | 'queue' | 'look' ('queue')
+ *       5 'once' | 'queue' | 'check' ('queue')
  *       6 how many fences to draw, at the most (1). Always given with a token that is not exclusive: that keeps it out
  *         of the first of the two common cases
  *       7 the place to take back, or '' ('')
@@ -54,7 +54,7 @@ local first -- of the queue, and its place, where it was taken off to be handed 
 
 -- The two commonest cases, before anything is prepared for the others.
 if old == '' then
-  if not ARGV[6] and ARGV[5] ~= 'look' and call('EXISTS', Q) == 0 then
+  if not ARGV[6] and ARGV[5] ~= 'check' and call('EXISTS', Q) == 0 then
     local time = call('TIME')
     local fence = time[1] * 1000000 + time[2]
     if fence <= tonumber(ARGV[4]) then
@@ -249,7 +249,7 @@ if ARGV[6] then
   several()
   marker, limit = sharing(new)
 end
-local alone = mode ~= 'look' and call('EXISTS', Q) == 0
+local alone = mode ~= 'check' and call('EXISTS', Q) == 0
 
 -- Nobody queues, and the key may be free by now.
 if alone and not marker and not owner then
@@ -275,7 +275,7 @@ if owner == new or (owner == marker and call('ZSCORE', H, new)) then
   elseif call('PTTL', K) < tonumber(ttl) then
     call('PEXPIRE', K, ttl)
   end
-elseif mode ~= 'look' and (alone or not call('ZSCORE', Q, new)) then
+elseif mode ~= 'check' and (alone or not call('ZSCORE', Q, new)) then
   local tail = alone and {} or call('ZRANGE', Q, -1, -1, 'WITHSCORES')
   -- Among exclusive ones alone there is no other kind.
   if marker or live > 0 or (tail[1] and string.find(tail[1], '^nl1:[^:]+:%w+%-')) then
@@ -306,7 +306,7 @@ if promote(ttl) then return { 0, -4 } end
 
 -- Nobody queues any more.
 local room = not owner or (marker and live > 0 and fits(marker, limit))
-local enters = mode ~= 'look' and not mine and room and call('EXISTS', Q) == 0
+local enters = mode ~= 'check' and not mine and room and call('EXISTS', Q) == 0
 if mine or enters then
   local last = lastFence()
   if enters then grant(new, marker, ttl) end

@@ -63,7 +63,7 @@ local function common(i, K, Q, count, at)
       call('DEL', K)
       return 1
     end
-  elseif ARGV[at + 1] == '' and (count == 4 or (count == 5 and ARGV[at + 5] ~= 'look')) then
+  elseif ARGV[at + 1] == '' and (count == 4 or (count == 5 and ARGV[at + 5] ~= 'check')) then
     if not top then drawBlock() end
     if last < top and now <= tonumber(ARGV[at + 4]) and call('EXISTS', Q) == 0
       and call('SET', K, ARGV[at + 2], 'NX', 'PX', ARGV[at + 3]) then

@@ -49,7 +49,7 @@ export class Stock {
     return { sku, left: this.left, fence, held };
   }
 
-  /** Everything that is asked of the service by hand. */
+  /** Everything that is requested of the service by hand. */
   async check(): Promise<{ busy: boolean; code: string; several: number; own: boolean }> {
     const lock = await this.locks.acquire('by-hand');
     const busy = (await this.locks.tryAcquire('by-hand')) === null;
