@@ -7,7 +7,7 @@ import ts from 'typescript';
 /** Source text by path, relative to the repository: `lib/core/coordinator.ts`. */
 export type Sources = ReadonlyMap<string, string>;
 
-interface Import {
+export interface Import {
   readonly specifier: string;
   /** Erased by the compiler. */
   readonly typeOnly: boolean;
@@ -134,7 +134,7 @@ function resolve(file: string, specifier: string): string {
 }
 
 /** Static and dynamic imports, re-exports, and types such as `import('./x.js').X`. */
-function importsOf(file: string, text: string): Import[] {
+export function importsOf(file: string, text: string): Import[] {
   const found: Import[] = [];
   const add = (specifier: ts.Node | undefined, typeOnly: boolean) => {
     if (specifier !== undefined && ts.isStringLiteralLike(specifier))
