@@ -33,6 +33,14 @@ function run(command, args) {
   return false;
 }
 
+/** Said before anything is changed, so that a developer may stop it and name a server. */
+function announce(installer, what) {
+  console.log(
+    `The tests need a server: there is neither ${SERVERS.join(' nor ')} on PATH, and LOCK_TEST_SERVER is not set. ` +
+      `Installing ${what} with ${installer} ...`,
+  );
+}
+
 /** What goes before a command to run it as root; undefined where that takes a password or is nobody's wish. */
 function asRoot() {
   if (process.getuid?.() === 0) return [];
@@ -43,7 +51,7 @@ function asRoot() {
 function installWithApt() {
   const prefix = onPath('apt-get') ? asRoot() : undefined;
   if (prefix === undefined) return;
-  console.log('No redis-server on PATH: installing it with apt-get ...');
+  announce('apt-get', `the package ${SERVERS.join(', or else ')}`);
   const root = (...words) => {
     const [command, ...args] = [...prefix, ...words];
     return run(command, args);
@@ -68,7 +76,7 @@ function installWithApt() {
 
 function installWithHomebrew() {
   if (!onPath('brew')) return;
-  console.log('No redis-server on PATH: installing it with Homebrew ...');
+  announce('Homebrew', 'the formula redis');
   run('brew', ['install', 'redis']);
 }
 

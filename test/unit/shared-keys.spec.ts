@@ -1,6 +1,6 @@
 /** What a session remembers of the keys that several may hold: it is bounded. */
 import { describe, expect, it } from '@jest/globals';
-import { SharedKeys } from '../../lib/stores/redis/shared-keys.js';
+import { SharedKeys } from '../../lib/stores/redis/commands/shared-keys.js';
 
 describe('the keys that several tokens have held', () => {
   it('are remembered', () => {

@@ -1,0 +1,59 @@
+/** Gathers the exchanges of one tick into one command. */
+import type { Command } from './command-timeouts.js';
+import type { LockNames } from '../naming/key-names.js';
+import type { CommandSender } from './command-sender.js';
+import {
+  BATCH,
+  type ExchangeCall,
+  MOST_EXCHANGES,
+  batchParametersOf,
+  parametersOf,
+} from '../scripts/scripts.js';
+
+interface Exchange {
+  readonly command: Command;
+  readonly keys: LockNames;
+  readonly call: ExchangeCall;
+}
+
+/**
+ * Exchanges leave in the order in which they came. One that finds the connection idle leaves at once: a lone caller has nothing
+ * to gather, and whoever waits for a hand-off would wait for the rest of our tick. The others leave when the promise jobs
+ * at hand are done; a single one as it is. In a Cluster each goes by itself: they may be of different nodes.
+ */
+export class ExchangeBatch {
+  readonly #sender: CommandSender;
+  #exchanges: Exchange[] = [];
+
+  constructor(sender: CommandSender) {
+    this.#sender = sender;
+  }
+
+  send(command: Command, keys: LockNames, call: ExchangeCall): void {
+    const exchange = { command, keys, call };
+    if (this.#sender.cluster) return this.#sendOne(exchange);
+    if (this.#exchanges.length === 0 && this.#sender.idle) return this.#sendOne(exchange);
+    if (this.#exchanges.length === 0) process.nextTick(() => this.#flush());
+    this.#exchanges.push(exchange);
+  }
+
+  #flush(): void {
+    const exchanges = this.#exchanges;
+    this.#exchanges = [];
+    for (let i = 0; i < exchanges.length; i += MOST_EXCHANGES) {
+      const some = exchanges.slice(i, i + MOST_EXCHANGES);
+      const [first] = some;
+      if (first !== undefined && some.length === 1) this.#sendOne(first);
+      else this.#sendAll(some);
+    }
+  }
+
+  #sendOne({ command, keys, call }: Exchange): void {
+    this.#sender.send(command, call.script, parametersOf(call, keys));
+  }
+
+  #sendAll(exchanges: readonly Exchange[]): void {
+    const commands = exchanges.map(({ command }) => command);
+    this.#sender.sendAll(commands, BATCH, batchParametersOf(exchanges));
+  }
+}

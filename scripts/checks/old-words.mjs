@@ -1,0 +1,62 @@
+// The words that this repository no longer uses, each with the word to use, and the few places where such a word is right.
+
+/** Each entry: the word to use, then the forms of the old one. For `…` there may be up to two other words. */
+export const OLD_WORDS = [
+  ['session (`EngineContext`, `sessionId`)', 'party', 'parties', 'partys'],
+  ['request', 'ask', 'asks', 'asked', 'asking', 'asker', 'askers'],
+  ['coordinator', 'gate', 'gates', 'gated'],
+  ['queue (or name the kind of text: log line, text line)', 'line', 'lines', 'lined', 'lining'],
+  ['batch', 'tenure', 'tenures'],
+  ['batch owner', 'landlord', 'landlords'],
+  ['renewal timer', 'keeper', 'keepers'],
+  ['try-acquire', 'solo', 'solos'],
+  ['backoff', 'pace', 'paces', 'paced', 'pacing'],
+  ['exchange', 'turn', 'turns', 'turned', 'turning'],
+  ['background task', 'errand', 'errands'],
+  ['kindChanged', 'suit', 'suits', 'suited'],
+  ['onReconnected', 'nudge', 'nudges', 'nudged', 'nudging'],
+  ['check', 'look', 'looks', 'looked', 'looking'],
+  ['release', 'give … up', 'gives … up', 'given … up', 'giving … up', 'gave … up', 'giveup', 'giveups'],
+  ['hold', 'section', 'sections'],
+  ['kind conflict', 'mixed'],
+  ['access', 'sharing'],
+  ['hand-off', 'hand … over', 'hands … over', 'handed … over', 'handing … over'],
+  ['hand-off', 'hand overs', 'handover', 'handovers'],
+  ['external', 'third party', 'third parties'],
+  ['one after the other', 'in turn', 'in turns'],
+];
+
+/** Right uses. A match is taken out of the text before words are read, so the same word beside it still counts. */
+export const ALLOWED = [
+  // Text is made of lines. The kind of text is named, so that no queue of callers passes.
+  /\b(?:command|log|text|source|output|new|blank|byte)[ -]lines?\b/gi,
+  // The same as identifiers: `logLines`, `LOG_LINE`, `getNewLine`.
+  /(?:(?<![a-zA-Z])(?:command|log|text|source|output|new)|(?:Command|Log|Text|Source|Output|New))Lines?(?![a-z])/g,
+  /(?<![A-Z])(?:COMMAND|LOG|TEXT|SOURCE|OUTPUT|NEW)_LINES?(?![A-Z])/g,
+  /\blines? of (?:code|text|output)\b/gi,
+  /\bline[ -](?:numbers?|endings?|breaks?|separators?)\b|(?<![a-zA-Z])lineNumbers?\b/gi,
+  // ESLint's and esbuild's own names.
+  /\beslint-disable-next-line\b|\blineLimit\b/g,
+  // TypeScript's own names.
+  /\bgetLineAndCharacterOfPosition\b|\bgetLineStarts\b|\.getLineOfLocalPosition\b/g,
+  /\bfixMixedExportsWithInlineTypeSpecifier\b/g,
+  // The elements and properties of SVG and CSS.
+  /<\/?(?:line|polyline)\b|\bline-height\b/g,
+  // A part of a document.
+  /\bsections? \d+(?:\.\d+)*\b/gi,
+  /\b(?:this|next|previous) section\b/gi,
+  /\bsections? of (?:(?:this|the|a|its) )?(?:page|document|README|RFC|standard)\b/gi,
+  // A part of what Redis answers to INFO.
+  /\bINFO sections?\b|\bsections? of `?INFO\b/g,
+  // The term of the literature for code that one process at a time may run.
+  /\bcritical sections?\b/gi,
+];
+
+/** Files that are not read. */
+export const SKIPPED = [
+  // Written by npm.
+  /(?:^|\/)package-lock\.json$/,
+  // These two have to write the old words.
+  /^scripts\/checks\/old-words\.mjs$/,
+  /^test\/unit\/check-words\.spec\.ts$/,
+];
