@@ -5,6 +5,7 @@
 //   node scripts/lua.mjs --check          fails if generated.ts is not current
 //   node scripts/lua.mjs acquire          prints the script as it is sent
 //   node scripts/lua.mjs acquire --source prints the script with comments and indentation
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -28,19 +29,19 @@ export function strip(text) {
   return text.replace(/^[ \t]*--.*\n|^[ \t]+/gm, '').replace(/^\n+|(\n)\n+/g, '$1');
 }
 
-/** The lines of a file, and the includes among them: strings and `{ indent, name }`. */
+/** The parts of a file: text, and includes as `{ indent, name }`. */
 function read(folder, name, includedBy) {
   const file = join(folder, `${name}.lua`);
   if (!existsSync(file))
     throw new LuaError(`${includedBy} includes "${name.slice('includes/'.length)}", which does not exist.`);
   return readFileSync(file, 'utf8')
     .split('\n')
-    .map((line) => {
-      const [, indent, include] = INCLUDE.exec(line) ?? [];
+    .map((part) => {
+      const [, indent, include] = INCLUDE.exec(part) ?? [];
       if (include !== undefined) return { indent, name: `includes/${include}` };
-      if (line.includes('@include'))
-        throw new LuaError(`${name}.lua has a malformed include: ${line.trim()}`);
-      return line;
+      if (part.includes('@include'))
+        throw new LuaError(`${name}.lua has a malformed include: ${part.trim()}`);
+      return part;
     });
 }
 
@@ -49,15 +50,15 @@ export function compose(name, folder = SCRIPTS, includedBy = []) {
   if (includedBy.includes(name)) {
     throw new LuaError(`The includes form a cycle: ${[...includedBy, name].join(' → ')}.`);
   }
-  const lines = read(folder, name, includedBy.at(-1)).map((line) => {
-    if (typeof line === 'string') return line;
-    const text = compose(line.name, folder, [...includedBy, name]).trimEnd();
-    return text.replace(/^(?=.)/gm, line.indent);
+  const parts = read(folder, name, includedBy.at(-1)).map((part) => {
+    if (typeof part === 'string') return part;
+    const text = compose(part.name, folder, [...includedBy, name]).trimEnd();
+    return text.replace(/^(?=.)/gm, part.indent);
   });
-  return lines.join('\n');
+  return parts.join('\n');
 }
 
-/** The text of generated.ts: one constant and one line a file, so that a text that several scripts include is there once. */
+/** The text of generated.ts: one constant a file, so that a text that several scripts include is there once. */
 export function generate(folder = SCRIPTS) {
   const written = new Map();
   const constantOf = (name) =>
@@ -86,6 +87,26 @@ export function generate(folder = SCRIPTS) {
   return `// Generated from the .lua files by \`npm run lua -- --write\`. Do not edit.\n${[...written.values()].join('')}`;
 }
 
+/** What finds faults in Lua, where it is installed: a check that needs no root must not depend on it. */
+const LINTERS = [
+  ['luac', '-p', '-'],
+  // The variables that a block reads and sets are its includer's: it may leave some unused, or shadow another block's.
+  [
+    ...['luacheck', '-', '--std', 'lua51', '--globals', 'KEYS', 'ARGV', 'redis', '--no-max-line-length'],
+    ...['--no-unused', '--no-redefined', '--ignore', '321', '--no-color', '-q'],
+  ],
+];
+
+/** @returns what they say of a composed script. */
+export function lint(text) {
+  const found = [];
+  for (const [command, ...args] of LINTERS) {
+    const { status, stdout, stderr, error } = spawnSync(command, args, { input: text, encoding: 'utf8' });
+    if (error === undefined && status !== 0) found.push(`${command}: ${stdout}${stderr}`.trim());
+  }
+  return found;
+}
+
 function print(name, source) {
   const names = scriptNames();
   if (!names.includes(name)) {
@@ -108,6 +129,8 @@ function run(args) {
   if (!existsSync(generated) || readFileSync(generated, 'utf8') !== generate()) {
     throw new LuaError('generated.ts is not current. Run `npm run lua -- --write`.');
   }
+  const found = scriptNames().flatMap((name) => lint(compose(name)).map((fault) => `${name}.lua: ${fault}`));
+  if (found.length > 0) throw new LuaError(found.join('\n'));
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -95,7 +95,7 @@ class Run {
   readonly #family: readonly number[];
   readonly #counts: Counts;
   readonly #model: LockStoreSession;
-  /** The tokens that the reference model offered the key to, since the last look. */
+  /** The tokens that the reference model offered the key to, since the last step. */
   #offered: string[] = [];
   /** Does the reference model know all that happened? */
   #modelled = true;
@@ -265,12 +265,12 @@ class Run {
     const [mine, theirs] = await Promise.all([this.#picked.state(), this.#general.state()]);
     equal('keys', mine.keys.map(bare), theirs.keys.map(bare));
     for (const [i, each] of mine.keys.entries()) compareKey(each, theirs.keys[i]);
-    const offersOf = ({ log }: State): string[] => log.map((line) => line.replace(/ \d+ /, ' '));
+    const offersOf = ({ log }: State): string[] => log.map((message) => message.replace(/ \d+ /, ' '));
     equal('offers', offersOf(mine), offersOf(theirs));
-    mine.log.forEach((line, i) => near('fences', fenceOf(line), fenceOf(theirs.log[i])));
+    mine.log.forEach((message, i) => near('fences', fenceOf(message), fenceOf(theirs.log[i])));
     if (mine.log.length > 0) this.#tally(mine.log.length > 1 ? 'several offers' : 'offer');
     this.#rise(mine.log.map(fenceOf));
-    const offered = mine.log.map((line) => line.split(' ')[2]);
+    const offered = mine.log.map((message) => message.split(' ')[2]);
     for (const token of offered) this.#granted.add(token);
     if (this.#modelled) equal('offers and those of the model', offered.sort(), this.#offered.sort());
     this.#offered = [];

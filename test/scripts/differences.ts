@@ -78,8 +78,8 @@ export function compareKey(mine: KeyState, theirs: KeyState): void {
   near('ends of queues', mine.ends ?? 0, theirs.ends ?? 0, QUEUE_AGE);
 }
 
-export function fenceOf(line: string): number {
-  return Number(/ (\d+) /.exec(line)?.[1]);
+export function fenceOf(message: string): number {
+  return Number(/ (\d+) /.exec(message)?.[1]);
 }
 
 export function near(what: string, mine: number, theirs: number, within = DRAWN_WITHIN): void {

@@ -23,7 +23,7 @@ export interface KeyState {
 
 export interface State {
   readonly keys: readonly KeyState[];
-  /** The channels' messages since the last look. */
+  /** The channels' messages since the last step. */
   readonly log: readonly string[];
 }
 

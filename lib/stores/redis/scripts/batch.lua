@@ -10,7 +10,7 @@
 --
 -- The keys that are free are taken with one range of fences: it is drawn by the rule for several, and the domain is written
 -- once. An exchange that is another case, or finds the range used up, draws for itself. The domain is written before that.
--- Locals: a look-up of a global for each exchange would cost more than the rest of this loop.
+-- Locals: to find a global for each exchange costs more than the rest of this loop.
 local call, pcall, KEYS, ARGV = redis.call, pcall, KEYS, ARGV
 local domain = KEYS[1]
 local most = math.floor((#KEYS - 1) / 2)
@@ -45,7 +45,7 @@ local function general(
   --- @include steps/exchange
 end
 
--- The reply of one exchange, whose arguments begin at the index.
+-- The reply of one exchange. Its arguments begin at the index.
 local function run(i, name, key, queue, holders, at)
   if name == 'acquire' or name == 'acquire with holders' then
     local acquire, ttl, notAfter, mode = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]

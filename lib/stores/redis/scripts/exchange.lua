@@ -1,17 +1,17 @@
--- exchange: give one token up, acquire with another, hand the key to the first of its queue for as long as they fit.
+-- exchange: release one token, acquire with another, hand the key to the first of its queue for as long as they fit.
 --
 -- KEYS  the key      the owner's token, or the marker of several holders: a string with an expiry (see includes/holders.lua)
 --       its queue    a sorted set of the waiting tokens, by queue score
 --       the domain   the latest fence
 --       the holders  a sorted set of the tokens that hold the key together
--- ARGV  1 the token to give up, or ''
+-- ARGV  1 the token to release, or ''
 --       2 the token to acquire with, or ''
 --       3 its ttl in ms
 --       4 the server's time in µs after which nothing must happen
 --       5 the mode: 'once', 'queue' or 'check'
 --       6 how many fences to draw at the most
 --       7 the queue score to take back, or ''
---       8 ms for which the token is kept a holder in place of giving it up
+--       8 ms for which the token is kept a holder in place of releasing it
 --       The last two may be left out.
 --
 -- Reply to a release alone: 1 if the token held the key, otherwise 0. Otherwise

@@ -1,8 +1,8 @@
--- handoff: give an exclusive token up, and acquire with another exclusive token in mode 'queue'. The next in the queue gets the
+-- handoff: release an exclusive token, and acquire with another exclusive token in mode 'queue'. The next in the queue gets the
 -- key, and the new token queues at the end. If nobody queues, the general case follows (see exchange.lua).
 --
 -- KEYS  the key, its queue, the fence domain, the holders
--- ARGV  the token to give up; the new token, its ttl in ms, the server's time in µs after which nothing must happen, how many
+-- ARGV  the token to release; the new token, its ttl in ms, the server's time in µs after which nothing must happen, how many
 --       fences to draw at the most
 -- Reply: see exchange.lua.
 --

@@ -1,4 +1,4 @@
--- release: give a token up. Nothing else is asked for.
+-- release: release a token, and nothing else.
 --
 -- KEYS  the key, its queue, the fence domain, the holders
 -- ARGV  the token

@@ -2,7 +2,7 @@
 --
 -- KEYS  the key, the fence domain, and the holders of a token that is not exclusive
 -- ARGV  the token, the ttl in ms, how many fences to draw at the most
--- Reply: -1 if the token does not hold the key; 0 if no fence was asked for; otherwise { first fence, how many }.
+-- Reply: -1 if the token does not hold the key; 0 if no fence was requested; otherwise { first fence, how many }.
 --
 -- The in-memory store (lib/stores/memory) is the reference model of every script.
 local call = redis.call

@@ -25,7 +25,7 @@ export const NOTIFY = defineScript(generated.NOTIFY);
 /** The most exchanges of one command: the server does nothing else meanwhile, for some 5 µs each. */
 export const MOST_EXCHANGES = 32;
 
-/** What the key is while tokens of a kind hold it. No token looks so: `*` is no session. */
+/** What the key is while tokens of a kind hold it. No token is equal to it: `*` is no session. */
 export const MARKERS = { shared: 'nl1:*:shared', semaphore: 'nl1:*:semaphore' } as const;
 
 /** Begins what the scripts say of a fence domain that no fence may be drawn from. See fence-domain-error.ts. */
@@ -38,7 +38,7 @@ export interface ScriptKeys {
   readonly fences: string;
 }
 
-/** One exchange, with the script that suits it. */
+/** One exchange, and the script that it is sent with. */
 export interface ExchangeCall {
   readonly script: Script;
   /** Only ACQUIRE may leave the holders out: each key that is declared costs time at the server. */

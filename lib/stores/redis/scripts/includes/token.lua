@@ -1,4 +1,4 @@
--- What the key is while several tokens hold it. No token looks so: `*` is no session.
+-- What the key is while several tokens hold it. No token is equal to it: `*` is no session.
 local SHARED, SEMAPHORE = 'nl1:*:shared', 'nl1:*:semaphore'
 
 -- The session of a token, the marker of its kind, and how many tokens of its kind may hold the key with it.

@@ -1,4 +1,4 @@
--- The general case: gives one token up, acquires with another, and hands the key to the first of its queue for as long as the
+-- The general case: releases one token, acquires with another, and hands the key to the first of its queue for as long as the
 -- next one fits. One atomic step, idempotent by token.
 -- Reads: key, queue, domain, holders (nil if not declared), release ('' for none), acquire ('' for none), ttl, notAfter, mode,
 -- count, queueScore, releaseAfter (each of the two nil or '' for none); and owner, now, latest, failure if they are known.
@@ -164,7 +164,7 @@ elseif mode ~= 'check' and (alone or not call('ZSCORE', queue, acquire)) then
   if mode == 'queue' and not room then
     local score = queueScore or ''
     if score == '' then
-      -- Behind all others. A hand-off takes the latest fence for a score, without a look at the last score of the queue: so the
+      -- Behind all others. A hand-off takes the latest fence for a score, and does not read the last score of the queue. So the
       -- domain goes on from each score.
       score = offered or select(2, fences(1))
       score = math.max((tonumber(tail[2]) or 0) + 1, score)

@@ -1,6 +1,7 @@
 /**
- * Random turns, renewals and times on one key, of every kind: the store on Redis answers and offers as the store in memory
- * does, which is the model: it is small, and its clock is the test's.
+ * Random exchanges, renewals and times on one key, of every kind: the store on Redis replies and offers as the store in memory
+ * does. The store in memory is the reference model, because it is small, and its clock is the test's. The test of
+ * test/scripts compares more, on a server whose clock and expiries are the test's as well.
  *
  * Nothing waits: time passes on Redis by bringing all ends nearer. Offers last a minute there, so that a slow machine
  * does not let them lapse, and everything else is minutes away from any moment that a program can reach.
@@ -342,8 +343,8 @@ class Run {
 }
 
 it('programs of turns, renewals and time do the same on Redis and in memory', async () => {
-  // A failure names the seed: HOLDERS_SEED runs the same programs again; HOLDERS_RUNS more of them.
-  const seed = Number(process.env.HOLDERS_SEED ?? randomInt(2 ** 31));
+  // A failure names the seed: REFERENCE_SEED runs the same programs again; REFERENCE_RUNS more of them.
+  const seed = Number(process.env.REFERENCE_SEED ?? randomInt(2 ** 31));
   await fc.assert(
     fc.asyncProperty(program, async ({ family, steps }) => {
       const run = new Run();
@@ -354,7 +355,7 @@ it('programs of turns, renewals and time do the same on Redis and in memory', as
         await run.end();
       }
     }),
-    { seed, numRuns: Number(process.env.HOLDERS_RUNS ?? 120), endOnFailure: true, examples: EXAMPLES },
+    { seed, numRuns: Number(process.env.REFERENCE_RUNS ?? 120), endOnFailure: true, examples: EXAMPLES },
   );
   // All of it came up.
   for (const what of ['granted', 'queued', 'busy', 'not-queued', 'kind-conflict', 'offers']) {
