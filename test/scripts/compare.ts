@@ -108,6 +108,8 @@ class Run {
   #latest = 0;
   #drawn: Range[] = [];
   #rising = true;
+  /** Is the fence domain ahead of the clock? */
+  #ahead = false;
 
   constructor(
     clients: Clients,
@@ -293,6 +295,10 @@ class Run {
       if (what === 'lose holders') await side.lose(this.#names.holdersOf(name));
       if (what === 'lose queue') await side.lose(queue);
       if (what.includes('fences')) await run('DEL', fences);
+      // The queues have scores that are ahead as well. A hand-off does not read them, and queues at its own fence before them.
+      if (what.includes('fences') && this.#ahead) {
+        for (const each of KEYS) await side.lose(this.#names.of(each).queue);
+      }
       if (what === 'fences ahead') await run('SET', fences, String(this.#micros + AN_HOUR));
       if (what === 'fences far ahead') await run('SET', fences, String(this.#micros + 25 * AN_HOUR));
       if (what === 'fences are text') await run('SET', fences, 'nonsense');
@@ -300,6 +306,7 @@ class Run {
       if (what === 'refuse PUBLISH') await run('SET', 'test:refused', '1');
       if (what === 'allow PUBLISH') await run('DEL', 'test:refused');
     }
+    if (what.includes('fences')) this.#ahead = what === 'fences ahead';
   }
 
   #requestOf({ session, key, release, releaseAfter, acquire }: Request): ExchangeRequest {

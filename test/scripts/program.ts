@@ -160,7 +160,7 @@ function steps(disturbed: boolean): fc.Arbitrary<Step[]> {
         ]
       : []),
   );
-  return fc.array(step as fc.Arbitrary<Step>, { minLength: 4, maxLength: 30, size: 'max' });
+  return fc.array(step, { minLength: 4, maxLength: 30, size: 'max' });
 }
 
 export interface Program {
