@@ -108,8 +108,8 @@ class Run {
   #latest = 0;
   #drawn: Range[] = [];
   #rising = true;
-  /** Is the fence domain ahead of the clock? */
-  #ahead = false;
+  /** The fence domains that are ahead of the clock. */
+  readonly #ahead = new Set<string>();
 
   constructor(
     clients: Clients,
@@ -296,8 +296,11 @@ class Run {
       if (what === 'lose queue') await side.lose(queue);
       if (what.includes('fences')) await run('DEL', fences);
       // The queues have scores that are ahead as well. A hand-off does not read them, and queues at its own fence before them.
-      if (what.includes('fences') && this.#ahead) {
-        for (const each of KEYS) await side.lose(this.#names.of(each).queue);
+      if (what.includes('fences') && this.#ahead.has(fences)) {
+        for (const each of KEYS) {
+          const names = this.#names.of(each);
+          if (names.fences === fences) await side.lose(names.queue);
+        }
       }
       if (what === 'fences ahead') await run('SET', fences, String(this.#micros + AN_HOUR));
       if (what === 'fences far ahead') await run('SET', fences, String(this.#micros + 25 * AN_HOUR));
@@ -306,7 +309,8 @@ class Run {
       if (what === 'refuse PUBLISH') await run('SET', 'test:refused', '1');
       if (what === 'allow PUBLISH') await run('DEL', 'test:refused');
     }
-    if (what.includes('fences')) this.#ahead = what === 'fences ahead';
+    if (what.includes('fences')) this.#ahead.delete(fences);
+    if (what === 'fences ahead') this.#ahead.add(fences);
   }
 
   #requestOf({ session, key, release, releaseAfter, acquire }: Request): ExchangeRequest {
