@@ -1,5 +1,5 @@
 /** Timers that are nearly all cancelled before their time, of few different lengths: one of the clock's for all of them. */
-import { Alarm } from './alarm.js';
+import { Alarm } from '../time/alarm.js';
 import type { Clock, Timer } from '../time/clock.js';
 import { LinkedList, type ListNode } from '../util/linked-list.js';
 
@@ -15,7 +15,7 @@ class Entry implements Timer {
   node: ListNode<Entry> | undefined;
 
   constructor(
-    private readonly timer: SharedTimer,
+    private readonly timer: DeadlineTimer,
     readonly list: LinkedList<Entry>,
     readonly target: Due,
     /** When, on the monotonic clock. */
@@ -32,7 +32,7 @@ class Entry implements Timer {
  * which they were made, so that a list a length is all it takes; the clock's timer is set for the first of all, and left
  * alone while it is cancelled and others come. None is set while there is no entry.
  */
-export class SharedTimer {
+export class DeadlineTimer {
   readonly #clock: Clock;
   readonly #lists = new Map<number, LinkedList<Entry>>();
   #size = 0;
