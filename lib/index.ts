@@ -11,26 +11,26 @@ export type {
 } from './interfaces/lock-module-options.interface.js';
 
 export { Locked } from './decorators/locked.decorator.js';
-export { fromContext, type FromContextKey } from './decorators/from-context.js';
-export { LockErrorInterceptor, type LockErrorSettings } from './interceptors/lock-error.interceptor.js';
-export { attachLockService } from './decorators/attach-lock-service.js';
+export { fromContext, type FromContextKey } from './locked/from-context.js';
+export { LockErrorInterceptor, type LockErrorSettings } from './error-mapping/lock-error.interceptor.js';
+export { attachLockService } from './locked/decoration/attach-lock-service.js';
 export { InjectLockService } from './decorators/inject-lock-service.decorator.js';
-export type { LockedKey, LockedOptions, OnBusy } from './decorators/locked.types.js';
-export type { LockedDecorator } from './decorators/locked.verdict.js';
+export type { LockedKey, LockedOptions, OnBusy } from './locked/locked.types.js';
+export type { LockedDecorator } from './locked/locked.verdict.js';
 export { lockKey } from './core/keys/lock-key.tag.js';
 export type { LockKeyValue } from './core/keys/key-value.js';
 
-export type { Lock } from './core/lock.js';
+export type { Lock } from './core/contracts/lock.js';
 export type {
   AcquireOptions,
   LockDefaults,
   LockMode,
   Reentry,
   UsingOptions,
-} from './core/acquire.options.js';
-export type { Duration } from './core/duration.js';
-export { duration } from './core/read-duration.js';
-export type { LockEvent, LockEventName } from './core/events.js';
+} from './core/options/acquire.options.js';
+export type { Duration } from './core/time/duration.js';
+export { duration } from './core/options/read-duration.js';
+export type { LockEvent, LockEventName } from './core/events/events.js';
 
 export {
   type DeadlockLink,
@@ -53,26 +53,4 @@ export {
 } from './errors/index.js';
 
 export { type MemoryStoreOptions, memoryStore } from './stores/memory/memory.store.js';
-export type { RedisLike, RedisSettings } from './stores/redis/redis-client.interface.js';
-export type { Clock, Timer } from './core/clock.js';
-export { OFFER_MS } from './core/store.contract.js';
-export { type LockKind, type LockAccess, sessionIdOf, accessOf } from './core/token.js';
-export type {
-  AcquireReply,
-  AcquireRequest,
-  Busy,
-  ReleaseRequest,
-  NotQueued,
-  Granted,
-  Holder,
-  LockStore,
-  LockStoreListener,
-  LockStoreSession,
-  KindConflict,
-  Outage,
-  Queued,
-  RenewReply,
-  RenewRequest,
-  ExchangeReply,
-  ExchangeRequest,
-} from './core/store.contract.js';
+export type { RedisLike, RedisSettings } from './stores/redis/client/redis-client.interface.js';

@@ -1,6 +1,6 @@
 /** Defaults of the module (those of an acquisition stand in `core/resolve-options.ts`) and its public tokens. */
 import type { InjectionToken } from '@nestjs/common';
-import { registerCopy } from './core/copies.js';
+import { registerCopy } from './core/util/copies.js';
 import { LockService } from './lock.service.js';
 
 export const DEFAULT_REDIS_URL = 'redis://localhost:6379';

@@ -2,7 +2,7 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { LockModuleExtras, LockModuleOptions } from './interfaces/lock-module-options.interface.js';
 import { getLockServiceToken, getLockStoreToken } from './lock.constants.js';
-import { withForeignServices } from './lock.foreign-services.js';
+import { withForeignServices } from './module/foreign-services.js';
 import { RAW_OPTIONS, lockProviders } from './lock.providers.js';
 
 const EXTRAS: LockModuleExtras = { name: undefined, isGlobal: true };

@@ -5,9 +5,9 @@ import type {
   LockModuleAsyncOptions,
   LockModuleRootOptions,
 } from './interfaces/lock-module-options.interface.js';
-import { LockLifecycle } from './lock.lifecycle.js';
+import { LockLifecycle } from './module/lock.lifecycle.js';
 import { ConfigurableModuleClass } from './lock.module-definition.js';
-import { checkAsyncOptions, checkExtras, resolveModuleOptions } from './lock.module-options.js';
+import { checkAsyncOptions, checkExtras, resolveModuleOptions } from './module/resolve-module-options.js';
 
 /**
  * Distributed locks for an application: import it once, in the root module. It is global; with `name`, several stand

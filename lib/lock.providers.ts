@@ -1,18 +1,18 @@
 /** What a LockModule provides: its options, checked; its store; the engine; the service; the mapping of errors. */
 import { type ExceptionFilter, Logger, type Provider } from '@nestjs/common';
 import { APP_FILTER, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import { LockEngine } from './core/locker.js';
-import type { LockStore } from './core/store.contract.js';
-import { decideMapping } from './interceptors/error-mapping.js';
-import { LockErrorFilter, NoFilter } from './interceptors/lock-error.filter.js';
-import { LockErrorInterceptor } from './interceptors/lock-error.interceptor.js';
+import { LockEngine } from './core/engine/lock-engine.js';
+import type { LockStore } from './core/contracts/store.contract.js';
+import { decideMapping } from './error-mapping/mapping-decision.js';
+import { LockErrorFilter, NoFilter } from './error-mapping/lock-error.filter.js';
+import { LockErrorInterceptor } from './error-mapping/lock-error.interceptor.js';
 import type { LockModuleOptions } from './interfaces/lock-module-options.interface.js';
 import { THIS_COPY, getLockServiceToken, getLockStoreToken } from './lock.constants.js';
-import { foreignSubstitute } from './lock.foreign-services.js';
-import { logEvents } from './lock.events.js';
-import { LockLifecycle } from './lock.lifecycle.js';
-import { type ResolvedModuleOptions, resolveModuleOptions } from './lock.module-options.js';
-import { LockStoreProvider } from './lock.opened-store.js';
+import { foreignSubstitute } from './module/foreign-services.js';
+import { logEvents } from './module/lock-event.logger.js';
+import { LockLifecycle } from './module/lock.lifecycle.js';
+import { type ResolvedModuleOptions, resolveModuleOptions } from './module/resolve-module-options.js';
+import { LockStoreProvider } from './module/lock-store.provider.js';
 import { LockService } from './lock.service.js';
 import {
   COPY_PLACE,
@@ -20,7 +20,7 @@ import {
   LockModuleRegistry,
   type ModuleName,
   RESOLVED_OPTIONS,
-} from './lock.siblings.js';
+} from './module/lock-module.registry.js';
 
 /** The options as given. The builder provides them. */
 export const RAW_OPTIONS = Symbol('nestjs-locked: the options as given');

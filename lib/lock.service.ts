@@ -4,16 +4,16 @@ import type {
   OneKind,
   ResolvedAcquire,
   UsingOptions,
-} from './core/acquire.options.js';
+} from './core/options/acquire.options.js';
 import { normaliseKeys } from './core/keys/normalise-keys.js';
-import type { Lock } from './core/lock.js';
-import type { HeldLock } from './core/lock.handle.js';
-import type { LockEngine } from './core/locker.js';
-import { checkJoin, checkReentry, holdsWithin } from './core/nesting.js';
-import { badOption } from './core/option-checks.js';
-import { type LockPolicy, resolveAcquire, resolveUsing } from './core/resolve-options.js';
-import { currentLockContext, insideOf, runUnder, LockContext } from './core/scope.js';
-import type { Hold } from './core/section.js';
+import type { Lock } from './core/contracts/lock.js';
+import type { HeldLock } from './core/holds/lock.handle.js';
+import type { LockEngine } from './core/engine/lock-engine.js';
+import { checkJoin, checkReentry, holdsWithin } from './core/holds/reentry-checks.js';
+import { badOption } from './core/options/option-checks.js';
+import { type LockPolicy, resolveAcquire, resolveUsing } from './core/options/resolve-options.js';
+import { currentLockContext, insideOf, runUnder, LockContext } from './core/holds/lock-context.js';
+import type { Hold } from './core/holds/hold.js';
 import { type LockError, LockLostError, LockNotHeldError, isLockError } from './errors/index.js';
 
 type TryOptions = Omit<AcquireOptions, 'wait' | 'signal'>;

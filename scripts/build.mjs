@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const tsc = join(root, 'node_modules/typescript/bin/tsc');
 const dist = join(root, 'dist');
 const [compiled, esm, cjs, node] = ['compiled', 'esm', 'cjs', 'node'].map((name) => join(dist, name));
-const ENTRIES = ['index', 'testing/index'];
+const ENTRIES = ['index', 'store/index', 'testing/index'];
 
 const common = {
   outdir: esm,

@@ -1,19 +1,19 @@
 /** The decorator. */
 import { UseInterceptors } from '@nestjs/common';
-import type { DeclaredOptions } from '../core/acquire.options.js';
-import { LockedInterceptor } from '../interceptors/locked.interceptor.js';
-import { checkArguments } from './argument-check.js';
-import { declareClientOptions } from './client-options.js';
-import { copyMethod } from './copy-method.js';
-import { declareKeys } from './declared-keys.js';
-import { compileKey } from './key-source.js';
-import type { LockedMethod } from './locked-call.js';
-import { kindOf, lockedMethod } from './locked-method.js';
-import { resolveLockedOptions } from './locked-options.js';
-import type { BusyOf, LockedKey, LockedLiteral, LockedOptions, OnBusy } from './locked.types.js';
-import type { LockedDecorator } from './locked.verdict.js';
-import { checkTarget } from './decorated-target.js';
-import { declareService } from './service-property.js';
+import type { DeclaredOptions } from '../core/options/acquire.options.js';
+import { LockedInterceptor } from '../locked/locked.interceptor.js';
+import { checkArguments } from '../locked/decoration/argument-check.js';
+import { declareClientOptions } from '../locked/decoration/client-options.js';
+import { copyMethod } from '../locked/decoration/copy-method.js';
+import { declareKeys } from '../locked/key/declared-keys.js';
+import { compileKey } from '../locked/key/compile-key.js';
+import type { LockedMethod } from '../locked/call/run-locked.js';
+import { kindOf, lockedMethod } from '../locked/call/locked-method.js';
+import { resolveLockedOptions } from '../locked/locked.options.js';
+import type { BusyOf, LockedKey, LockedLiteral, LockedOptions, OnBusy } from '../locked/locked.types.js';
+import type { LockedDecorator } from '../locked/locked.verdict.js';
+import { checkTarget } from '../locked/decoration/decorated-target.js';
+import { declareService } from '../locked/decoration/service-property.js';
 
 /**
  * Runs a method under a lock: each call of it, whether Nest or other code made it. Works on handlers and on the

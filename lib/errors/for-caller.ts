@@ -1,6 +1,6 @@
 /** Stacks of errors that arise in timers, messages and replies: they are to lead to the code that waited. */
 import { LockError } from './lock.error.js';
-import { LockLostError } from './lock-lost.error.js';
+import { LockLostError } from './holding/lock-lost.error.js';
 import { LockStoreError } from './lock-store.error.js';
 
 const elsewhere = new WeakSet<object>();

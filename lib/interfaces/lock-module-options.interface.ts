@@ -1,8 +1,8 @@
 import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
-import type { LockDefaults } from '../core/acquire.options.js';
-import type { Duration } from '../core/duration.js';
-import type { LockStore } from '../core/store.contract.js';
-import type { RedisLike, RedisSettings } from '../stores/redis/redis-client.interface.js';
+import type { LockDefaults } from '../core/options/acquire.options.js';
+import type { Duration } from '../core/time/duration.js';
+import type { LockStore } from '../core/contracts/store.contract.js';
+import type { RedisLike, RedisSettings } from '../stores/redis/client/redis-client.interface.js';
 
 /** The options of `LockModule.forRoot()`. */
 export interface LockModuleOptions {

@@ -1,4 +1,4 @@
-import type { UsingOptions } from '../core/acquire.options.js';
+import type { UsingOptions } from '../core/options/acquire.options.js';
 
 /**
  * The options of `@Locked` that do not depend on the method. `onBusy` is typed by the decorator itself. `within` is left

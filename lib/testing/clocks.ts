@@ -1,7 +1,7 @@
 /** The two clocks of the test kit: one that no fake timers move, and one that goes by them. */
 import { File } from 'node:buffer';
 import { Socket } from 'node:net';
-import type { Clock, Timer } from '../core/clock.js';
+import type { Clock, Timer } from '../core/time/clock.js';
 
 /** In ms: longer ones are not to be had in Node. */
 const LONGEST = 2_147_483_647;

@@ -1,6 +1,6 @@
 /** A store in memory that a test can take away, and whose sessions it can wake. */
-import type { Clock } from '../core/clock.js';
-import type { LockStore, LockStoreListener, LockStoreSession } from '../core/store.contract.js';
+import type { Clock } from '../core/time/clock.js';
+import type { LockStore, LockStoreListener, LockStoreSession } from '../core/contracts/store.contract.js';
 import { LockStoreError } from '../errors/index.js';
 import { memoryStore } from '../stores/memory/memory.store.js';
 

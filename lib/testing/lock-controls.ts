@@ -1,7 +1,7 @@
 /** What a test does to the locks of the code under test: holds them, takes them away, takes the store away, checks on. */
-import type { Clock } from '../core/clock.js';
-import type { LockStore, LockStoreSession } from '../core/store.contract.js';
-import { TokenGenerator, newSessionId } from '../core/token.js';
+import type { Clock } from '../core/time/clock.js';
+import type { LockStore, LockStoreSession } from '../core/contracts/store.contract.js';
+import { TokenGenerator, newSessionId } from '../core/contracts/token.js';
 import { quoted } from '../errors/index.js';
 import { realClock, realPause } from './clocks.js';
 import { ControlledStore } from './controlled-store.js';

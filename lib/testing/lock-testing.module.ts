@@ -1,14 +1,14 @@
 /** The LockModule of tests: everything as in an application, without Redis, and at the test's hand. */
 import { type DynamicModule, Module } from '@nestjs/common';
-import { LockEngine } from '../core/locker.js';
+import { LockEngine } from '../core/engine/lock-engine.js';
 import { LockOptionsError, LockWiringError } from '../errors/index.js';
 import type { LockModuleRootOptions } from '../interfaces/lock-module-options.interface.js';
 import { getLockServiceToken } from '../lock.constants.js';
-import { withForeignServices } from '../lock.foreign-services.js';
+import { withForeignServices } from '../module/foreign-services.js';
 import { LockModule } from '../lock.module.js';
-import type { ResolvedModuleOptions } from '../lock.module-options.js';
+import type { ResolvedModuleOptions } from '../module/resolve-module-options.js';
 import { serviceOf } from '../lock.providers.js';
-import { LockModuleRegistry, RESOLVED_OPTIONS } from '../lock.siblings.js';
+import { LockModuleRegistry, RESOLVED_OPTIONS } from '../module/lock-module.registry.js';
 import { LockControls, type LockControlsOptions } from './lock-controls.js';
 import { RecordingLockService } from './recording-lock-service.js';
 

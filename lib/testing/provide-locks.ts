@@ -1,7 +1,7 @@
 /** For unit tests of classes with locked methods: what Nest would inject, given by hand. */
-import { LockEngine } from '../core/locker.js';
-import { resolvePolicy } from '../core/resolve-options.js';
-import { serviceProperties } from '../decorators/service-property.js';
+import { LockEngine } from '../core/engine/lock-engine.js';
+import { resolvePolicy } from '../core/options/resolve-options.js';
+import { serviceProperties } from '../locked/decoration/service-property.js';
 import { LockWiringError } from '../errors/index.js';
 import type { LockService } from '../lock.service.js';
 import { LockControls, type LockControlsOptions } from './lock-controls.js';

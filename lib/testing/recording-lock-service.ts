@@ -1,8 +1,8 @@
 /** A LockService that notes what it was requested, and otherwise is one. */
-import type { AcquireOptions, UsingOptions } from '../core/acquire.options.js';
-import type { Lock } from '../core/lock.js';
-import type { LockEngine } from '../core/locker.js';
-import type { LockPolicy } from '../core/resolve-options.js';
+import type { AcquireOptions, UsingOptions } from '../core/options/acquire.options.js';
+import type { Lock } from '../core/contracts/lock.js';
+import type { LockEngine } from '../core/engine/lock-engine.js';
+import type { LockPolicy } from '../core/options/resolve-options.js';
 import { isLockError } from '../errors/index.js';
 import { type LockedWork, LockService } from '../lock.service.js';
 

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { Lock } from '../../lib/index.js';
-import { ServerClock } from '../../lib/stores/redis/server-clock.js';
+import { ServerClock } from '../../lib/stores/redis/commands/server-clock.js';
 import { type Child, startChild } from '../support/child-process.js';
 import { compute, inIoCallback } from '../support/computation.js';
 import { eventuallyTrue } from '../support/eventually.js';

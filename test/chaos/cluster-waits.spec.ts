@@ -4,8 +4,11 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Cluster } from 'ioredis';
-import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
-import { TRY_EVERY, TRY_TIMEOUT } from '../../lib/stores/redis/wake.interface.js';
+import type { RedisLike } from '../../lib/stores/redis/client/redis-client.interface.js';
+import {
+  TRY_EVERY,
+  TRY_TIMEOUT,
+} from '../../lib/stores/redis/notifications/grant-notifications.interface.js';
 import { type ClusterLocks, clusterLocksOn } from '../support/cluster-locks.js';
 import { nodeId, startClusterReplica } from '../support/cluster-replica.js';
 import { type ClusterQueueView, clusterQueueOf } from '../support/cluster-queue.js';

@@ -4,8 +4,8 @@
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import type { AcquireOptions } from '../../lib/core/acquire.options.js';
-import type { Lock } from '../../lib/core/lock.js';
+import type { AcquireOptions } from '../../lib/core/options/acquire.options.js';
+import type { Lock } from '../../lib/core/contracts/lock.js';
 import { eventuallyTrue } from '../support/eventually.js';
 import { type HoldersView, holdersOf } from '../support/holders.js';
 import { type Locks, type LocksOptions, locksOn } from '../support/locks.js';

@@ -17,7 +17,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-const isCheck = (chunk: string): boolean => chunk.includes('\r\nlook\r\n');
+const isCheck = (chunk: string): boolean => chunk.includes('\r\ncheck\r\n');
 const isRequest = (chunk: string): boolean =>
   chunk.includes('lock:~nl:q:k') && !isCheck(chunk) && !chunk.includes('\r\nonce\r\n');
 

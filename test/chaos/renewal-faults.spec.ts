@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { resolvePolicy } from '../../lib/core/resolve-options.js';
+import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
 import type { Lock } from '../../lib/index.js';
 import { LockService } from '../../lib/lock.service.js';
 import { type Child, startChild } from '../support/child-process.js';

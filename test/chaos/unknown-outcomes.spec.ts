@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
+import type { RedisLike } from '../../lib/stores/redis/client/redis-client.interface.js';
 import { type Child, startChild } from '../support/child-process.js';
 import { eventually, eventuallyTrue } from '../support/eventually.js';
 import { type Locks, type LocksOptions, locksOn } from '../support/locks.js';
@@ -364,7 +364,7 @@ describe('a grant that crosses', () => {
     const waiting = frail.service.acquire('k', { wait: 20_000 });
     await new Promise<void>((resolve) => {
       const unwatch = proxy.watch((chunk, direction) => {
-        if (direction !== 'request' || !chunk.includes('\r\nlook\r\n')) return;
+        if (direction !== 'request' || !chunk.includes('\r\ncheck\r\n')) return;
         proxy.holdReplies();
         unwatch();
         resolve();

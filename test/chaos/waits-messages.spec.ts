@@ -4,7 +4,7 @@
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { sessionIdOf } from '../../lib/core/token.js';
+import { sessionIdOf } from '../../lib/core/contracts/token.js';
 import { eventuallyTrue } from '../support/eventually.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type QueueView, queueOf } from '../support/queue.js';

@@ -7,7 +7,7 @@
 import { setTimeout as elapse } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
-import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
+import type { RedisLike } from '../../lib/stores/redis/client/redis-client.interface.js';
 import { RedisLockStore } from '../../lib/stores/redis/redis.store.js';
 import { REACH } from '../../lib/stores/redis/scripts/reach.script.js';
 import { RENEW } from '../../lib/stores/redis/scripts/renew.script.js';

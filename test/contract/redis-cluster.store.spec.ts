@@ -2,7 +2,7 @@ import { setTimeout as elapse } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Cluster as Cluster6 } from 'ioredis';
 import { Cluster as Cluster5 } from 'ioredis5';
-import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
+import type { RedisLike } from '../../lib/stores/redis/client/redis-client.interface.js';
 import { RedisLockStore } from '../../lib/stores/redis/redis.store.js';
 import { storeContract } from '../../lib/testing/store-contract.js';
 import { type RedisCluster, startRedisCluster } from '../support/redis-server.js';

@@ -2,7 +2,7 @@ import { setTimeout as elapse } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
 import { Redis as Redis6 } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
-import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
+import type { RedisLike } from '../../lib/stores/redis/client/redis-client.interface.js';
 import { RedisLockStore } from '../../lib/stores/redis/redis.store.js';
 import { storeContract } from '../../lib/testing/store-contract.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';

@@ -4,10 +4,15 @@ import { dirname, join, normalize, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { parseDuration } from '../../lib/core/duration.js';
-import { DEFAULT_TTL, DEFAULT_WAIT, LEAST_TTL, resolvePolicy } from '../../lib/core/resolve-options.js';
+import { parseDuration } from '../../lib/core/time/duration.js';
+import {
+  DEFAULT_TTL,
+  DEFAULT_WAIT,
+  LEAST_TTL,
+  resolvePolicy,
+} from '../../lib/core/options/resolve-options.js';
 import type { LockError, LockErrorCode } from '../../lib/errors/index.js';
-import { replyTo } from '../../lib/interceptors/error-reply.js';
+import { replyTo } from '../../lib/error-mapping/error-reply.js';
 import {
   DEFAULT_BUSY_STATUS,
   DEFAULT_COMMAND_TIMEOUT,

@@ -3,7 +3,7 @@
  * those of several processes can be compared. A time that something is claimed for was read before it was requested, and a
  * time that something had happened by after it.
  */
-import type { LockKind } from '../../lib/core/token.js';
+import type { LockKind } from '../../lib/core/contracts/token.js';
 import type { FaultKind, Lane } from './program.js';
 
 /** A call begins. */

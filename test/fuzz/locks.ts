@@ -1,5 +1,5 @@
 /** What kinds of lock a program takes its keys with: exclusive and shared ones, or permits of a semaphore. */
-import type { LockKind } from '../../lib/core/token.js';
+import type { LockKind } from '../../lib/core/contracts/token.js';
 import type { Random } from './random.js';
 
 /** How callers share a key, all of them but those who mistake it. */

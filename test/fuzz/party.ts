@@ -1,7 +1,7 @@
 /** A session of a program: runs its callers, in whatever process, and writes down what they see. */
 import { setImmediate as tick, setTimeout as pause } from 'node:timers/promises';
-import type { AcquireOptions } from '../../lib/core/acquire.options.js';
-import type { Lock } from '../../lib/core/lock.js';
+import type { AcquireOptions } from '../../lib/core/options/acquire.options.js';
+import type { Lock } from '../../lib/core/contracts/lock.js';
 import { type LockLostError, isLockError } from '../../lib/errors/index.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { sharedNow } from '../support/shared-clock.js';

@@ -1,7 +1,7 @@
 /** In a Cluster, too, processes queue for a key, and it is handed to the next by a message. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Cluster } from 'ioredis';
-import { TRY_EVERY } from '../../lib/stores/redis/wake.interface.js';
+import { TRY_EVERY } from '../../lib/stores/redis/notifications/grant-notifications.interface.js';
 import { type Child, startChild } from '../support/child-process.js';
 import { type ClusterLocks, type ClusterLocksOptions, clusterLocksOn } from '../support/cluster-locks.js';
 import { clusterQueueOf } from '../support/cluster-queue.js';

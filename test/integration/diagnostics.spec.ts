@@ -1,7 +1,7 @@
 /** The diagnostics channels: what a listener sees of a lock's life. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { LockEvent, LockEventName } from '../../lib/core/events.js';
+import type { LockEvent, LockEventName } from '../../lib/core/events/events.js';
 import { acquiring, core } from '../support/core.js';
 import { settle } from '../support/fake-clock.js';
 

@@ -39,7 +39,7 @@ import {
   LockStoreError,
   memoryStore,
 } from 'nestjs-locked';
-import { LockErrorInterceptor } from '../../lib/interceptors/lock-error.interceptor.js';
+import { LockErrorInterceptor } from '../../lib/error-mapping/lock-error.interceptor.js';
 import { type HttpApp, PLATFORMS, startHttp } from '../support/http-app.js';
 
 const SECRET = 'secret-key';

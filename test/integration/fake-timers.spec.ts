@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { Inject, Injectable, Module } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import {
-  type Clock,
   getLockStoreToken,
   Locked,
   LockModule,
@@ -19,6 +18,7 @@ import {
   realClock,
   timersClock,
 } from 'nestjs-locked/testing';
+import type { Clock } from 'nestjs-locked/store';
 import { startChild } from '../support/child-process.js';
 import { deferred } from '../support/deferred.js';
 import { FakeClock } from '../support/fake-clock.js';

@@ -10,7 +10,7 @@ import fc from 'fast-check';
 import type { Redis } from 'ioredis';
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { TokenGenerator, newSessionId } from '../../lib/core/token.js';
+import { TokenGenerator, newSessionId } from '../../lib/core/contracts/token.js';
 import { isLockError } from '../../lib/errors/index.js';
 import { startChild } from '../support/child-process.js';
 import { eventually } from '../support/eventually.js';

@@ -1,6 +1,6 @@
 /** What a coordinator costs with very many callers, and what very many keys leave behind. In a process of its own, on real Redis. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { MOST_HOLDS } from '../../lib/core/batch-limits.js';
+import { MOST_HOLDS } from '../../lib/core/queue/batch-limits.js';
 import { type Child, startChild } from '../support/child-process.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import type { KeyHandlers, Tenth } from '../support/workers/gate.worker.js';

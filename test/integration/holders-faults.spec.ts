@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { EXCLUSIVE, SHARED, type LockAccess } from '../../lib/core/token.js';
+import { EXCLUSIVE, SHARED, type LockAccess } from '../../lib/core/contracts/token.js';
 import {
   SHORT,
   TTL,

@@ -15,8 +15,14 @@ import type {
   ReleaseRequest,
   LockStore,
   LockStoreSession,
-} from '../../lib/core/store.contract.js';
-import { EXCLUSIVE, SHARED, type LockAccess, TokenGenerator, accessOf } from '../../lib/core/token.js';
+} from '../../lib/core/contracts/store.contract.js';
+import {
+  EXCLUSIVE,
+  SHARED,
+  type LockAccess,
+  TokenGenerator,
+  accessOf,
+} from '../../lib/core/contracts/token.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { MARKERS } from '../../lib/stores/redis/scripts/holders.js';
 import { type Offer, semaphore } from '../../lib/testing/contract/world.js';
@@ -125,7 +131,7 @@ const EXAMPLES: Array<[typeof program extends fc.Arbitrary<infer Program> ? Prog
 
 interface Seen {
   readonly released?: boolean;
-  readonly answer?: AcquireReply;
+  readonly acquire?: AcquireReply;
   readonly held?: boolean;
 }
 
@@ -163,19 +169,19 @@ class Side {
 }
 
 /** What can be compared exactly: who is named as the holder may differ where several end at one time. */
-function comparable({ released, held, answer }: Seen): unknown {
-  if (answer === undefined) return { released, held };
-  const { state } = answer;
-  if (state === 'kind-conflict') return { released, state, kind: answer.kind };
+function comparable({ released, held, acquire }: Seen): unknown {
+  if (acquire === undefined) return { released, held };
+  const { state } = acquire;
+  if (state === 'kind-conflict') return { released, state, kind: acquire.kind };
   if (state === 'granted' || state === 'not-queued') return { released, state };
-  const holder = { kind: accessOf(answer.holder)?.kind };
+  const holder = { kind: accessOf(acquire.holder)?.kind };
   if (state === 'busy') return { released, state, ...holder };
-  return { released, state, ...holder, length: answer.length, first: answer.first };
+  return { released, state, ...holder, length: acquire.length, first: acquire.first };
 }
 
 /** For how long the holder was named, in ms. */
-function remainingOf({ answer }: Seen): number {
-  return answer !== undefined && 'remaining' in answer ? answer.remaining : 0;
+function remainingOf({ acquire }: Seen): number {
+  return acquire !== undefined && 'remaining' in acquire ? acquire.remaining : 0;
 }
 
 let server: RedisServer;
@@ -293,7 +299,7 @@ class Run {
     expect(comparable(seen)).toEqual(comparable(expected));
     // Offers last a minute in one store, and a second in the other.
     expect(Math.abs(remainingOf(seen) - remainingOf(expected))).toBeLessThan(1.5 * MINUTE);
-    const name = seen.answer?.state ?? 'none';
+    const name = seen.acquire?.state ?? 'none';
     count(name);
 
     // Sessions have connections of their own: only who was offered is the same, not in which order they hear of it.
@@ -307,7 +313,7 @@ class Run {
     for (const token of offered) await client.eval(STRETCH, 2, 'lock:k', 'lock:~nl:h:k', token, MINUTE);
 
     const blocks = this.#redis.offers.slice(this.#stretched).map(({ fence }) => ({ fence, drawn: 1 }));
-    if (seen.answer?.state === 'granted') blocks.push(seen.answer);
+    if (seen.acquire?.state === 'granted') blocks.push(seen.acquire);
     for (const { fence, drawn } of blocks.sort((x, y) => x.fence - y.fence)) {
       expect(fence).toBeGreaterThan(this.#lastFence);
       this.#lastFence = fence + drawn - 1;

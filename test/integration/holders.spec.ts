@@ -2,11 +2,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { EXCLUSIVE, SHARED, type LockAccess } from '../../lib/core/token.js';
+import { EXCLUSIVE, SHARED, type LockAccess } from '../../lib/core/contracts/token.js';
 import { MARKERS } from '../../lib/stores/redis/scripts/holders.js';
-import { KeyNames } from '../../lib/stores/redis/key-names.js';
+import { KeyNames } from '../../lib/stores/redis/naming/key-names.js';
 import { TURN } from '../../lib/stores/redis/scripts/turn.script.js';
-import { slotOf } from '../../lib/stores/redis/slots.js';
+import { slotOf } from '../../lib/stores/redis/naming/cluster-slots.js';
 import {
   SHORT,
   TTL,

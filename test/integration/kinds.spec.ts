@@ -1,7 +1,7 @@
 /** Readers, writers and permits over real processes, on real Redis. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import type { Lock } from '../../lib/core/lock.js';
+import type { Lock } from '../../lib/core/contracts/lock.js';
 import { type Child, startChild } from '../support/child-process.js';
 import { clusterLocksOn } from '../support/cluster-locks.js';
 import { clusterQueueOf } from '../support/cluster-queue.js';

@@ -6,9 +6,9 @@ import { Test } from '@nestjs/testing';
 import type { Cluster, Redis } from 'ioredis';
 import { getLockServiceToken, isLockError, Locked, LockModule, type LockService } from 'nestjs-locked';
 import { memoryLocks, provideLocks } from 'nestjs-locked/testing';
-import { SharedListeners } from '../../lib/core/shared-listeners.js';
-import { type HttpExchange, onResponseOver } from '../../lib/decorators/http-exchange.js';
-import { HandlerScope, runInScope } from '../../lib/interceptors/handler-scope.js';
+import { SharedListeners } from '../../lib/core/util/shared-listeners.js';
+import { type HttpExchange, onResponseOver } from '../../lib/locked/lifetime/http-exchange.js';
+import { HandlerScope, runInScope } from '../../lib/locked/handler-scope.js';
 import { eventually } from '../support/eventually.js';
 import { settle } from '../support/fake-clock.js';
 import {

@@ -27,15 +27,15 @@ import {
   type LockModuleOptions,
   type LockOptionsFactory,
   LockService,
-  type LockStore,
   type RedisLike,
   getLockServiceToken,
   getLockStoreToken,
   memoryStore,
 } from 'nestjs-locked';
-import { LockErrorInterceptor } from '../../lib/interceptors/lock-error.interceptor.js';
-import type { ResolvedModuleOptions } from '../../lib/lock.module-options.js';
-import { RESOLVED_OPTIONS } from '../../lib/lock.siblings.js';
+import type { LockStore } from 'nestjs-locked/store';
+import { LockErrorInterceptor } from '../../lib/error-mapping/lock-error.interceptor.js';
+import type { ResolvedModuleOptions } from '../../lib/module/resolve-module-options.js';
+import { RESOLVED_OPTIONS } from '../../lib/module/lock-module.registry.js';
 import { eventually } from '../support/eventually.js';
 import { type RedisServer, startRedis, startRedisCluster } from '../support/redis-server.js';
 

@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { MOST_HOLDS } from '../../lib/core/batch-limits.js';
+import { MOST_HOLDS } from '../../lib/core/queue/batch-limits.js';
 import { type Child, startChild } from '../support/child-process.js';
 import { locksOn } from '../support/locks.js';
 import { type QueueView, queueOf } from '../support/queue.js';

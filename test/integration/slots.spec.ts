@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
-import { KeyNames } from '../../lib/stores/redis/key-names.js';
-import { slotOf, tagOfSlot } from '../../lib/stores/redis/slots.js';
+import { KeyNames } from '../../lib/stores/redis/naming/key-names.js';
+import { slotOf, tagOfSlot } from '../../lib/stores/redis/naming/cluster-slots.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
 // What ioredis itself routes by.

@@ -13,10 +13,10 @@ import {
 } from 'nestjs-locked';
 import { memoryLocks, provideLocks } from 'nestjs-locked/testing';
 import { defer, lastValueFrom, throwError } from 'rxjs';
-import { parameterBindings, ROUTE_ARGS_METADATA } from '../../lib/decorators/parameter-bindings.js';
+import { parameterBindings, ROUTE_ARGS_METADATA } from '../../lib/locked/key/parameter-bindings.js';
 import { eventually } from '../support/eventually.js';
-import { LockErrorInterceptor } from '../../lib/interceptors/lock-error.interceptor.js';
-import type { LockedInterceptor } from '../../lib/interceptors/locked.interceptor.js';
+import { LockErrorInterceptor } from '../../lib/error-mapping/lock-error.interceptor.js';
+import type { LockedInterceptor } from '../../lib/locked/locked.interceptor.js';
 
 type Keys = readonly string[];
 

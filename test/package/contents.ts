@@ -10,12 +10,15 @@ const REQUIRED = [
   'CHANGELOG.md',
   'package.json',
   ...['esm', 'cjs'].flatMap((format) =>
-    ['index', 'testing/index'].flatMap((entry) => [
+    ['index', 'store/index', 'testing/index'].flatMap((entry) => [
       `dist/${format}/${entry}.js`,
       `dist/${format}/${entry}.d.ts`,
     ]),
   ),
-  ...['index', 'testing/index'].flatMap((entry) => [`dist/node/${entry}.js`, `dist/node/${entry}.cjs`]),
+  ...['index', 'store/index', 'testing/index'].flatMap((entry) => [
+    `dist/node/${entry}.js`,
+    `dist/node/${entry}.cjs`,
+  ]),
   'dist/cjs/package.json',
 ];
 

@@ -20,26 +20,66 @@ interface Layer {
   readonly packages?: RegExp;
 }
 
+/** What the core may import besides itself: it knows neither Nest nor Redis. */
+const CORE = /^(node:.*|ms)$/;
+
+/** Rooms of the core that no other room of their row imports, from the bottom up. */
+export const CORE_ROOMS = [
+  ['util', 'time', 'events', 'keys'],
+  ['contracts'],
+  ['options', 'deadlock', 'runtime'],
+  ['leases'],
+  ['holds'],
+  ['queue'],
+  ['batches', 'requests'],
+  ['engine'],
+] as const;
+
+/** The rooms of the Redis store, likewise. */
+const REDIS_ROOMS = [
+  ['naming', 'scripts'],
+  ['client'],
+  ['connection', 'connecting'],
+  ['commands'],
+  ['notifications'],
+] as const;
+
+function rooms(root: string, rows: ReadonlyArray<readonly string[]>, packages: RegExp): Layer[] {
+  return rows.flat().map((room) => ({ name: room, files: new RegExp(`^${root}/${room}/`), packages }));
+}
+
 /** From the bottom up. A file may import its own layer and those below it. */
 const LAYERS: readonly Layer[] = [
   { name: 'errors', files: /^lib\/errors\//, packages: /^$/ },
-  { name: 'core', files: /^lib\/core\//, packages: /^(node:.*|ms)$/ },
+  ...rooms('lib/core', CORE_ROOMS, CORE),
   { name: 'quorum', files: /^lib\/stores\/quorum\//, packages: /^node:.*$/ },
-  { name: 'stores', files: /^lib\/stores\//, packages: /^(node:.*|ioredis)$/ },
+  { name: 'memory', files: /^lib\/stores\/memory\//, packages: /^node:.*$/ },
+  ...rooms('lib/stores/redis', REDIS_ROOMS, /^(node:.*|ioredis)$/),
+  { name: 'redis', files: /^lib\/stores\/redis\/[^/]+$/, packages: /^(node:.*|ioredis)$/ },
   { name: 'interfaces', files: /^lib\/interfaces\// },
   { name: 'service', files: /^lib\/lock\.(service|constants)\.ts$/ },
-  { name: 'interceptors', files: /^lib\/interceptors\// },
+  { name: 'error mapping', files: /^lib\/error-mapping\// },
+  { name: 'locked', files: /^lib\/locked\/[^/]+$/ },
+  { name: 'locked/key', files: /^lib\/locked\/key\// },
+  { name: 'locked/lifetime', files: /^lib\/locked\/lifetime\// },
+  { name: 'locked/decoration', files: /^lib\/locked\/decoration\// },
+  { name: 'locked/call', files: /^lib\/locked\/call\// },
   { name: 'decorators', files: /^lib\/decorators\// },
+  { name: 'module parts', files: /^lib\/module\// },
   { name: 'module', files: /^lib\/lock\.[a-z-]+(\.[a-z-]+)?\.ts$/ },
   { name: 'index', files: /^lib\/index\.ts$/ },
-  { name: 'optional entries', files: /^lib\/(testing|health|telemetry|dashboard)\// },
+  { name: 'optional entries', files: /^lib\/(store|testing|health|telemetry|dashboard)\// },
 ];
 
-/** Parts of a layer that know nothing of each other. */
-const APART = [/^lib\/stores\/[^/]+\//, /^lib\/(testing|health|telemetry|dashboard)\//];
+/** Parts that know nothing of each other. */
+const APART = [
+  /^lib\/stores\/[^/]+\//,
+  /^lib\/(store|testing|health|telemetry|dashboard)\//,
+  ...[...CORE_ROOMS, ...REDIS_ROOMS].map((row) => new RegExp(`^lib/(core|stores/redis)/(${row.join('|')})/`)),
+];
 
 /** The only file that makes clients: elsewhere a client is known by its structure, as two versions are served. */
-const CLIENT_FACTORY = 'lib/stores/redis/redis-client.factory.ts';
+const CLIENT_FACTORY = 'lib/stores/redis/connecting/redis-client.factory.ts';
 
 /** Every breach, in words; none when the house stands. */
 export function breaches(sources: Sources): string[] {

@@ -1,7 +1,7 @@
 /** A LockService on a Redis Cluster, without Nest. */
 import { Cluster as Cluster6, type ClusterOptions } from 'ioredis';
 import { Cluster as Cluster5, type ClusterOptions as ClusterOptions5 } from 'ioredis5';
-import type { ClusterLike } from '../../lib/stores/redis/redis-client.interface.js';
+import type { ClusterLike } from '../../lib/stores/redis/client/redis-client.interface.js';
 import { type Locks, type LocksOptions, locksWith } from './locks.js';
 
 export interface ClusterLocksOptions extends Omit<LocksOptions, 'redis'> {

@@ -1,8 +1,8 @@
 /** What a Redis Cluster knows of one lock, and of its slot. */
 import type { Cluster } from 'ioredis';
-import { sessionIdOf } from '../../lib/core/token.js';
-import { KeyNames } from '../../lib/stores/redis/key-names.js';
-import { slotOf } from '../../lib/stores/redis/slots.js';
+import { sessionIdOf } from '../../lib/core/contracts/token.js';
+import { KeyNames } from '../../lib/stores/redis/naming/key-names.js';
+import { slotOf } from '../../lib/stores/redis/naming/cluster-slots.js';
 import { eventuallyTrue } from './eventually.js';
 
 const NAMES = new KeyNames('lock:', '', true);

@@ -1,10 +1,10 @@
 /** The engine on a memory store and a clock that the test advances. */
-import { LockEngine } from '../../lib/core/locker.js';
-import type { LockEvent, LockEventSink } from '../../lib/core/events.js';
-import type { ResolvedAcquire } from '../../lib/core/acquire.options.js';
-import type { LockStore } from '../../lib/core/store.contract.js';
+import { LockEngine } from '../../lib/core/engine/lock-engine.js';
+import type { LockEvent, LockEventSink } from '../../lib/core/events/events.js';
+import type { ResolvedAcquire } from '../../lib/core/options/acquire.options.js';
+import type { LockStore } from '../../lib/core/contracts/store.contract.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
-import { EXCLUSIVE } from '../../lib/core/token.js';
+import { EXCLUSIVE } from '../../lib/core/contracts/token.js';
 import { FakeClock } from './fake-clock.js';
 
 export interface CoreSettings {

@@ -1,5 +1,5 @@
 /** A clock whose time the test advances: timers run in order, at their time. */
-import type { Clock, Timer } from '../../lib/core/clock.js';
+import type { Clock, Timer } from '../../lib/core/time/clock.js';
 
 interface Entry {
   readonly at: number;

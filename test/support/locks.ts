@@ -1,11 +1,11 @@
 /** A LockService on a Redis, without Nest: what a module would make, with all that tests want to reach. */
 import { Redis, type RedisOptions } from 'ioredis';
-import type { LockDefaults } from '../../lib/core/acquire.options.js';
-import type { LockEvent } from '../../lib/core/events.js';
-import { LockEngine } from '../../lib/core/locker.js';
-import { resolvePolicy } from '../../lib/core/resolve-options.js';
+import type { LockDefaults } from '../../lib/core/options/acquire.options.js';
+import type { LockEvent } from '../../lib/core/events/events.js';
+import { LockEngine } from '../../lib/core/engine/lock-engine.js';
+import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
 import { LockService } from '../../lib/lock.service.js';
-import type { RedisLike } from '../../lib/stores/redis/redis-client.interface.js';
+import type { RedisLike } from '../../lib/stores/redis/client/redis-client.interface.js';
 import { RedisLockStore } from '../../lib/stores/redis/redis.store.js';
 
 export interface LocksOptions {

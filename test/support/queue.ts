@@ -1,6 +1,6 @@
 /** What Redis itself knows of one lock: who holds it, and who queues for it. */
 import type { Redis } from 'ioredis';
-import { sessionIdOf } from '../../lib/core/token.js';
+import { sessionIdOf } from '../../lib/core/contracts/token.js';
 import { eventuallyTrue } from './eventually.js';
 
 export interface QueueView {

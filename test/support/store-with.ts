@@ -1,5 +1,9 @@
 /** A store that does some things otherwise, as a test says. */
-import type { LockStore, LockStoreListener, LockStoreSession } from '../../lib/core/store.contract.js';
+import type {
+  LockStore,
+  LockStoreListener,
+  LockStoreSession,
+} from '../../lib/core/contracts/store.contract.js';
 import type { FakeClock } from './fake-clock.js';
 
 /** @param inner of sessions that are plain objects, as the memory store's. */

@@ -1,7 +1,7 @@
 /** Callers of one process that wait for each other in a cycle: found at once, and nothing else taken for one. */
 import { describe, expect, it } from '@jest/globals';
-import { HeldKeys, WaitGraph } from '../../lib/core/wait-for.js';
-import { resolvePolicy } from '../../lib/core/resolve-options.js';
+import { HeldKeys, WaitGraph } from '../../lib/core/deadlock/wait-for-graph.js';
+import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
 import { isLockError, type LockDeadlockError } from '../../lib/errors/index.js';
 import { LockService } from '../../lib/lock.service.js';
 import { Random } from '../fuzz/random.js';
@@ -74,8 +74,8 @@ describe('a deadlock in one process', () => {
       }),
     );
     await first;
-    expect(error.cycle[1].site).toContain('askForY');
-    expect(error.stack).toMatch(/The call that waits for "y":\n {4}at .*askForY/s);
+    expect(error.cycle[1].site).toContain('requestForY');
+    expect(error.stack).toMatch(/The call that waits for "y":\n {4}at .*requestForY/s);
   });
 
   it.each([3, 4, 17])('of %i', async (count) => {

@@ -1,7 +1,7 @@
 /** Durations as users write them, and those that come from the environment. */
 import { describe, expect, it } from '@jest/globals';
 import { type Duration, duration, isLockError, type LockOptionsError, memoryStore } from '../../lib/index.js';
-import { resolveModuleOptions } from '../../lib/lock.module-options.js';
+import { resolveModuleOptions } from '../../lib/module/resolve-module-options.js';
 
 const refusal = (value: unknown, name?: string): LockOptionsError => {
   try {

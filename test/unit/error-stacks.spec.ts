@@ -1,7 +1,7 @@
 /** The stack of an error that ends a wait, or tells of a loss: it leads to the code that waited. */
 import { describe, expect, it } from '@jest/globals';
 import { types } from 'node:util';
-import { resolvePolicy } from '../../lib/core/resolve-options.js';
+import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
 import { Locked } from '../../lib/index.js';
 import { isLockError, LockBusyError, LockLostError, LockStoreError } from '../../lib/errors/index.js';
 import { LockService } from '../../lib/lock.service.js';

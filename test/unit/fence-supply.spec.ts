@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { FenceSupply } from '../../lib/core/fence-supply.js';
+import { FenceSupply } from '../../lib/core/leases/fence-supply.js';
 
 function rest(supply: FenceSupply): number[] {
   return Array.from({ length: supply.left }, () => supply.take());

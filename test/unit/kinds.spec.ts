@@ -1,9 +1,13 @@
 /** Readers, writers and permits in the engine: on a memory store and an injected clock. */
 import { describe, expect, it } from '@jest/globals';
-import type { ResolvedAcquire } from '../../lib/core/acquire.options.js';
-import type { HeldLock } from '../../lib/core/lock.handle.js';
-import type { LockStore, LockStoreListener, ExchangeRequest } from '../../lib/core/store.contract.js';
-import { EXCLUSIVE, SHARED, accessOf } from '../../lib/core/token.js';
+import type { ResolvedAcquire } from '../../lib/core/options/acquire.options.js';
+import type { HeldLock } from '../../lib/core/holds/lock.handle.js';
+import type {
+  LockStore,
+  LockStoreListener,
+  ExchangeRequest,
+} from '../../lib/core/contracts/store.contract.js';
+import { EXCLUSIVE, SHARED, accessOf } from '../../lib/core/contracts/token.js';
 import { LockStoreError } from '../../lib/errors/index.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { acquiring, core, type Core } from '../support/core.js';

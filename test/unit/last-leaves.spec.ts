@@ -1,6 +1,6 @@
 /** The last caller leaves while its lease is there already, and waits for a renewal before a hold may start. */
 import { describe, expect, it } from '@jest/globals';
-import { EXCLUSIVE, type LockAccess } from '../../lib/core/token.js';
+import { EXCLUSIVE, type LockAccess } from '../../lib/core/contracts/token.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { acquiring, core } from '../support/core.js';
 import { deferred } from '../support/deferred.js';

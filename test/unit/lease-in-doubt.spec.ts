@@ -1,10 +1,10 @@
 /** A lease whose known time is over while the reply to its renewal lies unread: what its holder sees, and what settles it. */
 import { stat } from 'node:fs';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { systemClock } from '../../lib/core/clock.js';
-import { LockEngine } from '../../lib/core/locker.js';
-import { resolvePolicy } from '../../lib/core/resolve-options.js';
-import type { LockStoreSession, RenewReply } from '../../lib/core/store.contract.js';
+import { systemClock } from '../../lib/core/time/clock.js';
+import { LockEngine } from '../../lib/core/engine/lock-engine.js';
+import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
+import type { LockStoreSession, RenewReply } from '../../lib/core/contracts/store.contract.js';
 import { LockService } from '../../lib/lock.service.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { compute } from '../support/computation.js';

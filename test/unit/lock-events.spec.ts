@@ -1,7 +1,7 @@
 /** What the module logs of its locks. */
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { LockLostError, LockStoreError } from '../../lib/errors/index.js';
-import { logEvents } from '../../lib/lock.events.js';
+import { logEvents } from '../../lib/module/lock-event.logger.js';
 
 describe('logEvents', () => {
   let now: number;

@@ -1,7 +1,7 @@
 /** What `@Locked` refuses of its options at decoration, where the compiler could not see it. */
 import { describe, expect, it } from '@jest/globals';
-import { resolveLockedOptions } from '../../lib/decorators/locked-options.js';
-import type { LockedOptions } from '../../lib/decorators/locked.types.js';
+import { resolveLockedOptions } from '../../lib/locked/locked.options.js';
+import type { LockedOptions } from '../../lib/locked/locked.types.js';
 
 describe('the options of @Locked', () => {
   it.each([

@@ -1,8 +1,8 @@
 /** The engine: order, leases, bounds and shutdown, on a memory store and an injected clock. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it, jest } from '@jest/globals';
-import type { HeldLock } from '../../lib/core/lock.handle.js';
-import type { LockStore, ExchangeRequest } from '../../lib/core/store.contract.js';
+import type { HeldLock } from '../../lib/core/holds/lock.handle.js';
+import type { LockStore, ExchangeRequest } from '../../lib/core/contracts/store.contract.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { acquiring, core } from '../support/core.js';
 import { deferred } from '../support/deferred.js';

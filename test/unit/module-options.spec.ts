@@ -4,14 +4,18 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5';
-import { resolveAcquire, resolvePolicy, resolveUsing } from '../../lib/core/resolve-options.js';
-import type { LockStore } from '../../lib/core/store.contract.js';
-import { resolveLockedOptions } from '../../lib/decorators/locked-options.js';
+import { resolveAcquire, resolvePolicy, resolveUsing } from '../../lib/core/options/resolve-options.js';
+import type { LockStore } from '../../lib/core/contracts/store.contract.js';
+import { resolveLockedOptions } from '../../lib/locked/locked.options.js';
 import { type LockError, isLockError } from '../../lib/errors/index.js';
 import type { LockModuleOptions } from '../../lib/interfaces/lock-module-options.interface.js';
-import { checkAsyncOptions, checkExtras, resolveModuleOptions } from '../../lib/lock.module-options.js';
-import { IOREDIS_OPTIONS, nearMiss, TLS_OPTIONS } from '../../lib/stores/redis/ioredis-options.js';
-import { redactError, redactUrl } from '../../lib/stores/redis/redact.js';
+import {
+  checkAsyncOptions,
+  checkExtras,
+  resolveModuleOptions,
+} from '../../lib/module/resolve-module-options.js';
+import { IOREDIS_OPTIONS, nearMiss, TLS_OPTIONS } from '../../lib/stores/redis/connecting/ioredis-options.js';
+import { redactError, redactUrl } from '../../lib/stores/redis/client/redact.js';
 
 const store: LockStore = {
   open: () => {

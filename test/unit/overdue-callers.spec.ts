@@ -1,7 +1,7 @@
 /** Callers whose wait is over while a reply is awaited: what the reply means for them, and for those behind them. */
 import { describe, expect, it } from '@jest/globals';
-import type { ExchangeReply } from '../../lib/core/store.contract.js';
-import { SHARED } from '../../lib/core/token.js';
+import type { ExchangeReply } from '../../lib/core/contracts/store.contract.js';
+import { SHARED } from '../../lib/core/contracts/token.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { type Core, acquiring, core } from '../support/core.js';
 import { deferred } from '../support/deferred.js';

@@ -6,7 +6,7 @@ import {
   parameterBindings,
   ParameterKind,
   ROUTE_ARGS_METADATA,
-} from '../../lib/decorators/parameter-bindings.js';
+} from '../../lib/locked/key/parameter-bindings.js';
 
 const Custom = createParamDecorator(() => 1);
 

@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { parseTemplate } from '../../lib/core/keys/key-template.js';
 import { keyPart } from '../../lib/core/keys/key-value.js';
 import { normaliseKeys } from '../../lib/core/keys/normalise-keys.js';
-import { kindConflict } from '../../lib/core/mixed-kinds.js';
-import { newSessionId, SHARED, TokenGenerator } from '../../lib/core/token.js';
+import { kindConflict } from '../../lib/core/contracts/kind-conflict.js';
+import { newSessionId, SHARED, TokenGenerator } from '../../lib/core/contracts/token.js';
 import {
   LockAbortedError,
   LockBusyError,
@@ -21,14 +21,14 @@ import {
   quoted,
   quotedList,
 } from '../../lib/errors/index.js';
-import { logEvents } from '../../lib/lock.events.js';
+import { logEvents } from '../../lib/module/lock-event.logger.js';
 import {
   describe as doing,
   downError,
   silentError,
   storeError,
-} from '../../lib/stores/redis/store-errors.js';
-import { KeyNames } from '../../lib/stores/redis/key-names.js';
+} from '../../lib/stores/redis/client/redis-errors.js';
+import { KeyNames } from '../../lib/stores/redis/naming/key-names.js';
 import { LockControls, memoryLocks } from '../../lib/testing/index.js';
 import { readLib } from '../support/architecture.js';
 
@@ -193,6 +193,6 @@ describe('the source', () => {
       text.split('\n').flatMap((line, at) => (byHand.test(line) ? [`${file}:${at + 1}`] : [])),
     );
     expect(found).toEqual([]);
-    expect(readFileSync('lib/core/gate.ts', 'utf8')).toContain('quoted(this.key)');
+    expect(readFileSync('lib/core/engine/key-coordinator.ts', 'utf8')).toContain('quoted(this.key)');
   });
 });

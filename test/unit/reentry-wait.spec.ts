@@ -1,7 +1,7 @@
 /** `reentry: 'wait'`: calls that inherited a holder's async context, and are no part of its work. */
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
-import { resolvePolicy } from '../../lib/core/resolve-options.js';
+import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
 import { isLockError } from '../../lib/errors/index.js';
 import { LockService } from '../../lib/lock.service.js';
 import { core } from '../support/core.js';

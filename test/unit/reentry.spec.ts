@@ -1,7 +1,7 @@
 /** Nested use of a held key: refused at once, joined, or waited for (`reentry`); joined without a context (`within`). */
 import { describe, expect, it } from '@jest/globals';
-import type { HeldLock } from '../../lib/core/lock.handle.js';
-import { resolvePolicy } from '../../lib/core/resolve-options.js';
+import type { HeldLock } from '../../lib/core/holds/lock.handle.js';
+import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
 import { isLockError } from '../../lib/errors/index.js';
 import { LockService } from '../../lib/lock.service.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';

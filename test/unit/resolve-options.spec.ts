@@ -1,8 +1,8 @@
 /** Options of an acquisition: defaults, checks, messages. */
 import { describe, expect, it } from '@jest/globals';
-import { closest } from '../../lib/core/option-checks.js';
-import { resolveAcquire, resolvePolicy, resolveUsing } from '../../lib/core/resolve-options.js';
-import { resolveLockedOptions } from '../../lib/decorators/locked-options.js';
+import { closest } from '../../lib/core/options/option-checks.js';
+import { resolveAcquire, resolvePolicy, resolveUsing } from '../../lib/core/options/resolve-options.js';
+import { resolveLockedOptions } from '../../lib/locked/locked.options.js';
 import { type LockOptionsError, isLockError } from '../../lib/errors/index.js';
 
 const policy = resolvePolicy();
@@ -209,11 +209,9 @@ describe('resolveAcquire', () => {
   });
 
   it('is not taken in by names of Object.prototype', () => {
-    expect(refusal(() => resolveAcquire(untyped({ toString: 1 }), policy)).option).toBe(
-      'function toString() { [native code] }',
-    );
+    expect(refusal(() => resolveAcquire(untyped({ toString: 1 }), policy)).option).toBe('toString');
     expect(refusal(() => resolveAcquire(untyped(JSON.parse('{"__proto__": 1}')), policy)).option).toBe(
-      '[object Object]',
+      '__proto__',
     );
   });
 

@@ -1,6 +1,6 @@
 /** What is known of the server's clock from a reading: what it shows at least, and at the most. */
 import { describe, expect, it } from '@jest/globals';
-import { ServerClock } from '../../lib/stores/redis/server-clock.js';
+import { ServerClock } from '../../lib/stores/redis/commands/server-clock.js';
 
 /** In µs. */
 const SERVER = 1_800_000_000_000_000;

@@ -1,8 +1,8 @@
 /** What a session remembers of the keys that several may hold: it is bounded. */
 import { describe, expect, it } from '@jest/globals';
-import { SHARED, TokenGenerator } from '../../lib/core/token.js';
-import { KeyNames } from '../../lib/stores/redis/key-names.js';
-import { SharedKeys } from '../../lib/stores/redis/shared-keys.js';
+import { SHARED, TokenGenerator } from '../../lib/core/contracts/token.js';
+import { KeyNames } from '../../lib/stores/redis/naming/key-names.js';
+import { SharedKeys } from '../../lib/stores/redis/commands/shared-keys.js';
 
 const tokens = new TokenGenerator('party-with-dashes-', 'label-with-dashes');
 

@@ -1,7 +1,7 @@
 /** One timer of the clock's for many deadlines, of which nearly all are cancelled. */
 import { describe, expect, it } from '@jest/globals';
-import type { Timer } from '../../lib/core/clock.js';
-import { SharedTimer } from '../../lib/core/shared-timer.js';
+import type { Timer } from '../../lib/core/time/clock.js';
+import { SharedTimer } from '../../lib/core/runtime/deadline-timer.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 function setUp() {

@@ -2,9 +2,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from '@jest/globals';
 import { Test } from '@nestjs/testing';
-import type { HeldLock } from '../../lib/core/lock.handle.js';
-import type { Lock } from '../../lib/core/lock.js';
-import { resolvePolicy } from '../../lib/core/resolve-options.js';
+import type { HeldLock } from '../../lib/core/holds/lock.handle.js';
+import type { Lock } from '../../lib/core/contracts/lock.js';
+import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
 import { isLockError } from '../../lib/errors/index.js';
 import { LockService } from '../../lib/lock.service.js';
 import { memoryStore } from '../../lib/stores/memory/memory.store.js';

@@ -94,11 +94,10 @@ function textOfOwn(value: object): string | Unusable {
 /** Other than that of `Object.prototype`, of whichever realm. */
 function hasToString(value: object): boolean {
   let owner: object | null = value;
-  while (owner !== null && !Object.hasOwn(owner, 'function toString() { [native code] }')) {
+  while (owner !== null && !Object.hasOwn(owner, 'toString')) {
     owner = Object.getPrototypeOf(owner) as object | null;
   }
-  if (owner === null || typeof Reflect.get(owner, 'function toString() { [native code] }') !== 'function')
-    return false;
+  if (owner === null || typeof Reflect.get(owner, 'toString') !== 'function') return false;
   return owner === value || Object.getPrototypeOf(owner) !== null;
 }
 
@@ -132,10 +131,7 @@ function describe(value: object): string {
 function classOf(value: object): string | undefined {
   let prototype = Object.getPrototypeOf(value) as object | null;
   while (prototype !== null) {
-    const made: unknown = Object.getOwnPropertyDescriptor(
-      prototype,
-      'function Object() { [native code] }',
-    )?.value;
+    const made: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
     if (typeof made === 'function') return made.name === 'Object' ? undefined : made.name || 'a class';
     prototype = Object.getPrototypeOf(prototype) as object | null;
   }

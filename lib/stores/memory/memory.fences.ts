@@ -2,7 +2,7 @@
  * The memory store's counter of fences. As in the Redis scripts (lib/stores/redis/scripts/fences.ts) no fence is ahead of the
  * clock, as long as the clock goes on: the fences of a process's next life are above those of its last one.
  */
-import type { Clock } from '../../core/clock.js';
+import type { Clock } from '../../core/time/clock.js';
 
 /** How far behind the clock fences may be, in µs. A clock that shows whole milliseconds leaves some for each moment so. */
 const BEHIND = 5_000;

@@ -1,6 +1,6 @@
 /** One key of the memory store: who holds it until when, and who queues for it. Knows no clock and no sessions. */
-import type { Holder } from '../../core/store.contract.js';
-import { EXCLUSIVE, type LockKind, type LockAccess, accessOf } from '../../core/token.js';
+import type { Holder } from '../../core/contracts/store.contract.js';
+import { EXCLUSIVE, type LockKind, type LockAccess, accessOf } from '../../core/contracts/token.js';
 
 interface Held {
   readonly token: string;

@@ -1,6 +1,6 @@
 /** A store in this process's memory: for tests and for applications that run once. Excludes nobody outside it. */
-import { type Clock, systemClock } from '../../core/clock.js';
-import { runOutside } from '../../core/outside.js';
+import { type Clock, systemClock } from '../../core/time/clock.js';
+import { runOutside } from '../../core/time/outside.js';
 import {
   type AcquireReply,
   type AcquireRequest,
@@ -12,8 +12,8 @@ import {
   type RenewRequest,
   type ExchangeReply,
   type ExchangeRequest,
-} from '../../core/store.contract.js';
-import { sessionIdOf } from '../../core/token.js';
+} from '../../core/contracts/store.contract.js';
+import { sessionIdOf } from '../../core/contracts/token.js';
 import { MemoryFences } from './memory.fences.js';
 import { MemoryKey } from './memory.key.js';
 

@@ -7,23 +7,23 @@ import type {
   RenewRequest,
   ExchangeReply,
   ExchangeRequest,
-} from '../../core/store.contract.js';
-import { TOKEN_MARK } from '../../core/token.js';
+} from '../../core/contracts/store.contract.js';
+import { TOKEN_MARK } from '../../core/contracts/token.js';
 import type { LockStoreError } from '../../errors/index.js';
-import type { ConnectionLog } from './connection-log.js';
-import { HandOffLog } from './hand-off-log.js';
-import type { KeyNames } from './key-names.js';
-import type { CommandSender } from './redis-link.js';
+import type { ConnectionLog } from './client/connection-log.js';
+import { HandOffLog } from './notifications/hand-off-log.js';
+import type { KeyNames } from './naming/key-names.js';
+import type { CommandSender } from './commands/command-sender.js';
 import { RENEW } from './scripts/renew.script.js';
-import { isExclusive, SharedKeys } from './shared-keys.js';
-import { isWrongType } from './store-errors.js';
-import { ShardedChannels } from './sharded-wake.js';
-import { ExchangeBatch } from './turn-batch.js';
-import { MOST_ATTEMPTS, ExchangeCommand, type ExchangeContext } from './turn-command.js';
-import { parseOffer } from './turn-reply.js';
-import { SingleChannel } from './wake-channel.js';
-import type { GrantNotifications } from './wake.interface.js';
-import { OrphanCleanup } from './withdrawals.js';
+import { isExclusive, SharedKeys } from './commands/shared-keys.js';
+import { isWrongType } from './client/redis-errors.js';
+import { ShardedChannels } from './notifications/sharded-channels.js';
+import { ExchangeBatch } from './commands/exchange-batch.js';
+import { MOST_ATTEMPTS, ExchangeCommand, type ExchangeContext } from './commands/exchange-command.js';
+import { parseOffer } from './commands/exchange-reply.js';
+import { SingleChannel } from './notifications/single-channel.js';
+import type { GrantNotifications } from './notifications/grant-notifications.interface.js';
+import { OrphanCleanup } from './commands/orphan-cleanup.js';
 
 const RENEWING = 'renewing';
 

@@ -1,11 +1,11 @@
 /** Locks on Redis: standalone, behind Sentinel, or a Cluster. */
-import type { LockStore, LockStoreListener, LockStoreSession } from '../../core/store.contract.js';
-import { DatabaseGuard } from './database-guard.js';
-import { checkEviction } from './eviction-check.js';
-import { KeyNames } from './key-names.js';
-import { keyPrefixOf } from './key-prefix.js';
-import type { RedisLike } from './redis-client.interface.js';
-import { CommandSender } from './redis-link.js';
+import type { LockStore, LockStoreListener, LockStoreSession } from '../../core/contracts/store.contract.js';
+import { DatabaseGuard } from './connecting/database-guard.js';
+import { checkEviction } from './connecting/eviction-check.js';
+import { KeyNames } from './naming/key-names.js';
+import { keyPrefixOf } from './client/key-prefix.js';
+import type { RedisLike } from './client/redis-client.interface.js';
+import { CommandSender } from './commands/command-sender.js';
 import { RedisSession } from './redis.session.js';
 
 export interface RedisStoreSettings {

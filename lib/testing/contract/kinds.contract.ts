@@ -1,7 +1,7 @@
 /** The contract of kinds on one key: which go together, and who is told that they do not. */
 import { strict as assert } from 'node:assert';
-import type { AcquireReply } from '../../core/store.contract.js';
-import { EXCLUSIVE, type LockKind, SHARED, type LockAccess } from '../../core/token.js';
+import type { AcquireReply } from '../../core/contracts/store.contract.js';
+import { EXCLUSIVE, type LockKind, SHARED, type LockAccess } from '../../core/contracts/token.js';
 import {
   type Guest,
   SHORT,

@@ -1,6 +1,6 @@
 /** The contract of the queue, where a store has one: the order, hand-offs, checks and places. */
 import { strict as assert } from 'node:assert';
-import { OFFER_MS } from '../../core/store.contract.js';
+import { OFFER_MS } from '../../core/contracts/store.contract.js';
 import { request, release, grantedOf, queuedOf, renew, SHORT, TTL, type Suite } from './world.js';
 
 export function queueContract({ describe, test }: Suite): void {

@@ -1,6 +1,6 @@
 /** The contract of semaphores: as many holders as the limit of who requests says, and none passes the queue. */
 import { strict as assert } from 'node:assert';
-import { OFFER_MS } from '../../core/store.contract.js';
+import { OFFER_MS } from '../../core/contracts/store.contract.js';
 import {
   SHORT,
   type Suite,

@@ -1,7 +1,7 @@
 /** The contract of shared locks: many readers or one writer, and none passes the queue. */
 import { strict as assert } from 'node:assert';
-import { OFFER_MS } from '../../core/store.contract.js';
-import { EXCLUSIVE, SHARED } from '../../core/token.js';
+import { OFFER_MS } from '../../core/contracts/store.contract.js';
+import { EXCLUSIVE, SHARED } from '../../core/contracts/token.js';
 import {
   SHORT,
   type Suite,

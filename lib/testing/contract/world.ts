@@ -7,8 +7,8 @@ import type {
   LockStoreSession,
   RenewReply,
   ExchangeReply,
-} from '../../core/store.contract.js';
-import { type LockAccess, TokenGenerator, newSessionId } from '../../core/token.js';
+} from '../../core/contracts/store.contract.js';
+import { type LockAccess, TokenGenerator, newSessionId } from '../../core/contracts/token.js';
 
 /** What the suite needs of the test runner: jest's, vitest's and node:test's own will do. */
 export interface ContractRunner {

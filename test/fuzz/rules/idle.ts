@@ -4,8 +4,8 @@
  * those who request it. On a quiet day it is a trip; after a fault, it is what `docs/protocol.md` says of checks, offers and
  * reconnections, one after the other at the worst.
  */
-import { LONGEST_CHECK } from '../../../lib/core/pace.js';
-import type { LockKind } from '../../../lib/core/token.js';
+import { LONGEST_CHECK } from '../../../lib/core/requests/backoff.js';
+import type { LockKind } from '../../../lib/core/contracts/token.js';
 import type { FaultSeen, Foreign } from '../events.js';
 import type { Call, History, Violation } from '../history.js';
 import type { FaultKind } from '../program.js';

@@ -9,8 +9,8 @@
  *
  * Calls for several keys hold some while they wait for the others: of these the history does not know when.
  */
-import { LONGEST_BATCH, MOST_HOLDS } from '../../../lib/core/batch-limits.js';
-import { OFFER_MS } from '../../../lib/core/store.contract.js';
+import { LONGEST_BATCH, MOST_HOLDS } from '../../../lib/core/queue/batch-limits.js';
+import { OFFER_MS } from '../../../lib/core/contracts/store.contract.js';
 import { type Call, type History, type Hold, type Violation, tokenOf } from '../history.js';
 import { isCrowded } from './crowd.js';
 import { forgettingsOf, stalled, storeDisturbed } from './disturbances.js';

@@ -6,7 +6,7 @@
  * - Nobody is told "busy" instead, while one of the other family surely holds it throughout. What a caller knows of a key
  *   that was forgotten, or did not hear of as it could not be reached, is let pass.
  */
-import { compatibleKinds } from '../../../lib/core/token.js';
+import { compatibleKinds } from '../../../lib/core/contracts/token.js';
 import { type Call, type History, type Violation, settledAt } from '../history.js';
 import { forgettingsOf, longestTtl, stalled, storeDisturbed } from './disturbances.js';
 import { believedUntil } from './overlaps.js';

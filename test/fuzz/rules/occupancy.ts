@@ -1,5 +1,5 @@
 /** When those who wait for a key may be kept waiting, by the kind of lock that they wait for. */
-import type { LockKind } from '../../../lib/core/token.js';
+import type { LockKind } from '../../../lib/core/contracts/token.js';
 
 export interface Interval {
   readonly from: number;

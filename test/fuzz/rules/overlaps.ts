@@ -9,7 +9,7 @@
  * while one of the two may have had it already, and before the other began. That one learns of it at its next renewal; so
  * the overlap begins no later than the longest ttl of the key after the forgetting, and no lease is prolonged beyond that.
  */
-import type { LockKind } from '../../../lib/core/token.js';
+import type { LockKind } from '../../../lib/core/contracts/token.js';
 import { type Call, type History, type Hold, type Violation, tokenOf } from '../history.js';
 import { isCrowded } from './crowd.js';
 import { forgettingsOf, longestTtl } from './disturbances.js';

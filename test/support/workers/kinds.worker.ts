@@ -1,7 +1,7 @@
 /** A process that takes locks of every kind on demand, several of one key too, and works under many at once. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { UsingOptions } from '../../../lib/core/acquire.options.js';
-import type { Lock } from '../../../lib/core/lock.js';
+import type { UsingOptions } from '../../../lib/core/options/acquire.options.js';
+import type { Lock } from '../../../lib/core/contracts/lock.js';
 import { serve } from '../child-worker.js';
 import { type Locks, locksOn } from '../locks.js';
 import type { Acquired } from './locks.worker.js';

@@ -1,6 +1,6 @@
 /** A process that takes and gives back locks on demand, and says what it holds: to be paused and killed by a test. */
-import type { AcquireOptions } from '../../../lib/core/acquire.options.js';
-import type { Lock } from '../../../lib/core/lock.js';
+import type { AcquireOptions } from '../../../lib/core/options/acquire.options.js';
+import type { Lock } from '../../../lib/core/contracts/lock.js';
 import { serve } from '../child-worker.js';
 import {
   type ClusterLocks,

@@ -2,7 +2,7 @@
  * A process whose callers write into a stream of Redis in what order they are served: entries get their place in it from the
  * server, and only who has the lock writes that it entered.
  */
-import type { Lock } from '../../../lib/core/lock.js';
+import type { Lock } from '../../../lib/core/contracts/lock.js';
 import { serve } from '../child-worker.js';
 import { type Locks, locksOn } from '../locks.js';
 

@@ -1,6 +1,6 @@
 /** What was locked while a test ran, or refused, by the package's own channels: one entry an acquisition. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { LockEvent } from '../../../lib/core/events.js';
+import type { LockEvent } from '../../../lib/core/events/events.js';
 
 export class Acquisitions {
   readonly keys: Array<string | undefined> = [];

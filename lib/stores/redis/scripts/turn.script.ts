@@ -30,7 +30,7 @@
  * Order of commands: what may fail by type or by right is read before anything is written, and giving up frees memory
  * before it sets anything, so that it works while the server refuses writes for want of memory.
  */
-import { OFFER_MS } from '../../../core/store.contract.js';
+import { OFFER_MS } from '../../../core/contracts/store.contract.js';
 import { COUNTER_ERROR, LATEST_FENCE, MOST_AHEAD, TOP_OF_FENCES } from './fences.js';
 import { HOLDERS } from './holders.js';
 import { REACHING } from './reaching.js';

@@ -1,0 +1,118 @@
+/** A single attempt, beside the coordinator: for callers that do not wait. */
+import { LockBusyError, LockStoreError } from '../../errors/index.js';
+import { quoted } from '../../errors/quoted.js';
+import type { ResolvedAcquire } from '../options/acquire.options.js';
+import type { Clock } from '../time/clock.js';
+import { Deadline } from '../time/deadline.js';
+import { FenceSupply } from '../leases/fence-supply.js';
+import { Lease } from '../leases/lease.js';
+import { kindConflict } from '../contracts/kind-conflict.js';
+import type { EngineContext, ReleaseOutcome } from '../runtime/engine-context.js';
+import type { Hold } from '../holds/hold.js';
+import type { SharedTimer } from '../runtime/deadline-timer.js';
+import type { AcquireReply } from '../contracts/store.contract.js';
+import { type BatchOwner, ExclusiveBatch } from '../batches/exclusive-batch.js';
+import { ownerOf } from '../contracts/token.js';
+import { Waiter, type WaiterOwner, type WaiterSource } from '../queue/waiter.js';
+
+/**
+ * Requests once. Only the store bounds the time (its reply is what is waited for, no holder), and the caller's signal.
+ * @throws LockBusyError when it is not free, or others queue for it.
+ */
+export function tryAcquire(context: EngineContext, key: string, options: ResolvedAcquire): Promise<Hold> {
+  return new TryAcquire(context, key, options).run();
+}
+
+/** The coordinator's part, for one caller. */
+class TryAcquire implements WaiterOwner, WaiterSource, BatchOwner {
+  readonly key: string;
+  readonly #context: EngineContext;
+  readonly #waiter: Waiter;
+  #waits = true;
+
+  constructor(context: EngineContext, key: string, options: ResolvedAcquire) {
+    this.key = key;
+    this.#context = context;
+    this.#waiter = new Waiter(this, 0, options, Infinity);
+  }
+
+  get clock(): Clock {
+    return this.#context.clock;
+  }
+
+  get deadlines(): SharedTimer {
+    return this.#context.deadlines;
+  }
+
+  get first(): Waiter | undefined {
+    return this.#waits ? this.#waiter : undefined;
+  }
+
+  run(): Promise<Hold> {
+    const { ttl } = this.#waiter.options;
+    const token = this.#context.tokens.next(this.#waiter.options.access);
+    const deadline = Deadline.in(this.clock, ttl);
+    const { attempts } = this.#context;
+    const node = attempts.push(token);
+    const requesting = this.#context.exchange(
+      { key: this.key, acquire: { token, ttl, fences: 1, mode: 'once' } },
+      ({ acquire: reply }) => {
+        // A lease of its own, if it is granted, is known by then.
+        this.#onAnswer(reply, token, deadline);
+        attempts.remove(node);
+      },
+      (error) => {
+        attempts.remove(node);
+        this.#waiter.refuse(error);
+      },
+    );
+    // Shutting down waits for its answer: it may be a grant.
+    this.#context.track(requesting);
+    return this.#waiter.promise;
+  }
+
+  #onAnswer(reply: AcquireReply | undefined, token: string, deadline: Deadline): void {
+    const { key } = this;
+    if (reply?.state === 'kind-conflict') {
+      return this.#waiter.refuse(kindConflict(key, this.#waiter.options.access, reply.kind));
+    }
+    if (reply?.state !== 'granted') {
+      const { holder, remaining } = reply?.state === 'busy' ? reply : { holder: '', remaining: undefined };
+      this.#waiter.refuse(new LockBusyError(key, 0, ownerOf(holder), remaining));
+      return;
+    }
+    const context = this.#context;
+    const { ttl } = this.#waiter.options;
+    const lease = new Lease({ context, key, token, ttl, deadline, confirmed: true });
+    const fences = new FenceSupply().add(reply.fence, reply.drawn);
+    new ExclusiveBatch({ context, lease, queue: this, upTo: 0, fences, owner: this }).begin();
+  }
+
+  shift(): Waiter | undefined {
+    const { first } = this;
+    this.#waits = false;
+    return first;
+  }
+
+  batchEnded({ token }: Lease, releaseAfter: number): Promise<ReleaseOutcome> {
+    // The lease was over before its hold began, and nobody else would tell the caller.
+    this.first?.refuse(tooLate(this.key));
+    return this.#context.release(this.key, this.#context.releaseRequest(this.key, token, releaseAfter));
+  }
+
+  waiterDue(): void {
+    // It does not wait for holders, so it has no deadline.
+  }
+
+  waiterLeft(): void {
+    this.#waits = false;
+  }
+}
+
+/** The error of a caller whose lease ended before its hold could begin. */
+export function tooLate(key: string): LockStoreError {
+  return new LockStoreError(
+    `The store answered so late that the lease of the lock ${quoted(key)} was over before its work began, or could not be ` +
+      'renewed in time. Check the connection to Redis, or raise "ttl".',
+  );
+}

@@ -1,0 +1,22 @@
+/** What happens to locks, for whoever listens: diagnostics, logs, tests. */
+import type { LockLossReason } from '../../errors/index.js';
+
+export type LockEventName = 'wait' | 'acquire' | 'release' | 'lost' | 'busy' | 'store-error' | 'long-hold';
+
+/** One payload type for all events. Absent facts are undefined. */
+export interface LockEvent {
+  readonly name: LockEventName;
+  /** The key; undefined where an event concerns the store as a whole. */
+  readonly key: string | undefined;
+  /** How long the caller waited, in ms (`acquire`, `busy`). */
+  readonly waited?: number;
+  /** How long the lock has been held, in ms (`release`, `lost`, `long-hold`). */
+  readonly held?: number;
+  readonly fence?: number;
+  readonly reason?: LockLossReason;
+  readonly error?: unknown;
+  /** Where the lock was taken: a stack trace (`long-hold`). */
+  readonly site?: string;
+}
+
+export type LockEventSink = (event: LockEvent) => void;

@@ -1,0 +1,225 @@
+/** One caller's turn under a lease. */
+import { LockLostError, type LockLossReason } from '../../errors/index.js';
+import type { ResolvedAcquire } from '../options/acquire.options.js';
+import type { CallSite } from '../deadlock/call-sites.js';
+import { observed } from '../events/diagnostics.js';
+import type { Lease } from '../leases/lease.js';
+import type { LinkedList, ListNode } from '../util/linked-list.js';
+import type { EngineContext, ReleaseOutcome, ActiveHold } from '../runtime/engine-context.js';
+
+export interface HoldSettings {
+  readonly context: EngineContext;
+  readonly lease: Lease;
+  readonly fence: number;
+  readonly options: ResolvedAcquire;
+  /** How long its caller waited, in ms. */
+  readonly waited: number;
+  /** When it starts, on the monotonic clock. */
+  readonly startedAt: number;
+  readonly batch: HoldOwner;
+}
+
+/** Whom a hold tells that its caller is done with it. */
+export interface HoldOwner {
+  /** Told at once where the lease goes on. */
+  holdEnded(hold: Hold): ReleaseOutcome | Promise<ReleaseOutcome>;
+}
+
+/** Whom a hold tells that it was lost. */
+export interface HoldListener {
+  holdLost(error: LockLostError): void;
+}
+
+/** Whom a hold tells of its end besides: a nested call that joined it. */
+export interface NestedHoldListener {
+  holdLost(error: LockLostError): void;
+  holdReleased(): void;
+}
+
+/** Runs from its making until `release` or `lose`, whichever is first; after a loss, `release` still settles it. */
+export class Hold implements ActiveHold {
+  readonly fence: number;
+  /** The fence that its caller uses: a higher one than its own where keys of one counter were taken together. */
+  usedFence: number;
+  readonly options: ResolvedAcquire;
+  readonly waited: number;
+  readonly startedAt: number;
+  /** When it ends by itself (`maxHold`, or the ttl under `renew: false`), on the monotonic clock. */
+  limitAt: number;
+  listener: HoldListener | undefined;
+  /** None for nearly all. */
+  nested: LinkedList<NestedHoldListener> | undefined;
+  /** Where it was taken, if that was recorded. */
+  site: CallSite | undefined;
+
+  readonly #context: EngineContext;
+  readonly #lease: Lease;
+  readonly #batch: HoldOwner;
+  readonly #node: ListNode<ActiveHold>;
+  #lost: LockLostError | undefined;
+  #release: Promise<boolean> | undefined;
+  #unused = false;
+  #reported = false;
+  /** How long others are to be kept out from its start, in ms. */
+  #minHold: number;
+
+  constructor(settings: HoldSettings) {
+    this.#context = settings.context;
+    this.#lease = settings.lease;
+    this.#batch = settings.batch;
+    this.fence = settings.fence;
+    this.usedFence = settings.fence;
+    this.options = settings.options;
+    this.waited = settings.waited;
+    this.startedAt = settings.startedAt;
+    this.#minHold = settings.options.minHold;
+    const { maxHold, renew, ttl } = settings.options;
+    this.limitAt = this.startedAt + Math.min(maxHold, renew ? Infinity : ttl);
+    this.#node = this.#context.holdStarted(this);
+  }
+
+  get key(): string {
+    return this.#lease.key;
+  }
+
+  get token(): string {
+    return this.#lease.token;
+  }
+
+  get lost(): LockLostError | undefined {
+    return this.#lost;
+  }
+
+  get released(): boolean {
+    return this.#release !== undefined;
+  }
+
+  /** How long others are to be kept out from its start, in ms. */
+  get minHold(): number {
+    return this.#unused ? 0 : this.#minHold;
+  }
+
+  /** Keeps others out for at least so long from now, in ms. */
+  keepOut(ms: number): void {
+    this.#minHold = Math.max(this.#minHold, this.age + ms);
+  }
+
+  /** Itself; of a share in a hold, the hold. */
+  get root(): Hold {
+    return this;
+  }
+
+  isOf(context: EngineContext): boolean {
+    return this.#context === context;
+  }
+
+  /** How long it has run, in ms. */
+  get age(): number {
+    return this.#context.clock.monotonic() - this.startedAt;
+  }
+
+  get remaining(): number {
+    if (this.#lost !== undefined || this.#release !== undefined) return 0;
+    return Math.max(0, Math.min(this.#lease.remaining, this.limitAt - this.#context.clock.monotonic()));
+  }
+
+  get expiresAt(): Date {
+    return this.#lease.expiresAt;
+  }
+
+  /** Why the clocks say it is over, whether or not a timer has said so yet. Nothing while the lease is in doubt. */
+  get overdue(): LockLossReason | undefined {
+    if (this.#lease.lost !== undefined) return this.#lease.lost;
+    if (this.#lease.remaining === 0 && !this.#lease.inDoubt) return 'expired';
+    if (this.limitAt === Infinity) return undefined;
+    if (this.#context.clock.monotonic() < this.limitAt) return undefined;
+    return this.age >= this.options.maxHold ? 'max-hold' : 'expired';
+  }
+
+  /** Is its lease's time over, and the reply to a renewal not read yet? Nothing is known then until the sockets were read. */
+  get inDoubt(): boolean {
+    return !this.released && this.#lost === undefined && this.overdue === undefined && this.#lease.inDoubt;
+  }
+
+  /** Resolves once it is held for sure, or lost. */
+  async settled(): Promise<void> {
+    if (this.inDoubt) await this.#lease.settled();
+  }
+
+  /** Loses it if the clocks say that it is over. */
+  settleOverdue(): void {
+    const overdue = this.released ? undefined : this.overdue;
+    if (overdue !== undefined) this.lose(overdue);
+  }
+
+  lose(reason: LockLossReason): void {
+    if (this.#lost !== undefined) return;
+    const error = new LockLostError(this.key, reason, this.age);
+    this.#lost = error;
+    this.#context.holdEnded(this.#node);
+    this.#context.emit('lost', () => ({ name: 'lost', ...this.#facts(), reason, error }));
+    this.listener?.holdLost(error);
+    if (this.nested !== undefined) for (const nested of [...this.nested]) nested.holdLost(error);
+  }
+
+  /** It has been held for long: says so once, with where it was taken. */
+  reportLong(): void {
+    if (this.#reported) return;
+    this.#reported = true;
+    this.#context.emit('long-hold', () => ({ name: 'long-hold', ...this.#facts(), site: this.site?.stack }));
+  }
+
+  /** @throws LockStoreError, and LockLostError when the store names another owner. */
+  async extend(ttl: number): Promise<void> {
+    await this.#lease.extend(ttl);
+    this.settleOverdue();
+    if (this.#lost !== undefined) throw this.#lost;
+    if (!this.options.renew) {
+      const { maxHold } = this.options;
+      this.limitAt = Math.min(
+        this.startedAt + maxHold,
+        Math.max(this.limitAt, this.#context.clock.monotonic() + ttl),
+      );
+    }
+  }
+
+  /** Resolves to whether it was still ours. Idempotent; never rejects. */
+  release(): Promise<boolean> {
+    this.#release ??= this.#finish();
+    return this.#release;
+  }
+
+  /** Gives it back before its caller had it: without its minimum hold. */
+  abandon(): Promise<boolean> {
+    this.#unused = true;
+    return this.release();
+  }
+
+  #finish(): Promise<boolean> {
+    if (this.overdue === undefined && this.#lease.inDoubt)
+      return this.#lease.settled().then(() => this.#giveBack());
+    return this.#giveBack();
+  }
+
+  #giveBack(): Promise<boolean> {
+    const overdue = this.overdue;
+    if (overdue !== undefined) this.lose(overdue);
+    if (this.nested !== undefined) for (const nested of [...this.nested]) nested.holdReleased();
+    const outcome = this.#batch.holdEnded(this);
+    // Whoever is told of it may come back here: it is to count as released by then.
+    if (typeof outcome === 'string' && !observed('release')) return Promise.resolve(this.#ended(outcome));
+    return Promise.resolve(outcome).then((settled) => this.#ended(settled));
+  }
+
+  #ended(outcome: ReleaseOutcome): boolean {
+    if (outcome === 'lost') this.lose('not-owner');
+    this.#context.holdEnded(this.#node);
+    this.#context.emit('release', () => ({ name: 'release', ...this.#facts() }));
+    // Not known is no sign that somebody else had it: its lease had not ended when it was given back.
+    return this.#lost === undefined;
+  }
+
+  #facts(): { key: string; held: number; fence: number } {
+    return { key: this.key, held: this.age, fence: this.fence };
+  }
+}

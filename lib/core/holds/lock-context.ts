@@ -1,0 +1,74 @@
+/** Under which locks a call runs: those of `using` and `@Locked` around it, by its async context. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { HeldLock } from './lock.handle.js';
+import { HeldKeys, type WaitGraph } from '../deadlock/wait-for-graph.js';
+
+/**
+ * One lock that a call runs under; `outer` leads to the others, innermost first. A timer, a socket or a queue may keep the
+ * async context for ever, and with it the scope. So a scope lets go of its lock when that is over.
+ */
+export class LockContext extends HeldKeys {
+  readonly keys: readonly string[];
+  #lock: HeldLock | undefined;
+
+  constructor(graph: WaitGraph, outer: LockContext | undefined, lock: HeldLock) {
+    super(graph, outer, lock.access);
+    this.keys = lock.owned;
+    this.#lock = lock;
+    this.unlinkEnded();
+  }
+
+  override get outer(): LockContext | undefined {
+    return super.outer as LockContext | undefined;
+  }
+
+  /** Undefined once it is over. */
+  get lock(): HeldLock | undefined {
+    if (this.#lock?.over === true) this.#lock = undefined;
+    return this.#lock;
+  }
+
+  override get over(): boolean {
+    return this.lock === undefined;
+  }
+
+  get holding(): boolean {
+    return this.#lock?.held === true;
+  }
+
+  /** What it was made for has settled. Work that was left running is not under its lock from now on. */
+  end(): void {
+    this.#lock = undefined;
+  }
+}
+
+/** Of all services of the process: a deadlock may lead through several. */
+const lockContexts = new AsyncLocalStorage<LockContext | undefined>();
+
+/** The innermost scope that is not over. */
+export function currentLockContext(): LockContext | undefined {
+  const lockContext = lockContexts.getStore();
+  return lockContext?.over === true ? lockContext.outer : lockContext;
+}
+
+export function runUnder<T>(lockContext: LockContext, work: () => T): T {
+  return lockContexts.run(lockContext, work);
+}
+
+/**
+ * Copies of the scopes inside of the innermost one that holds a key: what a call has of its own, if it is not part of that
+ * holder's work.
+ */
+export function insideOf(
+  holds: (lockContext: LockContext) => boolean,
+  innermost: LockContext,
+): LockContext | undefined {
+  const inside: LockContext[] = [];
+  let each: LockContext | undefined = innermost;
+  for (; each !== undefined && !holds(each); each = each.outer) inside.push(each);
+  let copy: LockContext | undefined;
+  for (const { graph, lock } of inside.reverse()) {
+    if (lock !== undefined) copy = new LockContext(graph, copy, lock);
+  }
+  return copy;
+}

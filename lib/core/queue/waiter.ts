@@ -1,0 +1,103 @@
+/** One caller's wait for a hold: ends by a grant, a refusal, its deadline or its signal. */
+import { aroseElsewhere, LockAbortedError } from '../../errors/index.js';
+import type { ResolvedAcquire } from '../options/acquire.options.js';
+import type { Clock, Timer } from '../time/clock.js';
+import { onAbort } from '../util/shared-listeners.js';
+import type { Due, SharedTimer } from '../runtime/deadline-timer.js';
+import type { Hold } from '../holds/hold.js';
+import type { ListNode } from '../util/linked-list.js';
+
+/** Where a waiter stands. */
+export interface WaiterOwner {
+  readonly key: string;
+  readonly clock: Clock;
+  /** Of the deadlines. */
+  readonly deadlines: SharedTimer;
+  /** The deadline came: the waiter requests what to do. It is not settled yet. */
+  waiterDue(waiter: Waiter): void;
+  /** It was settled without a hold: its place must go. */
+  waiterLeft(waiter: Waiter): void;
+}
+
+/** Where the callers come from. */
+export interface WaiterSource {
+  readonly first: Waiter | undefined;
+  /** Takes the first one off. */
+  shift(): Waiter | undefined;
+}
+
+export class Waiter implements Due {
+  readonly promise: Promise<Hold>;
+  readonly since: number;
+  /** Where it waits in the queue. */
+  node: ListNode<Waiter> | undefined;
+  /** Has its deadline come? It is still there only because of a reply that is awaited, which may be a grant. */
+  overdue = false;
+  readonly #queue: WaiterOwner;
+  #timer: Timer | undefined;
+  #stopListening: (() => void) | undefined;
+  #resolve!: (hold: Hold) => void;
+  #reject!: (error: unknown) => void;
+  #settled = false;
+
+  /**
+   * @param number callers of a key are numbered in order of arrival.
+   * @param wait how long it waits, in ms; `Infinity` for no bound.
+   */
+  constructor(
+    queue: WaiterOwner,
+    readonly number: number,
+    readonly options: ResolvedAcquire,
+    wait: number,
+  ) {
+    this.#queue = queue;
+    this.since = queue.clock.monotonic();
+    this.promise = new Promise<Hold>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    if (wait !== Infinity) this.#timer = queue.deadlines.set(this, this.since, wait);
+    const { signal } = options;
+    if (signal === undefined) return;
+    this.#stopListening = onAbort(signal, () =>
+      this.refuse(new LockAbortedError(queue.key, this.waited, signal.reason)),
+    );
+  }
+
+  get waited(): number {
+    return this.#queue.clock.monotonic() - this.since;
+  }
+
+  /** Its deadline has come: it stays for a reply, and for `ms` at the most. */
+  linger(ms: number): void {
+    const { clock, deadlines } = this.#queue;
+    this.overdue = true;
+    this.#timer?.cancel();
+    this.#timer = deadlines.set(this, clock.monotonic(), ms);
+  }
+
+  /** The queue has taken it off already. */
+  grant(hold: Hold): void {
+    if (this.#settle()) this.#resolve(hold);
+  }
+
+  refuse(error: unknown): void {
+    if (!this.#settle()) return;
+    aroseElsewhere(error);
+    this.#reject(error);
+    this.#queue.waiterLeft(this);
+  }
+
+  /** Its deadline has come. */
+  due(): void {
+    this.#queue.waiterDue(this);
+  }
+
+  #settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    this.#timer?.cancel();
+    this.#stopListening?.();
+    return true;
+  }
+}

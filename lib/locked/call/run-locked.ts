@@ -1,0 +1,121 @@
+/** One call of a locked method: take the lock, run the body once, give it back. */
+import { isLockError, type LockBusyError, LockWiringError } from '../../errors/index.js';
+import type { LockService } from '../../lock.service.js';
+import { markBusyStatus } from '../../error-mapping/busy-status.js';
+import { runOutOfScope } from '../handler-scope.js';
+import { interruptedWhenGone, Wait } from '../lifetime/client-disconnect.js';
+import { httpExchange } from '../lifetime/http-exchange.js';
+import type { KeySource } from '../key/compile-key.js';
+import type { ResolvedLockedOptions } from '../locked.options.js';
+import type { LockedCall } from '../locked-call.interface.js';
+import { ResponseHold, type Work } from '../lifetime/response-hold.js';
+import { serviceOf } from '../decoration/service-property.js';
+
+/** What is known of a locked method at its decoration. */
+export interface LockedMethod {
+  readonly method: string | symbol;
+  /** `Orders.pay`, for messages. */
+  readonly label: string;
+  readonly body: (this: unknown, ...args: unknown[]) => unknown;
+  readonly keyOf: KeySource;
+  readonly options: ResolvedLockedOptions;
+  /** The property its service is injected as. */
+  readonly service: symbol;
+}
+
+/** How a call ended: with what the work made, or, the lock being busy, with what `onBusy` made. */
+export interface Outcome<T> {
+  readonly busy: boolean;
+  readonly result: T;
+}
+
+/** Runs the body of a call, once its lock is held. */
+export function invoke(locked: LockedMethod, call: LockedCall): unknown {
+  return Reflect.apply(locked.body, call.self, call.args);
+}
+
+/**
+ * Runs `work` under the lock of a call.
+ * @param withdrawn ends the wait when the caller has lost interest, besides the scope's end and the client's leaving.
+ * @returns when the lock has been given back; under `holdUntil`, where there is a response, before that.
+ * @throws what the work threw, untouched; LockErrors of the acquisition.
+ */
+export async function runLocked<T>(
+  locked: LockedMethod,
+  call: LockedCall,
+  work: () => T | PromiseLike<T>,
+  withdrawn?: AbortSignal,
+): Promise<Outcome<unknown>> {
+  const service = serviceOf(call.self, locked.service, locked.label);
+  if (call.scope !== undefined) call.scope.service = service;
+  const { holdUntil, abortOn } = locked.options;
+  const attended: Work<T> = abortOn === undefined ? () => work() : interruptedWhenGone(call, work);
+  const exchange = call.scope && httpExchange(call.scope.context);
+  const keys = locked.keyOf(call);
+  if (exchange !== undefined && ResponseHold.of(exchange)) {
+    await ResponseHold.makeWay(exchange, service, keys);
+  }
+  if (exchange === undefined || holdUntil === undefined)
+    return underLock(locked, call, service, keys, attended, withdrawn);
+  const hold = new ResponseHold(exchange, service, keys);
+  return new Promise((resolve, reject) => {
+    const tell = { resolve: (result: T) => resolve({ busy: false, result }), reject };
+    const whole = hold.during(() =>
+      underLock<T | undefined>(
+        locked,
+        call,
+        service,
+        keys,
+        (lock) => hold.keep(attended, lock, tell),
+        withdrawn,
+      ),
+    );
+    whole.then(resolve, reject);
+  });
+}
+
+async function underLock<T>(
+  locked: LockedMethod,
+  call: LockedCall,
+  service: LockService,
+  keys: string | readonly string[],
+  work: Work<T>,
+  withdrawn: AbortSignal | undefined,
+): Promise<Outcome<unknown>> {
+  const wait = new Wait(call, locked.options.using.signal, withdrawn);
+  let entered = false;
+  try {
+    const result = await service.using(keys, { ...locked.options.using, signal: wait.signal }, (lock) => {
+      entered = true;
+      wait.over();
+      return runOutOfScope(call.scope, () => work(lock));
+    });
+    // A mock that swallows the body would have every test of the method pass without running it.
+    if (!entered) throw swallowed(locked.label);
+    return { busy: false, result };
+  } catch (error) {
+    // Once entered, a busy error is the work's own: another lock's, inside.
+    if (entered || !isLockError(error, 'LOCK_BUSY')) throw error;
+    return { busy: true, result: answerBusy(locked.options, call, error as LockBusyError) };
+  } finally {
+    wait.over();
+  }
+}
+
+function answerBusy(
+  { onBusy, busyStatus }: ResolvedLockedOptions,
+  call: LockedCall,
+  error: LockBusyError,
+): unknown {
+  if (onBusy === 'skip') return undefined;
+  if (onBusy !== 'throw') return Reflect.apply(onBusy, call.self, [error, ...call.args]);
+  throw busyStatus === undefined ? error : markBusyStatus(error, busyStatus);
+}
+
+function swallowed(label: string): LockWiringError {
+  return new LockWiringError(
+    `The LockService of ${label} returned without having run the method: it is a mock that swallows it. ` +
+      `Give the instance a real one, with provideLocks(instance) from 'nestjs-locked/testing', ` +
+      'or let the mock of using(keys, options, work) call work.',
+  );
+}

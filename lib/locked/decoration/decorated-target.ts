@@ -1,0 +1,53 @@
+/** What `@Locked` stands on: a method of instances, or a mistake that is told at once. */
+import { LockWiringError } from '../../errors/index.js';
+
+export type AnyMethod = (this: unknown, ...args: unknown[]) => unknown;
+
+/**
+ * @param target as the compiler hands it to a decorator: a prototype, for a static member and for a class the class itself.
+ * @param descriptor a number where the decorator stands on a parameter.
+ * @throws LockWiringError where there is no method that could be locked.
+ */
+export function checkTarget(target: unknown, name: unknown, descriptor: unknown): AnyMethod {
+  if (typeof name === 'object' && name !== null) throw refused(STANDARD);
+  const place = placeOf(target, name as string | symbol | undefined);
+  if (typeof descriptor === 'number') {
+    throw refused(
+      `@Locked is for methods, and it stands on a parameter of ${place}: put it on the method itself.`,
+    );
+  }
+  if (name === undefined) {
+    throw refused(
+      `@Locked is for methods, and ${place} is a class: put it on each method that is to run under the lock.`,
+    );
+  }
+  const { value, ...accessor } = (descriptor ?? {}) as { value?: unknown; get?: unknown; set?: unknown };
+  if (accessor.get !== undefined || accessor.set !== undefined) {
+    const kind = accessor.get === undefined ? 'setter' : 'getter';
+    throw refused(`@Locked is for methods, and ${place} is a ${kind}: ${AS_METHOD}`);
+  }
+  if (typeof value !== 'function')
+    throw refused(`@Locked is for methods, and ${place} is a property: ${AS_METHOD}`);
+  if (typeof target === 'function') {
+    throw refused(
+      `@Locked cannot lock the static method ${place}, as Nest injects into instances only: ${AS_INSTANCE}`,
+    );
+  }
+  return value as AnyMethod;
+}
+
+const STANDARD = '@Locked needs "experimentalDecorators" in tsconfig.json, as Nest itself does.';
+const AS_METHOD = 'write it as a method, such as async name() { … }.';
+const AS_INSTANCE = 'make it a method of an instance.';
+
+/** `Stock.take`, or `Stock`. */
+function placeOf(target: unknown, name: string | symbol | undefined): string {
+  const { constructor } = (target ?? {}) as { constructor?: { name?: string } };
+  const owner = typeof target === 'function' ? target.name : constructor?.name;
+  const known = owner === undefined || owner === '' ? 'this' : owner;
+  return name === undefined ? known : `${known}.${String(name)}`;
+}
+
+function refused(message: string): LockWiringError {
+  return new LockWiringError(message);
+}

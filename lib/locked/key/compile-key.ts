@@ -1,0 +1,84 @@
+/** The key of `@Locked`, compiled at decoration to a function of the call. */
+import { fillTemplate, follow, type KeyTemplate, parseTemplate } from '../../core/keys/key-template.js';
+import { normaliseKeys } from '../../core/keys/normalise-keys.js';
+import { LockKeyError } from '../../errors/index.js';
+import { type FromContextKey, isFromContext } from '../from-context.js';
+import type { LockedCall } from '../locked-call.interface.js';
+import type { LockedKey } from '../locked.types.js';
+import { refusedValue } from './request-refusal.js';
+import { requestValue } from './request-value.js';
+
+export type KeySource = (call: LockedCall) => string | readonly string[];
+
+export interface CompiledKey {
+  readonly keyOf: KeySource;
+  /** What it is filled in from; none of a function. */
+  readonly templates: readonly KeyTemplate[];
+}
+
+/**
+ * Templates are parsed here, once, and filled in for each call.
+ * @throws LockKeyError for a template that cannot be meant, and for anything that is no key.
+ */
+export function compileKey(key: LockedKey): CompiledKey {
+  if (typeof key === 'function' || isFromContext(key)) return { keyOf: compileFunction(key), templates: [] };
+  if (Array.isArray(key)) {
+    const templates = key.map((each) => parseTemplate(each as string));
+    if (templates.length === 0)
+      throw new LockKeyError('[]', '@Locked needs at least one key, and the list is empty.');
+    return { keyOf: (call) => templates.map((template) => fill(template, call)), templates };
+  }
+  const template = parseTemplate(key as string);
+  return { keyOf: (call) => fill(template, call), templates: [template] };
+}
+
+function compileFunction(
+  key: Extract<LockedKey, FromContextKey | ((...args: never[]) => unknown)>,
+): KeySource {
+  if (isFromContext(key)) {
+    return (call) => {
+      if (call.scope !== undefined) {
+        const { context } = call.scope;
+        return checked(() => key.keyOf(context), `The fromContext function of ${call.label}`);
+      }
+      throw new LockKeyError(
+        'fromContext',
+        `The lock key of ${call.label} comes from a request's context, and Nest did not call the method as a handler ` +
+          'here. Use a function of the arguments.',
+      );
+    };
+  }
+  const keyOf = key as (...args: readonly unknown[]) => unknown;
+  return (call) =>
+    checked(() => Reflect.apply(keyOf, call.self, call.args), `The key function of ${call.label}`);
+}
+
+function fill(template: KeyTemplate, call: LockedCall): string {
+  return fillTemplate(
+    template,
+    (placeholder) =>
+      typeof placeholder.root === 'number'
+        ? follow(call.args[placeholder.root], placeholder.path)
+        : requestValue(call, placeholder.root, placeholder, template.source),
+    (placeholder, value, why) => refusedValue(call, template.source, placeholder, value, why),
+  );
+}
+
+function checked(make: () => unknown, origin: string): string[] {
+  let key: unknown;
+  try {
+    key = make();
+    if (typeof (key as { then?: unknown } | undefined)?.then !== 'function') {
+      return normaliseKeys(key as string | readonly string[]);
+    }
+  } catch (error) {
+    if (error instanceof LockKeyError) {
+      throw new LockKeyError(error.key, `${origin}: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+  throw new LockKeyError(
+    'a promise',
+    `${origin} returned a promise. Make the key from the arguments alone, synchronously.`,
+  );
+}

@@ -1,0 +1,117 @@
+/** Whose fault it is that a value of a request cannot stand in a key: the client's that sent it, or the code's. */
+import type { ExecutionContext } from '@nestjs/common';
+import { follow, type Placeholder, type RequestRoot } from '../../core/keys/key-template.js';
+import { isUsable, type Unusable, unusableValue } from '../../core/keys/key-value.js';
+import type { LockKeyError } from '../../errors/index.js';
+import type { LockedCall } from '../locked-call.interface.js';
+import { bindingsOf, pathIn } from './request-value.js';
+import { rootsOf, type Source, sourceOf } from './request-sources.js';
+import { routeParameters } from './route-parameters.js';
+
+/** A part of the request that a placeholder stands for. */
+interface Part {
+  readonly root: RequestRoot;
+  readonly source: Source;
+  readonly path: readonly string[];
+  readonly context: ExecutionContext;
+}
+
+/** A user is what a guard makes. */
+const OF_CODE: RequestRoot = 'user';
+
+/**
+ * The error for a placeholder whose value is refused. The client's fault is a value that is missing, empty, repeated or not
+ * of one piece *in the request*. The code's fault is a name that the request never has, and what a pipe or a class makes of
+ * a good value.
+ */
+export function refusedValue(
+  call: LockedCall,
+  template: string,
+  placeholder: Placeholder,
+  value: unknown,
+  why: Unusable,
+): LockKeyError {
+  const origin = { template, path: placeholder.source, label: call.label };
+  const part = partOf(call, placeholder);
+  if (part === undefined || part.root === OF_CODE || why.made) return unusableValue(origin, why);
+  const raw = part.source.raw(part.context);
+  const there = namesIn(part, raw);
+  if (there !== undefined) {
+    const cure = `The ${WHAT[part.root] ?? part.root} there are: ${there.join(', ') || 'none'}.`;
+    return unusableValue(origin, { ...why, cure });
+  }
+  if (isNoScalar(value) && isUsable(follow(raw, part.path))) {
+    const problem = `${why.problem} after its pipes, and was sent as ${typeof follow(raw, part.path)}`;
+    return unusableValue(origin, { ...why, problem });
+  }
+  return unusableValue(origin, why, {
+    fault: 'client',
+    placeholder: `{${[part.root, ...part.path].join('.')}}`,
+  });
+}
+
+/** An argument counts as the part of the request that it is bound to. */
+function partOf(call: LockedCall, { root, path }: Placeholder): Part | undefined {
+  const context = call.scope?.context;
+  if (context === undefined) return undefined;
+  const transport = context.getType<string>();
+  if (typeof root === 'string') {
+    const source = sourceOf(transport, root);
+    return source && { root, source, path: pathIn(source, path), context };
+  }
+  for (const each of rootsOf(transport)) {
+    const source = sourceOf(transport, each);
+    if (source?.kind === undefined) continue;
+    const binding = bindingsOf(call, context, source).find(({ index }) => index === root);
+    if (binding === undefined) continue;
+    const inner = binding.property === undefined ? path : [binding.property, ...path];
+    return { root: each, source, path: pathIn(source, inner), context };
+  }
+  return undefined;
+}
+
+const WHAT: Partial<Record<RequestRoot, string>> = { params: 'parameters', gql: 'arguments' };
+
+/** The names that a part of the request has, where the one that is requested can never be among them. */
+function namesIn({ root, path, context }: Part, raw: unknown): readonly string[] | undefined {
+  const [name] = path;
+  const isObject = typeof raw === 'object' && raw !== null;
+  switch (root) {
+    case 'params': {
+      const names = isObject ? Object.keys(raw) : [];
+      if (name === undefined) return names;
+      const ofRoute = routeParameters(context.getClass(), context.getHandler());
+      // An optional one may be missing. One of a prefix is not known here, and is there if it is used.
+      return names.includes(name) || ofRoute?.names.has(name) === true ? undefined : names;
+    }
+    case 'gql': {
+      const names = argumentsOf(context);
+      if (name === undefined) return names ?? [];
+      return names?.includes(name) === false ? names : undefined;
+    }
+    case 'query':
+    case 'headers':
+      return name !== undefined && isObject ? undefined : [];
+    case 'body':
+    case 'data':
+    case 'user':
+      return undefined;
+  }
+}
+
+/** Those that the schema gives a field: a client can send no others. */
+function argumentsOf(context: ExecutionContext): string[] | undefined {
+  const info: GraphqlInfo | undefined = context.getArgByIndex(3);
+  const field = info?.parentType?.getFields?.()[info.fieldName];
+  return field?.args?.map(({ name }) => name);
+}
+
+interface GraphqlInfo {
+  readonly fieldName: string;
+  readonly parentType?: { getFields?(): Record<string, { args?: ReadonlyArray<{ name: string }> }> };
+}
+
+/** Where it was sent as one, a pipe has made something else of it. */
+function isNoScalar(value: unknown): boolean {
+  return value === undefined || value === null || typeof value === 'object';
+}

@@ -1,0 +1,74 @@
+/** The options of `@Locked`, checked at decoration, and split into what the service takes and what the decorator does. */
+import type { UsingOptions } from '../core/options/acquire.options.js';
+import { badOption, checkNames, checkObject } from '../core/options/option-checks.js';
+import { refuseReentrant, resolvePolicy, resolveUsing, USING } from '../core/options/resolve-options.js';
+import { type LockBusyError, LockOptionsError } from '../errors/index.js';
+import type { LockedOptions, OnBusy } from './locked.types.js';
+
+export interface ResolvedLockedOptions {
+  /** For `LockService.using`. */
+  readonly using: UsingOptions;
+  readonly onBusy: 'throw' | 'skip' | ((error: LockBusyError, ...args: unknown[]) => unknown);
+  readonly service: string | undefined;
+  readonly busyStatus: number | undefined;
+  readonly holdUntil: 'response' | undefined;
+  readonly abortOn: 'disconnect' | undefined;
+}
+
+const KNOWN = new Set([...USING, 'onBusy', 'service', 'busyStatus', 'holdUntil', 'abortOn']);
+KNOWN.delete('within');
+
+/** @throws LockOptionsError */
+export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): ResolvedLockedOptions {
+  checkObject('options', options);
+  refuseReentrant(options);
+  if ('within' in options) throw withinOfLocked(options.within);
+  checkNames('', options, KNOWN);
+  const { onBusy = 'throw', service, busyStatus, holdUntil, abortOn, ...using } = options;
+  if (onBusy !== 'throw' && onBusy !== 'skip' && typeof onBusy !== 'function') {
+    throw badOption(
+      'onBusy',
+      onBusy,
+      `'throw', 'skip' or a function of the error and the method's arguments`,
+    );
+  }
+  if (service !== undefined && (typeof service !== 'string' || service === '')) {
+    throw badOption('service', service, 'the name of a LockModule; leave it out for the unnamed one');
+  }
+  if (busyStatus !== undefined && !(Number.isInteger(busyStatus) && busyStatus >= 400 && busyStatus <= 599)) {
+    throw badOption('busyStatus', busyStatus, 'an HTTP error status, 400 to 599');
+  }
+  if (busyStatus !== undefined && onBusy !== 'throw') {
+    throw badOption(
+      'busyStatus',
+      busyStatus,
+      `left out where "onBusy" answers a busy lock, without an error`,
+    );
+  }
+  if (holdUntil !== undefined && holdUntil !== 'response') {
+    throw badOption('holdUntil', holdUntil, `'response', or left out for the end of the call`);
+  }
+  if (abortOn !== undefined && abortOn !== 'disconnect') {
+    throw badOption('abortOn', abortOn, `'disconnect', or left out to let the method run to its end`);
+  }
+  resolveUsing(using, resolvePolicy());
+  if (onBusy !== 'throw' && using.wait === undefined) using.wait = 0;
+  return {
+    using: Object.freeze(using),
+    // Called with the error and the method's own arguments, which its type was checked against.
+    onBusy: onBusy as ResolvedLockedOptions['onBusy'],
+    service,
+    busyStatus,
+    holdUntil,
+    abortOn,
+  };
+}
+
+function withinOfLocked(value: unknown): LockOptionsError {
+  return new LockOptionsError(
+    'within',
+    value,
+    'The lock option "within" is for acquire(), tryAcquire() and using(): @Locked is given its options when the class is ' +
+      `defined, before any lock is held. Give reentry: 'join', or call using(key, { within: lock }, work) in the method.`,
+  );
+}

@@ -1,0 +1,23 @@
+/** The entry `nestjs-locked/store`: what authors of stores need. */
+export { OFFER_MS } from '../core/contracts/store.contract.js';
+export type {
+  AcquireReply,
+  AcquireRequest,
+  Busy,
+  ExchangeReply,
+  ExchangeRequest,
+  Granted,
+  Holder,
+  KindConflict,
+  LockStore,
+  LockStoreListener,
+  LockStoreSession,
+  NotQueued,
+  Outage,
+  Queued,
+  ReleaseRequest,
+  RenewReply,
+  RenewRequest,
+} from '../core/contracts/store.contract.js';
+export { accessOf, type LockAccess, type LockKind, sessionIdOf } from '../core/contracts/token.js';
+export type { Clock, Timer } from '../core/time/clock.js';

@@ -1,0 +1,130 @@
+/** One `exchange` on its way: what it is sent with, and what its outcome means. */
+import type { LockStoreError } from '../../../errors/index.js';
+import type { ExchangeReply, ExchangeRequest } from '../../../core/contracts/store.contract.js';
+import type { Command } from './command-timeouts.js';
+import type { LockNames } from '../naming/key-names.js';
+import type { CommandSender, Until } from './command-sender.js';
+import { digitsOf } from './server-clock.js';
+import { isExclusive, type SharedKeys } from './shared-keys.js';
+import type { ExchangeBatch } from './exchange-batch.js';
+import { describe, silentError } from '../client/redis-errors.js';
+import { parseExchange } from './exchange-reply.js';
+
+/** A request is sent so often before it counts as too slow for its time limit. */
+export const MOST_ATTEMPTS = 4;
+
+const ASKING = 'asking for';
+const GIVING_UP = 'giving up';
+
+/** What a session does about the exchanges it sends. */
+export interface ExchangeContext {
+  readonly sender: CommandSender;
+  readonly batch: ExchangeBatch;
+  readonly sharedKeys: SharedKeys;
+  /** Whether they ran is not known: the tokens are to be released. */
+  cleanUp(request: ExchangeRequest, notAfter: number): void;
+  publishRefused(why: string): void;
+  /** The queue has forgotten the key's request. */
+  gone(key: string): void;
+}
+
+/** By hand, no async functions: two of them a lock are a good part of what a lock costs this process. */
+export class ExchangeCommand implements Command {
+  /** From the latest sending: a reply that was read late must not shorten the time of the next command. */
+  until!: Until;
+  readonly #context: ExchangeContext;
+  readonly #request: ExchangeRequest;
+  readonly #names: LockNames;
+  readonly #resolve: (reply: ExchangeReply) => void;
+  readonly #reject: (error: LockStoreError) => void;
+  #notAfter = 0;
+  #sentAt = 0;
+  /** How often it was sent. */
+  #attempts = 0;
+  #interruptions = 0;
+  #down = false;
+
+  constructor(
+    context: ExchangeContext,
+    request: ExchangeRequest,
+    names: LockNames,
+    resolve: (reply: ExchangeReply) => void,
+    reject: (error: LockStoreError) => void,
+  ) {
+    this.#context = context;
+    this.#request = request;
+    this.#names = names;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  get doing(): string {
+    return this.#request.acquire === undefined ? GIVING_UP : ASKING;
+  }
+
+  get key(): string {
+    return this.#request.key;
+  }
+
+  /** The server's clock must be known where something is requested. */
+  send(): void {
+    const { sender } = this.#context;
+    this.until = sender.until();
+    this.#sentAt = performance.now();
+    this.#attempts += 1;
+    if (this.#request.acquire !== undefined) this.#notAfter = sender.serverTimeAt(this.until);
+    // Of the first sending: it may have released what a later one does not find.
+    if (this.#attempts === 1) this.#interruptions = sender.interruptions;
+    this.#down = sender.down;
+    const holders = this.#context.sharedKeys.holdersFor(this.#request);
+    this.#context.batch.send(this, this.#names, holders, exchangeArguments(this.#request, this.#notAfter));
+  }
+
+  onReply(raw: unknown): void {
+    const { sender } = this.#context;
+    sender.trouble.answered(this.#names.fences);
+    const { reply, again, serverTime, refusedPublish } = parseExchange(raw, this.#request);
+    if (again) {
+      this.#context.sharedKeys.add(this.key);
+      this.send();
+      return;
+    }
+    if (refusedPublish !== undefined) this.#context.publishRefused(refusedPublish);
+    if (reply.acquire?.state === 'not-queued') this.#context.gone(this.key);
+    if (serverTime !== undefined) {
+      // Nothing was done, as the server's clock is ahead of what we reckoned.
+      sender.clock.advance(serverTime, this.#sentAt);
+      if (this.#attempts < MOST_ATTEMPTS) return this.send();
+      return this.onFailure(silentError(describe(this.doing, this.key), sender.commandTimeout));
+    }
+    // Sent again after its first answer was lost, releasing finds nothing to release.
+    const twice = this.#request.release !== undefined && this.#interruptions !== sender.interruptions;
+    this.#resolve(twice && !reply.released ? { ...reply, released: undefined } : reply);
+  }
+
+  onFailure(error: LockStoreError): void {
+    const { sender } = this.#context;
+    const { key, release, acquire: request } = this.#request;
+    // A new token that never left this process needs no withdrawal: while Redis is down, every call would leave one.
+    const unknown = this.#down && request?.mode !== 'check' ? { key, release } : this.#request;
+    this.#context.cleanUp(unknown, this.#notAfter);
+    if (!sender.down) sender.trouble.failed(this.#names.fences, error);
+    this.#reject(error);
+  }
+}
+
+/** The arguments of the script, without the trailing ones that are at their defaults: each costs time. */
+function exchangeArguments({ release, acquire: request }: ExchangeRequest, notAfter: number): string[] {
+  const parameters = [release?.token ?? ''];
+  const releaseAfter = release?.releaseAfter ?? 0;
+  if (request !== undefined) {
+    parameters.push(request.token, String(Math.ceil(request.ttl)), digitsOf(notAfter));
+    const plain = request.fences === 1 && isExclusive(request.token);
+    if (request.mode === 'queue' && plain && request.queueScore === undefined && releaseAfter <= 0)
+      return parameters;
+    parameters.push(request.mode, plain ? '' : String(request.fences), String(request.queueScore ?? ''));
+  } else if (releaseAfter > 0) parameters.push('', '', '', '', '', '');
+  if (releaseAfter > 0) parameters.push(String(Math.ceil(releaseAfter)));
+  while (parameters.at(-1) === '') parameters.pop();
+  return parameters;
+}
