@@ -23,7 +23,16 @@ import {
 import { eventually } from '../support/eventually.js';
 import { locksOn } from '../support/locks.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-import { anchorsOf, type Block, blocksOf, linksOf, readPages, tablesOf } from './markdown.js';
+import {
+  anchorsOf,
+  type Block,
+  blocksOf,
+  fixtureNames,
+  fixturesOf,
+  linksOf,
+  readPages,
+  tablesOf,
+} from './markdown.js';
 import { DocsProgram } from './program.js';
 
 const pages = readPages();
@@ -37,6 +46,10 @@ describe('the code of the documentation', () => {
     const fences = pages.flatMap(({ text }) => [...text.matchAll(/^\s*```(?:ts|typescript)\b/gm)]);
     expect(blocks.length).toBe(fences.length);
     expect(blocks.filter(({ runs }) => runs).length).toBeGreaterThan(10);
+  });
+
+  it('uses every fixture', () => {
+    expect(fixtureNames().sort()).toEqual([...new Set(pages.flatMap(fixturesOf))].sort());
   });
 
   it.each(blocks.map(titled))('%s compiles', (_title, block) => {

@@ -51,7 +51,7 @@ export class DocsProgram {
     this.#checker = this.#program.getTypeChecker();
   }
 
-  /** What the compiler says of a block, by the page's line numbers; empty for nothing. */
+  /** What the compiler says of a block, by the line numbers of the page or the fixture. Empty if it says nothing. */
   complaints(block: Block): string {
     const file = this.#fileOf(block);
     const found = [
@@ -61,7 +61,7 @@ export class DocsProgram {
     return found
       .map(({ start, messageText }) => {
         const { line } = file.getLineAndCharacterOfPosition(start ?? 0);
-        return `${block.page}:${line + 1} ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
+        return `${block.placeOf(line)} ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
       })
       .join('\n');
   }
