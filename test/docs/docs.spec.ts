@@ -157,7 +157,8 @@ describe('the tables of options', () => {
     expect(parseDuration(given('LockModuleOptions', 'commandTimeout'))).toBe(DEFAULT_COMMAND_TIMEOUT);
     expect(parseDuration(given('LockModuleOptions', 'longHold'))).toBe(DEFAULT_LONG_HOLD);
     expect(given('LockModuleOptions.http', 'busyStatus')).toBe(String(DEFAULT_BUSY_STATUS));
-    expect(textOf('README.md')).toContain(`least ${LEAST_TTL} ms`);
+    const ttl = rowsOf('options of AcquireOptions').find(([name]) => code(name) === 'ttl');
+    expect(ttl?.join()).toContain(`at least ${LEAST_TTL} ms`);
   });
 
   it('the module takes as defaults what the text says', () => {
