@@ -39,7 +39,7 @@ const pages = readPages();
 const blocks = pages.flatMap(blocksOf);
 const tables = pages.flatMap(tablesOf);
 const program = new DocsProgram(blocks);
-const titled = (block: Block): [string, Block] => [`${block.page}:${block.line}`, block];
+const titled = (block: Block): [string, Block] => [`${block.page}:${block.lineNumber}`, block];
 
 describe('the code of the documentation', () => {
   it('is found, all of it', () => {
@@ -80,7 +80,7 @@ describe('the programs of the documentation', () => {
     jest
       .spyOn(console, 'log')
       .mockImplementation((...values: unknown[]) => void printed.push(values.join(' ')));
-    const file = join(directory, `${block.page.replaceAll(/\W/g, '-')}-${block.line}.mjs`);
+    const file = join(directory, `${block.page.replaceAll(/\W/g, '-')}-${block.lineNumber}.mjs`);
     writeFileSync(file, program.javascript(block).replaceAll(DEFAULT_REDIS_URL, server.url));
     await import(pathToFileURL(file).href);
     if (block.prints !== undefined) expect(printed.join('\n')).toBe(block.prints);

@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A line of a block's source, and where a reader finds it. */
+/** A text line of a block's source, and where a reader finds it. */
 interface SourceLine {
   readonly text: string;
   /** `docs/keys.md:12`. */
@@ -14,17 +14,17 @@ interface SourceLine {
  *
  * - `<!-- fixture: name -->` before it: `fixtures/name.md` has the code that goes before the block, such as imports, and the
  *   code that runs after it, with assertions.
- * - `<!-- runs -->` before it: the block is a program, and is run. A block whose fixture has code after it is run too.
+ * - `<!-- runs -->` before it: the block is a program, and is run. A block with code after it is run too.
  * - `<!-- prints -->` and a block of text after it: what the run logs.
  */
 export interface Block {
   readonly page: string;
-  /** The number of its first line of code, from 1. */
-  readonly line: number;
+  /** The line number of its first line of code, from 1. */
+  readonly lineNumber: number;
   /** The code before the block, the block, and the code after it. */
   readonly source: string;
-  /** Where a line of the source stands, by its number from 0. */
-  readonly placeOf: (line: number) => string;
+  /** Where a text line of the source stands, by its line number from 0. */
+  readonly placeOf: (lineNumber: number) => string;
   readonly runs: boolean;
   readonly prints: string | undefined;
 }
@@ -55,7 +55,7 @@ export function readPages(): Page[] {
   }));
 }
 
-/** A comment or a fenced block; `from` and `to` are the lines of its content, 0-based, `to` exclusive. */
+/** A comment or a fenced block; `from` and `to` are the text lines of its content, 0-based, `to` exclusive. */
 interface Piece {
   readonly kind: 'comment' | 'fence';
   /** The text of the comment, or what stands behind the marks that open the fence. */
@@ -68,13 +68,13 @@ const FIXTURES = 'test/docs/fixtures';
 const FIXTURE = /^fixture: ([\w-]+)$/;
 
 export function blocksOf({ path, text }: Page): Block[] {
-  const lines = text.split('\n');
-  const pieces = piecesOf(lines);
+  const textLines = text.split('\n');
+  const pieces = piecesOf(textLines);
   const beside = (piece: Piece | undefined, other: Piece): boolean =>
     piece !== undefined &&
-    lines
+    textLines
       .slice(Math.min(piece.to, other.to), Math.max(piece.from, other.from))
-      .every((line) => /^(```[\w ]*|<!--.*-->)?$/.test(line.trim()));
+      .every((textLine) => /^(```[\w ]*|<!--.*-->)?$/.test(textLine.trim()));
   return pieces.flatMap((piece, at) => {
     if (piece.kind !== 'fence' || piece.info !== 'ts') return [];
     const before: string[] = [];
@@ -85,15 +85,15 @@ export function blocksOf({ path, text }: Page): Block[] {
     const prints = printed?.info === 'prints' && beside(printed, piece) && beside(output, printed);
     const name = before.flatMap((info) => FIXTURE.exec(info)?.[1] ?? [])[0];
     const fixture = name === undefined ? { before: [], after: [] } : readFixture(name);
-    const source = [...fixture.before, ...linesOf(path, lines, piece), ...fixture.after];
+    const source = [...fixture.before, ...sourceOf(path, textLines, piece), ...fixture.after];
     return [
       {
         page: path,
-        line: piece.from + 1,
-        source: source.map((line) => line.text).join('\n'),
-        placeOf: (line) => source[line]?.at ?? path,
+        lineNumber: piece.from + 1,
+        source: source.map((each) => each.text).join('\n'),
+        placeOf: (lineNumber) => source[lineNumber]?.at ?? path,
         runs: fixture.after.length > 0 || prints || before.includes('runs'),
-        prints: prints ? lines.slice(output.from, output.to).join('\n') : undefined,
+        prints: prints ? textLines.slice(output.from, output.to).join('\n') : undefined,
       },
     ];
   });
@@ -111,32 +111,34 @@ export function fixtureNames(): string[] {
 
 function readFixture(name: string): Fixture {
   const path = `${FIXTURES}/${name}.md`;
-  const lines = readFileSync(path, 'utf8').split('\n');
-  const pieces = piecesOf(lines);
+  const textLines = readFileSync(path, 'utf8').split('\n');
+  const pieces = piecesOf(textLines);
   const part = (info: string): SourceLine[] =>
-    pieces.filter((piece) => piece.info === info).flatMap((piece) => linesOf(path, lines, piece));
+    pieces.filter((piece) => piece.info === info).flatMap((piece) => sourceOf(path, textLines, piece));
   return { before: part('ts before'), after: part('ts after') };
 }
 
-function linesOf(path: string, lines: readonly string[], { from, to }: Piece): SourceLine[] {
-  return lines.slice(from, to).map((text, i) => ({ text, at: `${path}:${from + i + 1}` }));
+function sourceOf(path: string, textLines: readonly string[], { from, to }: Piece): SourceLine[] {
+  return textLines.slice(from, to).map((text, i) => ({ text, at: `${path}:${from + i + 1}` }));
 }
 
-function piecesOf(lines: readonly string[]): Piece[] {
+function piecesOf(textLines: readonly string[]): Piece[] {
   const pieces: Piece[] = [];
-  for (let i = 0; i < lines.length; i += 1) {
-    const line = lines[i];
-    const whole = /^<!-- (.*?) -->$/.exec(line);
-    const opening = /^```([\w ]*)$/.exec(line);
+  for (let i = 0; i < textLines.length; i += 1) {
+    const textLine = textLines[i];
+    const whole = /^<!-- (.*?) -->$/.exec(textLine);
+    const opening = /^```([\w ]*)$/.exec(textLine);
     if (whole !== null) {
       pieces.push({ kind: 'comment', info: whole[1], from: i, to: i });
     } else if (opening !== null) {
-      const end = lines.indexOf('```', i + 1);
-      if (end < 0) throw new Error(`Nothing closes the code of line ${i + 1}: ${line}`);
+      const end = textLines.indexOf('```', i + 1);
+      if (end < 0) throw new Error(`Nothing closes the code at line number ${i + 1}: ${textLine}`);
       pieces.push({ kind: 'fence', info: opening[1], from: i + 1, to: end });
       i = end;
-    } else if (/^<!-- (given|then)\b/.test(line)) {
-      throw new Error(`Code that no reader sees belongs into a file of ${FIXTURES}. Line ${i + 1}: ${line}`);
+    } else if (/^<!-- (given|then)\b/.test(textLine)) {
+      throw new Error(
+        `Code that no reader sees belongs into a file of ${FIXTURES}. Line number ${i + 1}: ${textLine}`,
+      );
     }
   }
   return pieces;

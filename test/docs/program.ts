@@ -60,8 +60,8 @@ export class DocsProgram {
     ];
     return found
       .map(({ start, messageText }) => {
-        const { line } = file.getLineAndCharacterOfPosition(start ?? 0);
-        return `${block.placeOf(line)} ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
+        const lineNumber = block.source.slice(0, start).split('\n').length - 1;
+        return `${block.placeOf(lineNumber)} ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
       })
       .join('\n');
   }
@@ -134,6 +134,6 @@ export class DocsProgram {
 }
 
 /** A name that no file has, in a place that finds the packages. */
-function fileOf({ page, line }: Block): string {
-  return resolve(ROOT, 'test/docs', `${page.replaceAll(/\W/g, '-')}-${line}.ts`);
+function fileOf({ page, lineNumber }: Block): string {
+  return resolve(ROOT, 'test/docs', `${page.replaceAll(/\W/g, '-')}-${lineNumber}.ts`);
 }
