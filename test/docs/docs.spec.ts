@@ -11,6 +11,12 @@ import {
   LEAST_TTL,
   resolvePolicy,
 } from '../../lib/core/options/resolve-options.js';
+import { SERVING_TABLE } from '../../lib/core/batches/serving-table.js';
+import {
+  REQUEST_TABLE,
+  type RequestEvent,
+  type RequestState,
+} from '../../lib/core/requests/request-table.js';
 import type { LockError, LockErrorCode } from '../../lib/errors/index.js';
 import { replyTo } from '../../lib/error-mapping/error-reply.js';
 import {
@@ -185,6 +191,40 @@ describe('the table of errors', () => {
       const seen = retryAfter === undefined ? `${status}` : `${status}, Retry-After`;
       expect(`${name}: ${http.replaceAll('`', '')}`).toBe(`${name}: ${seen}`);
     }
+  });
+});
+
+describe('the tables of states', () => {
+  const STATES: readonly RequestState[] = ['idle', 'requesting', 'queued', 'checking', 'backoff'];
+
+  it('of a request: every event leads to the states that the code has', () => {
+    const rows = rowsOf('states of a request');
+    expect(rows.map(([event]) => event)).toEqual(Object.keys(REQUEST_TABLE));
+    for (const [event, ...cells] of rows) {
+      STATES.forEach((state, i) => {
+        const moves = REQUEST_TABLE[event as RequestEvent][state];
+        const told = [...cells[i].matchAll(/→ (\w+)/g)].map(([, to]) => to);
+        const left = [...new Set(moves?.map(({ to }) => to))].filter((to) => to !== state);
+        expect({ event, state, moves: cells[i] !== '–' }).toEqual({
+          event,
+          state,
+          moves: moves !== undefined,
+        });
+        expect({ event, state, to: told.filter((to) => to !== state).sort() }).toEqual({
+          event,
+          state,
+          to: left.sort(),
+        });
+      });
+    }
+  });
+
+  it('of what a key serves: every event has the effects that the code has', () => {
+    const effects = Object.entries(SERVING_TABLE).map(([event, row]) => [
+      event,
+      ...Object.values(row).map((each) => each.join(', ') || '–'),
+    ]);
+    expect(rowsOf('what a key serves')).toEqual(effects);
   });
 });
 
