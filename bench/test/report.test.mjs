@@ -50,7 +50,7 @@ describe('a picture', () => {
 
   it('is well-formed and says in words what it shows', () => {
     assert.match(svg, /^<svg [^>]*role="img" aria-labelledby="title desc"/);
-    assert.match(svg, /<desc id="desc">.*nestjs-locked: 40,000 sections a second, longest wait 10\.0 ms/);
+    assert.match(svg, /<desc id="desc">.*nestjs-locked: 40,000 holds a second, longest wait 10\.0 ms/);
     assert.match(svg, /A &amp; B &lt;C&gt;/);
     assert.doesNotMatch(svg, /NaN|undefined|null/);
     for (const tag of ['svg', 'text', 'title', 'desc']) {
@@ -83,7 +83,7 @@ describe('the page', () => {
   it('names files by the server', () => {
     assert.equal(slugOf(run), 'valkey-9.1');
     assert.deepEqual(
-      seriesOf(run).map(({ name, lines }) => [name, lines.length]),
+      seriesOf(run).map(({ name, sizes }) => [name, sizes.length]),
       [['waiters', 1]],
     );
   });
