@@ -30,6 +30,9 @@ if (files.length === 0) {
 const PAGE = join(values.docs, 'benchmarks.md');
 
 const runs = files.map(readRun);
+const compared = files.filter((_, i) => runs[i].builds !== undefined);
+if (compared.length > 0)
+  throw new Error(`${compared} compares two builds: a report needs a run of all libraries.`);
 const slugs = runs.map(slugOf);
 if (new Set(slugs).size < slugs.length) throw new Error(`Two runs on one server: ${slugs.join(', ')}.`);
 mkdirSync(values.results, { recursive: true });

@@ -15,7 +15,8 @@ import { sum } from './support/stats.mjs';
 import { howMeasured, seriesTable, tableOf } from './support/tables.mjs';
 import { timesOf } from './support/times.mjs';
 
-const builds = [];
+// An interrupted run removes its copies and its server too.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 try {
   const wanted = readArguments(process.argv.slice(2));
   if (wanted.help) console.log(HELP);
@@ -24,8 +25,6 @@ try {
   if (!(error instanceof UsageError)) throw error;
   console.error(`${error.message}\n--help lists the options.`);
   process.exitCode = 2;
-} finally {
-  for (const build of builds) build.remove();
 }
 
 async function run({ against, scenarios, rows: chosen, mode, wanted, json, pinned }) {
@@ -70,7 +69,7 @@ async function run({ against, scenarios, rows: chosen, mode, wanted, json, pinne
 function copied(path, option) {
   try {
     const build = copyBuild(path, option);
-    builds.push(build);
+    process.once('exit', build.remove);
     return build;
   } catch (error) {
     throw new UsageError(error.message, { cause: error });

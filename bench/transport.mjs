@@ -1,4 +1,4 @@
-// Why the Redis store sends its scripts as it does: the ways of ioredis to send one script, side by side, with one and
+// Why the Redis store sends its scripts as it does. The ways of ioredis to send one script are side by side, with one and
 // with 64 callers. A hold is an acquire (SET NX PX and a counter, in a script) and a compare-and-delete script.
 import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
