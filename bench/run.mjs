@@ -31,7 +31,7 @@ async function run({ against, scenarios, rows: chosen, mode, wanted, json, pinne
   const [own, other] = against === undefined ? [] : [copied(folder, 'dist'), copied(against, '--against')];
   const rows = other === undefined ? chosen : withOtherBuild(other, withEntry(own, chosen));
   const plans = scenarios.map((each) => {
-    const scenario = other === undefined ? each : withOtherRows(each, own, other);
+    const scenario = other === undefined ? each : withOtherRows(comparedIn(each), own, other);
     const number = scenario.application ? scenario.rows.length : adaptersFor(scenario, rows).length;
     return { scenario, rows: number, times: timesOf(scenario, mode, wanted) };
   });
@@ -74,6 +74,10 @@ function copied(path, option) {
   } catch (error) {
     throw new UsageError(error.message, { cause: error });
   }
+}
+
+function comparedIn(scenario) {
+  return scenario.compared === undefined ? scenario : { ...scenario, rows: scenario.compared };
 }
 
 function withEntry({ entry }, rows) {

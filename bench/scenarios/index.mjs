@@ -2,7 +2,7 @@
 //   { name, title, processes, callers (of each process), keyOf(caller, n, process), slots, slotOf(caller) }
 // where `n` counts the caller's holds. Callers of one process and slot share a key, and overlaps are seen by it.
 //   times        { rounds, seconds, warmup, lead? }: how long each process of a row is measured
-//   against      what is otherwise of these where two builds are compared: short rounds, and more of them
+//   against      the differences from these where two builds are compared: short rounds, and more of them
 // And, where it applies,
 //   holdMs       how long one lasts, in ms (else it gives way once)
 //   across       all processes share one key: each hold is logged, and the logs are laid side by side
@@ -11,6 +11,7 @@
 //   kernel       false: the clients get their replies from memory
 //   warmers      so many callers of each process warm up (else all): with all of them, a library that polls ends late
 //   rows         the names of the adapters that take part (else all that can, and of variants only those in `also`)
+//   compared     the rows in place of `rows` where two builds are compared
 //   series       { name, title, unit, size }: one row of a table of costs
 //   group        a name for several scenarios
 //   kinds        which adapters take part, by their kind (else those of exclusive locks)

@@ -8,5 +8,5 @@ export default {
   slots: 64,
   slotOf: (caller) => caller,
   times: { rounds: 8, seconds: 0.15, warmup: 2 },
-  against: { rounds: 16 },
+  against: { rounds: 14 },
 };

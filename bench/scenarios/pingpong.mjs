@@ -10,6 +10,6 @@ export default {
   across: true,
   holdMs: 1,
   also: ['nestjs-locked, own client'],
-  times: { rounds: 2, seconds: 0.6, warmup: 2.5, lead: 0.3 },
+  times: { rounds: 2, seconds: 0.6, warmup: 1.5, lead: 0.3 },
   against: { rounds: 6, seconds: 0.4, lead: 0.1 },
 };

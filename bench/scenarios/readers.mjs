@@ -5,6 +5,8 @@ import hot from './hot.mjs';
 const readers = {
   kinds: ['shared', 'exclusive'],
   rows: ['nestjs-locked', 'nestjs-locked, shared'],
+  // `hot` and `cross` compare the exclusive ones.
+  compared: ['nestjs-locked, shared'],
   table: 'together',
   than: 'exclusive',
 };

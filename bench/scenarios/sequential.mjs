@@ -8,5 +8,5 @@ export default {
   slots: 1,
   slotOf: () => 0,
   times: { rounds: 8, seconds: 0.2, warmup: 2.5 },
-  against: { rounds: 16 },
+  against: { rounds: 14 },
 };

@@ -18,7 +18,7 @@ export function stepsOf(rows, process, rounds) {
 }
 
 /** In seconds: to start the processes of one row, and to end them. */
-const START = 1;
+const START = 0.8;
 /** In seconds: to tell the processes of a round, and to read what they saw. */
 const BETWEEN = 0.05;
 

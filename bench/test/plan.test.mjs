@@ -52,7 +52,7 @@ describe('times', () => {
   });
 
   it('add up to minutes', () => {
-    const times = { processes: 2, rounds: 4, seconds: 1, warmup: 3, lead: 0.45 };
+    const times = { processes: 2, rounds: 4, seconds: 1, warmup: 3.2, lead: 0.45 };
     assert.equal(minutesOf([{ rows: 3, times }]).toFixed(6), '1.000000');
   });
 });
