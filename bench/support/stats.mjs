@@ -44,6 +44,9 @@ export function flatten(arrays) {
 const T95 = { later: 2.12, first: [12.71, 4.3, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.2, 2.18] };
 const T99 = { later: 3.02, first: [63.66, 9.92, 5.84, 4.6, 4.03, 3.71, 3.5, 3.36, 3.25, 3.17, 3.11, 3.05] };
 
+/** Two processes may agree by chance alone. */
+const FEWEST_SURE = 3;
+
 /**
  * The ratios that several processes found, as one ratio with the interval that holds the true one in 95 % of all runs. Ratios
  * multiply, so the mean is the geometric one.
@@ -62,7 +65,7 @@ export function ratioOf(values) {
     value: Math.exp(middle),
     low: Math.exp(middle - half(T95)),
     high: Math.exp(middle + half(T95)),
-    sure: Math.abs(middle) > half(T99),
+    sure: logs.length >= FEWEST_SURE && Math.abs(middle) > half(T99),
     min: Math.min(...each),
     max: Math.max(...each),
     each,

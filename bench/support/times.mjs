@@ -14,14 +14,16 @@ export function timesOf(scenario, mode, wanted = {}) {
   return Object.fromEntries(Object.entries(usual).map(([name, value]) => [name, wanted[name] ?? value]));
 }
 
-function byMode({ times, against }, mode) {
-  if (mode === 'quick') return QUICK;
+function byMode({ times, against, kernel }, mode) {
+  // The stream without a kernel learns in the warm-up.
+  if (mode === 'quick') return kernel === false ? { ...QUICK, warmup: times.warmup } : QUICK;
   if (mode === 'full') return times;
   const compared = { ...times, ...against };
   if (mode === 'against') return compared;
   return {
     ...compared,
     rounds: Math.min(compared.rounds, MOST_QUICK.rounds),
-    ...(compared.warmup !== undefined && { warmup: Math.min(compared.warmup, MOST_QUICK.warmup) }),
+    ...(kernel !== false &&
+      compared.warmup !== undefined && { warmup: Math.min(compared.warmup, MOST_QUICK.warmup) }),
   };
 }

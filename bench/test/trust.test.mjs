@@ -39,6 +39,10 @@ describe('the ratio of several processes', () => {
     assert.match(verdictText(close), /^this build: 2\.7 % more, perhaps$/);
   });
 
+  it('of two processes is never sure, however well they agree', () => {
+    assert.equal(verdictOf(ratioOf([0.96, 0.96])), 'perhaps less');
+  });
+
   it('of one process has no verdict; of none there is no ratio', () => {
     assert.equal(verdictOf(ratioOf([1.3])), undefined);
     assert.equal(verdictText(ratioOf([1.3])), 'one process: no verdict');
