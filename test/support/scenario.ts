@@ -55,7 +55,8 @@ export function watch<T>(promise: PromiseLike<T>): Watched<T> {
 export class Caller extends Watched<HeldLock> {
   /** The lock; for a caller that must have got one by now. */
   get lock(): HeldLock {
-    if (this.value === undefined) throw this.error ?? new Error('This caller still waits for its lock.');
+    if (this.value === undefined)
+      throw new Error(`This caller has no lock: ${this.state}`, { cause: this.error });
     return this.value;
   }
 
