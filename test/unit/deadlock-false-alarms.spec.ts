@@ -1,4 +1,4 @@
-/** Waits that look like a cycle and are no deadlock: none of these calls is refused. The clock stands still, so no deadline helps. */
+/** Waits that resemble a cycle and are no deadlock: none of these calls is refused. The clock stands still: no deadline helps. */
 import { describe, expect, it } from '@jest/globals';
 import { settle } from '../support/fake-clock.js';
 import { nestedCalls } from '../support/nested-calls.js';

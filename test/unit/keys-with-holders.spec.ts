@@ -1,10 +1,10 @@
-/** What a session remembers of the keys that several may hold: it is bounded. */
+/** The keys of readers and semaphores that a session remembers: their number is bounded. */
 import { describe, expect, it } from '@jest/globals';
 import { SHARED, TokenGenerator } from '../../lib/core/contracts/token.js';
 import { KeyNames } from '../../lib/stores/redis/naming/key-names.js';
 import { SharedKeys } from '../../lib/stores/redis/commands/shared-keys.js';
 
-const tokens = new TokenGenerator('party-with-dashes-', 'label-with-dashes');
+const tokens = new TokenGenerator('session-with-dashes-', 'label-with-dashes');
 
 function writing(key: string): {
   key: string;
@@ -13,8 +13,8 @@ function writing(key: string): {
   return { key, acquire: { token: tokens.next(), ttl: 1, fences: 1, mode: 'once' } };
 }
 
-describe('the set of holders', () => {
-  it('is declared for readers, for each release, and for writers of a key that had readers', () => {
+describe('given the set of holders of a key', () => {
+  it('then it is declared for readers, for each release, and for writers of a key that had readers', () => {
     const keys = new SharedKeys(new KeyNames('lock:', '', false));
     expect(keys.holdersFor(writing('k'))).toBeUndefined();
     expect(keys.holdersFor({ key: 'k', release: { token: tokens.next() } })).toBe('lock:~nl:h:k');
@@ -26,7 +26,7 @@ describe('the set of holders', () => {
     expect(keys.holdersFor(writing('other'))).toBeUndefined();
   });
 
-  it('is remembered for the latest keys, and for no more than some thousands', () => {
+  it('then it is remembered for the latest keys, 10,000 at the most', () => {
     const keys = new SharedKeys(new KeyNames('lock:', '', false));
     const all = Array.from({ length: 30_000 }, (_, i) => `k${i}`);
     for (const key of all) keys.add(key);

@@ -1,4 +1,4 @@
-/** Nested use of a held key: refused at once, joined, or waited for (`reentry`); joined without a context (`within`). */
+/** A nested call for a held key without `reentry: 'wait'`: it is refused at once, or joins the hold. */
 import { describe, expect, it } from '@jest/globals';
 import type { HeldLock } from '../../lib/core/holds/lock.handle.js';
 import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
@@ -11,7 +11,7 @@ import { FakeClock, settle } from '../support/fake-clock.js';
 
 interface Setup extends Core {
   readonly locks: LockService;
-  /** Is the key free for another process? */
+  /** Whether another process can acquire the key. */
   free(key: string): Promise<boolean>;
 }
 
@@ -41,8 +41,8 @@ async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   return isLockError(error) ? error.code : error;
 }
 
-describe('nested use of a held key, without "reentry"', () => {
-  it('is refused at once by acquire, tryAcquire and using, also among several keys', async () => {
+describe('given a nested call for a held key, without "reentry"', () => {
+  it('then acquire, tryAcquire and using refuse it at once, also among several keys', async () => {
     const { locks } = setup();
     await locks.using('a', async () => {
       await expect(locks.acquire('a')).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
@@ -58,7 +58,7 @@ describe('nested use of a held key, without "reentry"', () => {
     });
   });
 
-  it('is known by async context: a call beside it waits, and so does what is left running after the release', async () => {
+  it('then only calls of that async context are refused: a call beside it waits, and work after the release acquires the key', async () => {
     const { locks, clock } = setup();
     const [inside, after] = [deferred(), deferred()];
     let left: Promise<unknown> = Promise.resolve();
@@ -77,7 +77,7 @@ describe('nested use of a held key, without "reentry"', () => {
     expect((await (left as Promise<HeldLock>)).held).toBe(true);
   });
 
-  it('is not seen after a plain acquire, which is no async context: it waits as anybody does', async () => {
+  it('then a call after a plain acquire waits, because a plain acquire has no async context', async () => {
     const { locks, clock } = setup();
     const lock = await locks.acquire('a');
     const again = codeOf(locks.acquire('a', { wait: 100, reentry: 'join' }));
@@ -86,7 +86,7 @@ describe('nested use of a held key, without "reentry"', () => {
     await lock.release();
   });
 
-  it('means the keys of one service: those of another are others', async () => {
+  it('then the same key of another LockService is a different key', async () => {
     const [one, two] = [setup(), setup()];
     await one.locks.using('a', async () => {
       await two.locks.using('a', (lock) => {
@@ -98,8 +98,8 @@ describe('nested use of a held key, without "reentry"', () => {
   });
 });
 
-describe(`"reentry: 'join'"`, () => {
-  it('joins: the same token, fence, remaining time and expiry, without a word to the store', async () => {
+describe(`given "reentry: 'join'"`, () => {
+  it('then the call has the token, fence, remaining time and expiry of the outer hold, without a command', async () => {
     const { locks, clock } = setup();
     await locks.using('a', { ttl: 9_000 }, async (outer) => {
       await clock.advance(1_000);
@@ -113,7 +113,7 @@ describe(`"reentry: 'join'"`, () => {
     });
   });
 
-  it('takes the key where it is not held', async () => {
+  it('then the call acquires a key that is not held', async () => {
     const { locks, free } = setup();
     const lock = await locks.acquire('a', joining);
     expect(await free('a')).toBe(false);
@@ -121,7 +121,7 @@ describe(`"reentry: 'join'"`, () => {
     expect(await free('a')).toBe(true);
   });
 
-  it('gives nothing back before the outermost does, however deep', async () => {
+  it('then only the outermost call releases the key, at any depth', async () => {
     const { locks, free } = setup();
     await locks.using('a', async (outer) => {
       const fence = await locks.using('a', joining, async (middle) => {
@@ -143,7 +143,7 @@ describe(`"reentry: 'join'"`, () => {
     expect(await free('a')).toBe(true);
   });
 
-  it('an inner join outlives the middle one, and ends with the outermost', async () => {
+  it('then an inner call outlives the middle call, and ends with the outermost call', async () => {
     const { locks } = setup();
     await locks.using('a', async (outer) => {
       const inner = await locks.using('a', joining, () => locks.acquire('a', joining));
@@ -153,7 +153,7 @@ describe(`"reentry: 'join'"`, () => {
     });
   });
 
-  it('what runs on after the outermost release has lost it: held, signal, assertHeld, and using rejects', async () => {
+  it('then work that goes on after the outermost release has lost the lock: held, signal, assertHeld() and using() say so', async () => {
     const { locks, free, events } = setup();
     const barrier = deferred();
     let inner!: Promise<unknown>;
@@ -179,7 +179,7 @@ describe(`"reentry: 'join'"`, () => {
     expect(await seen.release()).toBe(false);
   });
 
-  it('and does not count as holding: neither for current(), nor for a nested acquire, which takes the lock anew', async () => {
+  it('then that work does not count as a holder: current() knows no lock, and a nested call acquires the key anew', async () => {
     const { locks, clock } = setup();
     const barrier = deferred();
     let inner!: Promise<unknown>;
@@ -202,7 +202,7 @@ describe(`"reentry: 'join'"`, () => {
     expect(await inner).toBe(true);
   });
 
-  it('a loss of the lease is the loss of all who joined it', async () => {
+  it('then a loss of the lease is a loss for each call that joined it', async () => {
     const { locks, clock } = setup();
     const work = locks.using('a', { maxHold: 1_000, onLost: 'warn' }, async (outer) => {
       const inner = await locks.acquire('a', joining);
@@ -222,7 +222,7 @@ describe(`"reentry: 'join'"`, () => {
     expect(await work).toBe('done');
   });
 
-  it('extends for all, by the ttl of the outermost unless one is given', async () => {
+  it('then extend() counts for all calls, by the ttl of the outermost call unless a ttl is given', async () => {
     const { locks, clock } = setup();
     await locks.using('a', { ttl: 10_000, renew: false }, async (outer) => {
       const inner = await locks.acquire('a', { ...joining, ttl: '40s' });
@@ -235,7 +235,7 @@ describe(`"reentry: 'join'"`, () => {
     });
   });
 
-  it('keeps others out for its minHold, from the joining on', async () => {
+  it('then its minHold keeps the key busy, counted from the time of the join', async () => {
     const { locks, clock, free } = setup();
     await locks.using('a', { minHold: 200 }, async () => {
       await clock.advance(100);
@@ -248,7 +248,7 @@ describe(`"reentry: 'join'"`, () => {
     expect(await free('a')).toBe(true);
   });
 
-  it('heeds a signal that has aborted, and no later one: it does not wait', async () => {
+  it('then an aborted signal refuses the call, which does not wait and thus has no later abort', async () => {
     const { locks } = setup();
     await locks.using('a', async () => {
       const aborted = { ...joining, signal: AbortSignal.abort(new Error('gone')) };
@@ -256,7 +256,7 @@ describe(`"reentry: 'join'"`, () => {
     });
   });
 
-  it('is allowed while the application shuts down, as it takes nothing', async () => {
+  it('then the call is allowed during a shutdown, because it acquires nothing', async () => {
     const { locks, engine } = setup();
     await locks.using('a', async () => {
       engine.refuse();
@@ -267,8 +267,8 @@ describe(`"reentry: 'join'"`, () => {
   });
 });
 
-describe('several keys of which some are held', () => {
-  it('joins those and takes the rest, which it gives back itself', async () => {
+describe(`given several keys of which some are held, and "reentry: 'join'"`, () => {
+  it('then the call joins the held keys, acquires the others, and releases these others itself', async () => {
     const { locks, free } = setup();
     await locks.using(['a', 'b'], async (outer) => {
       await locks.using(['c', 'b'], joining, async (inner) => {
@@ -276,7 +276,7 @@ describe('several keys of which some are held', () => {
         expect(inner.fences.get('b')).toBe(outer.fence);
         expect(inner.fences.get('c')).toBeGreaterThan(outer.fence);
         expect(await free('c')).toBe(false);
-        // A fence of "c" on what "b" protects would have the outer call's own writes refused.
+        // If writes protected by "b" used the fence of "c", later writes of the outer call would be refused.
         expect(() => inner.fence).toThrow(/was joined.*Use "fences"/);
         const innermost = await locks.acquire(['a', 'c'], joining);
         expect([...innermost.fences]).toEqual([
@@ -291,7 +291,7 @@ describe('several keys of which some are held', () => {
     });
   });
 
-  it('only if the rest sorts behind: taken out of order, processes could wait for each other', async () => {
+  it('then a further key that sorts before a held key is refused, for two processes could wait for each other', async () => {
     const { locks, free } = setup();
     await locks.using('b', async () => {
       const refused = locks.acquire(['a', 'b', 'c'], joining);
@@ -301,7 +301,7 @@ describe('several keys of which some are held', () => {
     });
   });
 
-  it('holds nothing more when the rest stays busy', async () => {
+  it('then a call that finds another key busy holds nothing more than before', async () => {
     const { locks, clock, free } = setup();
     const busy = await locks.acquire('c');
     await locks.using('a', async (outer) => {
@@ -316,7 +316,7 @@ describe('several keys of which some are held', () => {
     await busy.release();
   });
 
-  it('holds the rest to its own end, also when the outer call has ended before', async () => {
+  it('then the call holds the other keys to its own end, even if the outer call ended before', async () => {
     const { locks, free } = setup();
     const barrier = deferred();
     let inner!: Promise<unknown>;
@@ -337,7 +337,7 @@ describe('several keys of which some are held', () => {
     expect(await free('b')).toBe(true);
   });
 
-  it('gives the rest back when the outer call has ended while it was waited for', async () => {
+  it('then the call releases the other keys if the outer call ended while the call waited', async () => {
     const { locks, free } = setup();
     const busy = await locks.acquire('b');
     let inner!: Promise<unknown>;
@@ -352,8 +352,8 @@ describe('several keys of which some are held', () => {
   });
 });
 
-describe('memory', () => {
-  it('a hold that is joined a thousand times keeps none of them', async () => {
+describe('given a hold that is joined a thousand times', () => {
+  it('then the hold keeps no reference to an ended call', async () => {
     const { locks } = setup();
     await locks.using('a', async (outer) => {
       for (let i = 0; i < 1_000; i += 1) await locks.using('a', joining, () => undefined);
@@ -362,10 +362,10 @@ describe('memory', () => {
   });
 });
 
-describe('nested use of a key by another kind of lock', () => {
+describe('given a nested call with another kind of lock', () => {
   const shared = { mode: 'shared' } as const;
 
-  it('shared inside exclusive, and inside shared, is refused, or joins', async () => {
+  it('then a shared lock inside an exclusive or a shared lock is refused without "reentry", and joins with it', async () => {
     const { locks, free } = setup();
     for (const outer of [{}, shared] as const) {
       await locks.using('a', outer, async (lock) => {
@@ -379,7 +379,7 @@ describe('nested use of a key by another kind of lock', () => {
     }
   });
 
-  it('exclusive inside shared would wait for itself, and is refused in words of its own, told to join or not', async () => {
+  it('then an exclusive lock inside a shared lock is refused with and without "join": it would wait for itself', async () => {
     const { locks, free } = setup();
     await locks.using('a', shared, async (lock) => {
       for (const reentry of ['join', 'throw'] as const) {
@@ -395,7 +395,7 @@ describe('nested use of a key by another kind of lock', () => {
     });
   });
 
-  it('exclusive inside shared inside exclusive joins the outermost', async () => {
+  it('then an exclusive lock inside shared inside exclusive joins the outermost hold', async () => {
     const { locks } = setup();
     const held = await locks.using('a', (outer) =>
       locks.using('a', { ...shared, reentry: 'join' }, () =>
@@ -405,7 +405,7 @@ describe('nested use of a key by another kind of lock', () => {
     expect(held).toBe(true);
   });
 
-  it('a permit joins a permit of the same semaphore, and takes none more', async () => {
+  it('then a permit joins a permit of the same semaphore, and no further permit is used', async () => {
     const { locks } = setup();
     await locks.using('s', { limit: 1 }, async (outer) => {
       await expect(locks.acquire('s', { limit: 1 })).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
@@ -416,7 +416,7 @@ describe('nested use of a key by another kind of lock', () => {
     await (await locks.acquire('s', { limit: 1 })).release();
   });
 
-  it('a semaphore and another kind on one name is an error of the options, told to join or not', async () => {
+  it('then a semaphore and another kind on one key are refused as an error of the options, with and without "join"', async () => {
     const { locks } = setup();
     await locks.using('s', { limit: 2 }, async () => {
       for (const options of [{}, joining, { ...shared, ...joining }]) {
