@@ -1,4 +1,6 @@
-/** A process that computes for long: replies that arrived meanwhile count, although its timers run before it reads them. */
+/**
+ * A process that computes for long: replies that arrived meanwhile count, although its timers run before it reads them.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';

@@ -1,6 +1,6 @@
 /**
- * Each waiter in a Cluster is served, even if its connection for hand-offs is lost or its slot moves to another node. Each
- * title says how long the wait is at the most, and why. The first check of each waiter comes after ten seconds.
+ * Each waiter in a Cluster is served, even if its connection for hand-offs is lost or its slot moves to another node.
+ * Each title says how long the wait is at the most, and why. The first check of each waiter comes after ten seconds.
  */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Cluster } from 'ioredis';
@@ -161,7 +161,8 @@ describe.each([6, 5] as const)('given a waiter on ioredis %i', (ioredis) => {
     const found = timed(queue.listens());
     expect((await found).waited).toBeLessThan(TRY_EVERY + LOADED);
     const served = timed(waits);
-    // Whether the client of the holder sends the release again after its connection ended is not the subject of this test.
+    // Whether the client of the holder sends the release again after its connection ended is not the subject of this
+    // test.
     await eventuallyTrue(async () => (await held.release()) || (await queue.holder()) !== held.token);
     const { value: lock, waited } = await served;
     expect(waited).toBeLessThan(LOADED);
@@ -175,8 +176,8 @@ it('given a session that listens at a replica alone, then no offer is sent to it
   const { server } = await replicaOf(master);
   const locks = locksOf(6);
   const held = await locks.service.acquire('k', LONG);
-  // After a fail-over, a session may still listen there. A sharded message reaches replicas too, and their subscribers are not
-  // counted.
+  // After a fail-over, a session may still listen there. A sharded message reaches replicas too, and their subscribers
+  // are not counted.
   const replica = server.client();
   const heard: string[] = [];
   replica.on('smessage', (_channel, message: string) => heard.push(message));

@@ -1,6 +1,6 @@
 /**
- * Readers and permits under faults. Each title says how long the others wait at the most, and why. `docs/kinds.md` has the
- * same figures in a table.
+ * Readers and permits under faults. Each title says how long the others wait at the most, and why. `docs/kinds.md` has
+ * the same figures in a table.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';

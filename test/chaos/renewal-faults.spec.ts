@@ -52,7 +52,9 @@ async function proxied(options: LocksOptions = {}): Promise<Locks> {
   return locks;
 }
 
-/** Counts the renewals that are sent: once the server knows the other scripts, only a renewal is sent with its script. */
+/**
+ * Counts the renewals that are sent: once the server knows the other scripts, only a renewal is sent with its script.
+ */
 function renewals(): { readonly count: number } {
   const seen = { count: 0 };
   proxy.watch((chunk, direction) => {

@@ -79,7 +79,9 @@ interface Scene {
   readonly ending: Instance;
   /** The response of the handler that runs. */
   readonly running: Promise<AcquireReply>;
-  /** The responses of handlers that wait: for the key of the running handler, and for a key that another process holds. */
+  /**
+   * The responses of handlers that wait: for the key of the running handler, and for a key that another process holds.
+   */
   readonly waiting: ReadonlyArray<Promise<AcquireReply>>;
   /** The lock of this process on the first key. */
   readonly next: Promise<Lock>;
@@ -140,7 +142,8 @@ describe.each(['Express', 'Fastify'])('given SIGTERM to an application on %s', (
       expect(await ending.get('/quick/1')).toEqual(REFUSED);
       // The process left the queue at once.
       await queueOf(client, 'work:2').holds(0);
-      // With ten more in the queue, this process checks after ten seconds only. Only a hand-off can give it the lock earlier.
+      // With ten more in the queue, this process checks after ten seconds only. Only a hand-off can give it the lock
+      // earlier.
       const [ours] = await queue.tokens();
       await queue.crowd(10);
       await ending.child.call('proceed');

@@ -1,6 +1,6 @@
 /**
- * Each waiter is served, even if a connection or a message is lost, and no grant stays with a caller that has left. Each
- * title says how long the others wait at the most, and why. `docs/protocol.md` has the same figures in a table.
+ * Each waiter is served, even if a connection or a message is lost, and no grant stays with a caller that has left.
+ * Each title says how long the others wait at the most, and why. `docs/protocol.md` has the same figures in a table.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';

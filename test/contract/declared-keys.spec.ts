@@ -1,6 +1,6 @@
 /**
- * Every key that a script touches is declared in its KEYS. Redis demands this, a Cluster routes by these keys, and servers
- * such as Dragonfly refuse an undeclared key.
+ * Every key that a script touches is declared in its KEYS. Redis demands this, a Cluster routes by these keys, and
+ * servers such as Dragonfly refuse an undeclared key.
  *
  * The whole contract suite runs on scripts in which `redis.call` accepts keys from KEYS alone.
  */

@@ -1,4 +1,4 @@
-/** A promise that a test settles: to keep a method running until the test says so. */
+/** A promise that a test settles, for instance to end a method at a chosen time. */
 export interface Deferred<T = void> {
   readonly promise: Promise<T>;
   resolve(value: T): void;

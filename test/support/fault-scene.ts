@@ -1,4 +1,6 @@
-/** A Redis server with a proxy in front of it, and three engines: one behind the proxy, and two directly on the server. */
+/**
+ * A Redis server with a proxy in front of it, and three engines: one behind the proxy, and two directly on the server.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import type { Redis } from 'ioredis';
@@ -21,8 +23,8 @@ export interface FaultScene {
   other: Locks;
   third: Locks;
   /**
-   * More locks behind the proxy. They know the clock of the server, and the server knows their scripts. The next command is
-   * therefore the command that a test is about.
+   * More locks behind the proxy. They know the clock of the server, and the server knows their scripts. The next
+   * command is therefore the command that a test is about.
    */
   proxied(options?: LocksOptions): Promise<Locks>;
   /** Resolves when `n` tokens wait for the key. */

@@ -1,6 +1,7 @@
 /**
- * Tasks that make nested calls, step by step: each enters keys with `using()`, within the async context of the keys that it is in.
- * Each step ends when all promise jobs have run, and the clock stands still. What is not found in a step is never found.
+ * Tasks that make nested calls, step by step: each enters keys with `using()`, within the async context of the keys
+ * that it is in. Each step ends when all promise jobs have run, and the clock stands still. What is not found in a step
+ * is never found.
  *
  *     const { begin, end } = nestedCalls();
  *     const first = await begin('x');

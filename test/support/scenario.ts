@@ -1,6 +1,6 @@
 /**
- * Given, when and then for the engine on a fake clock: processes share one store, and callers of them acquire and release.
- * Each step ends when all promise jobs have run. A test therefore needs no waits of its own between two steps.
+ * Given, when and then for the engine on a fake clock: processes share one store, and callers of them acquire and
+ * release. Each step ends when all promise jobs have run. A test therefore needs no waits of its own between two steps.
  *
  *     const { a, b, pass, release } = scenario();
  *     const holder = await a.acquire();

@@ -51,7 +51,7 @@ export function compile(snippets: Readonly<Record<string, string>>): Record<stri
 }
 
 function complaintOf(file: ts.SourceFile, { start, messageText }: ts.Diagnostic): Complaint {
-  const { line: row } = file.getLineAndCharacterOfPosition(start ?? 0);
+  const row = file.text.slice(0, start ?? 0).split('\n').length - 1;
   return {
     code: (file.text.split('\n')[row] ?? '').trim(),
     message: ts.flattenDiagnosticMessageText(messageText, '\n'),

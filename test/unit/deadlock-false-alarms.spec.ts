@@ -1,4 +1,7 @@
-/** Waits that resemble a cycle and are no deadlock: none of these calls is refused. The clock stands still: no deadline helps. */
+/**
+ * Waits that resemble a cycle and are no deadlock: none of these calls is refused. The clock stands still: no deadline
+ * helps.
+ */
 import { describe, expect, it } from '@jest/globals';
 import { settle } from '../support/fake-clock.js';
 import { nestedCalls } from '../support/nested-calls.js';
@@ -106,7 +109,8 @@ describe('given a call for several keys that lost one of them while it waited', 
     const both = await begin(['a', 'b'], { maxHold: 100, wait: '1h' });
     const next = watch(locks.acquire('b'));
     await pass(100);
-    // `both` has lost "a" to `inA`, and finds that out when it gets "b". Then it waits for "a" again, and holds nothing.
+    // `both` has lost "a" to `inA`, and finds that out when it gets "b". Then it waits for "a" again, and holds
+    // nothing.
     const inA = await begin('a');
     await b.release();
     await settle();

@@ -69,7 +69,9 @@ async function computeAfterRenewal(renewals: () => number, ms: number): Promise<
 }
 
 describe('given a lease that passes its deadline while a renewal is under way', () => {
-  /** The process computes within `renew` of the store, right after the renewal was sent. No reply can be read before. */
+  /**
+   * The process computes within `renew` of the store, right after the renewal was sent. No reply can be read before.
+   */
   function computingLocks(until: number, reply?: RenewReply): { service: LockService } {
     let since = 0;
     let computed = false;

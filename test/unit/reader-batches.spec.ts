@@ -1,4 +1,7 @@
-/** Readers that share one lease: the bounds of each, and what a loss, an offer or a caller that leaves does to all of them. */
+/**
+ * Readers that share one lease: the bounds of each, and what a loss, an offer or a caller that leaves does to all of
+ * them.
+ */
 import { describe, expect, it } from '@jest/globals';
 import { EXCLUSIVE } from '../../lib/core/contracts/token.js';
 import {

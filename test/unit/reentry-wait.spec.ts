@@ -9,7 +9,9 @@ import { watch } from '../support/scenario.js';
 const waiting = { reentry: 'wait' } as const;
 const shared = { mode: 'shared' } as const;
 
-/** Runs one task at a time, each in the async context of the caller that started it: as p-limit, p-queue and fastq may. */
+/**
+ * Runs one task at a time, each in the async context of the caller that started it: as p-limit, p-queue and fastq may.
+ */
 class SharedQueue {
   readonly #tasks: Array<() => Promise<void>> = [];
   #running = false;
