@@ -13,16 +13,16 @@
  *     await end(first, second);
  */
 import type { Lock } from '../../lib/core/contracts/lock.js';
-import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
 import { isLockError, type LockDeadlockError } from '../../lib/errors/index.js';
-import { LockService } from '../../lib/lock.service.js';
-import { type Core, type CoreSettings, core } from './core.js';
+import type { LockService } from '../../lib/lock.service.js';
+import type { CoreSettings } from './core.js';
 import { type Deferred, deferred } from './deferred.js';
 import { settle } from './fake-clock.js';
 import { Watched } from './scenario.js';
+import { type ServiceOnFakeClock, serviceOnFakeClock } from './service.js';
 
 type Keys = string | string[];
-type UsingOptions = Parameters<typeof LockService.prototype.using>[1];
+type UsingOptions = Parameters<LockService['using']>[1];
 
 /** One call of `using()` by a task. */
 export class Entry extends Watched<Lock> {
@@ -165,8 +165,7 @@ export class Task {
   }
 }
 
-export interface NestedCalls extends Core {
-  readonly locks: LockService;
+export interface NestedCalls extends ServiceOnFakeClock {
   /** A task that is not in any key yet. */
   task(): Task;
   /** A task that enters these keys: afterwards it is inside, or waits. */
@@ -178,16 +177,14 @@ export interface NestedCalls extends Core {
 }
 
 export function nestedCalls(settings: CoreSettings = {}): NestedCalls {
-  const made = core(settings);
-  const locks = new LockService(made.engine, resolvePolicy());
+  const made = serviceOnFakeClock(settings);
   const task = (): Task => {
-    const begun = new Task(locks);
+    const begun = new Task(made.locks);
     void begun.start();
     return begun;
   };
   return {
     ...made,
-    locks,
     task,
     async begin(keys, options) {
       const begun = task();

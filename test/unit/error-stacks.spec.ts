@@ -10,12 +10,8 @@ import { LockControls } from '../../lib/testing/lock-controls.js';
 import { memoryLocks, provideLocks } from '../../lib/testing/provide-locks.js';
 import { core } from '../support/core.js';
 import { FakeClock, settle } from '../support/fake-clock.js';
+import { serviceOnFakeClock } from '../support/service.js';
 import { storeWith } from '../support/store-with.js';
-
-function setup() {
-  const { engine, clock } = core();
-  return { engine, clock, locks: new LockService(engine, resolvePolicy()) };
-}
 
 async function errorOf(promise: Promise<unknown>): Promise<Error & { code?: unknown }> {
   return promise.then(
@@ -54,7 +50,7 @@ const mine = /at (async )?myBusinessFunction/;
 
 describe.each(Object.entries(WAITS))('given an error of %s', (_, wait) => {
   it('given the key stays busy, then its stack names the caller', async () => {
-    const { locks, clock } = setup();
+    const { locks, clock } = serviceOnFakeClock();
     await locks.acquire('k');
     const waiting = errorOf(wait(locks, { wait: 100 }));
     await clock.advance(100);
@@ -65,13 +61,13 @@ describe.each(Object.entries(WAITS))('given an error of %s', (_, wait) => {
   });
 
   it('given a busy key and "wait: 0", then its stack names the caller', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     await locks.acquire('k');
     expect((await errorOf(wait(locks, { wait: 0 }))).stack).toMatch(/at (async )?myBusinessFunction/);
   });
 
   it('given the signal aborts, then its stack names the caller, and the reason is its cause', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     await locks.acquire('k');
     const controller = new AbortController();
     const waiting = errorOf(wait(locks, { signal: controller.signal }));
@@ -84,7 +80,7 @@ describe.each(Object.entries(WAITS))('given an error of %s', (_, wait) => {
   });
 
   it('given the application shuts down, then its stack names the caller', async () => {
-    const { locks, engine } = setup();
+    const { locks, engine } = serviceOnFakeClock();
     await locks.acquire('k');
     const waiting = errorOf(wait(locks, {}));
     await settle();
@@ -162,7 +158,7 @@ describe('given a LockLostError', () => {
 
 describe('given an error that is thrown by the call itself', () => {
   it('then its stack is the stack of the call', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     function unawaited() {
       return locks.acquire('k', { ttl: 'never' as never });
     }

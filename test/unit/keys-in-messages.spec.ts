@@ -193,6 +193,6 @@ describe('given the source of this library', () => {
       text.split('\n').flatMap((code, at) => (byHand.test(code) ? [`${file}:${at + 1}`] : [])),
     );
     expect(found).toEqual([]);
-    expect(readFileSync('lib/core/engine/key-coordinator.ts', 'utf8')).toContain('quoted(this.key)');
+    expect(readFileSync('lib/core/engine/late-replies.ts', 'utf8')).toContain('quoted(key)');
   });
 });

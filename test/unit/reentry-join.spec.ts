@@ -1,35 +1,10 @@
 /** A nested call for a held key without `reentry: 'wait'`: it is refused at once, or joins the hold. */
 import { describe, expect, it } from '@jest/globals';
 import type { HeldLock } from '../../lib/core/holds/lock.handle.js';
-import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
 import { isLockError } from '../../lib/errors/index.js';
-import { LockService } from '../../lib/lock.service.js';
-import { memoryStore } from '../../lib/stores/memory/memory.store.js';
-import { type Core, core, type CoreSettings } from '../support/core.js';
 import { deferred } from '../support/deferred.js';
-import { FakeClock, settle } from '../support/fake-clock.js';
-
-interface Setup extends Core {
-  readonly locks: LockService;
-  /** Whether another process can acquire the key. */
-  free(key: string): Promise<boolean>;
-}
-
-function setup(settings: CoreSettings = {}): Setup {
-  const clock = settings.clock ?? new FakeClock();
-  const store = settings.store ?? memoryStore({ clock });
-  const made = core({ ...settings, clock, store });
-  const other = new LockService(core({ clock, store }).engine, resolvePolicy());
-  return {
-    ...made,
-    locks: new LockService(made.engine, resolvePolicy()),
-    async free(key) {
-      const lock = await other.tryAcquire(key);
-      await lock?.release();
-      return lock !== null;
-    },
-  };
-}
+import { settle } from '../support/fake-clock.js';
+import { serviceOnFakeClock } from '../support/service.js';
 
 const joining = { reentry: 'join' } as const;
 
@@ -43,7 +18,7 @@ async function codeOf(promise: Promise<unknown>): Promise<unknown> {
 
 describe('given a nested call for a held key, without "reentry"', () => {
   it('then acquire, tryAcquire and using refuse it at once, also among several keys', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     await locks.using('a', async () => {
       await expect(locks.acquire('a')).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
       await expect(locks.acquire('a')).rejects.toThrow(
@@ -59,7 +34,7 @@ describe('given a nested call for a held key, without "reentry"', () => {
   });
 
   it('then only calls of that async context are refused: a call beside it waits, and work after the release acquires the key', async () => {
-    const { locks, clock } = setup();
+    const { locks, clock } = serviceOnFakeClock();
     const [inside, after] = [deferred(), deferred()];
     let left: Promise<unknown> = Promise.resolve();
     const first = locks.using('a', async () => {
@@ -78,7 +53,7 @@ describe('given a nested call for a held key, without "reentry"', () => {
   });
 
   it('then a call after a plain acquire waits, because a plain acquire has no async context', async () => {
-    const { locks, clock } = setup();
+    const { locks, clock } = serviceOnFakeClock();
     const lock = await locks.acquire('a');
     const again = codeOf(locks.acquire('a', { wait: 100, reentry: 'join' }));
     await clock.advance(100);
@@ -87,7 +62,7 @@ describe('given a nested call for a held key, without "reentry"', () => {
   });
 
   it('then the same key of another LockService is a different key', async () => {
-    const [one, two] = [setup(), setup()];
+    const [one, two] = [serviceOnFakeClock(), serviceOnFakeClock()];
     await one.locks.using('a', async () => {
       await two.locks.using('a', (lock) => {
         expect(two.locks.current('a')).toBe(lock);
@@ -100,7 +75,7 @@ describe('given a nested call for a held key, without "reentry"', () => {
 
 describe(`given "reentry: 'join'"`, () => {
   it('then the call has the token, fence, remaining time and expiry of the outer hold, without a command', async () => {
-    const { locks, clock } = setup();
+    const { locks, clock } = serviceOnFakeClock();
     await locks.using('a', { ttl: 9_000 }, async (outer) => {
       await clock.advance(1_000);
       const inner = await locks.acquire('a', joining);
@@ -114,7 +89,7 @@ describe(`given "reentry: 'join'"`, () => {
   });
 
   it('then the call acquires a key that is not held', async () => {
-    const { locks, free } = setup();
+    const { locks, free } = serviceOnFakeClock();
     const lock = await locks.acquire('a', joining);
     expect(await free('a')).toBe(false);
     await lock.release();
@@ -122,7 +97,7 @@ describe(`given "reentry: 'join'"`, () => {
   });
 
   it('then only the outermost call releases the key, at any depth', async () => {
-    const { locks, free } = setup();
+    const { locks, free } = serviceOnFakeClock();
     await locks.using('a', async (outer) => {
       const fence = await locks.using('a', joining, async (middle) => {
         const inner = await locks.tryAcquire('a', joining);
@@ -144,7 +119,7 @@ describe(`given "reentry: 'join'"`, () => {
   });
 
   it('then an inner call outlives the middle call, and ends with the outermost call', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     await locks.using('a', async (outer) => {
       const inner = await locks.using('a', joining, () => locks.acquire('a', joining));
       expect(inner.held).toBe(true);
@@ -154,7 +129,7 @@ describe(`given "reentry: 'join'"`, () => {
   });
 
   it('then work that goes on after the outermost release has lost the lock: held, signal, assertHeld() and using() say so', async () => {
-    const { locks, free, events } = setup();
+    const { locks, free, events } = serviceOnFakeClock();
     const barrier = deferred();
     let inner!: Promise<unknown>;
     let seen!: HeldLock;
@@ -180,7 +155,7 @@ describe(`given "reentry: 'join'"`, () => {
   });
 
   it('then that work does not count as a holder: current() knows no lock, and a nested call acquires the key anew', async () => {
-    const { locks, clock } = setup();
+    const { locks, clock } = serviceOnFakeClock();
     const barrier = deferred();
     let inner!: Promise<unknown>;
     await locks.using('a', async () => {
@@ -203,7 +178,7 @@ describe(`given "reentry: 'join'"`, () => {
   });
 
   it('then a loss of the lease is a loss for each call that joined it', async () => {
-    const { locks, clock } = setup();
+    const { locks, clock } = serviceOnFakeClock();
     const work = locks.using('a', { maxHold: 1_000, onLost: 'warn' }, async (outer) => {
       const inner = await locks.acquire('a', joining);
       const released = await locks.acquire('a', joining);
@@ -223,7 +198,7 @@ describe(`given "reentry: 'join'"`, () => {
   });
 
   it('then extend() counts for all calls, by the ttl of the outermost call unless a ttl is given', async () => {
-    const { locks, clock } = setup();
+    const { locks, clock } = serviceOnFakeClock();
     await locks.using('a', { ttl: 10_000, renew: false }, async (outer) => {
       const inner = await locks.acquire('a', { ...joining, ttl: '40s' });
       await clock.advance(4_000);
@@ -236,7 +211,7 @@ describe(`given "reentry: 'join'"`, () => {
   });
 
   it('then its minHold keeps the key busy, counted from the time of the join', async () => {
-    const { locks, clock, free } = setup();
+    const { locks, clock, free } = serviceOnFakeClock();
     await locks.using('a', { minHold: 200 }, async () => {
       await clock.advance(100);
       await locks.using('a', { ...joining, minHold: 500 }, () => undefined);
@@ -249,7 +224,7 @@ describe(`given "reentry: 'join'"`, () => {
   });
 
   it('then an aborted signal refuses the call, which does not wait and thus has no later abort', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     await locks.using('a', async () => {
       const aborted = { ...joining, signal: AbortSignal.abort(new Error('gone')) };
       expect(await codeOf(locks.acquire('a', aborted))).toBe('LOCK_ABORTED');
@@ -257,7 +232,7 @@ describe(`given "reentry: 'join'"`, () => {
   });
 
   it('then the call is allowed during a shutdown, because it acquires nothing', async () => {
-    const { locks, engine } = setup();
+    const { locks, engine } = serviceOnFakeClock();
     await locks.using('a', async () => {
       engine.refuse();
       expect((await locks.acquire('a', joining)).held).toBe(true);
@@ -269,7 +244,7 @@ describe(`given "reentry: 'join'"`, () => {
 
 describe(`given several keys of which some are held, and "reentry: 'join'"`, () => {
   it('then the call joins the held keys, acquires the others, and releases these others itself', async () => {
-    const { locks, free } = setup();
+    const { locks, free } = serviceOnFakeClock();
     await locks.using(['a', 'b'], async (outer) => {
       await locks.using(['c', 'b'], joining, async (inner) => {
         expect(inner.keys).toEqual(['b', 'c']);
@@ -292,7 +267,7 @@ describe(`given several keys of which some are held, and "reentry: 'join'"`, () 
   });
 
   it('then a further key that sorts before a held key is refused, for two processes could wait for each other', async () => {
-    const { locks, free } = setup();
+    const { locks, free } = serviceOnFakeClock();
     await locks.using('b', async () => {
       const refused = locks.acquire(['a', 'b', 'c'], joining);
       await expect(refused).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'b' });
@@ -302,7 +277,7 @@ describe(`given several keys of which some are held, and "reentry: 'join'"`, () 
   });
 
   it('then a call that finds another key busy holds nothing more than before', async () => {
-    const { locks, clock, free } = setup();
+    const { locks, clock, free } = serviceOnFakeClock();
     const busy = await locks.acquire('c');
     await locks.using('a', async (outer) => {
       const refused = codeOf(locks.acquire(['a', 'b', 'c'], { ...joining, wait: 100, minHold: 5_000 }));
@@ -317,7 +292,7 @@ describe(`given several keys of which some are held, and "reentry: 'join'"`, () 
   });
 
   it('then the call holds the other keys to its own end, even if the outer call ended before', async () => {
-    const { locks, free } = setup();
+    const { locks, free } = serviceOnFakeClock();
     const barrier = deferred();
     let inner!: Promise<unknown>;
     await locks.using('a', async () => {
@@ -338,7 +313,7 @@ describe(`given several keys of which some are held, and "reentry: 'join'"`, () 
   });
 
   it('then the call releases the other keys if the outer call ended while the call waited', async () => {
-    const { locks, free } = setup();
+    const { locks, free } = serviceOnFakeClock();
     const busy = await locks.acquire('b');
     let inner!: Promise<unknown>;
     await locks.using('a', async () => {
@@ -354,7 +329,7 @@ describe(`given several keys of which some are held, and "reentry: 'join'"`, () 
 
 describe('given a hold that is joined a thousand times', () => {
   it('then the hold keeps no reference to an ended call', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     await locks.using('a', async (outer) => {
       for (let i = 0; i < 1_000; i += 1) await locks.using('a', joining, () => undefined);
       expect((outer as HeldLock).rootOf('a')?.nested?.size).toBe(0);
@@ -366,7 +341,7 @@ describe('given a nested call with another kind of lock', () => {
   const shared = { mode: 'shared' } as const;
 
   it('then a shared lock inside an exclusive or a shared lock is refused without "reentry", and joins with it', async () => {
-    const { locks, free } = setup();
+    const { locks, free } = serviceOnFakeClock();
     for (const outer of [{}, shared] as const) {
       await locks.using('a', outer, async (lock) => {
         await expect(locks.acquire('a', shared)).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
@@ -380,7 +355,7 @@ describe('given a nested call with another kind of lock', () => {
   });
 
   it('then an exclusive lock inside a shared lock is refused with and without "join": it would wait for itself', async () => {
-    const { locks, free } = setup();
+    const { locks, free } = serviceOnFakeClock();
     await locks.using('a', shared, async (lock) => {
       for (const reentry of ['join', 'throw'] as const) {
         const refused = locks.using(['a', 'b'], { reentry }, () => 1);
@@ -396,7 +371,7 @@ describe('given a nested call with another kind of lock', () => {
   });
 
   it('then an exclusive lock inside shared inside exclusive joins the outermost hold', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     const held = await locks.using('a', (outer) =>
       locks.using('a', { ...shared, reentry: 'join' }, () =>
         locks.using('a', { reentry: 'join' }, (inner) => inner.fence === outer.fence),
@@ -406,7 +381,7 @@ describe('given a nested call with another kind of lock', () => {
   });
 
   it('then a permit joins a permit of the same semaphore, and no further permit is used', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     await locks.using('s', { limit: 1 }, async (outer) => {
       await expect(locks.acquire('s', { limit: 1 })).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
       const joined = await locks.acquire('s', { limit: 1, reentry: 'join' });
@@ -417,7 +392,7 @@ describe('given a nested call with another kind of lock', () => {
   });
 
   it('then a semaphore and another kind on one key are refused as an error of the options, with and without "join"', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     await locks.using('s', { limit: 2 }, async () => {
       for (const options of [{}, joining, { ...shared, ...joining }]) {
         await expect(locks.acquire('s', options)).rejects.toMatchObject({

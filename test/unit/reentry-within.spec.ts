@@ -4,34 +4,15 @@ import { describe, expect, it } from '@jest/globals';
 import { Test } from '@nestjs/testing';
 import type { HeldLock } from '../../lib/core/holds/lock.handle.js';
 import type { Lock } from '../../lib/core/contracts/lock.js';
-import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
 import { isLockError } from '../../lib/errors/index.js';
 import { LockService } from '../../lib/lock.service.js';
-import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { LockTestingModule } from '../../lib/testing/lock-testing.module.js';
-import { core } from '../support/core.js';
 import { deferred } from '../support/deferred.js';
-import { FakeClock, settle } from '../support/fake-clock.js';
+import { settle } from '../support/fake-clock.js';
+import { serviceOnFakeClock } from '../support/service.js';
 
 const outside = AsyncLocalStorage.snapshot();
 const shared = { mode: 'shared' } as const;
-
-function setup() {
-  const clock = new FakeClock();
-  const store = memoryStore({ clock });
-  const { engine } = core({ clock, store });
-  const other = new LockService(core({ clock, store }).engine, resolvePolicy());
-  return {
-    clock,
-    engine,
-    locks: new LockService(engine, resolvePolicy()),
-    async free(key: string) {
-      const lock = await other.tryAcquire(key);
-      await lock?.release();
-      return lock !== null;
-    },
-  };
-}
 
 async function errorOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
@@ -42,7 +23,7 @@ async function errorOf(promise: Promise<unknown>): Promise<unknown> {
 
 describe('given a call with "within: lock"', () => {
   it('given no async context of a lock, then acquire, tryAcquire and using join exactly that hold', async () => {
-    const { locks, free } = setup();
+    const { locks, free } = serviceOnFakeClock();
     const lock = await locks.acquire('a');
     for (const joined of [
       await locks.acquire('a', { within: lock }),
@@ -59,7 +40,7 @@ describe('given a call with "within: lock"', () => {
   });
 
   it('given work in another async context, as in a shared queue, then it joins too, and calls inside it know the lock', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     await locks.using('a', async (lock) => {
       await outside(async () => {
         expect(locks.tryCurrent('a')).toBeUndefined();
@@ -74,7 +55,7 @@ describe('given a call with "within: lock"', () => {
   });
 
   it('given a lock of several keys, then each key can be joined, and all of them are known inside', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     const lock = await locks.acquire(['a', 'b']);
     await locks.using('b', { within: lock }, async (inner) => {
       expect([inner.keys, inner.fence]).toEqual([['b'], lock.fence]);
@@ -87,7 +68,7 @@ describe('given a call with "within: lock"', () => {
   });
 
   it('given further keys that sort behind those of the lock, then they are acquired, and released by the call itself', async () => {
-    const { locks, free } = setup();
+    const { locks, free } = serviceOnFakeClock();
     const lock = await locks.acquire('b');
     const more = await locks.acquire(['b', 'c'], { within: lock });
     expect(more.fences.get('b')).toBe(lock.fence);
@@ -101,7 +82,7 @@ describe('given a call with "within: lock"', () => {
   });
 
   it('given a lock that itself joined a hold, then that hold is joined, and refused once the given lock has ended', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     const lock = await locks.acquire('a');
     const first = await locks.acquire('a', { within: lock });
     const second = await locks.acquire('a', { within: first });
@@ -116,7 +97,7 @@ describe('given a call with "within: lock"', () => {
   });
 
   it('given another hold of the same key in its context, then it joins the given hold', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     await locks.using('a', shared, (first) =>
       locks.using('a', { ...shared, reentry: 'wait' }, async (second) => {
         expect(second.fence).not.toBe(first.fence);
@@ -132,7 +113,7 @@ describe('given a call with "within: lock"', () => {
 
 describe('given "within" with a lock that does not hold the key', () => {
   it('given a lock that was released, then the call is refused with LockNotHeldError, and acquires nothing', async () => {
-    const { locks, free, engine } = setup();
+    const { locks, free, engine } = serviceOnFakeClock();
     const lock = await locks.acquire('a');
     await lock.release();
     for (const refused of [
@@ -147,7 +128,7 @@ describe('given "within" with a lock that does not hold the key', () => {
   });
 
   it('given a lock of other keys, then the call is refused with LockNotHeldError, and the message names both keys', async () => {
-    const { locks, free } = setup();
+    const { locks, free } = serviceOnFakeClock();
     const lock = await locks.acquire('a');
     const refused = locks.acquire('b', { within: lock });
     expect(await errorOf(refused)).toMatchObject({ code: 'LOCK_NOT_HELD', key: 'b' });
@@ -157,7 +138,7 @@ describe('given "within" with a lock that does not hold the key', () => {
   });
 
   it('given a lock that was lost, then the call is refused with its LockLostError', async () => {
-    const { locks, clock } = setup();
+    const { locks, clock } = serviceOnFakeClock();
     const lock = await locks.acquire('a', { maxHold: 100 });
     await clock.advance(100);
     expect(await errorOf(locks.acquire('a', { within: lock }))).toMatchObject({
@@ -168,7 +149,7 @@ describe('given "within" with a lock that does not hold the key', () => {
   });
 
   it('given a lock of another service or an object like a lock, then the call is refused with LockOptionsError', async () => {
-    const [one, two] = [setup(), setup()];
+    const [one, two] = [serviceOnFakeClock(), serviceOnFakeClock()];
     const lock = await two.locks.acquire('a');
     const like = { keys: ['a'], release: () => Promise.resolve(true) } as unknown as Lock;
     for (const within of [lock, like]) {
@@ -184,7 +165,7 @@ describe('given "within" with a lock that does not hold the key', () => {
 
 describe('given "within" together with other options', () => {
   it('given compatible kinds of lock, then the call joins for each value of "reentry"', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     const [writer, reader] = [await locks.acquire('w'), await locks.acquire('r', shared)];
     const permit = await locks.acquire('p', { limit: 1 });
     for (const reentry of ['throw', 'join', 'wait'] as const) {
@@ -202,7 +183,7 @@ describe('given "within" together with other options', () => {
   });
 
   it('given a writer within a reader, then it is refused as with "join"; another kind is an error of the options', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     const [reader, permit] = [await locks.acquire('r', shared), await locks.acquire('p', { limit: 2 })];
     await expect(locks.acquire('r', { within: reader })).rejects.toThrow(/cannot become an exclusive one/);
     expect(await errorOf(locks.acquire('r', { limit: 2, within: reader }))).toMatchObject({
@@ -212,7 +193,7 @@ describe('given "within" together with other options', () => {
   });
 
   it('given "reentry", then it counts for the keys that the given lock does not hold', async () => {
-    const { locks, clock } = setup();
+    const { locks, clock } = serviceOnFakeClock();
     const lock = await locks.acquire('a');
     await locks.using('b', async (held) => {
       const both = (options: object) => locks.acquire(['a', 'b'], { within: lock, ...options });
@@ -226,7 +207,7 @@ describe('given "within" together with other options', () => {
   });
 
   it('given "minHold", then it counts from the time of the join', async () => {
-    const { locks, clock, free } = setup();
+    const { locks, clock, free } = serviceOnFakeClock();
     const lock = await locks.acquire('a');
     await locks.using('a', { within: lock, minHold: 500 }, () => undefined);
     await lock.release();
@@ -237,7 +218,7 @@ describe('given "within" together with other options', () => {
   });
 
   it('given work that goes on after the call, then it does not run under the lock', async () => {
-    const { locks } = setup();
+    const { locks } = serviceOnFakeClock();
     const barrier = deferred();
     const lock = await locks.acquire('a');
     let left!: Promise<Lock | undefined>;
@@ -250,7 +231,7 @@ describe('given "within" together with other options', () => {
   });
 
   it('given a cycle of waits through the given lock, then the cycle is found', async () => {
-    const { locks, engine } = setup();
+    const { locks, engine } = serviceOnFakeClock();
     const x = await locks.acquire('x');
     const y = locks.using('y', async () => {
       await settle();
