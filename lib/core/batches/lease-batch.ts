@@ -5,7 +5,8 @@ import type { FenceSupply } from '../leases/fence-supply.js';
 import type { Lease, LeaseListener } from '../leases/lease.js';
 import { LONGEST_BATCH } from '../queue/batch-limits.js';
 import type { Waiter, WaiterHost } from '../queue/waiter.js';
-import type { EngineContext, ReleaseOutcome } from '../runtime/engine-context.js';
+import type { EngineContext } from '../runtime/engine-context.js';
+import type { ReleaseOutcome } from '../runtime/session-commands.js';
 import type { ListNode } from '../util/linked-list.js';
 
 export interface LeaseBatchSettings {
@@ -158,6 +159,8 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
   }
 
   #start(waiter: Waiter): void {
+    // Another permit of the same semaphore may have used the fences meanwhile, or they are too old for this caller.
+    if (!this.#fences.hasFor(waiter.number)) return this.#stopAdmitting();
     const now = this.#context.clock.monotonic();
     this.#owner.shift();
     this.#served = true;
@@ -195,7 +198,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
   /** Nobody waits any more. A lease that serves nobody just now goes back, even while a command is under way. */
   queueEmptied(): void {
     if (this.#over !== undefined || (this.#running.length > 0 && !this.#admitting)) return;
-    if (this.#running.length === 0) this.#context.track(this.#end());
+    if (this.#running.length === 0) this.#context.tasks.track(this.#end());
     else this.#stopAdmitting();
   }
 

@@ -1,16 +1,10 @@
 /** One key in this process: its callers, its request in the store, and its leases. The store sees one request. */
-import {
-  LockBusyError,
-  type LockOptionsError,
-  LockQueueFullError,
-  type LockStoreError,
-} from '../../errors/index.js';
+import { type LockBusyError, type LockOptionsError, LockQueueFullError } from '../../errors/index.js';
 import { BatchSet } from '../batches/batch-set.js';
 import type { BatchOwner, LeaseBatch } from '../batches/lease-batch.js';
 import { SERVING_TABLE, type ServingEffect } from '../batches/serving-table.js';
 import { kindConflict } from '../contracts/kind-conflict.js';
-import { compatibleKinds, type LockAccess, type LockKind, ownerOf } from '../contracts/token.js';
-import { observed } from '../events/diagnostics.js';
+import { compatibleKinds, type LockAccess, type LockKind } from '../contracts/token.js';
 import type { Hold } from '../holds/hold.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
 import { WaitQueue } from '../queue/wait-queue.js';
@@ -18,16 +12,13 @@ import type { Waiter } from '../queue/waiter.js';
 import { LeaseRequester } from '../requests/lease-requester.js';
 import type { PendingRequest } from '../requests/pending-request.js';
 import type { CallerEffect, PerformForCallers } from '../requests/request-table.js';
-import type { SharedTimer } from '../runtime/deadline-timer.js';
-import type { EngineContext, ReleaseOutcome } from '../runtime/engine-context.js';
+import type { DeadlineTimer } from '../runtime/deadline-timer.js';
+import type { EngineContext } from '../runtime/engine-context.js';
+import type { ReleaseOutcome } from '../runtime/session-commands.js';
 import type { Clock } from '../time/clock.js';
 import { type LeaseStart, startGranted, startOffered } from './lease-start.js';
-import { silent, tooLate } from './late-replies.js';
-
-/** How long the verbs of a store take that does not say so, in ms. */
-const VERB_TIMEOUT = 10_000;
-/** The time that an overdue verb is given to fail by itself, in ms. */
-const MARGIN = 250;
+import { tooLate } from './late-replies.js';
+import { Refusals } from './refusals.js';
 
 export interface KeyCoordinatorSettings {
   readonly key: string;
@@ -52,6 +43,7 @@ export class KeyCoordinator implements BatchOwner {
   readonly #batches = new BatchSet();
   /** Of the latest caller. It tells which other kinds may be on the key. */
   #kind: LockKind | undefined;
+  readonly #refusals: Refusals;
   readonly #start: LeaseStart;
   #moving = false;
   /** Leases that have ended while an event is performed. */
@@ -63,6 +55,7 @@ export class KeyCoordinator implements BatchOwner {
     this.#context = settings.context;
     this.#requester = new LeaseRequester(settings.key, settings.context, this.#queue, this.#perform);
     const { key, context } = settings;
+    this.#refusals = new Refusals(key, context, this.#queue, this.#batches, this.#requester.known);
     this.#start = { key, context, owner: this, queue: this.#queue, batches: this.#batches };
   }
 
@@ -70,7 +63,7 @@ export class KeyCoordinator implements BatchOwner {
     return this.#context.clock;
   }
 
-  get deadlines(): SharedTimer {
+  get deadlines(): DeadlineTimer {
     return this.#context.deadlines;
   }
 
@@ -98,6 +91,11 @@ export class KeyCoordinator implements BatchOwner {
     return kindConflict(this.key, access, this.#kind);
   }
 
+  /** The error of a caller that waited so long, in ms. */
+  busy(waited: number): LockBusyError {
+    return this.#refusals.busy(waited);
+  }
+
   // ---- events of callers
 
   /** Waits for a hold, in order of arrival. */
@@ -109,7 +107,8 @@ export class KeyCoordinator implements BatchOwner {
     const waiter = this.#queue.add(this, options, wait);
     this.#kind = options.access.kind;
     // A newcomer to a key that is known to be busy must not take the store for silent.
-    if (this.#batches.exclusive !== undefined || this.#requester.known.holder !== undefined) this.#tellBusy();
+    if (this.#batches.exclusive !== undefined || this.#requester.known.holder !== undefined)
+      this.#refusals.tellBusy();
     this.#settle();
     return waiter.promise;
   }
@@ -119,24 +118,8 @@ export class KeyCoordinator implements BatchOwner {
     this.#settle();
   }
 
-  /**
-   * The time of a waiter is over. If a reply is awaited, the reply may be a grant, which a longer wait would have got too.
-   * So the waiter stays for the reply, which the store's time-out bounds.
-   */
   waiterDue(waiter: Waiter): void {
-    const { trouble } = this.#requester.known;
-    if (trouble !== undefined) waiter.refuse(trouble);
-    else if (this.#isBusyFor(waiter)) waiter.refuse(this.busy(waiter.waited));
-    else if (waiter.overdue)
-      waiter.refuse(silent(this.key, this.#requester.known.silent(this.clock) || waiter.waited));
-    else this.#queue.linger(waiter, (this.#context.session.verbTimeout ?? VERB_TIMEOUT) + MARGIN);
-  }
-
-  /** True if the key is held here, or known to be busy, and no reply is awaited that could say otherwise. */
-  #isBusyFor(waiter: Waiter): boolean {
-    if (this.#batches.entering) return false;
-    if (this.#batches.exclusive !== undefined) return true;
-    return this.#queue.informed(waiter) && !this.#requester.known.awaitsReply;
+    this.#refusals.due(waiter);
   }
 
   /** Ends all waits. */
@@ -164,35 +147,22 @@ export class KeyCoordinator implements BatchOwner {
     this.#performEffect(effect, request, error);
   };
 
-  #performEffect(effect: CallerEffect, request?: PendingRequest, error?: LockStoreError): void {
-    const queue = this.#queue;
+  #performEffect(effect: CallerEffect, request?: PendingRequest, error?: Error): void {
     switch (effect) {
       case 'tell busy':
-        return this.#tellBusy();
+        return this.#refusals.tellBusy();
       case 'serve':
         return request && startGranted(request, this.#start);
       case 'serve offer':
         if (request !== undefined) startOffered(request, this.#start);
         return this.#refuseOverdue();
-      case 'refuse conflict': {
-        const { conflict } = this.#requester.known;
-        if (request === undefined || conflict === undefined) return;
-        // Only the callers of the request: the others' requests are answered by how the key stands then.
-        const concerned = queue.select(({ number }) => number <= request.upTo);
-        return this.#refuse(concerned, kindConflict(this.key, request.access, conflict));
-      }
+      case 'refuse conflict':
+        error = request && this.#refusals.conflict(request);
+        return this.#refuse(this.#refusals.concerned(effect, request), error);
       case 'refuse uninformed':
-        return this.#refuse(
-          queue.select((waiter) => waiter.overdue || !queue.informed(waiter)),
-          error,
-        );
       case 'refuse overdue':
-        return this.#refuse(queue.overdue(), error);
       case 'refuse all':
-        return this.#refuse(
-          queue.select(() => true),
-          error,
-        );
+        return this.#refuse(this.#refusals.concerned(effect, request), error);
       case 'answered':
         return this.#refuseOverdue();
       case 'settled':
@@ -232,13 +202,13 @@ export class KeyCoordinator implements BatchOwner {
     if (exclusive && !served) {
       this.#refuse(this.#queue.overdue(), lease.lost === 'not-owner' ? undefined : tooLate(this.key));
     } else if (!exclusive) this.#refuseOverdue();
-    const release = this.#context.releaseRequest(this.key, lease.token, releaseAfter);
+    const release = this.#context.commands.releaseRequest(this.key, lease.token, releaseAfter);
     const event = this.#queue.size > 0 ? 'lease over, callers wait' : 'lease over, nobody waits';
     const [effect] = SERVING_TABLE[event][this.#batches.state];
     const outcome =
       effect === 'release and request'
         ? this.#requester.leaseOver(release)
-        : this.#context.release(this.key, release);
+        : this.#context.commands.release(this.key, release);
     this.#moving = moving;
     this.#settle();
     return outcome;
@@ -268,38 +238,25 @@ export class KeyCoordinator implements BatchOwner {
       case 'forget key':
         if (!this.#requester.active && this.#batches.size === 0) this.#settings.onIdle(this);
         return;
-      default:
-      // Leases that are over are released where they end.
+      case 'release':
+      case 'release and request':
+      // `#over` releases a lease.
     }
   }
 
   // ---- refusals
 
-  #refuse(waiters: readonly Waiter[], error: unknown): void {
+  #refuse(waiters: readonly Waiter[], error?: Error): void {
     if (waiters.length === 0) return;
     const moving = this.#moving;
     this.#moving = true;
-    for (const waiter of waiters) waiter.refuse(error instanceof Error ? error : this.busy(waiter.waited));
+    for (const waiter of waiters) waiter.refuse(error ?? this.busy(waiter.waited));
     this.#moving = moving;
     this.#settle();
   }
 
   /** A waiter that stayed for the reply, and was not granted, has waited long enough. */
   #refuseOverdue(): void {
-    if (!this.#batches.entering) this.#refuse(this.#queue.overdue(), undefined);
-  }
-
-  /** The error of a caller that waited so long, in ms. */
-  busy(waited: number): LockBusyError {
-    const { holder: known } = this.#requester.known;
-    const lease = this.#batches.exclusive?.lease;
-    const holder = lease?.token ?? known?.holder ?? '';
-    const remaining = lease?.remaining ?? known?.remaining;
-    return new LockBusyError(this.key, waited, holder === '' ? undefined : ownerOf(holder), remaining);
-  }
-
-  #tellBusy(): void {
-    const wait = { name: 'wait', key: this.key } as const;
-    this.#queue.inform(observed('wait') ? () => this.#context.emit('wait', () => wait) : undefined);
+    if (!this.#batches.entering) this.#refuse(this.#queue.overdue());
   }
 }

@@ -6,9 +6,10 @@ import { Deadline } from '../time/deadline.js';
 import { FenceSupply } from '../leases/fence-supply.js';
 import { Lease } from '../leases/lease.js';
 import { kindConflict } from '../contracts/kind-conflict.js';
-import type { EngineContext, ReleaseOutcome } from '../runtime/engine-context.js';
+import type { EngineContext } from '../runtime/engine-context.js';
+import type { ReleaseOutcome } from '../runtime/session-commands.js';
 import type { Hold } from '../holds/hold.js';
-import type { SharedTimer } from '../runtime/deadline-timer.js';
+import type { DeadlineTimer } from '../runtime/deadline-timer.js';
 import type { AcquireReply } from '../contracts/store.contract.js';
 import { type BatchOwner, LeaseBatch } from '../batches/lease-batch.js';
 import { ownerOf } from '../contracts/token.js';
@@ -40,7 +41,7 @@ class TryAcquire implements BatchOwner {
     return this.#context.clock;
   }
 
-  get deadlines(): SharedTimer {
+  get deadlines(): DeadlineTimer {
     return this.#context.deadlines;
   }
 
@@ -52,9 +53,9 @@ class TryAcquire implements BatchOwner {
     const { ttl } = this.#waiter.options;
     const token = this.#context.tokens.next(this.#waiter.options.access);
     const deadline = Deadline.in(this.clock, ttl);
-    const { attempts } = this.#context;
+    const { attempts } = this.#context.commands;
     const node = attempts.push(token);
-    const requesting = this.#context.exchange(
+    const requesting = this.#context.commands.exchange(
       { key: this.key, acquire: { token, ttl, fences: 1, mode: 'once' } },
       ({ acquire: reply }) => {
         // A lease of its own, if it is granted, is known by then.
@@ -67,7 +68,7 @@ class TryAcquire implements BatchOwner {
       },
     );
     // Shutting down waits for its answer: it may be a grant.
-    this.#context.track(requesting);
+    this.#context.tasks.track(requesting);
     return this.#waiter.promise;
   }
 
@@ -101,7 +102,10 @@ class TryAcquire implements BatchOwner {
   batchEnded({ lease: { token } }: LeaseBatch, releaseAfter: number): Promise<ReleaseOutcome> {
     // The lease was over before its hold began, and nobody else would tell the caller.
     this.first?.refuse(tooLate(this.key));
-    return this.#context.release(this.key, this.#context.releaseRequest(this.key, token, releaseAfter));
+    return this.#context.commands.release(
+      this.key,
+      this.#context.commands.releaseRequest(this.key, token, releaseAfter),
+    );
   }
 
   waiterDue(): void {

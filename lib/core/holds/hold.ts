@@ -5,7 +5,9 @@ import type { CallSite } from '../deadlock/call-sites.js';
 import { observed } from '../events/diagnostics.js';
 import type { Lease } from '../leases/lease.js';
 import type { LinkedList, ListNode } from '../util/linked-list.js';
-import type { EngineContext, ReleaseOutcome, ActiveHold } from '../runtime/engine-context.js';
+import type { EngineContext } from '../runtime/engine-context.js';
+import type { ActiveHold } from '../runtime/hold-registry.js';
+import type { ReleaseOutcome } from '../runtime/session-commands.js';
 
 export interface HoldSettings {
   readonly context: EngineContext;
@@ -73,7 +75,7 @@ export class Hold implements ActiveHold {
     this.#minHold = settings.options.minHold;
     const { maxHold, renew, ttl } = settings.options;
     this.limitAt = this.startedAt + Math.min(maxHold, renew ? Infinity : ttl);
-    this.#node = this.#context.holdStarted(this);
+    this.#node = this.#context.holds.started(this);
   }
 
   get key(): string {
@@ -154,8 +156,8 @@ export class Hold implements ActiveHold {
     if (this.#lost !== undefined) return;
     const error = new LockLostError(this.key, reason, this.age);
     this.#lost = error;
-    this.#context.holdEnded(this.#node);
-    this.#context.emit('lost', () => ({ name: 'lost', ...this.#facts(), reason, error }));
+    this.#context.holds.ended(this.#node);
+    this.#context.events.emit('lost', () => ({ name: 'lost', ...this.#facts(), reason, error }));
     this.listener?.holdLost(error);
     if (this.nested !== undefined) for (const nested of [...this.nested]) nested.holdLost(error);
   }
@@ -164,7 +166,11 @@ export class Hold implements ActiveHold {
   reportLong(): void {
     if (this.#reported) return;
     this.#reported = true;
-    this.#context.emit('long-hold', () => ({ name: 'long-hold', ...this.#facts(), site: this.site?.stack }));
+    this.#context.events.emit('long-hold', () => ({
+      name: 'long-hold',
+      ...this.#facts(),
+      site: this.site?.stack,
+    }));
   }
 
   /** @throws LockStoreError, and LockLostError when the store names another owner. */
@@ -211,8 +217,8 @@ export class Hold implements ActiveHold {
 
   #ended(outcome: ReleaseOutcome): boolean {
     if (outcome === 'lost') this.lose('not-owner');
-    this.#context.holdEnded(this.#node);
-    this.#context.emit('release', () => ({ name: 'release', ...this.#facts() }));
+    this.#context.holds.ended(this.#node);
+    this.#context.events.emit('release', () => ({ name: 'release', ...this.#facts() }));
     // Not known is no sign that somebody else had it: its lease had not ended when it was given back.
     return this.#lost === undefined;
   }

@@ -90,7 +90,7 @@ export class NestedHold implements HoldView, HoldListener {
     const { key, fence } = this;
     const held = this.age;
     const error = new LockLostError(key, 'released', held);
-    this.#context.emit('lost', () => ({ name: 'lost', key, held, fence, reason: 'released', error }));
+    this.#context.events.emit('lost', () => ({ name: 'lost', key, held, fence, reason: 'released', error }));
     this.holdLost(error);
   }
 }

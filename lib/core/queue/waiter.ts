@@ -3,7 +3,7 @@ import { aroseElsewhere, LockAbortedError } from '../../errors/index.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
 import type { Clock, Timer } from '../time/clock.js';
 import { onAbort } from '../util/shared-listeners.js';
-import type { Due, SharedTimer } from '../runtime/deadline-timer.js';
+import type { Due, DeadlineTimer } from '../runtime/deadline-timer.js';
 import type { Hold } from '../holds/hold.js';
 import type { ListNode } from '../util/linked-list.js';
 
@@ -12,7 +12,7 @@ export interface WaiterHost {
   readonly key: string;
   readonly clock: Clock;
   /** The timer of the deadlines. */
-  readonly deadlines: SharedTimer;
+  readonly deadlines: DeadlineTimer;
   /** The waiter's deadline has come. The waiter is not settled yet: the host refuses it, or lets it stay. */
   waiterDue(waiter: Waiter): void;
   /** The waiter was settled without a hold, and must leave the queue. */

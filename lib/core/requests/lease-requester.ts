@@ -3,7 +3,8 @@ import { isLockError, type LockStoreError } from '../../errors/index.js';
 import type { AcquireReply, AcquireRequest, ReleaseRequest } from '../contracts/store.contract.js';
 import { EXCLUSIVE } from '../contracts/token.js';
 import type { WaitQueue } from '../queue/wait-queue.js';
-import { type EngineContext, outcomeOf, type ReleaseOutcome } from '../runtime/engine-context.js';
+import type { EngineContext } from '../runtime/engine-context.js';
+import { outcomeOf, type ReleaseOutcome } from '../runtime/session-commands.js';
 import type { Subscriber, Subscription } from '../runtime/subscriptions.js';
 import { checkDelay, outageDelay, pollDelay, retryDelay, yieldDelay } from './backoff.js';
 import { PendingRequest } from './pending-request.js';
@@ -57,7 +58,7 @@ export class LeaseRequester implements Subscriber {
   leaseOver(release: ReleaseRequest): Promise<ReleaseOutcome> {
     this.known.ended = release;
     this.#move('lease over');
-    const outcome = this.#outcome ?? this.#context.release(this.#key, release);
+    const outcome = this.#outcome ?? this.#context.commands.release(this.#key, release);
     this.known.ended = this.#outcome = undefined;
     return outcome;
   }
@@ -92,7 +93,7 @@ export class LeaseRequester implements Subscriber {
     if (request !== this.known.pending) {
       // The token was released behind the command. This is for a store that may have changed their order.
       if (reply.state === 'granted' || reply.state === 'queued')
-        this.#context.releaseInBackground(this.#key, request.token);
+        this.#context.commands.releaseInBackground(this.#key, request.token);
       return;
     }
     this.known.reply = reply;
@@ -156,7 +157,7 @@ export class LeaseRequester implements Subscriber {
         // `leaseOver` sends the command.
         return;
       case 'withdraw':
-        return request && this.#context.releaseInBackground(this.#key, request.token);
+        return request && this.#context.commands.releaseInBackground(this.#key, request.token);
       case 'recheck':
         if (request !== undefined) request.recheck = true;
         return;
@@ -164,7 +165,7 @@ export class LeaseRequester implements Subscriber {
         if (offer !== undefined) request?.keep(offer);
         return;
       case 'return offer':
-        return offer && this.#context.decline(this.#key, offer.token);
+        return offer && this.#context.commands.decline(this.#key, offer.token);
       case 'note place':
         if (reply?.state !== 'queued') return;
         request?.notePlace(reply);
@@ -230,7 +231,7 @@ export class LeaseRequester implements Subscriber {
   ): Promise<ReleaseOutcome> {
     const queueScore = mode === 'queue' ? this.known.queueScore : undefined;
     const acquire = request.sending(mode, this.#queue.nextBatch(), this.#context.clock, queueScore);
-    return this.#context.exchange<ReleaseOutcome>(
+    return this.#context.commands.exchange<ReleaseOutcome>(
       { key: this.#key, release, acquire },
       ({ released, acquire: reply }) => {
         if (reply !== undefined) this.#onReply(request, reply);

@@ -144,6 +144,11 @@ const QUEUED: RequestCell = [
   { when: 'kept offer is good', to: 'idle', effects: ['note place', 'serve offer'] },
   { to: 'queued', effects: ['note place', 'await offer'] },
 ];
+const BUSY: RequestCell = [
+  { when: 'could queue', to: 'requesting', effects: ['send'] },
+  { to: 'backoff', effects: ['subscribe', 'poll'] },
+];
+const CONFLICT: RequestCell = [{ to: 'idle', effects: ['refuse conflict'] }];
 const NOT_QUEUED: RequestCell = [
   { when: 'can notify', to: 'requesting', effects: ['send'] },
   { to: 'backoff', effects: ['subscribe', 'retry'] },
@@ -160,14 +165,9 @@ export const REQUEST_TABLE: Readonly<Record<RequestEvent, Row>> = {
   'callers wait': { idle: [{ to: 'requesting', effects: ['send'] }] },
   granted: { requesting: SERVE, checking: SERVE },
   queued: { requesting: QUEUED, checking: QUEUED },
-  busy: {
-    requesting: [
-      { when: 'could queue', to: 'requesting', effects: ['send'] },
-      { to: 'backoff', effects: ['subscribe', 'poll'] },
-    ],
-  },
+  busy: { requesting: BUSY, checking: BUSY },
   'not queued': { requesting: NOT_QUEUED, checking: NOT_QUEUED },
-  'kind conflict': { requesting: [{ to: 'idle', effects: ['refuse conflict'] }] },
+  'kind conflict': { requesting: CONFLICT, checking: CONFLICT },
   'store failed': { requesting: FAILED, checking: FAILED },
   offer: {
     idle: RETURN_OFFER,
