@@ -1,7 +1,7 @@
 /**
- * The message of an offer is late, and its token is in the queue a second time: the connection broke before the reply
- * to the request, and the client sent the request again after the offer had ended. The waiter must recognise the offer
- * as old.
+ * The message of an offer is late, and its token is in the queue a second time. The connection broke before the reply
+ * to the request. The client then sent the request again, after the offer had ended. The waiter must recognise the
+ * offer as old.
  */
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventuallyTrue } from '../support/eventually.js';

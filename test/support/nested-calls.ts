@@ -109,7 +109,7 @@ export class Task {
     return task;
   }
 
-  /** As {@link branch}, and the keys may be left before: work that nobody awaits. */
+  /** As {@link branch}, and the keys may be left before: work that no call awaits. */
   async detach(): Promise<Task> {
     const task = new Task(this.#locks);
     this.#tell(() => void task.start());

@@ -2,7 +2,7 @@
  * A real SQL database for several processes: PGlite (PostgreSQL in WebAssembly) in this process, behind HTTP.
  *
  * PGlite is embedded in one process, and the holders of a lock are other processes. HTTP is part of Node and needs no
- * driver. As with a database server, a statement that was sent arrives even if its process is paused by then, and each
+ * driver. As with a database server, a statement that was sent arrives even if its process is paused by then. Each
  * connection has its own transactions.
  */
 import { type IncomingMessage, createServer } from 'node:http';

@@ -220,7 +220,7 @@ interface LinkRules {
 
 /**
  * The connection of a client, with its connection to the server. If one side closes, data that is under way to the
- * other side still arrives first, as in a network: a held request reaches the server after the end of its client.
+ * other side still arrives first, as in a network. A held request reaches the server after the end of its client.
  */
 class Link {
   readonly #server: Socket;
