@@ -1,4 +1,4 @@
-/** Callers whose wait is over while a reply is awaited: what the reply means for them, and for those behind them. */
+/** Callers that reach their deadline before the reply of the store arrives, and the callers behind them. */
 import { describe, expect, it } from '@jest/globals';
 import type { ExchangeReply } from '../../lib/core/contracts/store.contract.js';
 import { SHARED } from '../../lib/core/contracts/token.js';
@@ -11,11 +11,11 @@ import { storeWith } from '../support/store-with.js';
 interface Late {
   readonly late: Core;
   readonly other: Core;
-  /** Lets all held replies arrive, and holds no more. */
+  /** Delivers the delayed replies. Later replies are not delayed. */
   arrive(): Promise<void>;
 }
 
-/** The replies to what the first one requests are held back; the other one is as usual. */
+/** Two engines: replies to requests of `late` are delayed, and replies to `other` are not. */
 function lateCore(): Late {
   const clock = new FakeClock();
   const inner = memoryStore({ clock });
@@ -42,8 +42,8 @@ function lateCore(): Late {
 const code = (error: unknown): unknown => (error as { code?: unknown }).code;
 const SHORT = { wait: 50 };
 
-describe('a caller whose wait ends before the reply', () => {
-  it('given a grant, is granted', async () => {
+describe('given a caller that reaches its deadline before the reply', () => {
+  it('given the reply is a grant, then the caller is granted', async () => {
     const { late, arrive } = lateCore();
     const requested = late.engine.acquire(['k'], acquiring(SHORT));
     await late.clock.advance(500);
@@ -53,25 +53,28 @@ describe('a caller whose wait ends before the reply', () => {
   });
 
   it.each([
-    ['exclusive ones', undefined],
+    ['exclusive callers', undefined],
     ['readers', SHARED],
-  ])('given a grant that others of its batch get, who are %s, then no caller is lost', async (_, access) => {
-    const { late, arrive } = lateCore();
-    const calls = [1, 2, 3].map(() =>
-      late.engine.acquire(['k'], acquiring({ ...SHORT, ...(access && { access }) })).catch(code),
-    );
-    await late.clock.advance(500);
-    await arrive();
-    const outcomes = await Promise.all(calls);
-    const granted = outcomes.filter((each) => typeof each === 'object');
-    expect(granted.length).toBeGreaterThan(0);
-    expect(outcomes.filter((each) => each === 'LOCK_BUSY')).toHaveLength(3 - granted.length);
-    for (const each of outcomes)
-      if (typeof each === 'object') await (each as { release(): Promise<boolean> }).release();
-    expect(late.engine.keyCount).toBe(0);
-  });
+  ])(
+    'given the reply is a grant for a batch of %s, then each caller is granted or told "busy"',
+    async (_, access) => {
+      const { late, arrive } = lateCore();
+      const calls = [1, 2, 3].map(() =>
+        late.engine.acquire(['k'], acquiring({ ...SHORT, ...(access && { access }) })).catch(code),
+      );
+      await late.clock.advance(500);
+      await arrive();
+      const outcomes = await Promise.all(calls);
+      const granted = outcomes.filter((each) => typeof each === 'object');
+      expect(granted.length).toBeGreaterThan(0);
+      expect(outcomes.filter((each) => each === 'LOCK_BUSY')).toHaveLength(3 - granted.length);
+      for (const each of outcomes)
+        if (typeof each === 'object') await (each as { release(): Promise<boolean> }).release();
+      expect(late.engine.keyCount).toBe(0);
+    },
+  );
 
-  it('given that it is queued, is busy; a reader behind it is requested anew, by its own kind, and served once', async () => {
+  it('given the reply is "queued", then the caller is told "busy", and the reader behind it gets one lease of its own kind', async () => {
     const { late, other, arrive } = lateCore();
     const held = await other.engine.acquire(['k'], acquiring());
     const writer = late.engine.acquire(['k'], acquiring(SHORT)).catch(code);
@@ -83,7 +86,7 @@ describe('a caller whose wait ends before the reply', () => {
     await settle();
     const lock = await reader;
     expect(lock.token).toMatch(/-s:/);
-    // One request, one lease: another reader gets in beside it, and a writer after both.
+    // The process holds exactly one lease: another reader enters beside it, and a writer after both.
     const beside = await other.engine.acquire(['k'], acquiring({ access: SHARED, wait: 0 }));
     expect(await beside.release()).toBe(true);
     expect(await lock.release()).toBe(true);
@@ -93,7 +96,7 @@ describe('a caller whose wait ends before the reply', () => {
     expect(await last.release()).toBe(true);
   });
 
-  it('given that it is queued, and nobody is behind it, leaves no place in the queue', async () => {
+  it('given the reply is "queued" and no caller is behind it, then the process leaves the queue', async () => {
     const { late, other, arrive } = lateCore();
     const held = await other.engine.acquire(['k'], acquiring());
     const requested = late.engine.acquire(['k'], acquiring(SHORT)).catch(code);
@@ -106,7 +109,7 @@ describe('a caller whose wait ends before the reply', () => {
     expect([late.engine.keyCount, late.clock.timers]).toEqual([0, 0]);
   });
 
-  it('given no reply at all, fails once the time of a verb is over, and not as busy', async () => {
+  it('given no reply, then the call fails as a store error after the time-out of a command, not as "busy"', async () => {
     const { late } = lateCore();
     const requested = late.engine.acquire(['k'], acquiring(SHORT)).catch(code);
     await late.clock.advance(50 + 10_000);

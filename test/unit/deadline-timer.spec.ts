@@ -1,4 +1,4 @@
-/** One timer of the clock's for many deadlines, of which nearly all are cancelled. */
+/** One timer of the clock for many deadlines. Nearly all deadlines are cancelled before they are due. */
 import { describe, expect, it } from '@jest/globals';
 import type { Timer } from '../../lib/core/time/clock.js';
 import { DeadlineTimer } from '../../lib/core/runtime/deadline-timer.js';
@@ -18,8 +18,8 @@ function setUp() {
   return { clock, called, set };
 }
 
-describe('a shared timer', () => {
-  it('calls each at its time, and those of several lengths in the order of their times', async () => {
+describe('given many deadlines on one shared timer', () => {
+  it('then each is called at its time, in the order of the times', async () => {
     const { clock, called, set } = setUp();
     set('a', 100);
     set('b', 30);
@@ -32,7 +32,7 @@ describe('a shared timer', () => {
     expect(clock.timers).toBe(0);
   });
 
-  it('has one timer of the clock however many there are, and none when all are cancelled', async () => {
+  it('then the clock has one timer for all of them, and none once all are cancelled', async () => {
     const { clock, called, set } = setUp();
     const timers = Array.from({ length: 1_000 }, (_, i) => set(String(i), 50 + (i % 3)));
     expect(clock.timers).toBe(1);
@@ -45,7 +45,7 @@ describe('a shared timer', () => {
     expect(called).toEqual([]);
   });
 
-  it('leaves the timer where it is when the first is cancelled, and calls the next at its time', async () => {
+  it('then the next one is called at its time after the first was cancelled', async () => {
     const { clock, called, set } = setUp();
     const first = set('first', 20);
     await clock.advance(5);
@@ -57,7 +57,7 @@ describe('a shared timer', () => {
     expect(called).toEqual(['second at 25']);
   });
 
-  it('lets one that is called cancel another, and set new ones', async () => {
+  it('then a deadline that is called may cancel another one and set new ones', async () => {
     const { clock, called, set } = setUp();
     const timers: Timer[] = [];
     set('a', 10, () => {
@@ -71,7 +71,7 @@ describe('a shared timer', () => {
     expect(called).toEqual(['a at 10', 'c at 10', 'now at 10', 'new at 20']);
   });
 
-  it('calls the others although one throws', async () => {
+  it('then the others are called although one throws', async () => {
     const { clock, called, set } = setUp();
     set('bad', 10, () => {
       throw new Error('The test says so.');
@@ -83,7 +83,7 @@ describe('a shared timer', () => {
     expect(called).toEqual(['bad at 10', 'b at 10', 'c at 20']);
   });
 
-  it('takes any number of lengths', async () => {
+  it('then they may have any number of different lengths', async () => {
     const { clock, called, set } = setUp();
     const timers = Array.from({ length: 50 }, (_, i) => set(String(i), 100 - i));
     timers[49]?.cancel();
@@ -91,7 +91,7 @@ describe('a shared timer', () => {
     await clock.advance(200);
     expect(called).toEqual(Array.from({ length: 48 }, (_, i) => `${48 - i} at ${52 + i}`));
     expect(clock.timers).toBe(0);
-    // The lists of lengths that nobody uses any more make room for others.
+    // A list for a length that no deadline uses any more makes room for another length.
     for (let i = 0; i < 20; i += 1) set(`again ${i}`, 1_000 + i).cancel();
     set('last', 2_000);
     set('other', 2_001);

@@ -1,4 +1,4 @@
-/** The storm of the sample application calls right only what is right. */
+/** The check of the sample application: it accepts a correct outcome, and no other. */
 import { describe, expect, it } from '@jest/globals';
 import {
   type Outcome,
@@ -23,14 +23,14 @@ const RIGHT: Outcome = {
 };
 const expected = { seats: 3, buyers: 5 };
 
-describe('the outcome of a storm', () => {
-  it('is right when every seat was sold once, in the order of the fences', () => {
+describe('given the outcome of a storm of buyers', () => {
+  it('then it is correct if each seat was sold once, in the order of the fences', () => {
     expect(faultsOf(RIGHT, expected)).toEqual([]);
   });
 
   it.each<[string, Partial<Outcome>, RegExp]>([
     ['a seat unsold', { tickets: RIGHT.tickets.slice(1), sold: 2 }, /2 tickets for 3 seats/],
-    ['a ticket that nobody has', { sold: 4, oversold: 1 }, /counts 4 sold.*1 tickets were sold beyond/],
+    ['a sale without a ticket', { sold: 4, oversold: 1 }, /counts 4 sold.*1 tickets were sold beyond/],
     [
       'a seat sold twice',
       { tickets: [...RIGHT.tickets.slice(0, 2), { seat: 2, fence: 21 }] },
@@ -48,11 +48,11 @@ describe('the outcome of a storm', () => {
       { tickets: RIGHT.tickets.map(({ seat }) => ({ seat, fence: null })) },
       /fencing/,
     ],
-  ])('is wrong with %s', (_, wrong, fault) => {
+  ])('then %s is reported as a fault', (_, wrong, fault) => {
     expect(faultsOf({ ...RIGHT, ...wrong }, expected).join('; ')).toMatch(fault);
   });
 
-  it('is printed side by side', () => {
+  it('then two outcomes are printed side by side', () => {
     const tickets = [1, 1, 1, 2, 2, 3].map((seat) => ({ seat, fence: null }));
     const unlocked = { ...RIGHT, tickets, sold: 6, oversold: 3 };
     expect([seatsSoldTwice(unlocked), buyersWithoutSeat(unlocked)]).toEqual([2, 3]);

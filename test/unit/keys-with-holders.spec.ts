@@ -1,9 +1,9 @@
-/** What a session remembers of the keys that several may hold: it is bounded. */
+/** The keys of readers and semaphores that a session remembers: their number is bounded. */
 import { describe, expect, it } from '@jest/globals';
 import { SharedKeys } from '../../lib/stores/redis/commands/shared-keys.js';
 
-describe('the keys that several tokens have held', () => {
-  it('are remembered', () => {
+describe('given keys that several tokens have held', () => {
+  it('then they are remembered', () => {
     const keys = new SharedKeys();
     expect(keys.has('k')).toBe(false);
     keys.add('k');
@@ -11,7 +11,7 @@ describe('the keys that several tokens have held', () => {
     expect(keys.has('other')).toBe(false);
   });
 
-  it('are the latest ones, and no more than some thousands', () => {
+  it('then the latest ones are remembered, 10,000 at the most', () => {
     const keys = new SharedKeys();
     const all = Array.from({ length: 30_000 }, (_, i) => `k${i}`);
     for (const key of all) keys.add(key);

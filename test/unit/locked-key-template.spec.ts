@@ -12,10 +12,10 @@ jest.unstable_mockModule('../../lib/core/keys/key-template.js', () => ({
 const { Locked } = await import('../../lib/index.js');
 const { LockControls, memoryLocks, provideLocks } = await import('../../lib/testing/index.js');
 
-describe('a template', () => {
+describe('given a template of @Locked', () => {
   beforeEach(() => void jest.clearAllMocks());
 
-  it('is parsed once, at decoration, however many instances and calls there are', async () => {
+  it('then it is parsed once, at decoration, for all instances and calls', async () => {
     class Stock {
       @Locked('stock:{0}')
       async take(_sku: string): Promise<void> {}
@@ -42,7 +42,7 @@ describe('a template', () => {
     expect(parseTemplate).toHaveBeenCalledTimes(parsed.length);
   });
 
-  it('that cannot be parsed fails the class, not its calls', () => {
+  it('then a template that cannot be parsed fails the definition of the class, not a call', () => {
     expect(() => {
       class Stock {
         @Locked(['stock:{sku}'].join())

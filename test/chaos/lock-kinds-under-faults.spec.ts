@@ -1,6 +1,6 @@
 /**
- * Readers and permits under faults. Each name says how long the others wait at the most, and why; `docs/kinds.md` has all of
- * it in a table.
+ * Readers and permits under faults. Each title says how long the others wait at the most, and why. `docs/kinds.md` has
+ * the same figures in a table.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
@@ -16,7 +16,7 @@ import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
 import { LOADED, check, timed } from '../support/waits.js';
 
 const LONG = { ttl: '60s', wait: '60s' } as const;
-/** A holder that is to be waited for, and one that waits: a writer and a reader, a reader and a writer, two permits. */
+/** The kind of the holder and the kind of the waiter. */
 const KINDS: readonly (readonly [string, { before: AcquireOptions; after: AcquireOptions }])[] = [
   ['a reader behind a writer', { before: LONG, after: { ...LONG, mode: 'shared' } }],
   ['a writer behind a reader', { before: { ...LONG, mode: 'shared' }, after: LONG }],
@@ -53,23 +53,23 @@ function on(target: { readonly url: string }, options?: LocksOptions): Locks {
   return opening(locksOn(target, options));
 }
 
-/** Closed after the test. */
+/** These locks are closed after the test. */
 function opening<L extends Locks>(locks: L): L {
   opened.push(locks);
   return locks;
 }
 
-/** Its hand-offs come through the proxy, and its commands do not. */
+/** Locks with a proxy for their hand-offs. Their commands do not pass the proxy. */
 const handOffsProxied = (): SplitLocks => opening(splitLocks({ commands: server, handOffs: proxy }));
 
 const nothingLeft = (): Promise<void> =>
   eventuallyTrue(async () => (await client.exists(view.lock, view.queue, view.holders)) === 0);
 
-describe.each(KINDS)('%s', (_, { before, after }) => {
+describe.each(KINDS)('given %s', (_, { before, after }) => {
   const acquire = (locks: Locks, options: AcquireOptions): Promise<Lock> =>
     locks.service.acquire('k', options);
 
-  it('whose message of the hand-off is lost: one check, as nothing else tells of it', async () => {
+  it('given the message of the hand-off is lost, then the waiter waits for one check, which finds the offer', async () => {
     const [holder, waiter] = [on(server), handOffsProxied()];
     const held = await acquire(holder, before);
     const waiting = acquire(waiter, after);
@@ -87,7 +87,7 @@ describe.each(KINDS)('%s', (_, { before, after }) => {
     await nothingLeft();
   });
 
-  it('whose subscription is cut: the reconnection, after which it checks at once', async () => {
+  it('given the subscription is cut, then the waiter waits for the reconnection, and then checks at once', async () => {
     const [holder, waiter] = [on(server), handOffsProxied()];
     const held = await acquire(holder, before);
     await queue.crowd(10);
@@ -98,7 +98,7 @@ describe.each(KINDS)('%s', (_, { before, after }) => {
     proxy.cut();
     await queue.deaf(own);
     expect(await held.release()).toBe(true);
-    // Its check would come within twelve seconds.
+    // Without the reconnection, the next check would come within twelve seconds.
     const served = timed(waiting);
     proxy.accept();
     const { value, waited } = await served;
@@ -107,7 +107,7 @@ describe.each(KINDS)('%s', (_, { before, after }) => {
     await nothingLeft();
   });
 
-  it('whose server forgets the scripts: nothing, as an unknown script is sent in full', async () => {
+  it('given the server forgets the scripts, then the waiter waits no longer: an unknown script is sent in full', async () => {
     const [holder, waiter] = [on(server), on(server)];
     const held = await acquire(holder, before);
     const waiting = acquire(waiter, after);
@@ -124,7 +124,7 @@ describe.each(KINDS)('%s', (_, { before, after }) => {
     await nothingLeft();
   });
 
-  it('whose server forgets everything: one check; the holder sees its lock lost at its next renewal', async () => {
+  it('given the server forgets all data, then the waiter waits for one check, and the holder sees the loss at its next renewal', async () => {
     const [holder, waiter] = [on(server), on(server)];
     const held = await acquire(holder, { ...before, ttl: 3_000 });
     const waiting = acquire(waiter, after);
@@ -140,7 +140,7 @@ describe.each(KINDS)('%s', (_, { before, after }) => {
     await nothingLeft();
   });
 
-  it('behind one whose release is lost on its way back: nothing, as the release has run', async () => {
+  it('given the reply to the release is lost, then the waiter waits no longer, because the release has run', async () => {
     const holder = on(proxy, { commandTimeout: COMMAND_TIMEOUT });
     const waiter = on(server);
     const held = await acquire(holder, before);
@@ -152,10 +152,10 @@ describe.each(KINDS)('%s', (_, { before, after }) => {
     const released = held.release();
     const { value, waited } = await served;
     expect(waited).toBeLessThan(LOADED);
-    // Its lease had not ended: nobody else had it.
+    // The lease had not ended, so no other caller had the key.
     expect(await released).toBe(true);
     proxy.release();
-    // What the session releases once more, as it does not know, disturbs nobody.
+    // The session does not know whether the release has run, and sends it again. This second release changes nothing.
     await holder.client.ping();
     await value.extend();
     expect(value.held).toBe(true);
@@ -163,7 +163,7 @@ describe.each(KINDS)('%s', (_, { before, after }) => {
     await nothingLeft();
   });
 
-  it('behind one whose release never arrives: the time-out of a command, after which it is sent again', async () => {
+  it('given the release never arrives, then the waiter waits for the time-out of a command, after which the release is sent again', async () => {
     const holder = on(proxy, { commandTimeout: COMMAND_TIMEOUT });
     const waiter = on(server);
     const held = await acquire(holder, before);
@@ -182,8 +182,8 @@ describe.each(KINDS)('%s', (_, { before, after }) => {
   });
 });
 
-describe('several readers under one lease', () => {
-  it('whose renewals fail for longer than it lasts: all see it lost, and the writer waits for its rest and a check', async () => {
+describe('given several readers under one lease', () => {
+  it('given renewals fail for longer than the ttl, then each reader sees the loss, and the writer waits for the rest of the lease and a check', async () => {
     const [readers, writer] = [on(proxy, { commandTimeout: COMMAND_TIMEOUT }), on(server)];
     const first = await writer.service.acquire('k', LONG);
     const waiting = Array.from({ length: 5 }, () =>

@@ -1,35 +1,10 @@
-/** Nested use of a held key: refused at once, joined, or waited for (`reentry`); joined without a context (`within`). */
+/** A nested call for a held key without `reentry: 'wait'`: it is refused at once, or joins the hold. */
 import { describe, expect, it } from '@jest/globals';
 import type { HeldLock } from '../../lib/core/holds/lock.handle.js';
-import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
 import { isLockError } from '../../lib/errors/index.js';
-import { LockService } from '../../lib/lock.service.js';
-import { memoryStore } from '../../lib/stores/memory/memory.store.js';
-import { type Core, core, type CoreSettings } from '../support/core.js';
 import { deferred } from '../support/deferred.js';
-import { FakeClock, settle } from '../support/fake-clock.js';
-
-interface Setup extends Core {
-  readonly locks: LockService;
-  /** Is the key free for another process? */
-  free(key: string): Promise<boolean>;
-}
-
-function setup(settings: CoreSettings = {}): Setup {
-  const clock = settings.clock ?? new FakeClock();
-  const store = settings.store ?? memoryStore({ clock });
-  const made = core({ ...settings, clock, store });
-  const other = new LockService(core({ clock, store }).engine, resolvePolicy());
-  return {
-    ...made,
-    locks: new LockService(made.engine, resolvePolicy()),
-    async free(key) {
-      const lock = await other.tryAcquire(key);
-      await lock?.release();
-      return lock !== null;
-    },
-  };
-}
+import { settle } from '../support/fake-clock.js';
+import { serviceOnFakeClock } from '../support/service.js';
 
 const joining = { reentry: 'join' } as const;
 
@@ -41,9 +16,9 @@ async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   return isLockError(error) ? error.code : error;
 }
 
-describe('nested use of a held key, without "reentry"', () => {
-  it('is refused at once by acquire, tryAcquire and using, also among several keys', async () => {
-    const { locks } = setup();
+describe('given a nested call for a held key, without "reentry"', () => {
+  it('then acquire, tryAcquire and using refuse it at once, also among several keys', async () => {
+    const { locks } = serviceOnFakeClock();
     await locks.using('a', async () => {
       await expect(locks.acquire('a')).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
       await expect(locks.acquire('a')).rejects.toThrow(
@@ -58,8 +33,8 @@ describe('nested use of a held key, without "reentry"', () => {
     });
   });
 
-  it('is known by async context: a call beside it waits, and so does what is left running after the release', async () => {
-    const { locks, clock } = setup();
+  it('then only calls of that async context are refused: a call beside it waits, and work after the release acquires the key', async () => {
+    const { locks, clock } = serviceOnFakeClock();
     const [inside, after] = [deferred(), deferred()];
     let left: Promise<unknown> = Promise.resolve();
     const first = locks.using('a', async () => {
@@ -77,8 +52,8 @@ describe('nested use of a held key, without "reentry"', () => {
     expect((await (left as Promise<HeldLock>)).held).toBe(true);
   });
 
-  it('is not seen after a plain acquire, which is no async context: it waits as anybody does', async () => {
-    const { locks, clock } = setup();
+  it('then a call after a plain acquire waits, because a plain acquire has no async context', async () => {
+    const { locks, clock } = serviceOnFakeClock();
     const lock = await locks.acquire('a');
     const again = codeOf(locks.acquire('a', { wait: 100, reentry: 'join' }));
     await clock.advance(100);
@@ -86,8 +61,8 @@ describe('nested use of a held key, without "reentry"', () => {
     await lock.release();
   });
 
-  it('means the keys of one service: those of another are others', async () => {
-    const [one, two] = [setup(), setup()];
+  it('then the same key of another LockService is a different key', async () => {
+    const [one, two] = [serviceOnFakeClock(), serviceOnFakeClock()];
     await one.locks.using('a', async () => {
       await two.locks.using('a', (lock) => {
         expect(two.locks.current('a')).toBe(lock);
@@ -98,9 +73,9 @@ describe('nested use of a held key, without "reentry"', () => {
   });
 });
 
-describe(`"reentry: 'join'"`, () => {
-  it('joins: the same token, fence, remaining time and expiry, without a word to the store', async () => {
-    const { locks, clock } = setup();
+describe(`given "reentry: 'join'"`, () => {
+  it('then the call has the token, fence, remaining time and expiry of the outer hold, without a command', async () => {
+    const { locks, clock } = serviceOnFakeClock();
     await locks.using('a', { ttl: 9_000 }, async (outer) => {
       await clock.advance(1_000);
       const inner = await locks.acquire('a', joining);
@@ -113,16 +88,16 @@ describe(`"reentry: 'join'"`, () => {
     });
   });
 
-  it('takes the key where it is not held', async () => {
-    const { locks, free } = setup();
+  it('then the call acquires a key that is not held', async () => {
+    const { locks, free } = serviceOnFakeClock();
     const lock = await locks.acquire('a', joining);
     expect(await free('a')).toBe(false);
     await lock.release();
     expect(await free('a')).toBe(true);
   });
 
-  it('gives nothing back before the outermost does, however deep', async () => {
-    const { locks, free } = setup();
+  it('then only the outermost call releases the key, at any depth', async () => {
+    const { locks, free } = serviceOnFakeClock();
     await locks.using('a', async (outer) => {
       const fence = await locks.using('a', joining, async (middle) => {
         const inner = await locks.tryAcquire('a', joining);
@@ -143,8 +118,8 @@ describe(`"reentry: 'join'"`, () => {
     expect(await free('a')).toBe(true);
   });
 
-  it('an inner join outlives the middle one, and ends with the outermost', async () => {
-    const { locks } = setup();
+  it('then an inner call outlives the middle call, and ends with the outermost call', async () => {
+    const { locks } = serviceOnFakeClock();
     await locks.using('a', async (outer) => {
       const inner = await locks.using('a', joining, () => locks.acquire('a', joining));
       expect(inner.held).toBe(true);
@@ -153,8 +128,8 @@ describe(`"reentry: 'join'"`, () => {
     });
   });
 
-  it('what runs on after the outermost release has lost it: held, signal, assertHeld, and using rejects', async () => {
-    const { locks, free, events } = setup();
+  it('then work that goes on after the outermost release has lost the lock: held, signal, assertHeld() and using() say so', async () => {
+    const { locks, free, events } = serviceOnFakeClock();
     const barrier = deferred();
     let inner!: Promise<unknown>;
     let seen!: HeldLock;
@@ -179,8 +154,8 @@ describe(`"reentry: 'join'"`, () => {
     expect(await seen.release()).toBe(false);
   });
 
-  it('and does not count as holding: neither for current(), nor for a nested acquire, which takes the lock anew', async () => {
-    const { locks, clock } = setup();
+  it('then that work does not count as a holder: current() knows no lock, and a nested call acquires the key anew', async () => {
+    const { locks, clock } = serviceOnFakeClock();
     const barrier = deferred();
     let inner!: Promise<unknown>;
     await locks.using('a', async () => {
@@ -202,8 +177,8 @@ describe(`"reentry: 'join'"`, () => {
     expect(await inner).toBe(true);
   });
 
-  it('a loss of the lease is the loss of all who joined it', async () => {
-    const { locks, clock } = setup();
+  it('then a loss of the lease is a loss for each call that joined it', async () => {
+    const { locks, clock } = serviceOnFakeClock();
     const work = locks.using('a', { maxHold: 1_000, onLost: 'warn' }, async (outer) => {
       const inner = await locks.acquire('a', joining);
       const released = await locks.acquire('a', joining);
@@ -222,8 +197,8 @@ describe(`"reentry: 'join'"`, () => {
     expect(await work).toBe('done');
   });
 
-  it('extends for all, by the ttl of the outermost unless one is given', async () => {
-    const { locks, clock } = setup();
+  it('then extend() counts for all calls, by the ttl of the outermost call unless a ttl is given', async () => {
+    const { locks, clock } = serviceOnFakeClock();
     await locks.using('a', { ttl: 10_000, renew: false }, async (outer) => {
       const inner = await locks.acquire('a', { ...joining, ttl: '40s' });
       await clock.advance(4_000);
@@ -235,8 +210,8 @@ describe(`"reentry: 'join'"`, () => {
     });
   });
 
-  it('keeps others out for its minHold, from the joining on', async () => {
-    const { locks, clock, free } = setup();
+  it('then its minHold keeps the key busy, counted from the time of the join', async () => {
+    const { locks, clock, free } = serviceOnFakeClock();
     await locks.using('a', { minHold: 200 }, async () => {
       await clock.advance(100);
       await locks.using('a', { ...joining, minHold: 500 }, () => undefined);
@@ -248,16 +223,16 @@ describe(`"reentry: 'join'"`, () => {
     expect(await free('a')).toBe(true);
   });
 
-  it('heeds a signal that has aborted, and no later one: it does not wait', async () => {
-    const { locks } = setup();
+  it('then an aborted signal refuses the call, which does not wait and thus has no later abort', async () => {
+    const { locks } = serviceOnFakeClock();
     await locks.using('a', async () => {
       const aborted = { ...joining, signal: AbortSignal.abort(new Error('gone')) };
       expect(await codeOf(locks.acquire('a', aborted))).toBe('LOCK_ABORTED');
     });
   });
 
-  it('is allowed while the application shuts down, as it takes nothing', async () => {
-    const { locks, engine } = setup();
+  it('then the call is allowed during a shutdown, because it acquires nothing', async () => {
+    const { locks, engine } = serviceOnFakeClock();
     await locks.using('a', async () => {
       engine.refuse();
       expect((await locks.acquire('a', joining)).held).toBe(true);
@@ -267,16 +242,16 @@ describe(`"reentry: 'join'"`, () => {
   });
 });
 
-describe('several keys of which some are held', () => {
-  it('joins those and takes the rest, which it gives back itself', async () => {
-    const { locks, free } = setup();
+describe(`given several keys of which some are held, and "reentry: 'join'"`, () => {
+  it('then the call joins the held keys, acquires the others, and releases these others itself', async () => {
+    const { locks, free } = serviceOnFakeClock();
     await locks.using(['a', 'b'], async (outer) => {
       await locks.using(['c', 'b'], joining, async (inner) => {
         expect(inner.keys).toEqual(['b', 'c']);
         expect(inner.fences.get('b')).toBe(outer.fence);
         expect(inner.fences.get('c')).toBeGreaterThan(outer.fence);
         expect(await free('c')).toBe(false);
-        // A fence of "c" on what "b" protects would have the outer call's own writes refused.
+        // If writes protected by "b" used the fence of "c", later writes of the outer call would be refused.
         expect(() => inner.fence).toThrow(/was joined.*Use "fences"/);
         const innermost = await locks.acquire(['a', 'c'], joining);
         expect([...innermost.fences]).toEqual([
@@ -291,8 +266,8 @@ describe('several keys of which some are held', () => {
     });
   });
 
-  it('only if the rest sorts behind: taken out of order, processes could wait for each other', async () => {
-    const { locks, free } = setup();
+  it('then a further key that sorts before a held key is refused, for two processes could wait for each other', async () => {
+    const { locks, free } = serviceOnFakeClock();
     await locks.using('b', async () => {
       const refused = locks.acquire(['a', 'b', 'c'], joining);
       await expect(refused).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'b' });
@@ -301,8 +276,8 @@ describe('several keys of which some are held', () => {
     });
   });
 
-  it('holds nothing more when the rest stays busy', async () => {
-    const { locks, clock, free } = setup();
+  it('then a call that finds another key busy holds nothing more than before', async () => {
+    const { locks, clock, free } = serviceOnFakeClock();
     const busy = await locks.acquire('c');
     await locks.using('a', async (outer) => {
       const refused = codeOf(locks.acquire(['a', 'b', 'c'], { ...joining, wait: 100, minHold: 5_000 }));
@@ -316,8 +291,8 @@ describe('several keys of which some are held', () => {
     await busy.release();
   });
 
-  it('holds the rest to its own end, also when the outer call has ended before', async () => {
-    const { locks, free } = setup();
+  it('then the call holds the other keys to its own end, even if the outer call ended before', async () => {
+    const { locks, free } = serviceOnFakeClock();
     const barrier = deferred();
     let inner!: Promise<unknown>;
     await locks.using('a', async () => {
@@ -337,8 +312,8 @@ describe('several keys of which some are held', () => {
     expect(await free('b')).toBe(true);
   });
 
-  it('gives the rest back when the outer call has ended while it was waited for', async () => {
-    const { locks, free } = setup();
+  it('then the call releases the other keys if the outer call ended while the call waited', async () => {
+    const { locks, free } = serviceOnFakeClock();
     const busy = await locks.acquire('b');
     let inner!: Promise<unknown>;
     await locks.using('a', async () => {
@@ -352,9 +327,9 @@ describe('several keys of which some are held', () => {
   });
 });
 
-describe('memory', () => {
-  it('a hold that is joined a thousand times keeps none of them', async () => {
-    const { locks } = setup();
+describe('given a hold that is joined a thousand times', () => {
+  it('then the hold keeps no reference to an ended call', async () => {
+    const { locks } = serviceOnFakeClock();
     await locks.using('a', async (outer) => {
       for (let i = 0; i < 1_000; i += 1) await locks.using('a', joining, () => undefined);
       expect((outer as HeldLock).rootOf('a')?.nested?.size).toBe(0);
@@ -362,11 +337,11 @@ describe('memory', () => {
   });
 });
 
-describe('nested use of a key by another kind of lock', () => {
+describe('given a nested call with another kind of lock', () => {
   const shared = { mode: 'shared' } as const;
 
-  it('shared inside exclusive, and inside shared, is refused, or joins', async () => {
-    const { locks, free } = setup();
+  it('then a shared lock inside an exclusive or a shared lock is refused without "reentry", and joins with it', async () => {
+    const { locks, free } = serviceOnFakeClock();
     for (const outer of [{}, shared] as const) {
       await locks.using('a', outer, async (lock) => {
         await expect(locks.acquire('a', shared)).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
@@ -379,8 +354,8 @@ describe('nested use of a key by another kind of lock', () => {
     }
   });
 
-  it('exclusive inside shared would wait for itself, and is refused in words of its own, told to join or not', async () => {
-    const { locks, free } = setup();
+  it('then an exclusive lock inside a shared lock is refused with and without "join": it would wait for itself', async () => {
+    const { locks, free } = serviceOnFakeClock();
     await locks.using('a', shared, async (lock) => {
       for (const reentry of ['join', 'throw'] as const) {
         const refused = locks.using(['a', 'b'], { reentry }, () => 1);
@@ -395,8 +370,8 @@ describe('nested use of a key by another kind of lock', () => {
     });
   });
 
-  it('exclusive inside shared inside exclusive joins the outermost', async () => {
-    const { locks } = setup();
+  it('then an exclusive lock inside shared inside exclusive joins the outermost hold', async () => {
+    const { locks } = serviceOnFakeClock();
     const held = await locks.using('a', (outer) =>
       locks.using('a', { ...shared, reentry: 'join' }, () =>
         locks.using('a', { reentry: 'join' }, (inner) => inner.fence === outer.fence),
@@ -405,8 +380,8 @@ describe('nested use of a key by another kind of lock', () => {
     expect(held).toBe(true);
   });
 
-  it('a permit joins a permit of the same semaphore, and takes none more', async () => {
-    const { locks } = setup();
+  it('then a permit joins a permit of the same semaphore, and no further permit is used', async () => {
+    const { locks } = serviceOnFakeClock();
     await locks.using('s', { limit: 1 }, async (outer) => {
       await expect(locks.acquire('s', { limit: 1 })).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
       const joined = await locks.acquire('s', { limit: 1, reentry: 'join' });
@@ -416,8 +391,8 @@ describe('nested use of a key by another kind of lock', () => {
     await (await locks.acquire('s', { limit: 1 })).release();
   });
 
-  it('a semaphore and another kind on one name is an error of the options, told to join or not', async () => {
-    const { locks } = setup();
+  it('then a semaphore and another kind on one key are refused as an error of the options, with and without "join"', async () => {
+    const { locks } = serviceOnFakeClock();
     await locks.using('s', { limit: 2 }, async () => {
       for (const options of [{}, joining, { ...shared, ...joining }]) {
         await expect(locks.acquire('s', options)).rejects.toMatchObject({

@@ -1,5 +1,4 @@
-/** Keys and labels in messages and log lines: quoted, on one line, cut. */
-import { readFileSync } from 'node:fs';
+/** Keys and labels in messages and log messages: quoted, escaped so that no message spans two text lines, and cut. */
 import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parseTemplate } from '../../lib/core/keys/key-template.js';
@@ -36,7 +35,7 @@ const FORGED = 'order:1\n[Nest] 1 - LOG forged\r\u001b[31mred\u009b1m\u2028\u202
 const BIDI = 'user:\u202etxt.exe\u2066\u200f\ufeff\u{e0041}"\\ \ud83d';
 const HUGE = 'k'.repeat(1 << 20);
 
-/** Whatever would end a line, steer a terminal, or turn the direction of what follows. */
+/** Characters that end a text line, control a terminal, or reverse the direction of the text after them. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
 
 const thrownBy = (work: () => unknown): Error => {
@@ -45,7 +44,7 @@ const thrownBy = (work: () => unknown): Error => {
   } catch (error) {
     return error as Error;
   }
-  throw new Error('It did not throw.');
+  throw new Error('The work did not throw.');
 };
 
 const ERRORS: ReadonlyArray<[string, (key: string) => Error]> = [
@@ -64,13 +63,13 @@ const ERRORS: ReadonlyArray<[string, (key: string) => Error]> = [
   ],
   ['another kind', (key) => kindConflict(key, SHARED, 'semaphore')],
   ['a semaphore', (key) => kindConflict(key, { kind: 'semaphore', limit: 2 }, 'exclusive')],
-  ['the store failed', (key) => storeError(doing('asking for', key), new Error('OOM'))],
+  ['the store failed', (key) => storeError(doing('requesting', key), new Error('OOM'))],
   [
-    'the store said it back',
-    (key) => storeError('asking', new Error(`ERR unknown command, with args: ${key}`)),
+    'the store failed, with the key in its reply',
+    (key) => storeError('requesting', new Error(`ERR unknown command, with args: ${key}`)),
   ],
-  ['the store is silent', (key) => silentError(doing('asking for', key), 5)],
-  ['the store is down', (key) => downError(doing('asking for', key), new Error(key), false)],
+  ['the store is silent', (key) => silentError(doing('requesting', key), 5)],
+  ['the store is down', (key) => downError(doing('requesting', key), new Error(key), false)],
   ['a reserved key', (key) => thrownBy(() => new KeyNames('lock:', '', false).of(`~nl:${key}`))],
   ['a template', (key) => thrownBy(() => parseTemplate(`${key}{`))],
   ['a template in plain quotes', (key) => thrownBy(() => parseTemplate(`${key}\${id}`))],
@@ -79,57 +78,57 @@ const ERRORS: ReadonlyArray<[string, (key: string) => Error]> = [
   ['a key that is half a character', (key) => thrownBy(() => normaliseKeys([`\udc00${key}`]))],
 ];
 
-describe.each(ERRORS)('the message of %s', (_name, make) => {
+describe.each(ERRORS)('given the error message: %s', (_name, make) => {
   it.each([
-    ['a key with a newline forges no line, and steers no terminal', FORGED],
-    ['a key with bidirectional controls shows in its own order', BIDI],
+    ['a key with a newline forges no log message, and controls no terminal', FORGED],
+    ['a key with bidirectional controls is shown in its own order', BIDI],
     ['a key of 1 MB is cut', HUGE],
-  ])('%s', (_title, key) => {
+  ])('then %s', (_title, key) => {
     const { message } = make(key);
     expect(message).not.toMatch(UNPRINTABLE);
     expect(message.length).toBeLessThan(4_000);
   });
 });
 
-describe('a key in an error', () => {
-  it('stands raw in its field, for code', () => {
+describe('given a key in an error', () => {
+  it('then the field of the error has the raw key, for code', () => {
     for (const [, make] of ERRORS.slice(0, 2)) expect(make(FORGED)).toMatchObject({ key: FORGED });
     expect(new LockBusyError('k', 0, FORGED)).toMatchObject({ holder: FORGED });
   });
 
-  it('that is an ordinary one reads as ever', () => {
+  it('then an ordinary key is shown unchanged', () => {
     expect(new LockBusyError('order:7', 0, 'host:1').message).toBe(
       'The lock "order:7" is busy (held by "host:1"). Try again later, or give "wait" to wait for it.',
     );
   });
 
-  it('escapes the waits that a deadlock adds to its stack', () => {
+  it('then the stack of a deadlock error shows the keys of its waits escaped', () => {
     const link = { holds: ['a'], wants: FORGED, site: '    at here' };
     const { stack } = new LockDeadlockError('a', [link, link]);
-    expect(stack?.split('\n').filter((line) => line.startsWith('[Nest]'))).toEqual([]);
+    expect(stack?.split('\n').filter((text) => text.startsWith('[Nest]'))).toEqual([]);
   });
 });
 
-describe('a line of the log', () => {
-  const lines: string[] = [];
-  const sink = logEvents({ warn: (line: string) => void lines.push(line) }, () => false);
-  afterEach(() => void lines.splice(0));
+describe('given a log message about a key', () => {
+  const logged: string[] = [];
+  const sink = logEvents({ warn: (message: string) => void logged.push(message) }, () => false);
+  afterEach(() => void logged.splice(0));
 
-  it.each([FORGED, BIDI, HUGE])('has its key quoted, escaped and cut (%#)', (key) => {
+  it.each([FORGED, BIDI, HUGE])('then the key is quoted, escaped and cut (%#)', (key) => {
     sink({ name: 'lost', key, error: new LockLostError(key, 'expired', 5) });
     sink({ name: 'long-hold', key, held: 61_000 });
-    // A store of the application's own may fail with any text.
+    // A store that the application wrote may fail with any text.
     sink({ name: 'store-error', key, error: new Error(`failed for ${key}`) });
-    expect(lines).toHaveLength(3);
-    for (const line of lines) {
-      expect(line).not.toMatch(UNPRINTABLE);
-      expect(line.length).toBeLessThan(2_000);
+    expect(logged).toHaveLength(3);
+    for (const message of logged) {
+      expect(message).not.toMatch(UNPRINTABLE);
+      expect(message.length).toBeLessThan(2_000);
     }
   });
 });
 
-describe("a holder's label", () => {
-  it('that has escape sequences steers no terminal of those who find its key busy', async () => {
+describe('given a label of a holder', () => {
+  it('then escape sequences in it do not reach the error of a caller that finds the key busy', async () => {
     const controls = new LockControls();
     const locks = memoryLocks(controls);
     const sessionId = newSessionId();
@@ -146,7 +145,7 @@ describe("a holder's label", () => {
   });
 });
 
-describe('quoted', () => {
+describe('given a text that is quoted', () => {
   it.each([
     ['a', '"a"'],
     ['', '""'],
@@ -156,13 +155,13 @@ describe('quoted', () => {
     ['\u202e', '"\\u202e"'],
     ['\u{e0041}', '"\\u{e0041}"'],
     ['x'.repeat(121), `"${'x'.repeat(120)}…" (121 characters)`],
-    // Not in the middle of a character.
+    // The cut is never in the middle of a character.
     [`${'x'.repeat(119)}😀y`, `"${'x'.repeat(119)}…" (122 characters)`],
-  ])('%j is %s', (text, shown) => {
+  ])('then %j is shown as %s', (text, shown) => {
     expect(quoted(text)).toBe(shown);
   });
 
-  it('tells short keys apart, and is on one line whatever the key is', () => {
+  it('then short keys stay distinct, and no key has an unprintable character', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary', maxLength: 20 }),
@@ -175,24 +174,26 @@ describe('quoted', () => {
     );
   });
 
-  it('shows some of a long list', () => {
+  it('then a long list shows ten keys and the number of the others', () => {
     expect(quotedList(['a', 'b'])).toBe('"a", "b"');
     expect(quotedList(Array(12).fill('a'))).toMatch(/^("a", ){9}"a" and 2 more$/);
   });
 
-  it('text of others has no quotes, and is cut as well', () => {
+  it('then the text of another library is escaped and cut, without quotes', () => {
     expect(printable('ERR "x"\n')).toBe('ERR "x"\\n');
     expect(printable('x'.repeat(2_000))).toHaveLength(1_001);
   });
 });
 
-describe('the source', () => {
-  it('has no key or label that is put between quotes by hand', () => {
+describe('given the source of this library', () => {
+  it('then no key or label is put between quotes by hand', () => {
     const byHand = /"\$\{[^}]*(key|holder|label|owner|template|wants|first)\b[^}]*\}"/i;
     const found = [...readLib()].flatMap(([file, text]) =>
-      text.split('\n').flatMap((line, at) => (byHand.test(line) ? [`${file}:${at + 1}`] : [])),
+      text.split('\n').flatMap((code, at) => (byHand.test(code) ? [`${file}:${at + 1}`] : [])),
     );
     expect(found).toEqual([]);
-    expect(readFileSync('lib/core/engine/key-coordinator.ts', 'utf8')).toContain('quoted(this.key)');
+    // The engine quotes keys by the function.
+    const quoting = [...readLib()].filter(([, text]) => /quoted\((this\.)?key\)/.test(text));
+    expect(quoting.map(([file]) => file)).toContainEqual(expect.stringMatching(/^lib\/core\/engine\//));
   });
 });

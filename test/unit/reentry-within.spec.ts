@@ -1,37 +1,18 @@
-/** `within: lock`: a call that joins a hold it was given, whatever its async context says. */
+/** `within: lock`: a call that joins the given hold, regardless of its async context. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from '@jest/globals';
 import { Test } from '@nestjs/testing';
 import type { HeldLock } from '../../lib/core/holds/lock.handle.js';
 import type { Lock } from '../../lib/core/contracts/lock.js';
-import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
 import { isLockError } from '../../lib/errors/index.js';
 import { LockService } from '../../lib/lock.service.js';
-import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { LockTestingModule } from '../../lib/testing/lock-testing.module.js';
-import { core } from '../support/core.js';
 import { deferred } from '../support/deferred.js';
-import { FakeClock, settle } from '../support/fake-clock.js';
+import { settle } from '../support/fake-clock.js';
+import { serviceOnFakeClock } from '../support/service.js';
 
 const outside = AsyncLocalStorage.snapshot();
 const shared = { mode: 'shared' } as const;
-
-function setup() {
-  const clock = new FakeClock();
-  const store = memoryStore({ clock });
-  const { engine } = core({ clock, store });
-  const other = new LockService(core({ clock, store }).engine, resolvePolicy());
-  return {
-    clock,
-    engine,
-    locks: new LockService(engine, resolvePolicy()),
-    async free(key: string) {
-      const lock = await other.tryAcquire(key);
-      await lock?.release();
-      return lock !== null;
-    },
-  };
-}
 
 async function errorOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
@@ -40,9 +21,9 @@ async function errorOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describe('a call within a lock that it was given', () => {
-  it('given no context at all, by acquire, tryAcquire and using, then it joins that very hold', async () => {
-    const { locks, free } = setup();
+describe('given a call with "within: lock"', () => {
+  it('given no async context of a lock, then acquire, tryAcquire and using join exactly that hold', async () => {
+    const { locks, free } = serviceOnFakeClock();
     const lock = await locks.acquire('a');
     for (const joined of [
       await locks.acquire('a', { within: lock }),
@@ -58,8 +39,8 @@ describe('a call within a lock that it was given', () => {
     expect(await free('a')).toBe(true);
   });
 
-  it('given work of another context, as of a shared queue, then it joins too, and its own calls know the lock', async () => {
-    const { locks } = setup();
+  it('given work in another async context, as in a shared queue, then it joins too, and calls inside it know the lock', async () => {
+    const { locks } = serviceOnFakeClock();
     await locks.using('a', async (lock) => {
       await outside(async () => {
         expect(locks.tryCurrent('a')).toBeUndefined();
@@ -73,8 +54,8 @@ describe('a call within a lock that it was given', () => {
     });
   });
 
-  it('given a lock of several keys, then each of them can be joined, and all are known within', async () => {
-    const { locks } = setup();
+  it('given a lock of several keys, then each key can be joined, and all of them are known inside', async () => {
+    const { locks } = serviceOnFakeClock();
     const lock = await locks.acquire(['a', 'b']);
     await locks.using('b', { within: lock }, async (inner) => {
       expect([inner.keys, inner.fence]).toEqual([['b'], lock.fence]);
@@ -86,8 +67,8 @@ describe('a call within a lock that it was given', () => {
     await lock.release();
   });
 
-  it('given further keys, then they are taken besides, behind those of the lock, and given back by their own end', async () => {
-    const { locks, free } = setup();
+  it('given further keys that sort behind those of the lock, then they are acquired, and released by the call itself', async () => {
+    const { locks, free } = serviceOnFakeClock();
     const lock = await locks.acquire('b');
     const more = await locks.acquire(['b', 'c'], { within: lock });
     expect(more.fences.get('b')).toBe(lock.fence);
@@ -100,8 +81,8 @@ describe('a call within a lock that it was given', () => {
     await lock.release();
   });
 
-  it('given a joined lock, then the same hold is joined; once that one is over, it is refused', async () => {
-    const { locks } = setup();
+  it('given a lock that itself joined a hold, then that hold is joined, and refused once the given lock has ended', async () => {
+    const { locks } = serviceOnFakeClock();
     const lock = await locks.acquire('a');
     const first = await locks.acquire('a', { within: lock });
     const second = await locks.acquire('a', { within: first });
@@ -115,8 +96,8 @@ describe('a call within a lock that it was given', () => {
     expect(await errorOf(locks.acquire('a', { within: second }))).toMatchObject({ code: 'LOCK_NOT_HELD' });
   });
 
-  it('given the key is held by another hold of its context as well, then it joins the one that was given', async () => {
-    const { locks } = setup();
+  it('given another hold of the same key in its context, then it joins the given hold', async () => {
+    const { locks } = serviceOnFakeClock();
     await locks.using('a', shared, (first) =>
       locks.using('a', { ...shared, reentry: 'wait' }, async (second) => {
         expect(second.fence).not.toBe(first.fence);
@@ -130,9 +111,9 @@ describe('a call within a lock that it was given', () => {
   });
 });
 
-describe('a call within a lock that does not hold what it wants', () => {
-  it('given a lock that was released, then it is a LockNotHeldError, and nothing is taken', async () => {
-    const { locks, free, engine } = setup();
+describe('given "within" with a lock that does not hold the key', () => {
+  it('given a lock that was released, then the call is refused with LockNotHeldError, and acquires nothing', async () => {
+    const { locks, free, engine } = serviceOnFakeClock();
     const lock = await locks.acquire('a');
     await lock.release();
     for (const refused of [
@@ -146,8 +127,8 @@ describe('a call within a lock that does not hold what it wants', () => {
     expect([await free('a'), await free('b'), engine.keyCount]).toEqual([true, true, 0]);
   });
 
-  it('given a lock of other keys, then likewise, in words of its own', async () => {
-    const { locks, free } = setup();
+  it('given a lock of other keys, then the call is refused with LockNotHeldError, and the message names both keys', async () => {
+    const { locks, free } = serviceOnFakeClock();
     const lock = await locks.acquire('a');
     const refused = locks.acquire('b', { within: lock });
     expect(await errorOf(refused)).toMatchObject({ code: 'LOCK_NOT_HELD', key: 'b' });
@@ -156,8 +137,8 @@ describe('a call within a lock that does not hold what it wants', () => {
     await lock.release();
   });
 
-  it('given a lock that was lost, then it is that LockLostError', async () => {
-    const { locks, clock } = setup();
+  it('given a lock that was lost, then the call is refused with its LockLostError', async () => {
+    const { locks, clock } = serviceOnFakeClock();
     const lock = await locks.acquire('a', { maxHold: 100 });
     await clock.advance(100);
     expect(await errorOf(locks.acquire('a', { within: lock }))).toMatchObject({
@@ -167,8 +148,8 @@ describe('a call within a lock that does not hold what it wants', () => {
     await lock.release();
   });
 
-  it('given a lock of another service, or something like a lock, then it is a LockOptionsError', async () => {
-    const [one, two] = [setup(), setup()];
+  it('given a lock of another service or an object like a lock, then the call is refused with LockOptionsError', async () => {
+    const [one, two] = [serviceOnFakeClock(), serviceOnFakeClock()];
     const lock = await two.locks.acquire('a');
     const like = { keys: ['a'], release: () => Promise.resolve(true) } as unknown as Lock;
     for (const within of [lock, like]) {
@@ -182,9 +163,9 @@ describe('a call within a lock that does not hold what it wants', () => {
   });
 });
 
-describe('"within" beside the other options', () => {
-  it('given the kinds of lock go together, then it joins, whatever "reentry" is', async () => {
-    const { locks } = setup();
+describe('given "within" together with other options', () => {
+  it('given compatible kinds of lock, then the call joins for each value of "reentry"', async () => {
+    const { locks } = serviceOnFakeClock();
     const [writer, reader] = [await locks.acquire('w'), await locks.acquire('r', shared)];
     const permit = await locks.acquire('p', { limit: 1 });
     for (const reentry of ['throw', 'join', 'wait'] as const) {
@@ -201,8 +182,8 @@ describe('"within" beside the other options', () => {
     }
   });
 
-  it('given a writer within a reader, then it is refused as by "join"; another kind is an error of the options', async () => {
-    const { locks } = setup();
+  it('given a writer within a reader, then it is refused as with "join"; another kind is an error of the options', async () => {
+    const { locks } = serviceOnFakeClock();
     const [reader, permit] = [await locks.acquire('r', shared), await locks.acquire('p', { limit: 2 })];
     await expect(locks.acquire('r', { within: reader })).rejects.toThrow(/cannot become an exclusive one/);
     expect(await errorOf(locks.acquire('r', { limit: 2, within: reader }))).toMatchObject({
@@ -211,8 +192,8 @@ describe('"within" beside the other options', () => {
     expect(await errorOf(locks.acquire('p', { within: permit }))).toMatchObject({ option: 'mode' });
   });
 
-  it('given "reentry", then it counts for the keys that the lock does not hold', async () => {
-    const { locks, clock } = setup();
+  it('given "reentry", then it counts for the keys that the given lock does not hold', async () => {
+    const { locks, clock } = serviceOnFakeClock();
     const lock = await locks.acquire('a');
     await locks.using('b', async (held) => {
       const both = (options: object) => locks.acquire(['a', 'b'], { within: lock, ...options });
@@ -225,8 +206,8 @@ describe('"within" beside the other options', () => {
     });
   });
 
-  it('given a minHold, then it counts from the joining', async () => {
-    const { locks, clock, free } = setup();
+  it('given "minHold", then it counts from the time of the join', async () => {
+    const { locks, clock, free } = serviceOnFakeClock();
     const lock = await locks.acquire('a');
     await locks.using('a', { within: lock, minHold: 500 }, () => undefined);
     await lock.release();
@@ -236,8 +217,8 @@ describe('"within" beside the other options', () => {
     expect(await free('a')).toBe(true);
   });
 
-  it('given work that is left running after the call, then it does not run under the lock', async () => {
-    const { locks } = setup();
+  it('given work that goes on after the call, then it does not run under the lock', async () => {
+    const { locks } = serviceOnFakeClock();
     const barrier = deferred();
     const lock = await locks.acquire('a');
     let left!: Promise<Lock | undefined>;
@@ -249,8 +230,8 @@ describe('"within" beside the other options', () => {
     await lock.release();
   });
 
-  it('given a cycle of waits through a lock that was given, then it is found', async () => {
-    const { locks, engine } = setup();
+  it('given a cycle of waits through the given lock, then the cycle is found', async () => {
+    const { locks, engine } = serviceOnFakeClock();
     const x = await locks.acquire('x');
     const y = locks.using('y', async () => {
       await settle();
@@ -266,8 +247,8 @@ describe('"within" beside the other options', () => {
   });
 });
 
-describe('"within" in the test kit', () => {
-  it('given a LockTestingModule, then it joins as in the application, and the call is noted as it was made', async () => {
+describe('given "within" in the test kit', () => {
+  it('given a LockTestingModule, then the call joins as in an application', async () => {
     const module = await Test.createTestingModule({ imports: [LockTestingModule.forRoot()] }).compile();
     const locks = module.get(LockService);
     const lock = await locks.acquire('a');
