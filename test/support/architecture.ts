@@ -37,10 +37,10 @@ export const CORE_ROOMS = [
 
 /** The rooms of the Redis store, likewise. */
 const REDIS_ROOMS = [
-  ['naming', 'scripts'],
-  ['client'],
-  ['connection', 'connecting'],
-  ['commands'],
+  ['naming', 'scripts', 'client'],
+  ['errors'],
+  ['health'],
+  ['opening', 'commands'],
   ['notifications'],
 ] as const;
 
@@ -79,7 +79,7 @@ const APART = [
 ];
 
 /** The only file that makes clients: elsewhere a client is known by its structure, as two versions are served. */
-const CLIENT_FACTORY = 'lib/stores/redis/connecting/redis-client.factory.ts';
+const CLIENT_FACTORY = 'lib/stores/redis/opening/redis-client.factory.ts';
 
 /** Every breach, in words; none when the house stands. */
 export function breaches(sources: Sources): string[] {

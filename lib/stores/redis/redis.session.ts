@@ -10,13 +10,13 @@ import type {
 } from '../../core/contracts/store.contract.js';
 import { TOKEN_MARK } from '../../core/contracts/token.js';
 import type { LockStoreError } from '../../errors/index.js';
-import type { ConnectionLog } from './client/connection-log.js';
+import type { ConnectionLog } from './health/connection-log.js';
 import { HandOffLog } from './notifications/hand-off-log.js';
 import type { KeyNames } from './naming/key-names.js';
 import type { CommandSender } from './commands/command-sender.js';
 import { RENEW } from './scripts/renew.script.js';
 import { isExclusive, SharedKeys } from './commands/shared-keys.js';
-import { isWrongType } from './client/redis-errors.js';
+import { isWrongType } from './errors/redis-errors.js';
 import { ShardedChannels } from './notifications/sharded-channels.js';
 import { ExchangeBatch } from './commands/exchange-batch.js';
 import { MOST_ATTEMPTS, ExchangeCommand, type ExchangeContext } from './commands/exchange-command.js';

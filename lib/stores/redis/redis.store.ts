@@ -1,7 +1,7 @@
 /** Locks on Redis: standalone, behind Sentinel, or a Cluster. */
 import type { LockStore, LockStoreListener, LockStoreSession } from '../../core/contracts/store.contract.js';
-import { DatabaseGuard } from './connecting/database-guard.js';
-import { checkEviction } from './connecting/eviction-check.js';
+import { DatabaseGuard } from './health/database-guard.js';
+import { checkEviction } from './opening/eviction-check.js';
 import { KeyNames } from './naming/key-names.js';
 import { keyPrefixOf } from './client/key-prefix.js';
 import type { RedisLike } from './client/redis-client.interface.js';

@@ -1,17 +1,17 @@
 /** The connection that a store's commands go over: their time-outs, whether it is down, and the server's clock. */
 import { runOutside } from '../../../core/time/outside.js';
 import type { Outage } from '../../../core/contracts/store.contract.js';
-import type { DatabaseGuard } from '../connecting/database-guard.js';
+import type { DatabaseGuard } from '../health/database-guard.js';
 import { type Command, CommandTimeouts, type Watching } from './command-timeouts.js';
 import { onClient } from '../client/client-events.js';
-import { ConnectionTrouble } from '../connection/connection-trouble.js';
-import { NodeConnections } from '../connection/node-connections.js';
+import { ConnectionTrouble } from '../health/connection-trouble.js';
+import { NodeConnections } from '../health/node-connections.js';
 import type { ClusterLike, RedisLike } from '../client/redis-client.interface.js';
 import { type Script, isUnknownScript } from '../scripts/script.js';
 import { ServerClock } from './server-clock.js';
-import { SilenceWatch } from '../connection/silence-watch.js';
-import { afterRefresh, pauseBefore } from '../connection/slots-refresh.js';
-import { describe, isElsewhere, lostError } from '../client/redis-errors.js';
+import { SilenceWatch } from '../health/silence-watch.js';
+import { afterRefresh, pauseBefore } from '../client/slots-refresh.js';
+import { describe, isElsewhere, lostError } from '../errors/redis-errors.js';
 
 /** The server's clock is read again after this long, in ms: two quartz clocks part by some ms a minute. */
 const CLOCK_AGE = 30_000;

@@ -2,7 +2,7 @@
 import { systemClock, type Timer } from '../../../core/time/clock.js';
 import { LinkedList, type ListNode } from '../../../core/util/linked-list.js';
 import type { LockStoreError } from '../../../errors/index.js';
-import { describe, endedError } from '../client/redis-errors.js';
+import { describe, endedError } from '../errors/redis-errors.js';
 
 /** What was sent, and what its sender does about the outcome: one of the two is called, once. */
 export interface Command {

@@ -7,7 +7,7 @@ import type { CommandSender, Until } from './command-sender.js';
 import { digitsOf } from './server-clock.js';
 import { isExclusive, type SharedKeys } from './shared-keys.js';
 import type { ExchangeBatch } from './exchange-batch.js';
-import { describe, silentError } from '../client/redis-errors.js';
+import { describe, silentError } from '../errors/redis-errors.js';
 import { parseExchange } from './exchange-reply.js';
 
 /** A request is sent so often before it counts as too slow for its time limit. */

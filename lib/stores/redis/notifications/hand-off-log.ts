@@ -1,5 +1,6 @@
 /** Says once that hand-offs cannot reach this process, and once that they can again. */
-import { type ConnectionLog, messageOf } from '../client/connection-log.js';
+import { messageOf } from '../errors/error-message.js';
+import type { ConnectionLog } from '../health/connection-log.js';
 import { redactError } from '../client/redact.js';
 
 export interface HandOffLogSettings {

@@ -4,7 +4,7 @@ import { runOutside } from '../../../core/time/outside.js';
 import { SharedPromise } from './shared-promise.js';
 import type { NodeListener, ShardNode } from './shard-node.js';
 import type { ShardNodes } from './shard-nodes.js';
-import { isMoved, isRefusal, isUnknownCommand, storeError } from '../client/redis-errors.js';
+import { isMoved, isRefusal, isUnknownCommand, storeError } from '../errors/redis-errors.js';
 import { TRY_TIMEOUT, WANTED_FOR } from './grant-notifications.interface.js';
 
 /** Between two tries at a slot that is not where the client believes it to be, in ms: twice as long each time. */

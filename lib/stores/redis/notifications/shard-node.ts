@@ -1,7 +1,7 @@
 /** The connection to one node of a Cluster on which the channels of its slots are subscribed to. */
 import type { HandOffLog } from './hand-off-log.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
-import { isRefusal } from '../client/redis-errors.js';
+import { isRefusal } from '../errors/redis-errors.js';
 import { logAttempts } from './subscriber-attempts.js';
 
 export interface ShardNodeSettings {

@@ -3,7 +3,7 @@ import { onClient } from '../client/client-events.js';
 import type { HandOffLog } from './hand-off-log.js';
 import type { ClusterLike, RedisLike } from '../client/redis-client.interface.js';
 import { ShardNode, type ShardNodeSettings } from './shard-node.js';
-import { SUBSCRIBER_OPTIONS } from '../client/subscriber-options.js';
+import { SUBSCRIBER_OPTIONS } from './subscriber-options.js';
 
 export interface ShardNodesSettings {
   readonly client: ClusterLike;

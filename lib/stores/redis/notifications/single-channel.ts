@@ -4,10 +4,10 @@ import type { ExchangeRequest } from '../../../core/contracts/store.contract.js'
 import type { HandOffLog } from './hand-off-log.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
 import { SharedPromise } from './shared-promise.js';
-import { SilenceWatch } from '../connection/silence-watch.js';
-import { isRefusal, storeError } from '../client/redis-errors.js';
+import { SilenceWatch } from '../health/silence-watch.js';
+import { isRefusal, storeError } from '../errors/redis-errors.js';
 import { logAttempts } from './subscriber-attempts.js';
-import { SUBSCRIBER_OPTIONS } from '../client/subscriber-options.js';
+import { SUBSCRIBER_OPTIONS } from './subscriber-options.js';
 import {
   TRY_EVERY,
   TRY_TIMEOUT,

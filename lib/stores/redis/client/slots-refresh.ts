@@ -1,5 +1,5 @@
 /** Where a Cluster's slots are, read anew: ioredis requests any node, once it has lost that of a slot. */
-import type { ClusterLike, RedisLike } from '../client/redis-client.interface.js';
+import type { ClusterLike, RedisLike } from './redis-client.interface.js';
 
 /** Between two readings that helped nothing, in ms: twice as long each time. */
 const PAUSE = { first: 25, longest: 200 };

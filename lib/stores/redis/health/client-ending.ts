@@ -1,11 +1,5 @@
 /** Whether a client connects again by itself, and what is said of one that does not. */
-import type { RedisLike } from './redis-client.interface.js';
-
-/** Why it does not, and what to change. */
-export const ENDED =
-  'Nothing connects it again: the client was closed, or its "retryStrategy" gave up. At shutdown, close a client of your ' +
-  'own last: not before onApplicationShutdown, as handlers keep their locks until then, and best after app.close(). Let ' +
-  '"retryStrategy" always return a number.';
+import type { RedisLike } from '../client/redis-client.interface.js';
 
 /** Remembers that a client has ended. To be told of each "close". */
 export class Ending {

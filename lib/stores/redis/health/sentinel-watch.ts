@@ -1,6 +1,6 @@
 /** Notices that no sentinel leads to a master: ioredis goes on requesting them, and its connection is never "closed". */
-import { onClient } from './client-events.js';
-import type { RedisLike } from './redis-client.interface.js';
+import { onClient } from '../client/client-events.js';
+import type { RedisLike } from '../client/redis-client.interface.js';
 
 /** What ioredis says after each round, without what the sentinels said. */
 const ROUND_OVER = /^All sentinels are unreachable/;

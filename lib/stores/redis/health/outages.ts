@@ -1,7 +1,7 @@
 /** Since when Redis is away: what is shorter than `commandTimeout` is bridged by callers that have time to wait. */
 import type { Outage } from '../../../core/contracts/store.contract.js';
 import type { LockStoreError } from '../../../errors/index.js';
-import { isPassing, isSilence } from '../client/redis-errors.js';
+import { isPassing, isSilence } from '../errors/redis-errors.js';
 
 /** A fence domain that has not failed for this long, in ms, is not remembered as failing. */
 const FORGOTTEN_AFTER = 10_000;

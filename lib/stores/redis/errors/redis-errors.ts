@@ -1,9 +1,14 @@
 /** What Redis or ioredis says, as a LockStoreError that names the cause and what to do. */
 import { LockStoreError, printable, quoted } from '../../../errors/index.js';
-import { messageOf } from './connection-log.js';
+import { messageOf } from './error-message.js';
 import { counterTrouble } from './counter-error.js';
-import { ENDED } from './reconnection.js';
-import { redactError } from './redact.js';
+import { redactError } from '../client/redact.js';
+
+/** Why it does not, and what to change. */
+export const ENDED =
+  'Nothing connects it again: the client was closed, or its "retryStrategy" gave up. At shutdown, close a client of your ' +
+  'own last: not before onApplicationShutdown, as handlers keep their locks until then, and best after app.close(). Let ' +
+  '"retryStrategy" always return a number.';
 
 /** By the first word of a Redis error. */
 const CURES: Record<string, string> = {

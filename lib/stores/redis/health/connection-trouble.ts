@@ -4,10 +4,10 @@ import type { Outage } from '../../../core/contracts/store.contract.js';
 import type { LockStoreError } from '../../../errors/index.js';
 import { onClient } from '../client/client-events.js';
 import { Outages } from './outages.js';
-import { Ending } from '../client/reconnection.js';
+import { Ending } from './client-ending.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
-import { isSentinelRound, watchSentinels } from '../client/sentinel-watch.js';
-import { downError, silentError, storeError, unconnectedError } from '../client/redis-errors.js';
+import { isSentinelRound, watchSentinels } from './sentinel-watch.js';
+import { downError, silentError, storeError, unconnectedError } from '../errors/redis-errors.js';
 
 export class ConnectionTrouble {
   readonly #client: RedisLike;

@@ -1,11 +1,11 @@
 /** From the `redis` option to a client. The only file that imports ioredis. */
 import { Redis } from 'ioredis';
 import { runOutside } from '../../../core/time/outside.js';
-import { DatabaseGuard } from './database-guard.js';
+import { DatabaseGuard } from '../health/database-guard.js';
 import { checkFailover } from './failover-check.js';
 import type { RedisLike, RedisSettings } from '../client/redis-client.interface.js';
 import type { RedisTarget } from './redis-option.js';
-import { type ConnectionLog, type ConnectionWatch, watchConnection } from '../client/connection-log.js';
+import { type ConnectionLog, type ConnectionWatch, watchConnection } from '../health/connection-log.js';
 
 export interface RedisConnection {
   readonly client: RedisLike;

@@ -1,9 +1,11 @@
 /** Says once that Redis went away, and once that it is back. */
-import { onClient } from './client-events.js';
-import type { RedisLike } from './redis-client.interface.js';
+import { onClient } from '../client/client-events.js';
+import type { RedisLike } from '../client/redis-client.interface.js';
+import { messageOf } from '../errors/error-message.js';
 import { printable } from '../../../errors/index.js';
-import { redactError } from './redact.js';
-import { ENDED, Ending } from './reconnection.js';
+import { redactError } from '../client/redact.js';
+import { Ending } from './client-ending.js';
+import { ENDED } from '../errors/redis-errors.js';
 import { isSentinelRound, watchSentinels } from './sentinel-watch.js';
 
 export interface ConnectionLog {
@@ -121,13 +123,4 @@ export function addressOf(client: RedisLike): string {
   if (options.path) return options.path;
   const host = options.host ?? 'localhost';
   return `${host.includes(':') ? `[${host}]` : host}:${options.port ?? 6379}`;
-}
-
-/** The message of an error; of its parts where it has none, as when each address of a host refused. */
-export function messageOf(error: unknown): string {
-  // By structure: errors of Node's own are of another realm inside jest.
-  const { message, name, errors } = (error ?? {}) as { message?: unknown; name?: unknown; errors?: unknown };
-  if (typeof message !== 'string') return String(error);
-  if (message !== '') return message;
-  return Array.isArray(errors) ? errors.map(messageOf).join('; ') : String(name);
 }
