@@ -1,7 +1,7 @@
 /**
- * Sends a store's commands: each one is answered, or fails, within its time-out. Three parts help: {@link ConnectionState}
- * knows whether commands can be sent, {@link CommandTimeouts} keeps the commands that wait for a reply, {@link ScriptRunner}
- * writes scripts.
+ * Sends a store's commands: each one is answered, or fails, within its time-out. Three parts help: {@link
+ * ConnectionState} knows whether commands can be sent, {@link CommandTimeouts} keeps the commands that wait for a
+ * reply, {@link ScriptRunner} writes scripts.
  */
 import type { Outage } from '../../../core/contracts/store.contract.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
@@ -127,7 +127,8 @@ export class CommandSender {
   /**
    * Runs a script.
    * @param doing a verb, for messages. The key follows it.
-   * @param urgent the command must be written, and take effect at the server, before anything else happens in this process.
+   * @param urgent the command must be written, and take effect at the server, before anything else happens in this
+   * process.
    * @throws LockStoreError at `until` at the latest; at once while the connection is known to be down.
    */
   run(
@@ -182,8 +183,8 @@ export class CommandSender {
   }
 
   /**
-   * In a Cluster, a node that does not serve the slot may have refused the command. If so, nothing has run, and the command
-   * is sent again.
+   * In a Cluster, a node that does not serve the slot may have refused the command. If so, nothing has run, and the
+   * command is sent again.
    */
   #redirect(pending: PendingCommand, call: ScriptCall, error: unknown, attempt: number): void {
     const { until } = pending.value.command;

@@ -25,8 +25,9 @@ interface Pending {
 export type PendingCommand = ListNode<Pending>;
 
 /**
- * All commands have the same time-out, so the oldest command is the first to exceed it. The timer is set for the oldest command,
- * and is not moved while replies arrive: a timer for each command would cost a considerable part of the command itself.
+ * All commands have the same time-out, so the oldest command is the first to exceed it. The timer is set for the oldest
+ * command, and is not moved while replies arrive: a timer for each command would cost a considerable part of the
+ * command itself.
  */
 export class CommandTimeouts {
   readonly #pending = new LinkedList<Pending>();

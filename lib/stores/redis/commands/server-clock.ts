@@ -8,8 +8,8 @@ const STEP = 10_000;
 const DRIFT = 0.2;
 
 /**
- * A server time that is less than this ahead of the latest reckoning, in µs, does not count as ahead: clocks drift apart, and
- * the clocks of a Cluster's nodes differ.
+ * A server time that is less than this ahead of the latest reckoning, in µs, does not count as ahead: clocks drift
+ * apart, and the clocks of a Cluster's nodes differ.
  */
 const TOLERANCE = 100_000;
 
@@ -17,13 +17,14 @@ const TOLERANCE = 100_000;
 const CLOCK_AGE = 30_000;
 
 /**
- * A request carries a server time after which the request must not run. That time is reckoned from readings of the server's
- * clock, as if each reading had been made when its reply was read. The result is too early by the time that the reply
- * travelled. If this process computed meanwhile, the result is too early by that time as well. So the reckoning goes on from
- * an earlier reading, as far as the later reading allows it. If the reckoning is wrong, a request is refused and sent
- * again, but no lock is lost.
+ * A request carries a server time after which the request must not run. That time is reckoned from readings of the
+ * server's clock, as if each reading had been made when its reply was read. The result is too early by the time that
+ * the reply travelled. If this process computed meanwhile, the result is too early by that time as well. So the
+ * reckoning goes on from an earlier reading, as far as the later reading allows it. If the reckoning is wrong, a
+ * request is refused and sent again, but no lock is lost.
  *
- * For the question whether a server time is still to come, a reading counts as if it had been made when its command was sent.
+ * For the question whether a server time is still to come, a reading counts as if it had been made when its command was
+ * sent.
  */
 export class ServerClock {
   /** The server's µs minus ours, as reckoned. */
@@ -47,8 +48,8 @@ export class ServerClock {
   }
 
   /**
-   * Takes the reading of a reply that refused a request as too late, although the request was not. The reckoning takes the
-   * latest time that the reply allows.
+   * Takes the reading of a reply that refused a request as too late, although the request was not. The reckoning takes
+   * the latest time that the reply allows.
    */
   advance(serverMicros: number, sentAt: number): void {
     this.#most = serverMicros - sentAt * 1000;
@@ -71,8 +72,8 @@ export class ServerClock {
   }
 
   /**
-   * The server's µs at this time of the monotonic clock, rounded down to a multiple of 10 ms: many requests in a row then
-   * carry the same number.
+   * The server's µs at this time of the monotonic clock, rounded down to a multiple of 10 ms: many requests in a row
+   * then carry the same number.
    */
   at(monotonic: number): number {
     return Math.floor(((this.#offset ?? 0) + monotonic * 1000) / STEP) * STEP;
@@ -124,8 +125,8 @@ let latest = 0;
 let latestDigits = '0';
 
 /**
- * A server time as an argument of a script. The digits of the latest time are kept: writing out so large a number takes as
- * much time as all other arguments of a request.
+ * A server time as an argument of a script. The digits of the latest time are kept: writing out so large a number takes
+ * as much time as all other arguments of a request.
  */
 export function digitsOf(time: number): string {
   if (time !== latest) {

@@ -1,19 +1,20 @@
-/** Which commands declare the set of a key's holders: each key that is declared costs time at the server. */
+/** Which commands declare the set of a key's holders. Each key that a command declares costs time at the server. */
 import type { ExchangeRequest } from '../../../core/contracts/store.contract.js';
 import { TOKEN_MARK } from '../../../core/contracts/token.js';
 import type { KeyNames } from '../naming/key-names.js';
 
-/** So many keys are remembered at least, and twice as many at the most. */
+/** At least this many keys are remembered, and at most twice as many. */
 const LEAST_KEYS = 5_000;
 
 /**
- * Releasing declares the set always: readers may wait for the key, and a release that had to be sent again would be lost with
- * its first reply. So does requesting with a shared lock's token or a semaphore's. Requesting with an exclusive token does so for
- * keys that are known: this session has had such tokens there, or a script has requested the set.
+ * A release always declares the set: readers may wait for the key. If a release had to be sent again with the set, it
+ * would be lost with its first reply. A request with the token of a shared lock or of a semaphore always declares the
+ * set as well. A request with an exclusive token declares the set for remembered keys only: this session has used other
+ * tokens there, or a script has required the set.
  */
 export class SharedKeys {
   readonly #names: KeyNames;
-  /** Two generations, the older of which is forgotten at once. */
+  /** There are two generations. The older generation is forgotten as a whole. */
   #young = new Set<string>();
   #old = new Set<string>();
 
@@ -21,14 +22,14 @@ export class SharedKeys {
     this.#names = names;
   }
 
-  /** The set of holders, for a command that declares it. */
+  /** The name of the set of holders, if the command declares the set. */
   holdersFor({ key, release, acquire: request }: ExchangeRequest): string | undefined {
     if (request !== undefined && !isExclusive(request.token)) this.add(key);
     else if (release === undefined && !this.#has(key)) return undefined;
     return this.#names.holdersOf(key);
   }
 
-  /** Several tokens hold the key, or are to hold it. */
+  /** Several tokens hold the key, or may hold it soon. */
   add(key: string): void {
     if (this.#young.has(key)) return;
     if (this.#young.size >= LEAST_KEYS) {
@@ -43,7 +44,9 @@ export class SharedKeys {
   }
 }
 
-/** Without the pattern that reads all of a token: this is requested every command. */
+/**
+ * Whether the token is exclusive. Does not use the pattern that parses a whole token, because each command needs this.
+ */
 export function isExclusive(token: string): boolean {
   const number = token.indexOf(':', TOKEN_MARK.length) + 1;
   const mark = token.indexOf('-', number);

@@ -1,4 +1,4 @@
-/** A counter of fences that no fence may be drawn from: what the scripts say of it, for people. */
+/** Explains the errors of the scripts about a fence counter that no fence may be drawn from. */
 import { quoted } from '../../../errors/index.js';
 import { COUNTER_ERROR } from '../scripts/fences.js';
 
@@ -6,23 +6,27 @@ const SAID = new RegExp(`${COUNTER_ERROR} (\\w+) '(.*)'`, 's');
 
 const WRONG: Record<string, string> = {
   ahead: 'is more than a day ahead of the clock of Redis',
-  number: 'holds no whole number',
-  type: 'is no string (WRONGTYPE; it is not a lock\'s, so another "prefix" may be the cure)',
+  number: 'does not contain a whole number',
+  type: 'is not a string (WRONGTYPE; the key belongs to another program, so choose another "prefix")',
 };
 
-/** The trouble and its cure; undefined for another error. @param said the message of the server's error. */
+/**
+ * What is wrong, and what to do about it.
+ * @param said the message of the server's error.
+ * @returns undefined for another error.
+ */
 export function counterTrouble(said: string): string | undefined {
   const [, why = '', name = ''] = SAID.exec(said) ?? [];
   if (why === 'place') {
     return (
-      `The queue ${quoted(name)} holds a place that is more than a day ahead of the clock of Redis. ` +
-      `Delete the queue: those who wait take their places again.`
+      `The queue ${quoted(name)} contains a score that is more than a day ahead of the clock of Redis. ` +
+      `Delete the queue: the waiters enter it again.`
     );
   }
   const wrong = WRONG[why];
   if (wrong === undefined) return undefined;
   return (
-    `The counter of fences ${quoted(name)} ${wrong}, so no lock is granted. If the clock of Redis is right, delete the counter: ` +
-    'fences go on from the clock. See "What a fence is" in docs/fencing.md.'
+    `The fence counter ${quoted(name)} ${wrong}, so no lock is granted. If the clock of Redis is right, delete the counter: ` +
+    'fences then continue from the clock. See "What a fence is" in docs/fencing.md.'
   );
 }

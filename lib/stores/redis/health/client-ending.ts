@@ -1,7 +1,7 @@
-/** Whether a client connects again by itself, and what is said of one that does not. */
+/** Whether a client connects again by itself. */
 import type { RedisLike } from '../client/redis-client.interface.js';
 
-/** Remembers that a client has ended. To be told of each "close". */
+/** Remembers that a client has ended: such a client does not connect again. To be told of each "close". */
 export class Ending {
   readonly #client: RedisLike;
   #ended = false;
@@ -18,7 +18,9 @@ export class Ending {
     this.#ended = false;
   }
 
-  /** The status alone does not tell: a Cluster is "close" again after its "end", once each of its nodes is. */
+  /**
+   * The status alone is not enough: after its "end", a Cluster has the status "close" again once each node is closed.
+   */
   get ended(): boolean {
     const { status } = this.#client;
     return status === 'end' || (this.#ended && status === 'close');

@@ -91,8 +91,8 @@ export class ConnectionState {
   }
 
   /**
-   * To be called before each command. Opens connections that the command would open by itself, in the async context of the
-   * command's caller.
+   * To be called before each command. Opens connections that the command would open by itself, in the async context of
+   * the command's caller.
    * @returns whether the command has to wait for the connection.
    */
   open(): boolean {

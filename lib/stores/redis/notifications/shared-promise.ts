@@ -1,10 +1,10 @@
-/** One promise for all who wait for the same thing; after it settled, those who come wait for the next time. */
+/** One promise for all callers that wait for an event. After it has settled, later callers get a new promise. */
 import { runOutside } from '../../../core/time/outside.js';
 
 export class SharedPromise {
   #current: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | undefined;
 
-  /** Does anybody wait? */
+  /** Whether a promise is waiting for the event. */
   get pending(): boolean {
     return this.#current !== undefined;
   }

@@ -1,10 +1,10 @@
-/** What a connection for hand-offs does otherwise than the client that it is a duplicate of. */
+/** The options in which a connection for hand-offs differs from the client that it is a duplicate of. */
 
 export const SUBSCRIBER_OPTIONS = {
-  // Channels are of no database: none is selected, which could be refused.
+  // Channels belong to no database. So no database is selected, and the server cannot refuse one.
   db: 0,
-  // Channels get no prefix from ioredis; PING has no key. Nothing that the application set for its own commands
-  // should hold a subscription up.
+  // ioredis adds no prefix to channels, and PING has no key. From here on: no option that the application set for its
+  // own commands may delay a subscription.
   keyPrefix: '',
   lazyConnect: true,
   autoResubscribe: false,
