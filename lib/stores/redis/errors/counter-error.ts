@@ -6,8 +6,8 @@ const SAID = new RegExp(`${COUNTER_ERROR} (\\w+) '(.*)'`, 's');
 
 const WRONG: Record<string, string> = {
   ahead: 'is more than a day ahead of the clock of Redis',
-  number: 'does not contain a whole number',
-  type: 'is not a string (WRONGTYPE; the key belongs to another program, so choose another "prefix")',
+  number: 'contains no whole number',
+  type: 'is not a string (WRONGTYPE; something that is not a lock uses this key, so choose another "prefix")',
 };
 
 /**

@@ -15,7 +15,7 @@ const CURES: Record<string, string> = {
   WRONGTYPE:
     'The key of the lock has a value in Redis that is not a lock. Choose another key or "prefix", or remove the value.',
   NOPERM:
-    'The Redis user lacks a right. It needs EVAL, EVALSHA, GET, SET, DEL, EXISTS, PTTL, PEXPIRE, PEXPIREAT, TIME, the ' +
+    'The Redis user lacks a right: it needs EVAL, EVALSHA, GET, SET, DEL, EXISTS, PTTL, PEXPIRE, PEXPIREAT, TIME, the ' +
     'sorted-set commands and PUBLISH, SUBSCRIBE (in a Cluster SPUBLISH, SSUBSCRIBE), PING, INFO, CLIENT (and SELECT for a ' +
     'database other than 0), for the keys and channels "<prefix>*".',
   NOAUTH: 'Redis requires a password: give "username" and "password" in the "redis" option.',

@@ -24,8 +24,7 @@ const MISTAKEN: Readonly<Record<string, string>> = {
   user: 'ioredis calls it "username"',
   pass: 'ioredis calls it "password"',
   database: 'ioredis calls it "db"',
-  socket:
-    'this option belongs to the package "redis"; ioredis takes "host" and "port" beside the other options',
+  socket: 'it is an option of the package "redis"; ioredis takes "host" and "port" beside the other options',
   nodes: 'for a Cluster, make one with ioredis and give it: redis: new Cluster([…])',
   cluster: 'for a Cluster, make one with ioredis and give it: redis: new Cluster([…])',
   client: 'give the client itself: redis: client',
