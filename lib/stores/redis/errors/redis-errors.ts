@@ -1,8 +1,7 @@
 /** The LockStoreErrors for what Redis or ioredis reports: each error names the cause and says what to do. */
-import { LockStoreError, printable, quoted } from '../../../errors/index.js';
+import { LockStoreError, printable, quoted, redactError } from '../../../errors/index.js';
 import { messageOf } from './error-message.js';
 import { counterTrouble } from './counter-error.js';
-import { redactError } from '../client/redact.js';
 
 /** Why a client does not connect again, and what to change. */
 export const ENDED =

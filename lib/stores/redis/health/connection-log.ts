@@ -2,8 +2,7 @@
 import { onClient } from '../client/client-events.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
 import { messageOf } from '../errors/error-message.js';
-import { printable } from '../../../errors/index.js';
-import { redactError } from '../client/redact.js';
+import { printable, redactError } from '../../../errors/index.js';
 import { Ending } from './client-ending.js';
 import { ENDED } from '../errors/redis-errors.js';
 import { isSentinelRound, watchSentinels } from './sentinel-watch.js';

@@ -1,9 +1,8 @@
 /** Makes sure that locks are only in the database that the client's options name. */
-import type { LockStoreError } from '../../../errors/index.js';
+import { type LockStoreError, redactError } from '../../../errors/index.js';
 import { onClient } from '../client/client-events.js';
 import type { DatabaseVerdicts } from './connection-log.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
-import { redactError } from '../client/redact.js';
 import { type Script, defineScript } from '../scripts/script.js';
 import { databaseError, selectFailed } from '../errors/redis-errors.js';
 

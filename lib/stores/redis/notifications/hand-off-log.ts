@@ -1,7 +1,7 @@
 /** Logs once that hand-offs cannot reach this process, and once that they can again. */
 import { messageOf } from '../errors/error-message.js';
 import type { ConnectionLog } from '../health/connection-log.js';
-import { redactError } from '../client/redact.js';
+import { redactError } from '../../../errors/index.js';
 
 export interface HandOffLogSettings {
   readonly log: ConnectionLog;
