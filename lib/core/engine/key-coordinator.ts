@@ -1,7 +1,7 @@
 /** One key in this process: its callers, its request in the store, and its leases. The store sees one request. */
 import { type LockBusyError, type LockOptionsError, LockQueueFullError } from '../../errors/index.js';
 import { BatchSet } from '../batches/batch-set.js';
-import type { BatchOwner, LeaseBatch } from '../batches/lease-batch.js';
+import type { LeaseBatch } from '../batches/lease-batch.js';
 import { SERVING_TABLE, type ServingEffect } from '../batches/serving-table.js';
 import { kindConflict } from '../contracts/kind-conflict.js';
 import { compatibleKinds, type LockAccess, type LockKind } from '../contracts/token.js';
@@ -11,14 +11,15 @@ import { WaitQueue } from '../queue/wait-queue.js';
 import type { Waiter } from '../queue/waiter.js';
 import { LeaseRequester } from '../requests/lease-requester.js';
 import type { PendingRequest } from '../requests/pending-request.js';
+import type { RequestKnowledge } from '../requests/request-knowledge.js';
 import type { CallerEffect, PerformForCallers } from '../requests/request-table.js';
 import type { DeadlineTimer } from '../runtime/deadline-timer.js';
 import type { EngineContext } from '../runtime/engine-context.js';
 import type { ReleaseOutcome } from '../runtime/session-commands.js';
 import type { Clock } from '../time/clock.js';
-import { type LeaseStart, startGranted, startOffered } from './lease-start.js';
-import { tooLate } from './late-replies.js';
-import { Refusals } from './refusals.js';
+import type { KeyParts } from './key-parts.js';
+import { startGranted, startOffered } from './lease-start.js';
+import { busy, concerned, conflictOf, tellBusy, tooLate, waiterDue } from './refusals.js';
 
 export interface KeyCoordinatorSettings {
   readonly key: string;
@@ -34,17 +35,15 @@ export interface KeyCoordinatorSettings {
  * lease that admits callers, or a request that fits the first waiter. An event that comes while another one is performed
  * changes nothing but the queue: its consequences follow at the end.
  */
-export class KeyCoordinator implements BatchOwner {
+export class KeyCoordinator implements KeyParts {
   readonly key: string;
   readonly #settings: KeyCoordinatorSettings;
-  readonly #context: EngineContext;
-  readonly #queue = new WaitQueue();
+  readonly context: EngineContext;
+  readonly queue = new WaitQueue();
   readonly #requester: LeaseRequester;
-  readonly #batches = new BatchSet();
+  readonly batches = new BatchSet();
   /** Of the latest caller. It tells which other kinds may be on the key. */
   #kind: LockKind | undefined;
-  readonly #refusals: Refusals;
-  readonly #start: LeaseStart;
   #moving = false;
   /** Leases that have ended while an event is performed. */
   #ended: Array<() => void> | undefined;
@@ -52,24 +51,25 @@ export class KeyCoordinator implements BatchOwner {
   constructor(settings: KeyCoordinatorSettings) {
     this.key = settings.key;
     this.#settings = settings;
-    this.#context = settings.context;
-    this.#requester = new LeaseRequester(settings.key, settings.context, this.#queue, this.#perform);
-    const { key, context } = settings;
-    this.#refusals = new Refusals(key, context, this.#queue, this.#batches, this.#requester.known);
-    this.#start = { key, context, owner: this, queue: this.#queue, batches: this.#batches };
+    this.context = settings.context;
+    this.#requester = new LeaseRequester(settings.key, settings.context, this.queue, this.#perform);
+  }
+
+  get known(): RequestKnowledge {
+    return this.#requester.known;
   }
 
   get clock(): Clock {
-    return this.#context.clock;
+    return this.context.clock;
   }
 
   get deadlines(): DeadlineTimer {
-    return this.#context.deadlines;
+    return this.context.deadlines;
   }
 
   /** True while a caller that does not wait is refused as "busy" without a request to the store. */
   get surelyHeld(): boolean {
-    return this.#batches.exclusive?.surelyHeld ?? false;
+    return this.batches.exclusive?.surelyHeld ?? false;
   }
 
   /** True while an exclusive caller is the first waiter. Readers, too, wait for the holders then. */
@@ -78,11 +78,11 @@ export class KeyCoordinator implements BatchOwner {
   }
 
   get first(): Waiter | undefined {
-    return this.#queue.first;
+    return this.queue.first;
   }
 
   shift(): Waiter | undefined {
-    return this.#queue.shift();
+    return this.queue.shift();
   }
 
   /** Why a caller of this access cannot be served while the others of the key are there. */
@@ -93,39 +93,38 @@ export class KeyCoordinator implements BatchOwner {
 
   /** The error of a caller that waited so long, in ms. */
   busy(waited: number): LockBusyError {
-    return this.#refusals.busy(waited);
+    return busy(waited, this);
   }
 
   // ---- events of callers
 
   /** Waits for a hold, in order of arrival. */
   join(options: ResolvedAcquire, wait: number): Promise<Hold> {
-    const refusal = this.refusal(options.access) ?? this.#requester.known.hopeless;
+    const refusal = this.refusal(options.access) ?? this.known.hopeless;
     if (refusal !== undefined) return Promise.reject(refusal);
     const { maxWaiters } = this.#settings;
-    if (this.#queue.size >= maxWaiters) return Promise.reject(new LockQueueFullError(this.key, maxWaiters));
-    const waiter = this.#queue.add(this, options, wait);
+    if (this.queue.size >= maxWaiters) return Promise.reject(new LockQueueFullError(this.key, maxWaiters));
+    const waiter = this.queue.add(this, options, wait);
     this.#kind = options.access.kind;
     // A newcomer to a key that is known to be busy must not take the store for silent.
-    if (this.#batches.exclusive !== undefined || this.#requester.known.holder !== undefined)
-      this.#refusals.tellBusy();
+    if (this.batches.exclusive !== undefined || this.known.holder !== undefined) tellBusy(this);
     this.#settle();
     return waiter.promise;
   }
 
   waiterLeft(waiter: Waiter): void {
-    this.#queue.remove(waiter);
+    this.queue.remove(waiter);
     this.#settle();
   }
 
   waiterDue(waiter: Waiter): void {
-    this.#refusals.due(waiter);
+    waiterDue(waiter, this);
   }
 
   /** Ends all waits. */
   refuseAll(error: Error): void {
     this.#refuse(
-      this.#queue.select(() => true),
+      this.queue.select(() => true),
       error,
     );
   }
@@ -134,7 +133,7 @@ export class KeyCoordinator implements BatchOwner {
 
   /** The store hands the key to a token of this session. An offer of a lease that is served already is none. */
   onGrant(token: string, fence: number, doubtful = false): void {
-    if (!this.#batches.has(token)) this.#requester.onGrant(token, fence, doubtful);
+    if (!this.batches.has(token)) this.#requester.onGrant(token, fence, doubtful);
   }
 
   onReconnected(): void {
@@ -150,19 +149,19 @@ export class KeyCoordinator implements BatchOwner {
   #performEffect(effect: CallerEffect, request?: PendingRequest, error?: Error): void {
     switch (effect) {
       case 'tell busy':
-        return this.#refusals.tellBusy();
+        return tellBusy(this);
       case 'serve':
-        return request && startGranted(request, this.#start);
+        return request && startGranted(request, this);
       case 'serve offer':
-        if (request !== undefined) startOffered(request, this.#start);
+        if (request !== undefined) startOffered(request, this);
         return this.#refuseOverdue();
       case 'refuse conflict':
-        error = request && this.#refusals.conflict(request);
-        return this.#refuse(this.#refusals.concerned(effect, request), error);
+        error = request && conflictOf(request, this);
+        return this.#refuse(concerned(effect, request, this), error);
       case 'refuse uninformed':
       case 'refuse overdue':
       case 'refuse all':
-        return this.#refuse(this.#refusals.concerned(effect, request), error);
+        return this.#refuse(concerned(effect, request, this), error);
       case 'answered':
         return this.#refuseOverdue();
       case 'settled':
@@ -173,9 +172,9 @@ export class KeyCoordinator implements BatchOwner {
   // ---- events of batches
 
   batchServed(batch: LeaseBatch): void {
-    if (batch === this.#batches.exclusive) return;
-    if (this.#batches.admitted(batch)) {
-      this.#requester.known.leaseServed(true);
+    if (batch === this.batches.exclusive) return;
+    if (this.batches.admitted(batch)) {
+      this.known.leaseServed(true);
       this.#refuseOverdue();
     }
     this.#settle();
@@ -190,25 +189,25 @@ export class KeyCoordinator implements BatchOwner {
 
   #over(batch: LeaseBatch, releaseAfter: number): Promise<ReleaseOutcome> {
     const { served, lease } = batch;
-    const exclusive = batch === this.#batches.exclusive;
+    const exclusive = batch === this.batches.exclusive;
     const moving = this.#moving;
     this.#moving = true;
     // A lease that came too late to serve anybody does not show that the key was busy.
-    if (exclusive && served) this.#queue.inform();
+    if (exclusive && served) this.queue.inform();
     // An offer that had ended was no chance to serve: the place in the queue is still ours to take back.
-    if (this.#batches.remove(batch)) this.#requester.known.leaseServed(served || lease.confirmed);
+    if (this.batches.remove(batch)) this.known.leaseServed(served || lease.confirmed);
     // Waiters stayed for this lease. To stay for the next one could go on for ever, if each one comes too late. A lease
     // that the store has given to another holder is busy.
     if (exclusive && !served) {
-      this.#refuse(this.#queue.overdue(), lease.lost === 'not-owner' ? undefined : tooLate(this.key));
+      this.#refuse(this.queue.overdue(), lease.lost === 'not-owner' ? undefined : tooLate(this.key));
     } else if (!exclusive) this.#refuseOverdue();
-    const release = this.#context.commands.releaseRequest(this.key, lease.token, releaseAfter);
-    const event = this.#queue.size > 0 ? 'lease over, callers wait' : 'lease over, nobody waits';
-    const [effect] = SERVING_TABLE[event][this.#batches.state];
+    const release = this.context.commands.releaseRequest(this.key, lease.token, releaseAfter);
+    const event = this.queue.size > 0 ? 'lease over, callers wait' : 'lease over, nobody waits';
+    const [effect] = SERVING_TABLE[event][this.batches.state];
     const outcome =
       effect === 'release and request'
         ? this.#requester.leaseOver(release)
-        : this.#context.commands.release(this.key, release);
+        : this.context.commands.release(this.key, release);
     this.#moving = moving;
     this.#settle();
     return outcome;
@@ -221,8 +220,8 @@ export class KeyCoordinator implements BatchOwner {
     this.#moving = true;
     do {
       for (let over = this.#ended?.shift(); over !== undefined; over = this.#ended?.shift()) over();
-      const event = this.#queue.size > 0 ? 'callers wait' : 'nobody waits';
-      for (const effect of SERVING_TABLE[event][this.#batches.state]) this.#do(effect);
+      const event = this.queue.size > 0 ? 'callers wait' : 'nobody waits';
+      for (const effect of SERVING_TABLE[event][this.batches.state]) this.#do(effect);
     } while (this.#ended !== undefined && this.#ended.length > 0);
     this.#moving = false;
   }
@@ -234,9 +233,9 @@ export class KeyCoordinator implements BatchOwner {
       case 'cancel request':
         return this.#requester.nobodyWaits();
       case 'end idle batches':
-        return this.#batches.queueEmptied();
+        return this.batches.queueEmptied();
       case 'forget key':
-        if (!this.#requester.active && this.#batches.size === 0) this.#settings.onIdle(this);
+        if (!this.#requester.active && this.batches.size === 0) this.#settings.onIdle(this);
         return;
       case 'release':
       case 'release and request':
@@ -257,6 +256,6 @@ export class KeyCoordinator implements BatchOwner {
 
   /** A waiter that stayed for the reply, and was not granted, has waited long enough. */
   #refuseOverdue(): void {
-    if (!this.#batches.entering) this.#refuse(this.#queue.overdue());
+    if (!this.batches.entering) this.#refuse(this.queue.overdue());
   }
 }

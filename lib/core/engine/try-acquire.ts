@@ -14,7 +14,7 @@ import type { AcquireReply } from '../contracts/store.contract.js';
 import { type BatchOwner, LeaseBatch } from '../batches/lease-batch.js';
 import { ownerOf } from '../contracts/token.js';
 import { Waiter } from '../queue/waiter.js';
-import { tooLate } from './late-replies.js';
+import { tooLate } from './refusals.js';
 
 /**
  * Requests once. Only the store bounds the time (its reply is what is waited for, no holder), and the caller's signal.
