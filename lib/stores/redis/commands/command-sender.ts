@@ -1,7 +1,9 @@
 /**
- * Sends a store's commands: each one is answered, or fails, within its time-out. Three parts help: {@link
- * ConnectionState} knows whether commands can be sent, {@link CommandTimeouts} keeps the commands that wait for a
- * reply, {@link ScriptRunner} writes scripts.
+ * Sends a store's commands: each command is answered, or fails, within its time-out. The parts of the sender:
+ * - {@link ConnectionState} knows whether commands can be sent.
+ * - {@link CommandTimeouts} keeps the commands that wait for a reply.
+ * - {@link ScriptRunner} writes scripts.
+ * - {@link ClockReader} reads the server's clock.
  */
 import type { Outage } from '../../../core/contracts/store.contract.js';
 import type { RedisLike } from '../client/redis-client.interface.js';

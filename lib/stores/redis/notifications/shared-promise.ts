@@ -5,7 +5,7 @@ import { type Deferred, deferred } from '../../../core/util/deferred.js';
 export class SharedPromise {
   #current: Deferred | undefined;
 
-  /** Whether a promise is waiting for the event. */
+  /** Whether a caller waits for the event. */
   get pending(): boolean {
     return this.#current !== undefined;
   }
