@@ -51,7 +51,7 @@ export class DocsProgram {
     this.#checker = this.#program.getTypeChecker();
   }
 
-  /** What the compiler says of a block, by the page's line numbers; empty for nothing. */
+  /** What the compiler says of a block, by the line numbers of the page or the fixture. Empty if it says nothing. */
   complaints(block: Block): string {
     const file = this.#fileOf(block);
     const found = [
@@ -60,8 +60,8 @@ export class DocsProgram {
     ];
     return found
       .map(({ start, messageText }) => {
-        const { line } = file.getLineAndCharacterOfPosition(start ?? 0);
-        return `${block.page}:${line + 1} ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
+        const lineNumber = block.source.slice(0, start).split('\n').length - 1;
+        return `${block.placeOf(lineNumber)} ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
       })
       .join('\n');
   }
@@ -134,6 +134,6 @@ export class DocsProgram {
 }
 
 /** A name that no file has, in a place that finds the packages. */
-function fileOf({ page, line }: Block): string {
-  return resolve(ROOT, 'test/docs', `${page.replaceAll(/\W/g, '-')}-${line}.ts`);
+function fileOf({ page, lineNumber }: Block): string {
+  return resolve(ROOT, 'test/docs', `${page.replaceAll(/\W/g, '-')}-${lineNumber}.ts`);
 }
