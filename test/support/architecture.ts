@@ -37,10 +37,10 @@ export const CORE_ROOMS = [
 
 /** The folders of the Redis store, from the bottom up. */
 const REDIS_ROOMS = [
-  ['naming', 'scripts'],
-  ['client'],
-  ['connection', 'connecting'],
-  ['commands'],
+  ['naming', 'scripts', 'client'],
+  ['errors'],
+  ['health'],
+  ['opening', 'commands'],
   ['notifications'],
 ] as const;
 
@@ -82,7 +82,7 @@ const APART = [
  * The only file that creates clients. Elsewhere a client is recognised by its structure, because two versions are
  * supported.
  */
-const CLIENT_FACTORY = 'lib/stores/redis/connecting/redis-client.factory.ts';
+const CLIENT_FACTORY = 'lib/stores/redis/opening/redis-client.factory.ts';
 
 /** Each breach as a sentence. */
 export function breaches(sources: Sources): string[] {

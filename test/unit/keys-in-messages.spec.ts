@@ -26,7 +26,7 @@ import {
   downError,
   silentError,
   storeError,
-} from '../../lib/stores/redis/client/redis-errors.js';
+} from '../../lib/stores/redis/errors/redis-errors.js';
 import { KeyNames } from '../../lib/stores/redis/naming/key-names.js';
 import { LockControls, memoryLocks } from '../../lib/testing/index.js';
 import { readLib } from '../support/architecture.js';

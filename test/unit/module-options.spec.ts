@@ -14,7 +14,7 @@ import {
   checkExtras,
   resolveModuleOptions,
 } from '../../lib/module/resolve-module-options.js';
-import { IOREDIS_OPTIONS, nearMiss, TLS_OPTIONS } from '../../lib/stores/redis/connecting/ioredis-options.js';
+import { IOREDIS_OPTIONS, nearMiss, TLS_OPTIONS } from '../../lib/stores/redis/opening/ioredis-options.js';
 import { redactError, redactUrl } from '../../lib/errors/redact.js';
 
 const store: LockStore = {

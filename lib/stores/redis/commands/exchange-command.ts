@@ -6,7 +6,7 @@ import type { LockNames } from '../naming/key-names.js';
 import type { CommandSender, Until } from './command-sender.js';
 import { type CallContext, exchangeCall } from './exchange-call.js';
 import type { ExchangeBatch } from './exchange-batch.js';
-import { describe, silentError } from '../client/redis-errors.js';
+import { describe, silentError } from '../errors/redis-errors.js';
 import { parseExchange } from './exchange-reply.js';
 
 /** A request is sent so often before it counts as too slow for its time limit. */

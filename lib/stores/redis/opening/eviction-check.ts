@@ -1,10 +1,11 @@
-/** Warns where the server may evict locks: it would be as if somebody deleted them. */
+/** Warns if the server may evict locks. An evicted lock is lost, as if another client had deleted it. */
 import { onClient } from '../client/client-events.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
 
 /**
- * Looks once, at the first connection. A server that refuses INFO is not an error: it costs a warning only.
- * @returns takes the listener away.
+ * Checks the server once, at the first connection. A server that refuses INFO is not an error: only the warning is
+ * missing.
+ * @returns a function that removes the listener.
  */
 export function checkEviction(client: RedisLike, warn: (message: string) => void): () => void {
   const check = async (): Promise<void> => {
@@ -15,12 +16,12 @@ export function checkEviction(client: RedisLike, warn: (message: string) => void
       const bounded = /^maxmemory:[1-9]/m.test(info);
       if (bounded && policy !== undefined && policy !== 'noeviction') {
         warn(
-          `Redis has "maxmemory-policy ${policy}": when its memory is full it may delete locks that are held, which are ` +
-            'then noticed as lost at their next renewal only. Use "noeviction" for the Redis that holds locks.',
+          `Redis has "maxmemory-policy ${policy}": when its memory is full, Redis may delete locks that are held. Their ` +
+            'holders notice the loss only at the next renewal. Use "noeviction" for a Redis with locks.',
         );
       }
     } catch {
-      // No right to INFO, or no connection any more.
+      // The right to INFO is missing, or the connection ended.
     }
   };
   let stop = (): void => {};

@@ -1,9 +1,11 @@
-/** Since when Redis is away: what is shorter than `commandTimeout` is bridged by callers that have time to wait. */
+/**
+ * Since when Redis does not answer. A caller with time to wait bridges an outage that is shorter than `commandTimeout`.
+ */
 import type { Outage } from '../../../core/contracts/store.contract.js';
 import type { LockStoreError } from '../../../errors/index.js';
-import { isPassing, isSilence } from '../client/redis-errors.js';
+import { isPassing, isSilence } from '../errors/redis-errors.js';
 
-/** A fence domain that has not failed for this long, in ms, is not remembered as failing. */
+/** If a fence domain has not failed for this long, in ms, the next failure begins a new outage. */
 const FORGOTTEN_AFTER = 10_000;
 
 interface Failures {
@@ -13,29 +15,30 @@ interface Failures {
 }
 
 /**
- * Two kinds. The connection is away: its return is announced. Or the server is there and refuses for a reason that passes by
- * itself, such as a fail-over: only the next try tells that it is over. In a Cluster one slot may fail while others work,
- * so failures are counted by fence domain, of which each slot has its own.
+ * There are two kinds of outages. If the connection is down, its return is announced. If the server refuses commands
+ * for a reason that passes by itself, such as a fail-over, only the next try shows whether the outage is over. In a
+ * Cluster, one slot may fail while other slots work. So failures are counted by fence domain, and each slot has its own
+ * fence domain.
  */
 export class Outages {
   readonly #longest: number;
-  /** Was there a connection at all? A server that was never there is no outage. */
+  /** Whether there was a connection. A server that was never reached is not an outage. */
   #connected = false;
   #disconnectedAt = -Infinity;
   /** By fence domain. */
   readonly #failing = new Map<string, Failures>();
 
-  /** @param longest how long an outage is bridged, in ms. */
+  /** @param longest how long callers bridge an outage, in ms. */
   constructor(longest: number) {
     this.#longest = longest;
   }
 
-  /** The connection is there. A domain that fails goes on failing: another server may have to be found first. */
+  /** The connection is up. Failures of fence domains are kept: the right server may still have to be found. */
   connected(): void {
     this.#connected = true;
   }
 
-  /** The connection is gone. May be called again, while it is. */
+  /** The connection is down. May be called again while the connection is down. */
   disconnected(): void {
     if (this.#connected) this.#disconnectedAt = performance.now();
     this.#connected = false;
@@ -47,7 +50,7 @@ export class Outages {
     if (isPassing(error)) {
       const { since = now, latest = -Infinity } = this.#failing.get(domain) ?? {};
       this.#failing.set(domain, { since: now - latest > FORGOTTEN_AFTER ? now : since, latest: now });
-      // A command that went unanswered for as long as any may take has used up the time of an outage.
+      // A command that exceeded its time-out has used up the time of an outage.
     } else if (isSilence(error)) this.#failing.set(domain, { since: -Infinity, latest: now });
     else this.answered(domain);
   }
@@ -57,12 +60,12 @@ export class Outages {
     if (this.#failing.size > 0) this.#failing.delete(domain);
   }
 
-  /** Of the connection, which is down. */
+  /** The outage of the connection, which is down. */
   ofConnection(): Outage | undefined {
     return this.#outage(this.#disconnectedAt, true);
   }
 
-  /** Of a fence domain, whose latest command failed. */
+  /** The outage of a fence domain, if its latest command failed. */
   of(domain: string): Outage | undefined {
     return this.#outage(this.#failing.get(domain)?.since ?? -Infinity, false);
   }

@@ -1,10 +1,10 @@
-/** The `redis` option, checked at start-up, before anything connects. */
+/** Checks the option `redis` at start-up, before anything connects. */
 import { LockOptionsError, redactUrl } from '../../../errors/index.js';
 import { badOption } from '../../../core/options/option-checks.js';
 import { IOREDIS_OPTIONS, nearMiss, SENTINEL_OPTIONS, TLS_OPTIONS } from './ioredis-options.js';
 import type { RedisLike, RedisSettings } from '../client/redis-client.interface.js';
 
-/** The option as it was understood. */
+/** What the option stands for. */
 export type RedisTarget =
   | { readonly kind: 'url'; readonly url: string }
   | { readonly kind: 'settings'; readonly settings: RedisSettings }
@@ -13,9 +13,9 @@ export type RedisTarget =
 const RIGHT =
   "a URL such as 'redis://localhost:6379', ioredis options such as { host, port }, or a Redis or Cluster of ioredis";
 
-const NESTED = 'give its content itself, as "redis"';
+const NESTED = 'give its content directly as "redis"';
 
-/** Names that ioredis would silently ignore, and so connect to localhost. */
+/** Names that ioredis would ignore silently. It would then connect to localhost. */
 const MISTAKEN: Readonly<Record<string, string>> = {
   url: "give the URL itself: redis: 'redis://localhost:6379'",
   uri: "give the URL itself: redis: 'redis://localhost:6379'",
@@ -23,7 +23,7 @@ const MISTAKEN: Readonly<Record<string, string>> = {
   user: 'ioredis calls it "username"',
   pass: 'ioredis calls it "password"',
   database: 'ioredis calls it "db"',
-  socket: 'that is of the package "redis"; ioredis takes "host" and "port" beside the others',
+  socket: 'it is an option of the package "redis"; ioredis takes "host" and "port" beside the other options',
   nodes: 'for a Cluster, make one with ioredis and give it: redis: new Cluster([…])',
   cluster: 'for a Cluster, make one with ioredis and give it: redis: new Cluster([…])',
   client: 'give the client itself: redis: client',
@@ -33,7 +33,7 @@ const MISTAKEN: Readonly<Record<string, string>> = {
   redisOptions: NESTED,
 };
 
-/** Each of them says where Redis is. Without any of them, ioredis connects to localhost. */
+/** Each of these options says where Redis is. Without any of them, ioredis connects to localhost. */
 const ADDRESSES = ['host', 'path', 'sentinels'];
 
 /** @throws LockOptionsError */
@@ -48,13 +48,13 @@ export function checkRedis(path: string, value: unknown): RedisTarget {
     throw new LockOptionsError(
       path,
       value,
-      `The lock option "${path}" is a client that is not of ioredis (of the package "redis", perhaps); it must be ${RIGHT}.`,
+      `The lock option "${path}" is a client that is not of ioredis (perhaps of the package "redis"); it must be ${RIGHT}.`,
     );
   }
   return { kind: 'settings', settings: checkSettings(path, value as RedisSettings) };
 }
 
-/** By structure, since `instanceof` fails across versions and copies. */
+/** By structure, because `instanceof` fails across versions and copies of ioredis. */
 export function isRedisLike(value: unknown): value is RedisLike {
   if (typeof value !== 'object' || value === null) return false;
   const client = value as Partial<Record<keyof RedisLike, unknown>>;
@@ -86,7 +86,7 @@ function checkUrl(path: string, url: string): string {
   try {
     parsed = new URL(url);
   } catch {
-    throw bad('it cannot be read (a password must be percent-encoded, a port is a number up to 65535)');
+    throw bad('it cannot be read (a password must be percent-encoded, a port must be a number up to 65535)');
   }
   if (parsed.hostname === '') throw bad('it names no host');
   if (!/^\/?\d*$/.test(parsed.pathname)) throw bad('what follows the host is the number of a database');
@@ -97,11 +97,11 @@ function checkUrl(path: string, url: string): string {
   } catch {
     throw bad('its user or password has a "%" that is not percent-encoded, as %25');
   }
-  // ioredis checks for a lower-case scheme, and would connect to REDISS:// without TLS.
+  // ioredis knows the scheme in lower case only. It would connect to REDISS:// without TLS.
   return scheme[1].toLowerCase() + url.slice(scheme[1].length);
 }
 
-/** ioredis takes what follows the "?" as options. */
+/** ioredis reads the part after the "?" as options. */
 function checkQuery(path: string, query: URLSearchParams, bad: (problem: string) => LockOptionsError): void {
   checkOptionNames(path, Object.fromEntries(query), IOREDIS_OPTIONS);
   if (!/^\d*$/.test(query.get('db') ?? '')) throw bad('its "db" is not the number of a database');
@@ -143,7 +143,7 @@ function checkSettings(path: string, settings: RedisSettings): RedisSettings {
   return settings;
 }
 
-/** ioredis ignores a name that it does not know: a misspelt "host" is localhost. @throws LockOptionsError */
+/** ioredis ignores unknown names: with a misspelt "host" it connects to localhost. @throws LockOptionsError */
 function checkOptionNames(path: string, options: object, known: readonly string[]): void {
   for (const name in options) {
     const at = `${path}.${name}`;
@@ -159,7 +159,7 @@ function checkOptionNames(path: string, options: object, known: readonly string[
   }
 }
 
-/** Without a value, as an unset variable of the environment gives none, the address would be localhost. */
+/** An address without a value would be localhost: an unset environment variable has no value. */
 function checkAddressed(path: string, settings: RedisSettings): void {
   const isGiven = (name: string) => settings[name] !== undefined && settings[name] !== null;
   if (ADDRESSES.some(isGiven)) return;
@@ -170,19 +170,19 @@ function checkAddressed(path: string, settings: RedisSettings): void {
       at,
       settings[unset],
       `The lock option "${at}" is given as ${String(settings[unset])}, such as an unset variable of the environment: locks would ` +
-        `be on localhost. Give it a value, or leave it out for localhost.`,
+        `be on localhost. Give the option a value, or leave the option out for localhost.`,
     );
   }
   if (isGiven('name')) {
     throw badOption(
       `${path}.sentinels`,
       settings.sentinels,
-      'a list of { host, port }, as "name" is of a master that sentinels watch',
+      'a list of { host, port }, because "name" is the name of a master that sentinels watch',
     );
   }
 }
 
-/** ioredis checks for a Sentinel without a host on localhost. */
+/** Without a host, ioredis would connect to a Sentinel on localhost. */
 function checkSentinel(path: string, sentinel: unknown): void {
   if (typeof sentinel !== 'object' || sentinel === null) throw badOption(path, sentinel, '{ host, port }');
   checkOptionNames(path, sentinel, SENTINEL_OPTIONS);
@@ -197,7 +197,7 @@ function isText(value: unknown): boolean {
   return typeof value === 'string' && value !== '';
 }
 
-/** A string of digits too: ioredis reads one, and the environment gives one. */
+/** Also accepts a string of digits: environment variables are strings, and ioredis reads them as numbers. */
 function isWhole(value: unknown, least: number, most: number): boolean {
   const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
   return Number.isInteger(number) && Number(number) >= least && Number(number) <= most;

@@ -1,26 +1,29 @@
-/** From the `redis` option to a client. The only file that imports ioredis. */
+/** Makes a client from the option `redis`. This is the only file that imports ioredis. */
 import { Redis } from 'ioredis';
 import { runOutside } from '../../../core/time/outside.js';
-import { DatabaseGuard } from './database-guard.js';
+import { DatabaseGuard } from '../health/database-guard.js';
 import { checkFailover } from './failover-check.js';
 import type { RedisLike, RedisSettings } from '../client/redis-client.interface.js';
 import type { RedisTarget } from './redis-option.js';
-import { type ConnectionLog, type ConnectionWatch, watchConnection } from '../client/connection-log.js';
+import { type ConnectionLog, type ConnectionWatch, watchConnection } from '../health/connection-log.js';
 
 export interface RedisConnection {
   readonly client: RedisLike;
-  /** Did we open it? Then it is ours to close. */
+  /** Whether this module opened the client, and so has to close it. */
   readonly owned: boolean;
-  /** Connects in the background, so that the first lock does not wait for it. Nothing for the application's own. */
+  /**
+   * Connects in the background, so that the first lock does not wait for the connection. Does nothing with a client of
+   * the application.
+   */
   connect(): void;
-  /** Ended by the store that uses it. */
+  /** The store that uses the guard ends it. */
   readonly database: DatabaseGuard;
-  /** Its up and down, as logged. To be ended before the client is closed. */
+  /** Logs when the connection goes down and comes back. To be ended before the client is closed. */
   readonly watch: ConnectionWatch;
 }
 
 export interface RedisConnectionSettings {
-  /** What the connection is called in `CLIENT LIST`. */
+  /** The name of the connection in `CLIENT LIST`. */
   readonly connectionName: string;
   /** How long a reply may take, in ms. */
   readonly commandTimeout: number;
@@ -45,7 +48,7 @@ export function connectRedis(target: RedisTarget, settings: RedisConnectionSetti
       : new Redis({ ...ours, ...given(target.settings), ...sentinelDefaults(target.settings) });
   const lazy = target.kind === 'settings' && target.settings.lazyConnect === true;
   const connect = () => {
-    // Its failure reaches the log by the client's events, and it tries again by itself.
+    // A failure is logged by way of the client's events, and the client tries again by itself.
     if (!lazy && client.status === 'wait') void runOutside(() => client.connect().catch(() => undefined));
   };
   return { client, owned: true, connect, ...watched(client, settings.log, true) };
@@ -60,35 +63,38 @@ function watched(
   return { database, watch: watchConnection(client, log, { owned, database }) };
 }
 
-/** What a user's own options or URL do not say. */
+/** Defaults for what the user's options or URL leave open. */
 function ownDefaults({ connectionName }: RedisConnectionSettings) {
   return {
     connectionName,
-    // The module connects when the application starts: one that is only compiled, as in a test, opens nothing.
+    // The module connects when the application starts. A module that is only compiled, as in a test, opens nothing.
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT,
     keepAlive: 10_000,
-    // For ever: an application that started before its Redis finds it later.
+    // Tries for ever: an application that started before Redis connects later.
     retryStrategy: (attempt: number) =>
       Math.min(FIRST_RETRY * 2 ** Math.min(attempt - 1, 10), LONGEST_RETRY) * (0.75 + Math.random() / 2),
     maxLoadingRetryTime: LONGEST_RETRY,
-    // The store bounds each reply by its own timer. Counting retries would add errors at random moments.
+    // The store bounds each reply by its own timer. A limit on retries would add errors at random moments.
     maxRetriesPerRequest: null,
-    // Every command of the store may run twice, or late, without harm: a short interruption stays invisible.
+    // Each command of the store may run twice, or late, without harm. So a short interruption stays invisible.
     enableOfflineQueue: true,
     autoResendUnfulfilledCommands: true,
     reconnectOnError: leaveReplica(),
   };
 }
 
-/** ioredis would stay with a master that the sentinels have replaced. The option goes to the wake connection as well. */
+/**
+ * Without `failoverDetector`, ioredis would stay with a master that the sentinels have replaced. The connection for
+ * hand-offs gets the option as well.
+ */
 function sentinelDefaults({ sentinels, failoverDetector }: RedisSettings): object {
   return sentinels ? { failoverDetector: failoverDetector ?? true } : {};
 }
 
 /**
- * After a fail-over behind one address the old master becomes a replica and may keep our connection: check up the
- * address again, but not for each command while it stays one.
+ * After a fail-over behind one address, the old master becomes a replica and may keep the connection. So a refused
+ * write makes ioredis connect again, which resolves the address again. Refused writes do so at most once in 5 s.
  */
 function leaveReplica(): (error: Error) => boolean {
   let last = -Infinity;
@@ -99,7 +105,7 @@ function leaveReplica(): (error: Error) => boolean {
   };
 }
 
-/** Without what is undefined, as an unset variable of the environment leaves it. */
+/** The settings without undefined values: an unset environment variable leaves such a value. */
 function given(settings: object): object {
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }

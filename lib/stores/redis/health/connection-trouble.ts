@@ -1,13 +1,13 @@
-/** What is known of a connection that does not answer: since when, why, and whether it may be back in a moment. */
+/** Why a connection does not answer, since when, and whether the connection may be back in a moment. */
 import { errorMonitor } from 'node:events';
 import type { Outage } from '../../../core/contracts/store.contract.js';
 import type { LockStoreError } from '../../../errors/index.js';
 import { onClient } from '../client/client-events.js';
 import { Outages } from './outages.js';
-import { Ending } from '../client/reconnection.js';
+import { Ending } from './client-ending.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
-import { isSentinelRound, watchSentinels } from '../client/sentinel-watch.js';
-import { downError, silentError, storeError, unconnectedError } from '../client/redis-errors.js';
+import { isSentinelRound, watchSentinels } from './sentinel-watch.js';
+import { downError, silentError, storeError, unconnectedError } from '../errors/redis-errors.js';
 
 export class ConnectionTrouble {
   readonly #client: RedisLike;
@@ -16,16 +16,18 @@ export class ConnectionTrouble {
   readonly #ending: Ending;
   readonly #unwatchErrors: () => void;
   readonly #unwatchSentinels: () => void;
-  /** What the client said last, while it is not connected. */
+  /** The client's latest error while the client is not connected. */
   #reason: unknown;
 
-  /** @param onUnresolved no sentinel leads to a master: the client goes on, and nothing else tells. */
+  /**
+   * @param onUnresolved called when no sentinel leads to a master. The client keeps trying, and emits no other event.
+   */
   constructor(client: RedisLike, commandTimeout: number, onUnresolved: () => void) {
     this.#client = client;
     this.#commandTimeout = commandTimeout;
     this.#outages = new Outages(commandTimeout);
     if (client.status === 'ready') this.#outages.connected();
-    // To listen to "error" on the application's client would keep ioredis from reporting errors that nobody handles.
+    // A listener for "error" at the application's client would keep ioredis from printing unhandled errors.
     this.#unwatchErrors = onClient(client, errorMonitor, this.#onError);
     this.#ending = new Ending(client);
     this.#unwatchSentinels = watchSentinels(client, (reason) => {
@@ -50,18 +52,18 @@ export class ConnectionTrouble {
     this.#outages.answered(domain);
   }
 
-  /** A command of the fence domain failed, over a connection that is not known to be down. */
+  /** A command of the fence domain failed, while the connection was not known to be down. */
   failed(domain: string, error: LockStoreError): void {
     this.#outages.failed(domain, error);
   }
 
-  /** Is what the fence domain's latest command failed by one that may be over in a moment? */
+  /** The outage by which the latest command of the fence domain failed, if it may be over in a moment. */
   outageOf(domain: string, down: boolean): Outage | undefined {
     if (!down) return this.#outages.of(domain);
     return this.#ending.ended ? undefined : this.#outages.ofConnection();
   }
 
-  /** The error of a command whose connection is down. */
+  /** The error of a command that cannot be sent because the connection is down. */
   downError(doing: string): LockStoreError {
     return downError(doing, this.#reason, this.#ending.ended);
   }
@@ -83,7 +85,7 @@ export class ConnectionTrouble {
     return storeError(doing, cause, this.#ending.ended);
   }
 
-  /** Are commands forgotten that were written, and not answered, when the connection ended? */
+  /** Whether ioredis forgets written commands that were not answered when the connection ended. */
   get forgets(): boolean {
     const { autoResendUnfulfilledCommands } = this.#client.options as {
       autoResendUnfulfilledCommands?: boolean;
@@ -92,7 +94,7 @@ export class ConnectionTrouble {
   }
 
   readonly #onError = (error: unknown): void => {
-    // What the sentinels said is known already, and is more.
+    // The errors of the sentinels are known already, and contain more.
     if (!isSentinelRound(error)) this.#reason = error;
   };
 }

@@ -1,24 +1,28 @@
 /**
- * The connections of a Cluster client to its nodes: opens those to its masters, which it would open at the first command to
- * each, and tells when one is interrupted.
+ * The connections of a Cluster client to its nodes. Opens the connections to all masters before they are needed, and
+ * reports when a connection is interrupted.
  */
 import { runOutside } from '../../../core/time/outside.js';
 import { onClient } from '../client/client-events.js';
 import type { ClusterLike, RedisLike } from '../client/redis-client.interface.js';
 
 /**
- * A connection lives in the async context that it is opened in: it would be that of the caller whose command was the first to
- * the node. So those to all masters are opened at the first command after the client has learnt of a node.
+ * A Cluster client opens the connection to a node at the first command for the node. A connection keeps the async
+ * context in which it was opened, and that would be the context of the command's caller. So the connections to all
+ * masters are opened outside any context, before the first command after the client has learnt of a node.
  */
 export class NodeConnections {
   readonly #client: ClusterLike;
   readonly #onInterrupted: () => void;
   readonly #stop: () => void;
-  /** Each with what ends the listening to it. */
+  /** Each node that is listened to, with the function that removes the listener. */
   readonly #nodes = new Map<RedisLike, () => void>();
   #learnt = true;
 
-  /** @param onInterrupted what was under way over the connection may be sent again: the client itself stays connected. */
+  /**
+   * @param onInterrupted called when a connection ends. The Cluster client itself stays connected, and may send the
+   * commands again that were under way.
+   */
   constructor(client: ClusterLike, onInterrupted: () => void) {
     this.#client = client;
     this.#onInterrupted = onInterrupted;
@@ -31,7 +35,7 @@ export class NodeConnections {
     this.#learnt = false;
     this.#listen(this.#client.nodes('all'));
     for (const node of this.#client.nodes('master')) {
-      // Its failure comes with the client's events.
+      // A failure is reported by the client's events.
       if (node.status === 'wait') void runOutside(() => node.connect().catch(() => undefined));
     }
   }
@@ -48,7 +52,7 @@ export class NodeConnections {
       this.#nodes.delete(node);
     }
     for (const node of nodes) {
-      // By structure: a node that tells nothing is none to listen to.
+      // Nodes are known by their structure: a node without events cannot be listened to.
       if (this.#nodes.has(node) || typeof node.on !== 'function') continue;
       this.#nodes.set(node, onClient(node, 'close', this.#onInterrupted));
     }

@@ -1,13 +1,13 @@
-/** Notices that no sentinel leads to a master: ioredis goes on requesting them, and its connection is never "closed". */
-import { onClient } from './client-events.js';
-import type { RedisLike } from './redis-client.interface.js';
+/** Notices that no sentinel leads to a master. In that state ioredis keeps trying, and never emits "close". */
+import { onClient } from '../client/client-events.js';
+import type { RedisLike } from '../client/redis-client.interface.js';
 
-/** What ioredis says after each round, without what the sentinels said. */
+/** The error of ioredis after each round. It does not contain the errors of the sentinels. */
 const ROUND_OVER = /^All sentinels are unreachable/;
 
 /**
- * @param onUnresolved called once all sentinels have failed since the last connection, and at each failure from then on.
- * @returns takes the listeners away.
+ * @param onUnresolved called when all sentinels have failed since the last connection, and at each failure after that.
+ * @returns a function that removes the listeners.
  */
 export function watchSentinels(client: RedisLike, onUnresolved: (reason: Error) => void): () => void {
   const { sentinels } = client.options as { sentinels?: readonly unknown[] | null };
@@ -26,7 +26,7 @@ export function watchSentinels(client: RedisLike, onUnresolved: (reason: Error) 
   };
 }
 
-/** Is it the error of a round, which {@link watchSentinels} knows the reason of? */
+/** Whether this is the error of a round. {@link watchSentinels} reports the reason of such an error. */
 export function isSentinelRound(error: unknown): boolean {
   return error instanceof Error && ROUND_OVER.test(error.message);
 }

@@ -1,41 +1,41 @@
-/** Ends a connection on which a reply is awaited and nothing arrives: its peer may have vanished without closing it. */
+/** Ends a connection if a reply is expected and nothing arrives: the server may have vanished without closing it. */
 import { systemClock, type Timer } from '../../../core/time/clock.js';
 import { onClient } from '../client/client-events.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
 
-/** The socket of a client of ioredis. */
+/** The socket of an ioredis client. */
 interface Stream {
   readonly bytesRead?: number;
   destroy?(error: Error): void;
 }
 
 /**
- * In place of the `socketTimeout` of ioredis. That one ends a connection whose reply has arrived and was not read yet, as
- * after a long computation.
+ * Replaces the `socketTimeout` of ioredis. After a long computation, `socketTimeout` would end a connection although
+ * the reply has arrived and only was not read yet.
  */
 export class SilenceWatch {
   readonly #client: RedisLike;
   readonly #longest: number;
   readonly #stops: ReadonlyArray<() => void>;
-  /** Since when a reply is awaited, on the monotonic clock. */
+  /** Since when a reply is expected, on the monotonic clock. */
   #since: number | undefined;
-  /** How much had arrived by then, in bytes. */
+  /** How many bytes had arrived when the wait began. */
   #received: number | undefined;
   #timer: Timer | undefined;
 
-  /** @param longest how long nothing may arrive, in ms. */
+  /** @param longest after how long without a byte the connection is ended, in ms. */
   constructor(client: RedisLike, longest: number) {
     this.#client = client;
     this.#longest = longest;
     this.#stops = [
-      // The handshake is under way.
+      // The handshake begins.
       onClient(client, 'connect', () => this.expect()),
       onClient(client, 'ready', () => this.heard()),
       onClient(client, 'close', () => this.heard()),
     ];
   }
 
-  /** A reply is awaited since then. */
+  /** A reply is expected since this time of the monotonic clock. */
   expect(since = performance.now()): void {
     if (this.#since !== undefined) return;
     this.#since = since;
@@ -65,12 +65,13 @@ export class SilenceWatch {
   #judge(): void {
     this.#since = undefined;
     const stream = this.#stream;
-    // Nothing is connected: to end the client's own search for a server, such as by sentinels, would end the client.
+    // There is no connection. If the client's own search for a server were ended, the client itself would end: an
+    // example is the search through sentinels.
     if (stream === undefined) return;
-    // Something has arrived, such as that the server still loads its data.
+    // Something has arrived: for example, the error that the server still loads its data.
     if (stream.bytesRead !== this.#received) return this.expect();
-    // To close it in order would be to wait for the peer.
+    // An orderly close would wait for the server.
     if (stream.destroy === undefined) this.#client.disconnect(true);
-    else stream.destroy(new Error(`nothing arrived for ${this.#longest} ms, though a reply is awaited`));
+    else stream.destroy(new Error(`nothing arrived for ${this.#longest} ms, although a reply is expected`));
   }
 }

@@ -1,7 +1,7 @@
-/** The names of options that ioredis has, and which of them a wrong name was probably meant to be. */
+/** The names of the options of ioredis, and the name that a misspelt name probably stands for. */
 import { closest } from '../../../core/options/option-checks.js';
 
-/** Options of a `Redis` of version 5 or 6. A name that is not listed may be of a newer version. */
+/** Options of a `Redis` of version 5 or 6. A name that is not listed may belong to a newer version. */
 export const IOREDIS_OPTIONS = names(`
   host port family path username password db tls keyPrefix connectionName
   sentinels name role sentinelUsername sentinelPassword sentinelTLS enableTLSForSentinelMode sentinelRetryStrategy
@@ -17,7 +17,7 @@ export const IOREDIS_OPTIONS = names(`
 /** Options of the address of a Sentinel. */
 export const SENTINEL_OPTIONS = names('host port family');
 
-/** Options of `tls.connect`, and the `profile` of ioredis. */
+/** Options of `tls.connect`, and the option `profile` of ioredis. */
 export const TLS_OPTIONS = names(`
   profile ca cert key pfx passphrase crl ciphers sigalgs ecdhCurve dhparam minDHSize minVersion maxVersion
   secureProtocol secureOptions secureContext honorCipherOrder rejectUnauthorized checkServerIdentity servername
@@ -29,8 +29,9 @@ export const TLS_OPTIONS = names(`
 `);
 
 /**
- * The known name that an unknown name differs from by its letter cases, by `_` or `-`, or by one or two letters.
- * @returns undefined for a known name, and for a name that is close to no known name.
+ * Finds the known name that differs from an unknown name by upper and lower case, by `_` or `-`, or by one or two
+ * letters.
+ * @returns undefined for a known name, and for a name that is not close to a known name.
  */
 export function nearMiss(name: string, known: readonly string[]): string | undefined {
   if (known.includes(name)) return undefined;

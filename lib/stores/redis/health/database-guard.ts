@@ -1,12 +1,12 @@
-/** Keeps locks out of every database but the one that the client's options name. */
+/** Makes sure that locks are only in the database that the client's options name. */
 import { type LockStoreError, redactError } from '../../../errors/index.js';
 import { onClient } from '../client/client-events.js';
-import type { DatabaseVerdicts } from '../client/connection-log.js';
+import type { DatabaseVerdicts } from './connection-log.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
 import { type Script, defineScript } from '../scripts/script.js';
-import { databaseError, selectFailed } from '../client/redis-errors.js';
+import { databaseError, selectFailed } from '../errors/redis-errors.js';
 
-/** A database that was refused is tried again after this long, in ms. */
+/** The time after which a refused database is tried again, in ms. */
 const RETRY = 2_000;
 
 interface DatabaseOptions {
@@ -15,17 +15,20 @@ interface DatabaseOptions {
 }
 
 /**
- * ioredis selects the database on each connection, and goes on in database 0 when the server refuses it. There are two
- * guards. A SELECT of our own is awaited on each connection: if it is refused, calls fail at once, and the log says why.
- * Each script selects the database itself: ioredis writes commands that waited for the connection before anybody can learn
- * whether the database was refused, and the application may call `select()` on a client of its own at any time.
+ * ioredis selects the database on each connection. If the server refuses the database, ioredis continues in database 0.
+ * So there are two guards.
  *
- * Database 0 needs neither: a new connection begins in it.
+ * The first guard sends a SELECT of its own on each connection. If the server refuses that SELECT, calls fail at once,
+ * and the log says why. The second guard is that each script selects the database itself. It is needed for two reasons.
+ * ioredis writes the commands that waited for the connection before the reply to the SELECT arrives. And the
+ * application may call `select()` on its own client at any time.
+ *
+ * Database 0 needs no guard: a new connection begins in database 0.
  */
 export class DatabaseGuard implements DatabaseVerdicts {
-  /** The database that locks are in. */
+  /** The database of the locks. */
   readonly number: number;
-  /** Told of the reply to each SELECT, with what the server said if it refused. */
+  /** Called after each SELECT, with the server's error if the server refused the database. */
   onVerdict: ((refusal: unknown) => void) | undefined;
   /** Called when the database can be selected again. */
   onRecovered: (() => void) | undefined;
@@ -49,8 +52,8 @@ export class DatabaseGuard implements DatabaseVerdicts {
     this.#selects = this.number !== 0;
     if (given === undefined || !Number.isInteger(number)) {
       warn(
-        `The client given as "redis" does not tell its database (its option "db" is ${String(given)}), so that it cannot be ` +
-          'verified. Make sure that all processes lock in the same database.',
+        `The client given as "redis" does not tell its database (its option "db" is ${String(given)}), so the database cannot ` +
+          'be verified. Make sure that all processes use the same database for locks.',
       );
     }
     const { select } = (client as { condition?: { select?: unknown } | null }).condition ?? {};
@@ -61,22 +64,22 @@ export class DatabaseGuard implements DatabaseVerdicts {
     if (client.status === 'ready') this.#onReady();
   }
 
-  /** Is each connection to be verified before it counts as usable? */
+  /** Whether a connection counts as usable only after its SELECT succeeded. */
   get verifies(): boolean {
     return this.number !== 0 && !this.#moved;
   }
 
-  /** Did the server refuse the database? */
+  /** Whether the server refused the database. */
   get refused(): boolean {
     return this.#refusal !== undefined;
   }
 
-  /** The error of what cannot be done while the database is refused. */
+  /** The error of a command that is not sent because the database is refused. */
   errorOf(doing: string): LockStoreError {
     return databaseError(doing, this.number, this.#refusal?.cause);
   }
 
-  /** The script as it is to be run: in the database, whichever one the connection is in. */
+  /** The script in the form in which it runs: it selects the database of the locks first, if that is necessary. */
   script(script: Script): Script {
     if (!this.#selects) return script;
     let selecting = this.#scripts.get(script);
@@ -95,7 +98,7 @@ export class DatabaseGuard implements DatabaseVerdicts {
 
   readonly #onReady = (): void => {
     clearTimeout(this.#timer);
-    // A SELECT of ours would take the application's own commands elsewhere.
+    // After the application called `select()`, a SELECT would move the application's own commands to another database.
     if (!this.verifies) return;
     const attempt = (this.#attempt += 1);
     this.#client.call('SELECT', String(this.number)).then(
@@ -103,9 +106,9 @@ export class DatabaseGuard implements DatabaseVerdicts {
         if (attempt === this.#attempt) this.#judge(undefined);
       },
       (cause: unknown) => {
-        // The reply is of a connection that is gone.
+        // This is the reply of an earlier connection.
         if (attempt !== this.#attempt) return;
-        // Only the server refuses; a client that released waiting has learnt nothing.
+        // Only an error of the server is a refusal. An error of ioredis says nothing about the database.
         if (isReply(cause)) this.#judge({ cause: redactError(cause) });
         this.#timer = setTimeout(() => {
           if (this.#client.status === 'ready') this.#onReady();
@@ -115,28 +118,28 @@ export class DatabaseGuard implements DatabaseVerdicts {
   };
 
   readonly #onClose = (): void => {
-    // Never ready before: ioredis tells the reason to the application alone.
+    // The client was never ready. ioredis reports the reason to the application only.
     if (this.#client.isCluster === true && this.#attempt === 0) {
       this.#warn(
-        `The Cluster did not connect with database ${this.number}: a Redis Cluster has database 0 alone. If that is why, ` +
-          'leave "db" out of its "redisOptions".',
+        `The Cluster did not connect with database ${this.number}: a Redis Cluster has database 0 alone. If this is the ` +
+          'reason, remove "db" from its "redisOptions".',
       );
     }
     this.#forget();
   };
 
-  /** What was requested on this connection is of no interest any more. */
+  /** The reply to the SELECT under way is ignored: it belongs to a connection that ended. */
   #forget(): void {
     this.#attempt += 1;
     clearTimeout(this.#timer);
   }
 
-  /** ioredis says so before it writes what follows the SELECT. */
+  /** ioredis emits this event before it writes the commands after the SELECT. */
   readonly #onSelect = (number: number): void => {
     if (this.#moved || number === this.number) return;
     this.#moved = true;
     this.#selects = true;
-    // Nothing requests any more whether it can be selected: each script does, and says so.
+    // From now on only the scripts select the database, and report if the server refuses it.
     this.#refusal = undefined;
     this.#warn(
       `The client given as "redis" was moved to database ${number} by select(). Locks stay in database ${this.number}, which ` +
@@ -156,7 +159,7 @@ function isReply(error: unknown): boolean {
   return (error as { name?: unknown } | null)?.name === 'ReplyError';
 }
 
-/** What a script begins with. A SELECT within a script leaves the connection where it is. */
+/** The beginning of each script. A SELECT within a script does not change the database of the connection. */
 function selectFirst(number: number): string {
   return `
 do

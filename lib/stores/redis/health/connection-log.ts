@@ -1,8 +1,10 @@
-/** Says once that Redis went away, and once that it is back. */
-import { onClient } from './client-events.js';
-import type { RedisLike } from './redis-client.interface.js';
+/** Logs once that Redis does not answer, and once that Redis answers again. */
+import { onClient } from '../client/client-events.js';
+import type { RedisLike } from '../client/redis-client.interface.js';
+import { messageOf } from '../errors/error-message.js';
 import { printable, redactError } from '../../../errors/index.js';
-import { ENDED, Ending } from './reconnection.js';
+import { Ending } from './client-ending.js';
+import { ENDED } from '../errors/redis-errors.js';
 import { isSentinelRound, watchSentinels } from './sentinel-watch.js';
 
 export interface ConnectionLog {
@@ -11,7 +13,7 @@ export interface ConnectionLog {
 }
 
 export interface ConnectionWatch {
-  /** Has it been said that Redis is away? */
+  /** Whether the log says that Redis does not answer. */
   readonly down: boolean;
   end(): void;
 }
@@ -19,16 +21,16 @@ export interface ConnectionWatch {
 /** Whether the connection is in the database of the locks. */
 export interface DatabaseVerdicts {
   readonly number: number;
-  /** Is each connection to be verified before it counts as usable? */
+  /** Whether a connection counts as usable only after it was verified. */
   readonly verifies: boolean;
-  /** To be called for each connection, with what the server said if it refused the database. */
+  /** Called for each connection, with the server's error if the server refused the database. */
   onVerdict: ((refusal: unknown) => void) | undefined;
 }
 
 /**
- * @param owned with one that we opened, its `error` events are taken too, which would otherwise be printed one by
- * one. Those of the application's own are the application's: listening there would silence ioredis for it.
- * @param database Redis answers only once it has selected the database of the locks.
+ * @param owned whether the store opened the client. If so, its `error` events are listened to: ioredis would print each
+ * of them. A listener at the application's own client would keep ioredis from printing them for the application.
+ * @param database if it verifies connections, Redis counts as answering once the database of the locks is selected.
  */
 export function watchConnection(
   client: RedisLike,
@@ -38,26 +40,26 @@ export function watchConnection(
   let down = false;
   let ended = false;
   let refusal: string | undefined;
-  /** Is it said that it was released? */
-  let released_ = false;
+  /** Whether the log says that the client will not connect again. */
+  let endLogged = false;
   const ending = new Ending(client);
   const failed = (why: string) => {
     if (down || ended) return;
     down = true;
-    // Not that it is tried again: that proves later.
+    // Whether the client tries again is not known yet.
     log.warn(`Redis at ${addressOf(client)} ${why}. Locks fail until it answers.`);
   };
   const onError = (error: unknown) => {
-    // What the sentinels said is told in its place, and what became of a SELECT by the database's guard.
+    // watchSentinels reports the errors of sentinels, and the guard of the database reports the error of a SELECT.
     if (!isSentinelRound(error) && !isOfSelect(error))
       failed(`failed: ${printable(messageOf(redactError(error)))}`);
   };
   const onClose = () => {
     ending.closed();
-    // Closed on purpose, all being well, there is nothing to tell.
+    // A connection that is closed on purpose is not a failure.
     if (!ending.ended && client.status !== 'disconnecting') failed('closed the connection');
-    else if (ending.ended && down && !released_) {
-      released_ = true;
+    else if (ending.ended && down && !endLogged) {
+      endLogged = true;
       log.warn(`Redis at ${addressOf(client)} stays away. ${ENDED}`);
     }
   };
@@ -65,7 +67,7 @@ export function watchConnection(
     if (down && !ended) log.log(`Redis at ${addressOf(client)} answers again.`);
     down = false;
     refusal = undefined;
-    released_ = false;
+    endLogged = false;
     ending.connected();
   };
   const onReady = () => {
@@ -79,7 +81,7 @@ export function watchConnection(
     refusal = said;
     log.warn(
       `Redis at ${addressOf(client)} cannot select database ${database?.number}: ${said}. No lock is taken in another ` +
-        'database: locks fail until it can. It is tried again in the background.',
+        'database: locks fail until Redis can select it. The module tries again in the background.',
     );
   };
   if (database !== undefined) database.onVerdict = onVerdict;
@@ -94,19 +96,19 @@ export function watchConnection(
     },
     end() {
       ended = true;
-      // The listener for errors stays: closing may still cause some.
+      // The listener for errors stays, because closing the client may cause errors.
       unwatchSentinels();
       for (const stop of stops) stop();
     },
   };
 }
 
-/** ioredis tells of a database that it could not select, and goes on in database 0. */
+/** Whether ioredis reports that it could not select a database. After that, ioredis continues in database 0. */
 function isOfSelect(error: unknown): boolean {
   return (error as { command?: { name?: unknown } } | null)?.command?.name === 'select';
 }
 
-/** Where a client connects to, for people. */
+/** The address that a client connects to, for messages. */
 export function addressOf(client: RedisLike): string {
   const options = client.options as {
     host?: string;
@@ -120,13 +122,4 @@ export function addressOf(client: RedisLike): string {
   if (options.path) return options.path;
   const host = options.host ?? 'localhost';
   return `${host.includes(':') ? `[${host}]` : host}:${options.port ?? 6379}`;
-}
-
-/** The message of an error; of its parts where it has none, as when each address of a host refused. */
-export function messageOf(error: unknown): string {
-  // By structure: errors of Node's own are of another realm inside jest.
-  const { message, name, errors } = (error ?? {}) as { message?: unknown; name?: unknown; errors?: unknown };
-  if (typeof message !== 'string') return String(error);
-  if (message !== '') return message;
-  return Array.isArray(errors) ? errors.map(messageOf).join('; ') : String(name);
 }
