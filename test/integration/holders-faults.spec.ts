@@ -51,8 +51,8 @@ afterEach(async () => {
 
 describe.each(SEVERAL)('%s: Redis out of memory', (_kind, access, other) => {
   it('refuses a request, which leaves nothing, and lets holders renew, be kept, leave and hand over', async () => {
-    const [a, b] = world.guests(2);
-    await world.queues(a, b);
+    const [a, b] = world.participants(2);
+    await world.canQueue(a, b);
     const [one, two] = [await take(a, access), await take(b, access)];
     const waits = await enqueue(b, other);
     await client.config('SET', 'maxmemory', '1');
@@ -78,8 +78,8 @@ describe.each(SEVERAL)('%s: Redis out of memory', (_kind, access, other) => {
   });
 
   it('hands a single place over that was kept', async () => {
-    const [a, b] = world.guests(2);
-    await world.queues(b);
+    const [a, b] = world.participants(2);
+    await world.canQueue(b);
     const held = await take(a, access);
     const kept = await a.session.exchange({ key: 'k', release: { token: held, releaseAfter: TTL } });
     expect(kept.released).toBe(true);
@@ -97,7 +97,7 @@ describe.each(SEVERAL)('%s: Redis out of memory', (_kind, access, other) => {
 describe.each(SEVERAL)('%s: an outcome that is not known', (_kind, access, other) => {
   it.each(['dropReplies', 'dropRequests'] as const)('of a request is withdrawn: %s', async (fault) => {
     const { proxy, through } = await proxied();
-    const [a, b] = [world.guest(), through.guest()];
+    const [a, b] = [world.participant(), through.participant()];
     await release(b, 'k', await take(b, access));
     const held = await take(a, access);
 
@@ -118,9 +118,9 @@ describe.each(SEVERAL)('%s: an outcome that is not known', (_kind, access, other
 
   it('of a request that waits is withdrawn, and the queue goes on', async () => {
     const { proxy, through } = await proxied();
-    const [a, b] = [world.guest(), through.guest()];
-    await world.queues(a);
-    await through.queues(b);
+    const [a, b] = [world.participant(), through.participant()];
+    await world.canQueue(a);
+    await through.canQueue(b);
     // The server knows the scripts then, and the session that the key is shared: replies that say so would be dropped as well.
     for (const each of [access, other]) await release(b, 'k', await take(b, each));
     await take(a, access);
@@ -149,8 +149,8 @@ describe('rights', () => {
     await client.call('ACL', ...command.split(' '));
     const limited = sessionsOn(server, { redis: { username: 'locks', password: 'a-long-secret' } });
     ends.push(() => limited.world.end());
-    const [a, b] = limited.world.guests(2);
-    await limited.world.queues(a, b);
+    const [a, b] = limited.world.participants(2);
+    await limited.world.canQueue(a, b);
     for (const [, access, other] of SEVERAL) {
       const ended = await take(b, access, { ttl: SHORT });
       const held = await take(a, access);
@@ -172,7 +172,7 @@ describe('rights', () => {
 
 describe('something else at the name of the holders', () => {
   it.each(SEVERAL)('is named to %s, and nobody is let in', async (_kind, access) => {
-    const a = world.guest();
+    const a = world.participant();
     const held = await take(a, access);
     await client.set(view.holders, 'x');
     await expect(attempt(a, access)).rejects.toThrow(/WRONGTYPE/);
@@ -186,8 +186,8 @@ describe('something else at the name of the holders', () => {
 
 describe('many at once', () => {
   it('are granted up to a hundred a step; who checks grants the next', async () => {
-    const [a, b] = world.guests(2);
-    await world.queues(b);
+    const [a, b] = world.participants(2);
+    await world.canQueue(b);
     const held = await take(a, EXCLUSIVE);
     const readers: string[] = [];
     for (let i = 0; i < 130; i += 1) readers.push(await enqueue(b, SHARED));
@@ -204,8 +204,8 @@ describe('many at once', () => {
   });
 
   it('draw fences that are not ahead of the clock', async () => {
-    const [a, b] = world.guests(2);
-    await world.queues(b);
+    const [a, b] = world.participants(2);
+    await world.canQueue(b);
     for (let round = 0; round < 5; round += 1) {
       await take(a, EXCLUSIVE);
       const readers: string[] = [];
@@ -223,7 +223,7 @@ describe('many at once', () => {
   });
 
   it('turns of one tick are each what they would be alone, of whatever kind', async () => {
-    const a = world.guest();
+    const a = world.participant();
     await release(a, 'k', await take(a, SHARED));
     const kinds = [SHARED, SHARED, semaphore(3), EXCLUSIVE, SHARED];
     const states = await Promise.all(kinds.map((access) => attempt(a, access)));

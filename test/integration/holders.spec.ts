@@ -61,7 +61,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
   const view = (): ReturnType<typeof holdersOf> => holdersOf(client);
 
   it('is a marker at the key, and the holders by the ends of their leases, beside the queue', async () => {
-    const a = world.guest();
+    const a = world.participant();
     const before = await view().now();
     const [short, long] = [await take(a, access, { ttl: TTL / 2 }), await take(a, access)];
     const after = await view().now();
@@ -79,7 +79,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
   });
 
   it('expires with the holder that ends last, who is another one when that is extended or leaves', async () => {
-    const [a, b] = world.guests(2);
+    const [a, b] = world.participants(2);
     const expectEnd = async (token: string): Promise<void> => {
       const end = (await view().members()).get(token) ?? NaN;
       const left = end - (await view().now());
@@ -106,7 +106,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
   });
 
   it('is gone when the last holder has given it up, whatever was requested in between', async () => {
-    const [a, b] = world.guests(2);
+    const [a, b] = world.participants(2);
     const [one, two] = [await take(a, access), await take(b, access)];
     await request(b, 'k', { token: two });
     await attempt(b, EXCLUSIVE);
@@ -117,7 +117,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
   });
 
   it('is gone when the leases have ended, and nobody came', async () => {
-    const [a, b] = world.guests(2);
+    const [a, b] = world.participants(2);
     await take(a, access, { ttl: SHORT });
     const kept = await take(b, access, { ttl: TTL });
     await b.session.exchange({ key: 'k', release: { token: kept, releaseAfter: 2 * SHORT } });
@@ -125,8 +125,8 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
   });
 
   it('is gone when an offer has lapsed and nobody came; the queue has an end of its own', async () => {
-    const [a, b] = world.guests(2);
-    await world.queues(b);
+    const [a, b] = world.participants(2);
+    await world.canQueue(b);
     const holders = [await take(a, access), await take(a, access)];
     const waits = await enqueue(b, semaphoreOrWriter(access));
     expect(await client.pttl('lock:~nl:q:k')).toBeGreaterThan(30_000);
@@ -137,7 +137,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
 
   it('loses its holders with the key: none of them holds it again, whoever takes it', async () => {
     for (const next of [EXCLUSIVE, SHARED, semaphore(1), semaphore(3)]) {
-      const [a, b] = world.guests(2);
+      const [a, b] = world.participants(2);
       const former = [await take(a, access), await take(b, access)];
       // A foreign client's release that compares nothing. What it left behind must not count.
       await client.del('lock:k');
@@ -159,7 +159,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
   });
 
   it("loses its holders to a foreign client's value", async () => {
-    const a = world.guest();
+    const a = world.participant();
     const token = await take(a, access);
     await client.set('lock:k', 'somebody', 'PX', TTL);
     expect((await renew(a, 'k', token)).held).toBe(false);
@@ -174,7 +174,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
   it('is free to all of ours when the holders alone were deleted', async () => {
     for (const next of [EXCLUSIVE, SHARED, semaphore(2)]) {
       for (const mode of ['once', 'queue'] as const) {
-        const a = world.guest();
+        const a = world.participant();
         const token = await take(a, access);
         await client.del(view().holders);
         expect((await renew(a, 'k', token)).held).toBe(false);
@@ -186,7 +186,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
       }
     }
     // Who finds it so and does not request frees it as well.
-    const a = world.guest();
+    const a = world.participant();
     const token = await take(a, access);
     await client.del(view().holders);
     expect((await release(a, 'k', token)).released).toBe(false);
@@ -194,8 +194,8 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
   });
 
   it('works for a server that has forgotten the scripts', async () => {
-    const [a, b] = world.guests(2);
-    await world.queues(b);
+    const [a, b] = world.participants(2);
+    await world.canQueue(b);
     const forget = (): Promise<unknown> => client.script('FLUSH');
     await forget();
     const [one, two] = [await take(a, access), await take(a, access)];
@@ -211,7 +211,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
   });
 
   it('requests too late do nothing', async () => {
-    const a = world.guest();
+    const a = world.participant();
     const held = await take(a, access, { ttl: SHORT });
 
     await pause(SHORT + 20);
@@ -236,7 +236,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
 
 describe.each(KINDS)('%s: a client that uses SET NX', (_kind, access) => {
   it('is kept out, sees a string, cannot release it, and gets in afterwards', async () => {
-    const a = world.guest();
+    const a = world.participant();
     const token = await take(a, access);
     // redis.set(f"lock:{lock_name}", 1, ex=expire_time, nx=True)
     expect(await client.set('lock:k', '1', 'EX', 30, 'NX')).toBeNull();
@@ -252,8 +252,8 @@ describe.each(KINDS)('%s: a client that uses SET NX', (_kind, access) => {
   });
 
   it('keeps us out, and is waited for', async () => {
-    const a = world.guest();
-    await world.queues(a);
+    const a = world.participant();
+    await world.canQueue(a);
     await client.set('lock:k', '1', 'EX', 30, 'NX');
     expect(await attempt(a, access)).toBe('busy');
     const waits = await enqueue(a, access);
@@ -269,7 +269,7 @@ describe('the name of the holders', () => {
     'is what KeyNames says, after the prefix "%s"',
     async (prefix) => {
       const sessions = sessionsOn(server, { prefix });
-      const a = sessions.world.guest();
+      const a = sessions.world.participant();
       const names = new KeyNames(prefix, '', false);
       for (const key of ['k', 'a:b', '{k}', 'x~nl:q:y', 'ключ']) {
         grantedOf(await request(a, key, { token: a.token(SHARED) }));
@@ -288,7 +288,7 @@ describe('the name of the holders', () => {
       const names = new KeyNames('lock:', '', true);
       const locks = locksWith(cluster.client(), {});
       const clustered = new World({ store: locks.store, elapse: pause, dispose: () => locks.close() });
-      const a = clustered.guest();
+      const a = clustered.participant();
       for (const key of ['k', '{k}x', '}{', 'k}x', '{}x', 'ключ', '🔒']) {
         grantedOf(await request(a, key, { token: a.token(semaphore(2)) }));
         expect(await locks.client.exists(names.holdersOf(key))).toBe(1);

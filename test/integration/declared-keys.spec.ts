@@ -4,11 +4,9 @@
  *
  * The whole contract suite runs on scripts in which `redis.call` accepts keys from KEYS alone.
  */
-import { setTimeout as elapse } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import type { RedisLike } from '../../lib/stores/redis/client/redis-client.interface.js';
-import { RedisLockStore } from '../../lib/stores/redis/redis.store.js';
 import * as scripts from '../../lib/stores/redis/scripts/scripts.js';
 import type { LockService } from '../../lib/lock.service.js';
 import { storeContract } from '../../lib/testing/store-contract.js';
@@ -20,6 +18,7 @@ import {
   startRedis,
   startRedisCluster,
 } from '../support/redis-server.js';
+import { flushCluster, redisSubject } from '../support/redis-subjects.js';
 
 /** A prefix for scripts: a command on an undeclared key is an error, and so is a command that is not listed here. */
 const CHECKING = `
@@ -66,13 +65,6 @@ function checking<Client extends RedisLike>(client: Client, seen: Sent[] = []): 
   return Object.assign(client, { call });
 }
 
-function storeOn(client: RedisLike): RedisLockStore {
-  const warn = (message: string): never => {
-    throw new Error(message);
-  };
-  return new RedisLockStore({ client, prefix: 'lock:', commandTimeout: 2_000, owned: true, warn });
-}
-
 let server: RedisServer;
 let cluster: RedisCluster;
 beforeAll(async () => {
@@ -86,10 +78,7 @@ storeContract(
   async () => {
     const client = new Redis(server.url, { keyPrefix: 'app:' });
     await client.call('FLUSHALL');
-    const occupy = async (key: string, ms: number): Promise<void> => {
-      await client.call('SET', `lock:${key}`, '1', 'PX', ms, 'NX');
-    };
-    return { store: storeOn(checking(client)), elapse, occupy };
+    return redisSubject(checking(client));
   },
 );
 
@@ -97,12 +86,8 @@ storeContract(
   { describe, it },
   'RedisLockStore on a Cluster, with scripts that declare each key,',
   async () => {
-    for (const node of cluster.nodes) {
-      const client = node.client();
-      await client.flushall();
-      client.disconnect();
-    }
-    return { store: storeOn(checking(new Cluster([...cluster.startupNodes]))), elapse };
+    await flushCluster(cluster);
+    return redisSubject(checking(new Cluster([...cluster.startupNodes])));
   },
 );
 
