@@ -1,4 +1,4 @@
-/** `nestjs-locked/testing`: what tests of applications and of stores use. */
+/** The entry `nestjs-locked/testing`: the tools for tests of applications and of stores. */
 export { realClock, timersClock } from './clocks.js';
 export { LockControls, type LockControlsOptions } from './lock-controls.js';
 export { LockTestingModule, type LockTestingOptions } from './lock-testing.module.js';

@@ -22,8 +22,8 @@ export interface ContractSubject {
   /** Lets `ms` milliseconds pass for the store. */
   elapse(ms: number): Promise<void>;
   /**
-   * Takes a free key for `ms` milliseconds as a foreign client does: a client that does not use this library. Leave it out
-   * if the store has no foreign clients. The suite then skips its checks of foreign clients.
+   * Takes a free key for `ms` milliseconds as a foreign client does: a client that does not use this library. Leave it
+   * out if the store has no foreign clients. The suite then skips its checks of foreign clients.
    */
   occupy?(key: string, ms: number): Promise<void>;
   /** Releases what was made for the test. The suite itself closes the store. */
