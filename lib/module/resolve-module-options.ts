@@ -189,7 +189,7 @@ function checkOwner(value: unknown): string {
 function checkMaxWaiters(value: unknown): number {
   if (typeof value === 'number' && value >= 1 && (Number.isInteger(value) || value === Infinity))
     return value;
-  throw badOption('maxWaiters', value, 'a whole number of at least 1, or left out for no bound');
+  throw badOption('maxWaiters', value, 'a whole number of at least 1, or left out for no limit');
 }
 
 function checkStatus(value: unknown): number {
