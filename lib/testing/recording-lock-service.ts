@@ -1,23 +1,11 @@
 /** A LockService that notes what it was requested, and otherwise is one. */
 import type { AcquireOptions, UsingOptions } from '../core/options/acquire.options.js';
 import type { Lock } from '../core/contracts/lock.js';
+import type { LockCall } from './lock-call.js';
 import type { LockEngine } from '../core/engine/lock-engine.js';
 import type { LockPolicy } from '../core/options/resolve-options.js';
 import { isLockError } from '../errors/index.js';
 import { type LockedWork, LockService } from '../lock.service.js';
-
-/** One call of the service, as a test checks at it. `@Locked` calls `using`. */
-export interface LockCall {
-  readonly method: 'acquire' | 'tryAcquire' | 'using';
-  /** As given. */
-  readonly keys: readonly string[];
-  /** As given. */
-  readonly options: UsingOptions | undefined;
-  /** `waiting` until it is known; `failed` for every error but a busy lock. */
-  readonly outcome: 'waiting' | 'held' | 'busy' | 'failed';
-  /** Why it did not get the lock. */
-  readonly error: unknown;
-}
 
 type Entry = { -readonly [Property in keyof LockCall]: LockCall[Property] };
 

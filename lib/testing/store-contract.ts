@@ -4,9 +4,10 @@ import { kindsContract } from './contract/kinds.contract.js';
 import { queueContract } from './contract/queue.contract.js';
 import { semaphoreContract } from './contract/semaphore.contract.js';
 import { sharedContract } from './contract/shared.contract.js';
-import { type ContractRunner, type ContractSubject, type Suite, World } from './contract/world.js';
+import type { ContractRunner, ContractSubject } from './contract/contract-subject.js';
+import { type Suite, World } from './contract/world.js';
 
-export type { ContractRunner, ContractSubject } from './contract/world.js';
+export type { ContractRunner, ContractSubject } from './contract/contract-subject.js';
 
 /**
  * Registers the suite.

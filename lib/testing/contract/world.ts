@@ -3,32 +3,12 @@ import { strict as assert } from 'node:assert';
 import type {
   AcquireReply,
   AcquireRequest,
-  LockStore,
   LockStoreSession,
   RenewReply,
   ExchangeReply,
 } from '../../core/contracts/store.contract.js';
 import { type LockAccess, TokenGenerator, newSessionId } from '../../core/contracts/token.js';
-
-/** What the suite needs of the test runner: jest's, vitest's and node:test's own will do. */
-export interface ContractRunner {
-  readonly describe: (name: string, body: () => void) => void;
-  readonly it: (name: string, body: () => Promise<void>) => void;
-}
-
-/** A store to test, made anew for each test. */
-export interface ContractSubject {
-  readonly store: LockStore;
-  /** Lets `ms` pass for the store. */
-  elapse(ms: number): Promise<void>;
-  /**
-   * Takes a free key for `ms` as a client does that is none of this library's. Left out where the store knows none: what
-   * the suite says of them is passed over then.
-   */
-  occupy?(key: string, ms: number): Promise<void>;
-  /** Ends what was made for the test; the store is closed by the suite. */
-  dispose?(): Promise<void>;
-}
+import type { ContractSubject } from './contract-subject.js';
 
 /** The runner as the files of the suite use it. */
 export interface Suite {
