@@ -1,4 +1,7 @@
-/** HTTP handlers on Express and Fastify: one acquisition a call, metadata, and `@Res()`. Streams: http-streams.spec.ts. */
+/**
+ * Locked HTTP handlers on Express and Fastify: one acquisition for each call, metadata, and `@Res()`.
+ * Streamed responses are in test/integration/http-streams.spec.ts.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Controller,
@@ -24,7 +27,7 @@ import { eventually } from '../support/eventually.js';
 import { type HttpApp, PLATFORMS, startHttp } from '../support/http-app.js';
 import { Acquisitions } from './support/acquisitions.js';
 
-/** What Express's and Fastify's have in common. */
+/** The methods that the replies of Express and Fastify share. */
 interface Reply {
   header(name: string, value: string): void;
   send(body: string): void;
@@ -69,7 +72,7 @@ class Orders {
     return new StreamableFile(Buffer.from(this.#under()));
   }
 
-  /** Answers by itself, in the middle of its work. */
+  /** Sends its response itself, in the middle of its work. */
   @Get(':id/res')
   @Locked('order:{params.id}', { wait: 0 })
   async res(@Param('id', ParseIntPipe) _id: number, @Res() res: Reply): Promise<void> {
@@ -107,7 +110,7 @@ class Orders {
   }
 }
 
-describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
+describe.each(PLATFORMS)('a locked HTTP handler on %s', (_platform, adapter) => {
   let http: HttpApp;
   let orders: Orders;
   let controls: LockControls;
@@ -133,40 +136,49 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     route === 'promise' ? http.post('/orders/07/promise') : http.get(`/orders/07/${route}`);
   const ROUTES = ['promise', 'observable', 'events', 'file', 'res', 'passthrough'];
 
-  it.each(ROUTES)('%s: runs under the key after its pipes, acquired once', async (route) => {
-    const response = await call(route);
-    expect(await response.text()).toContain('under order:7');
-    expect(response.status).toBe(route === 'promise' ? 202 : 200);
-    if (route === 'promise' || route === 'passthrough') expect(response.headers.get('x-own')).toBe('kept');
-    expect(acquired.keys).toEqual(['order:7']);
-  });
+  it.each(ROUTES)(
+    'given handler "%s", then it runs under the key of its parameter after pipes, acquired once',
+    async (route) => {
+      const response = await call(route);
+      expect(await response.text()).toContain('under order:7');
+      expect(response.status).toBe(route === 'promise' ? 202 : 200);
+      if (route === 'promise' || route === 'passthrough') expect(response.headers.get('x-own')).toBe('kept');
+      expect(acquired.keys).toEqual(['order:7']);
+    },
+  );
 
-  it.each(ROUTES)('%s: a busy lock is 423 with code and message, and nothing else', async (route) => {
-    await controls.hold('order:7', 30_000);
-    const response = await call(route);
-    await expect(response.json()).resolves.toEqual({
-      statusCode: 423,
-      code: 'LOCK_BUSY',
-      message: 'The resource is in use. Try again in a moment.',
-    });
-    expect([response.status, response.headers.get('retry-after')]).toEqual([423, '30']);
-    expect(orders.entered).toBe(0);
-  });
+  it.each(ROUTES)(
+    'given a busy key and handler "%s", then the reply is 423 with code and message, and nothing else',
+    async (route) => {
+      await controls.hold('order:7', 30_000);
+      const response = await call(route);
+      await expect(response.json()).resolves.toEqual({
+        statusCode: 423,
+        code: 'LOCK_BUSY',
+        message: 'The resource is in use. Try again in a moment.',
+      });
+      expect([response.status, response.headers.get('retry-after')]).toEqual([423, '30']);
+      expect(orders.entered).toBe(0);
+    },
+  );
 
-  it.each(ROUTES)('%s: a failing store is 503, with code and message, and nothing else', async (route) => {
-    controls.disconnect();
-    const response = await call(route);
-    expect(await response.json()).toEqual({
-      statusCode: 503,
-      code: 'LOCK_STORE',
-      message: 'The service is unavailable for now. Try again in a moment.',
-    });
-    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
-    expect(orders.entered).toBe(0);
-  });
+  it.each(ROUTES)(
+    'given a failing store and handler "%s", then the reply is 503 with code and message, and nothing else',
+    async (route) => {
+      controls.disconnect();
+      const response = await call(route);
+      expect(await response.json()).toEqual({
+        statusCode: 503,
+        code: 'LOCK_STORE',
+        message: 'The service is unavailable for now. Try again in a moment.',
+      });
+      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+      expect(orders.entered).toBe(0);
+    },
+  );
 
   it.each(['lost', 'lost-observable'])(
-    '%s: a lost lock is 500, once the handler has settled',
+    'given a lost lock and handler "%s", then the reply is 500 once the handler has settled',
     async (route) => {
       const pending = call(route);
       await eventually(() => expect(orders.entered).toBe(1));
@@ -183,11 +195,11 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     },
   );
 
-  it('@Locked above: the metadata of the others is there for guards and interceptors', () => {
+  it('given @Locked above other decorators, then guards and interceptors can read their metadata', () => {
     expect(http.module.get(Reflector).get('own', Orders.prototype.observable)).toBe('kept');
   });
 
-  it('a handler that answers by @Res() has its lock until it has ended, not until it has answered', async () => {
+  it('given a handler that answers by @Res(), then the lock is held until the handler ends, not until it answers', async () => {
     expect(await (await call('res')).text()).toBe('under order:7');
     expect((await call('promise')).status).toBe(423);
     orders.step.resolve();
