@@ -1,4 +1,4 @@
-/** LockService on a real Redis: taking and giving back, one process and several. */
+/** LockService on a real Redis: acquire(), tryAcquire() and using(), in one process and in several. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { deferred } from '../support/deferred.js';
@@ -25,12 +25,12 @@ afterAll(async () => {
 });
 beforeEach(() => client.flushall());
 
-describe('acquire', () => {
-  it("sets the article's key, with a token of ours and the ttl, and removes it on release", async () => {
+describe('acquire()', () => {
+  it("given a free key, then Redis has the key with the lock's token and ttl, and release() deletes it", async () => {
     const lock = await locks.service.acquire('a');
     expect(await client.get('lock:a')).toBe(lock.token);
     const left = await client.pttl('lock:a');
-    // The machine may be busy.
+    // A busy machine may need some seconds.
     expect(left).toBeGreaterThan(20_000);
     expect(left).toBeLessThanOrEqual(30_000);
     expect(lock.remaining).toBeLessThanOrEqual(30_000);
@@ -39,7 +39,7 @@ describe('acquire', () => {
     expect(await client.exists('lock:a')).toBe(0);
   });
 
-  it('makes a token that was never used before, for each exchange', async () => {
+  it('given twenty acquisitions one after the other, then each lock has a token of its own', async () => {
     const tokens = new Set<string>();
     for (let i = 0; i < 20; i += 1) {
       await using lock = await locks.service.acquire('a');
@@ -49,7 +49,7 @@ describe('acquire', () => {
     await eventually(async () => expect(await client.exists('lock:a')).toBe(0));
   });
 
-  it('waits for another process and gets the lock at its release, not at its expiry', async () => {
+  it('given a key that another process holds, then the waiter gets the lock at the release, not at the expiry', async () => {
     const held = await other.service.acquire('a');
     const waiting = locks.service.acquire('a');
     await eventually(async () => expect(await client.zcard('lock:~nl:q:a')).toBe(1));
@@ -62,7 +62,7 @@ describe('acquire', () => {
     expect(await client.keys('lock:*')).toEqual(['lock:~nl:f']);
   });
 
-  it('takes several keys all or none, each once, in any order, without a deadlock', async () => {
+  it('given several keys, then all or none are acquired, in any order, each once, without a deadlock', async () => {
     const run = async (service: Locks['service'], keys: string[]): Promise<void> => {
       for (let i = 0; i < 20; i += 1) {
         await using lock = await service.acquire(keys);
@@ -80,19 +80,22 @@ describe('acquire', () => {
     await b.release();
   });
 
-  it.each([[''], [[]], [[1]], [undefined], [null], [['a', '']]])('refuses the key %p', async (key) => {
-    await expect(locks.service.acquire(key as never)).rejects.toMatchObject({ code: 'LOCK_KEY' });
-    await expect(locks.service.tryAcquire(key as never)).rejects.toMatchObject({ code: 'LOCK_KEY' });
-    await expect(locks.service.using(key as never, () => 1)).rejects.toMatchObject({ code: 'LOCK_KEY' });
-  });
+  it.each([[''], [[]], [[1]], [undefined], [null], [['a', '']]])(
+    'given the invalid key %p, then every method refuses with LOCK_KEY',
+    async (key) => {
+      await expect(locks.service.acquire(key as never)).rejects.toMatchObject({ code: 'LOCK_KEY' });
+      await expect(locks.service.tryAcquire(key as never)).rejects.toMatchObject({ code: 'LOCK_KEY' });
+      await expect(locks.service.using(key as never, () => 1)).rejects.toMatchObject({ code: 'LOCK_KEY' });
+    },
+  );
 
-  it('refuses a name that is reserved', async () => {
+  it('given a reserved name, then acquire() refuses with LOCK_KEY', async () => {
     await expect(locks.service.acquire('~nl:f')).rejects.toMatchObject({ code: 'LOCK_KEY' });
   });
 });
 
-describe('tryAcquire', () => {
-  it('is null while somebody holds the key, in this process or another, and never waits', async () => {
+describe('tryAcquire()', () => {
+  it('given a key that this process or another one holds, then tryAcquire() resolves to null without a wait', async () => {
     const held = await locks.service.acquire('a');
     expect(await locks.service.tryAcquire('a')).toBeNull();
     expect(await other.service.tryAcquire('a')).toBeNull();
@@ -103,8 +106,8 @@ describe('tryAcquire', () => {
   });
 });
 
-describe('using', () => {
-  it("returns the work's result, and gives back after it", async () => {
+describe('using()', () => {
+  it('given work that returns, then using() gives its result and releases the lock after it', async () => {
     const result = await locks.service.using('a', async (lock) => {
       expect(await client.get('lock:a')).toBe(lock.token);
       return 42;
@@ -113,7 +116,7 @@ describe('using', () => {
     expect(await client.exists('lock:a')).toBe(0);
   });
 
-  it("passes the work's own error on, untouched, and gives back", async () => {
+  it('given work that fails, then using() rejects with that very error and releases the lock', async () => {
     const mine = new Error('mine');
     await expect(locks.service.using('a', () => Promise.reject(mine))).rejects.toBe(mine);
     await expect(
@@ -124,7 +127,7 @@ describe('using', () => {
     expect(await client.exists('lock:a')).toBe(0);
   });
 
-  it('peers: does not unlock what it never got', async () => {
+  it('given a key that stays busy, then using() does not run the work and does not touch the key', async () => {
     const held = await other.service.acquire('a');
     const ran: string[] = [];
     await expect(locks.service.using('a', { wait: 50 }, () => void ran.push('x'))).rejects.toMatchObject({
@@ -135,7 +138,7 @@ describe('using', () => {
     await held.release();
   });
 
-  it('says so after the work, when the lock was lost during it', async () => {
+  it('given a lock that is lost during the work, then using() rejects with LOCK_LOST after it, or warns if told to', async () => {
     const mine = new Error('mine');
     const lose = (): Promise<unknown> => client.set('lock:a', 'somebody');
     const lost = await locks.service.using('a', lose).catch((error: unknown) => error);
@@ -153,7 +156,7 @@ describe('using', () => {
     );
   });
 
-  it('makes its lock the current one, and refuses to wait for itself', async () => {
+  it('given running work, then its lock is the current one, and an acquisition of the same key is refused', async () => {
     expect(locks.service.tryCurrent()).toBeUndefined();
     expect(() => locks.service.current()).toThrow(/No lock is held here/);
     await locks.service.using('a', async (a) => {
@@ -169,7 +172,7 @@ describe('using', () => {
     });
   });
 
-  it('does not count as held for what is left running after its end', async () => {
+  it('given work that goes on after the hold has ended, then that work has no current lock', async () => {
     const barrier = deferred();
     let left: Promise<unknown> = Promise.resolve();
     await locks.service.using('a', () => {
@@ -179,19 +182,19 @@ describe('using', () => {
     expect(await left).toBeUndefined();
   });
 
-  it('wants a function', async () => {
+  it('given work that is not a function, then using() refuses', async () => {
     await expect(locks.service.using('a', {} as never)).rejects.toThrow(/work must be a function/);
   });
 });
 
 describe('several processes', () => {
-  it('exclude each other, in 3 processes of 8 callers each, with fences that increase', async () => {
+  it('given 3 processes of 8 callers each, then they exclude each other and fences increase', async () => {
     const url = new URL('../support/workers/counter.worker.ts', import.meta.url);
     const children = await Promise.all([1, 2, 3].map(() => startChild<CounterHandlers>(url)));
     try {
       const reports = await Promise.all(children.map((child) => child.call('count', server.url, 8, 25)));
       expect(reports.flatMap((report) => report.overlaps)).toEqual([]);
-      // Each turn read the counter, waited, and wrote it back: a lost update is an overlap.
+      // Each hold read the counter, waited, and wrote it back: an overlap would lose an update.
       expect(await client.get('counter')).toBe(String(3 * 8 * 25));
       const log = (await client.lrange('log', 0, -1)).map(Number);
       expect(log).toHaveLength(3 * 8 * 25);

@@ -86,7 +86,7 @@ afterEach(async () => {
 });
 
 describe('a caller in a trace', () => {
-  it('given it takes and gives back a lock, then both commands are in its trace, and nothing else is', async () => {
+  it("given one acquisition and its release, then both commands are in the caller's trace, and nothing else is", async () => {
     await inTrace('mine', () => mine.service.using('k', () => undefined));
     expect(of('turn')).toEqual([
       { what: 'turn', in: 'mine' },
@@ -97,7 +97,7 @@ describe('a caller in a trace', () => {
     expect(of('time')).toEqual([{ what: 'time', in: undefined }]);
   });
 
-  it('given its lock is renewed, then the renewals are in no trace; its own extend() is in its own', async () => {
+  it("given a lock that is renewed, then renewals are in no trace, and the caller's extend() is in its own", async () => {
     await inTrace('mine', async () => {
       const lock = await mine.service.acquire('k', { ttl: 150 });
       await eventually(() => expect(of('renew').length).toBeGreaterThan(1));
@@ -109,7 +109,7 @@ describe('a caller in a trace', () => {
     });
   });
 
-  it('given it waits for another process, then the connection, its pings and the confirmation are in no trace', async () => {
+  it('given a wait for another process, then the connection, its pings and the confirmation are in no trace', async () => {
     const held = await other.service.acquire('k');
     const waiting = inTrace('mine', () => mine.service.acquire('k', { wait: '30s' }));
     await eventually(() => expect(of('ping').length).toBeGreaterThan(0), { within: 8_000 });
@@ -124,7 +124,7 @@ describe('a caller in a trace', () => {
     expect(of('turn').slice(before)).toEqual([{ what: 'turn', in: 'mine' }]);
   }, 20_000);
 
-  it('given callers that take turns in one process, then no renewal between them is in a trace', async () => {
+  it('given callers of one process one after the other, then no renewal between them is in a trace', async () => {
     const options = { ttl: 120, wait: '5s' } as const;
     await Promise.all(
       Array.from({ length: 8 }, (_, i) =>
@@ -161,7 +161,7 @@ async function firstCallers(locks: LockService, busy: string): Promise<Remains> 
 }
 
 describe('the context of a caller that has ended', () => {
-  it('given what it opened or set is in use, on one Redis, then it is collected', async () => {
+  it('given shared timers and connections that the caller set up on one Redis, then its context is collected', async () => {
     const held = await other.service.acquire('busy');
     // A lease and a waiter of another caller keep the shared timers set.
     const kept = await mine.service.acquire('kept');
@@ -176,7 +176,7 @@ describe('the context of a caller that has ended', () => {
     await kept.release();
   });
 
-  it('given it was the first of all to wait, then it is collected while the others wait', async () => {
+  it('given the first caller that ever waited, then its context is collected while others wait', async () => {
     const held = await other.service.acquire('busy');
     const remains = await firstCallers(mine.service, 'busy');
     const waiting = mine.service.acquire('busy', { wait: '30s' });
@@ -186,7 +186,7 @@ describe('the context of a caller that has ended', () => {
     await (await waiting).release();
   });
 
-  it('given the store in memory, then likewise', async () => {
+  it("given the store in memory, then the caller's context is collected", async () => {
     const store = memoryStore();
     const service = (): LockService =>
       new LockService(
@@ -204,7 +204,7 @@ describe('the context of a caller that has ended', () => {
   });
 });
 
-describe('on a Cluster', () => {
+describe('the context of a caller on a Cluster', () => {
   let cluster: RedisCluster;
 
   beforeAll(async () => {
@@ -213,7 +213,7 @@ describe('on a Cluster', () => {
   afterAll(() => cluster?.stop());
 
   it.each([5, 6] as const)(
-    'given a caller was the first on each connection (ioredis %d), then its context is collected',
+    'given a caller that was first on each connection (ioredis %d), then its context is collected',
     async (ioredis) => {
       const [locks, holder] = [clusterLocksOn(cluster, { ioredis }), clusterLocksOn(cluster)];
       try {

@@ -57,8 +57,8 @@ const SLOT = '{lock:k}';
 const passing = (locks: ClusterLocks, key: string, wait: number): Promise<string> =>
   codeOf(locks.service.using(key, { wait }, () => undefined));
 
-describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
-  it('all connections to masters are killed, and a replica is requested, which refuses: it is requested where the slot is', async () => {
+describe.each([6, 5] as const)('a Cluster outage with ioredis %i', (ioredis) => {
+  it('given killed connections and a replica that refuses, then commands go to the node of the slot and are granted', async () => {
     const master = masterOf();
     const { server } = await replicaOf(master);
     const locks = locksOf(ioredis);
@@ -96,7 +96,7 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
     expect(refused).toBeGreaterThan(0);
   }, 90_000);
 
-  it('the master of a slot is killed, and its replica takes over: no caller with time to wait is told', async () => {
+  it('given a killed master whose replica takes over, then every caller with time to wait is granted', async () => {
     const master = masterOf();
     const { node } = await replicaOf(master);
     const locks = locksOf(ioredis, { commandTimeout: 10_000 });

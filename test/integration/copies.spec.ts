@@ -70,11 +70,11 @@ async function start<T>(
 describe.each<[string, () => Locked, () => Locked]>([
   ['one copy', () => own, () => other],
   ['another copy', () => other, () => own],
-])('given the LockModule of %s, and classes that use the other', (_title, module, user) => {
+])('given the LockModule of %s, and classes that use the other copy', (_title, module, user) => {
   const locked = (options: own.LockModuleRootOptions = {}) =>
     module().LockModule.forRoot({ store: own.memoryStore(), ...options });
 
-  it('then @Locked and @InjectLockService() lock by its service', async () => {
+  it('given @Locked and @InjectLockService(), then they lock by the service of the module', async () => {
     expect(user().LockService).not.toBe(module().LockService);
     const { app, made } = await start(locked(), stockOf(user()));
     const service = app.get<own.LockService>(module().LockService, { strict: false });
@@ -85,7 +85,7 @@ describe.each<[string, () => Locked, () => Locked]>([
     expect(own.isLockError(await made.take().catch((error: unknown) => error), 'LOCK_BUSY')).toBe(true);
   });
 
-  it('that is not global, then its importers get it', async () => {
+  it('given a module that is not global, then the modules that import it get its service', async () => {
     @Module({ imports: [locked({ isGlobal: false })], providers: [stockOf(user())], exports: [] })
     class Importer {}
     const app = await Test.createTestingModule({ imports: [Importer] }).compile();
@@ -99,7 +99,7 @@ describe.each<[string, () => Locked, () => Locked]>([
     ['the module', module, user],
     ['the classes', user, module],
   ])(
-    'and a test that overrides the LockService of the copy of %s, then both have it',
+    'given a test that overrides the LockService of the copy of %s by a value, then both copies have the value',
     async (_whose, overridden, rest) => {
       const fake = memoryLocks();
       const { app, made } = await start(locked(), stockOf(user()), (builder) =>
@@ -112,7 +112,7 @@ describe.each<[string, () => Locked, () => Locked]>([
     },
   );
 
-  it('and a test that overrides it by a factory, then both have it, or are told which one to override', async () => {
+  it('given an override by a factory, then both copies have it, or the start says which LockService to override', async () => {
     const fake = memoryLocks();
     const override = (token: Type) => (builder: TestingModuleBuilder) =>
       builder.overrideProvider(token).useFactory({ factory: async () => fake });
@@ -124,7 +124,7 @@ describe.each<[string, () => Locked, () => Locked]>([
     });
   });
 
-  it('by the type of a constructor parameter, then the start fails: there are two copies, and where', async () => {
+  it('given the type of a constructor parameter, then the start fails and names both copies and where they are', async () => {
     const places = [copy.dir, process.cwd()];
     await expect(start(locked(), shopOf(user()))).rejects.toMatchObject({
       code: 'LOCK_WIRING',
@@ -134,7 +134,7 @@ describe.each<[string, () => Locked, () => Locked]>([
     for (const place of places) expect((error as Error).message).toContain(place);
   });
 
-  it('and a LockModule of the other too, then two without a name are refused, and named ones stand beside it', async () => {
+  it('given a second LockModule of the other copy, then it is refused without a name, and accepted with a name', async () => {
     const theirs = (options: object) => user().LockModule.forRoot({ store: own.memoryStore(), ...options });
     const two = Test.createTestingModule({ imports: [locked(), theirs({})] }).compile();
     await expect(two).rejects.toMatchObject({
@@ -155,28 +155,31 @@ describe.each<[string, () => Locked, () => Locked]>([
   it.each([
     [true, 423],
     [false, 500],
-  ])('and mapErrors: %p, then a busy handler of theirs is answered by %p', async (mapErrors, status) => {
-    const { Locked } = user();
-    @Controller()
-    class Tickets {
-      @Get()
-      @Locked('ticket', { wait: 0 })
-      async sell(): Promise<string> {
-        return 'sold';
+  ])(
+    'given mapErrors: %p, then a busy handler of the other copy replies with status %p',
+    async (mapErrors, status) => {
+      const { Locked } = user();
+      @Controller()
+      class Tickets {
+        @Get()
+        @Locked('ticket', { wait: 0 })
+        async sell(): Promise<string> {
+          return 'sold';
+        }
       }
-    }
-    @Module({ imports: [locked({ mapErrors })], controllers: [Tickets] })
-    class AppModule {}
-    const app = await NestFactory.create(AppModule, { logger: false, abortOnError: false });
-    cleanups.push(() => app.close());
-    await app.listen(0, '127.0.0.1');
-    await using _held = await app.get<own.LockService>(module().LockService).acquire('ticket');
-    expect((await fetch(await app.getUrl())).status).toBe(status);
-  });
+      @Module({ imports: [locked({ mapErrors })], controllers: [Tickets] })
+      class AppModule {}
+      const app = await NestFactory.create(AppModule, { logger: false, abortOnError: false });
+      cleanups.push(() => app.close());
+      await app.listen(0, '127.0.0.1');
+      await using _held = await app.get<own.LockService>(module().LockService).acquire('ticket');
+      expect((await fetch(await app.getUrl())).status).toBe(status);
+    },
+  );
 });
 
-describe('given a copy that is loaded after forRoot() was called', () => {
-  it('then its classes are served too, by the module of tests as well', async () => {
+describe('a copy that is loaded after forRoot() was called', () => {
+  it('given classes of that copy, then LockModule and LockTestingModule serve them', async () => {
     const controls = new LockControls();
     const modules = [
       own.LockModule.forRoot({ store: own.memoryStore() }),

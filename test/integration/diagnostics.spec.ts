@@ -17,8 +17,8 @@ afterEach(() => {
   seen.length = 0;
 });
 
-describe('nestjs-locked:*', () => {
-  it('tell of waiting, acquiring, releasing and being busy', async () => {
+describe('the diagnostics channels nestjs-locked:*', () => {
+  it('given waits, holds and a busy key, then listeners get wait, acquire, busy and release in order', async () => {
     listen();
     const { engine, clock } = core();
     const first = await engine.acquire(['k'], acquiring());
@@ -44,7 +44,7 @@ describe('nestjs-locked:*', () => {
     );
   });
 
-  it('tell of losses and long holds', async () => {
+  it('given a lost lock and a long hold, then listeners get long-hold and lost with their figures', async () => {
     listen();
     const { engine, clock } = core({ longHold: 1_000 });
     const lock = await engine.acquire(['k'], acquiring({ maxHold: 2_000 }));
@@ -55,7 +55,7 @@ describe('nestjs-locked:*', () => {
     expect(seen[2]).toMatchObject({ key: 'k', reason: 'max-hold', held: 2_000, fence: lock.fence });
   });
 
-  it('cost nothing while nobody listens: no event is built', async () => {
+  it('given no listener, then no event is published', async () => {
     const { engine } = core();
     await (await engine.acquire(['k'], acquiring())).release();
     expect(seen).toEqual([]);

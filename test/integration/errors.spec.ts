@@ -1,4 +1,4 @@
-/** Lock errors as HTTP clients see them, wherever they surface, on Express and Fastify. */
+/** Lock errors as HTTP clients see them, from handlers, services, guards and middleware, on Express and Fastify. */
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
   type ArgumentsHost,
@@ -104,7 +104,7 @@ class Middleware implements NestModule {
   }
 }
 
-/** As many applications have one: what is no HttpException is a 500. */
+/** A filter as many applications have: every error that is no HttpException is a 500. */
 @Catch()
 class CatchAll implements ExceptionFilter {
   static caught: unknown[] = [];
@@ -130,7 +130,7 @@ afterEach(async () => {
   await http.app.close();
 });
 
-describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
+describe.each(PLATFORMS)('the replies to lock errors on %s', (_platform, adapter) => {
   async function start(
     options: LockModuleOptions = {},
     configure?: (app: INestApplication) => void,
@@ -148,7 +148,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
   async function hold(key: string, ttl = 30_000): Promise<void> {
     taken.push(await http.module.get(LockService).acquire(key, { ttl, renew: false }));
   }
-  /** What a client gets for an error that a handler throws. */
+  /** The reply to an error that a handler throws. */
   async function thrown(error: Error): Promise<{ status: number; retryAfter: string | null; body: string }> {
     http.module.get(Routes).next = error;
     const response = await http.get('/throws');
@@ -161,7 +161,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
 
   describe('a busy lock', () => {
     it.each(['decorated', 'undecorated'])(
-      'is 423 with Retry-After from the rest of the lease (%s handler)',
+      'given a busy key in a handler that is %s, then the reply is 423 with Retry-After from the rest of the lease',
       async (route) => {
         await start();
         await hold(`a:${SECRET}`, 4_500);
@@ -178,7 +178,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       },
     );
 
-    it(`has the module's busyStatus, or the decorator's, in whatever it surfaces`, async () => {
+    it("given the module's busyStatus or the decorator's, then the reply has it wherever the error surfaces", async () => {
       await start({ http: { busyStatus: 503 } });
       await hold('a:1');
       await hold('stock:1');
@@ -194,7 +194,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       [1, '1'],
       [1_001, '2'],
       [Infinity, '1'],
-    ])('with %p ms left says to retry after %s s', async (remaining, seconds) => {
+    ])('given %p ms left of the lease, then Retry-After is %s', async (remaining, seconds) => {
       await start();
       expect(await thrown(new LockBusyError('a', 0, 'host:1', remaining))).toMatchObject({
         status: 423,
@@ -223,20 +223,23 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       false,
     ],
     ['a re-entry', new LockReentryError(SECRET), 500, false],
-  ])('%s: a status, the code, and nothing to read between the lines', async (_, error, status, retry) => {
-    await start();
-    const reply = await thrown(error);
-    expect(reply.status).toBe(status);
-    expect(reply.retryAfter).toBe(retry ? '1' : null);
-    expect(JSON.parse(reply.body)).toEqual({
-      statusCode: status,
-      code: error.code,
-      message: expect.any(String),
-    });
-    expect(reply.body).not.toContain(SECRET);
-  });
+  ])(
+    'given %s, then the reply has a status, the code and a message, and reveals nothing else',
+    async (_, error, status, retry) => {
+      await start();
+      const reply = await thrown(error);
+      expect(reply.status).toBe(status);
+      expect(reply.retryAfter).toBe(retry ? '1' : null);
+      expect(JSON.parse(reply.body)).toEqual({
+        statusCode: status,
+        code: error.code,
+        message: expect.any(String),
+      });
+      expect(reply.body).not.toContain(SECRET);
+    },
+  );
 
-  it('peers: errors of the application are not touched', async () => {
+  it('given errors of the application, then they stay unchanged', async () => {
     await start();
     expect(await thrown(new NotFoundException('no such order'))).toMatchObject({
       status: 404,
@@ -247,7 +250,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     expect(await thrown(mapped)).toMatchObject({ status: 409, retryAfter: null });
   });
 
-  it('survives a filter that catches everything, which finds the LockError as the cause', async () => {
+  it('given a filter that catches everything, then the status survives, and the filter finds the LockError as cause', async () => {
     CatchAll.caught = [];
     await start({}, (app) => app.useGlobalFilters(new CatchAll(app.get(HttpAdapterHost))));
     await hold('a:1');
@@ -258,16 +261,16 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     expect(CatchAll.caught).toMatchObject([{ cause: { code: 'LOCK_BUSY', key: 'a:1' } }]);
   });
 
-  it('mapping twice does nothing more', async () => {
+  it('given a second mapping interceptor, then the error is mapped once', async () => {
     await start({}, (app) => app.useGlobalInterceptors(new LockErrorInterceptor({ busyStatus: 418 })));
     await hold('a:1');
-    // The inner one maps, the outer one passes it on.
+    // The inner interceptor maps the error, and the outer one passes it on.
     const statuses = [(await http.get('/decorated/1')).status, (await http.get('/undecorated/1')).status];
     expect(new Set(statuses).size).toBe(1);
     expect([418, 423]).toContain(statuses[0]);
   });
 
-  it('logs what is a mistake of the application, which the client is told nothing of', async () => {
+  it('given a mistake of the application, then it is logged; given a busy key, then nothing is logged', async () => {
     await start();
     const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
     const error = new LockKeyError('order:{0}', 'The lock key "order:{0}" cannot be made');
@@ -279,7 +282,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
   });
 
   it.each(['/guarded', '/behind-middleware'])(
-    'guards and middleware run before the interceptors, and are mapped all the same: %s',
+    'given an error before the interceptors at %s, then the reply is mapped all the same',
     async (path) => {
       await start();
       const response = await http.get(path);
@@ -289,14 +292,14 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     },
   );
 
-  it('what they throw goes to a filter of the application first', async () => {
+  it('given an error of a guard and a filter of the application, then that filter gets the raw error', async () => {
     CatchAll.caught = [];
     await start({}, (app) => app.useGlobalFilters(new CatchAll(app.get(HttpAdapterHost))));
     expect(await (await http.get('/guarded')).json()).toEqual({ filtered: true, message: 'oops' });
     expect(CatchAll.caught).toEqual([expect.any(LockBusyError)]);
   });
 
-  it('mapErrors: false leaves them to the application', async () => {
+  it('given mapErrors: false, then lock errors are left to the application', async () => {
     await start({ mapErrors: false });
     await hold('a:1');
     const response = await http.get('/decorated/1');

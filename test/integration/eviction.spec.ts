@@ -18,9 +18,9 @@ async function warningsUnder(maxmemory: string, policy: string): Promise<string[
   return locks.warnings;
 }
 
-describe('maxmemory-policy', () => {
+describe('the warning of eviction', () => {
   it.each(['allkeys-lru', 'volatile-ttl', 'volatile-random'])(
-    '%s under a limit is warned of',
+    'given maxmemory-policy %s and a memory limit, then one warning names the policy',
     async (policy) => {
       const warnings = await warningsUnder('100mb', policy);
       expect(warnings).toEqual([expect.stringContaining(`maxmemory-policy ${policy}`)]);
@@ -30,7 +30,7 @@ describe('maxmemory-policy', () => {
   it.each([
     ['100mb', 'noeviction'],
     ['0', 'allkeys-lru'],
-  ])('maxmemory %s with %s is not', async (maxmemory, policy) => {
+  ])('given maxmemory %s with policy %s, then there is no warning', async (maxmemory, policy) => {
     expect(await warningsUnder(maxmemory, policy)).toEqual([]);
   });
 });

@@ -64,7 +64,7 @@ async function expectNothingLeft(client: Redis): Promise<void> {
 }
 
 describe('Redis down', () => {
-  it('peers: is not reported as a busy key; at the start, locks fail within the wait, then at once, and recover by themselves', async () => {
+  it('given a start without Redis, then locks fail with LOCK_STORE, never as busy, and recover without a restart', async () => {
     const server = await serverFor();
     await server.kill();
     const locks = locksFor(server);
@@ -81,7 +81,7 @@ describe('Redis down', () => {
     await expectNothingLeft(server.client());
   });
 
-  it('for long: a call that fails leaves no work behind for when Redis is back', async () => {
+  it('given calls that failed during a long outage, then none of them runs when Redis is back', async () => {
     const server = await serverFor();
     const locks = locksFor(server);
     await (await locks.service.acquire('k')).release();
@@ -99,7 +99,7 @@ describe('Redis down', () => {
     expect(scripts.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(6);
   });
 
-  it('while a lock is held: its release resolves, and the key is given back once Redis is there again', async () => {
+  it('given a held lock, then its release resolves, and the key is freed once Redis is back', async () => {
     const server = await serverFor();
     const client = server.client();
     const locks = locksFor(server, { redis: { retryStrategy: () => 300 } });
@@ -118,20 +118,23 @@ describe('a login that fails', () => {
     ['a wrong password', (port: number) => `redis://:wr0ng-s3cret@127.0.0.1:${port}`, /WRONGPASS/],
     ['a wrong user', (port: number) => `redis://bob:wr0ng-s3cret@127.0.0.1:${port}`, /WRONGPASS/],
     ['no password', (port: number) => `redis://127.0.0.1:${port}`, /NOAUTH/],
-  ])('by %s is named, with what to do, and shows no password', async (_name, url, says) => {
-    const server = await serverFor({ config: { requirepass: 'right' } });
-    const locks = locksFor({ url: url(server.port) });
-    await expectFailures(locks, says);
-    await expectFailures(locks, says);
-    const error = await locks.service.acquire('k').catch((reason: unknown) => reason);
-    expect((error as Error).message).toMatch(/in the "redis" option/);
-    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('wr0ng-s3cret');
-    await expectNothingLeft(server.client());
-  });
+  ])(
+    'given %s, then the error names the cause and the cure, and shows no password',
+    async (_name, url, says) => {
+      const server = await serverFor({ config: { requirepass: 'right' } });
+      const locks = locksFor({ url: url(server.port) });
+      await expectFailures(locks, says);
+      await expectFailures(locks, says);
+      const error = await locks.service.acquire('k').catch((reason: unknown) => reason);
+      expect((error as Error).message).toMatch(/in the "redis" option/);
+      expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('wr0ng-s3cret');
+      await expectNothingLeft(server.client());
+    },
+  );
 });
 
 describe('a read-only replica', () => {
-  it('is named, and is never reported as busy, though it shows the lock of somebody else', async () => {
+  it("given a replica that shows another holder's key, then the error names the replica and never says busy", async () => {
     const master = await serverFor();
     const replica = await startReplica(master);
     opened.unshift(replica);
@@ -161,7 +164,7 @@ describe('a Redis user without a right', () => {
     return { url: `redis://bob:pw@127.0.0.1:${server.port}` };
   };
 
-  it('works with the keys and channels of the prefix alone', async () => {
+  it('given the keys and channels of the prefix alone, then locks and hand-offs work', async () => {
     const locks = locksFor(await user());
     const other = locksFor(server);
     const held = await other.service.acquire('k');
@@ -181,14 +184,14 @@ describe('a Redis user without a right', () => {
     ['to write the fences', ['resetkeys', '~lock:k', '~lock:a', '~lock:z', '%R~lock:*'], /lacks a right/],
     ['to TIME', ['-time'], /NOPERM.*time.*lacks a right.*TIME/s],
     ['to anything', ['nocommands', '+info'], /NOPERM.*lacks a right/s],
-  ])('%s: the error names it', async (_name, rules, says) => {
+  ])('given a user without the right %s, then the error names the right', async (_name, rules, says) => {
     await admin.call('SCRIPT', 'FLUSH');
     const locks = locksFor(await user(...rules));
     await expectFailures(locks, says);
     await eventually(() => expectNothingLeft(admin));
   });
 
-  it('to SUBSCRIBE: who would have to wait learns it; who need not is served', async () => {
+  it("given a user without SUBSCRIBE, then a wait fails with the right's name, and a free key is granted", async () => {
     const other = locksFor(server);
     const held = await other.service.acquire('k');
     for (const rules of [['-subscribe'], ['resetchannels']]) {
@@ -205,7 +208,7 @@ describe('a Redis user without a right', () => {
     await expectNothingLeft(admin);
   });
 
-  it('to PUBLISH: it is warned of once, and who waits gets the lock by checking', async () => {
+  it('given a holder without PUBLISH, then one warning names it, and waiters get the lock by checks', async () => {
     const locks = locksFor(await user('-publish'));
     const other = locksFor(server);
     for (let i = 0; i < 2; i += 1) {
@@ -223,7 +226,7 @@ describe('a Redis user without a right', () => {
     await expectNothingLeft(admin);
   });
 
-  it('that is taken away while it waits and holds: nothing is called busy, and it goes on when it is given back', async () => {
+  it('given a right that is lost during a wait, then short waits fail with its name, and long waits go on once it is back', async () => {
     const target = await user();
     const locks = locksFor(target, { commandTimeout: 500 });
     const other = locksFor(server);
@@ -244,7 +247,7 @@ describe('a Redis user without a right', () => {
 });
 
 describe('Redis out of memory', () => {
-  it('is named; what is held can be renewed, handed over and released', async () => {
+  it('given no free memory, then requests fail with that cause, and held locks are renewed, handed off and released', async () => {
     const server = await serverFor();
     const client = server.client();
     const locks = locksFor(server);
@@ -273,26 +276,29 @@ describe('Redis out of memory', () => {
   });
 });
 
-describe('something else at the key', () => {
+describe('a foreign value at a name of the library', () => {
   it.each([
     ['the lock', 'lock:k', (client: Redis, key: string) => client.rpush(key, 'x')],
     ['the queue', 'lock:~nl:q:k', (client: Redis, key: string) => client.set(key, 'x')],
     ['the counter of fences', 'lock:~nl:f', (client: Redis, key: string) => client.rpush(key, 'x')],
-  ])('of %s is named, and left alone', async (_name, key, put) => {
-    const server = await serverFor();
-    const client = server.client();
-    await put(client, key);
-    const before = await client.dump(key);
-    const locks = locksFor(server);
-    await expectFailures(locks, /WRONGTYPE.*not a lock.*prefix/s);
-    expect(await client.dump(key)).toEqual(before);
-    await eventually(async () => {
-      const others = (await client.keys('*')).filter((name) => name !== 'lock:~nl:f' && name !== key);
-      expect(others).toEqual([]);
-    });
-  });
+  ])(
+    'given a foreign value at the name of %s, then the error names it, and the value stays as it is',
+    async (_name, key, put) => {
+      const server = await serverFor();
+      const client = server.client();
+      await put(client, key);
+      const before = await client.dump(key);
+      const locks = locksFor(server);
+      await expectFailures(locks, /WRONGTYPE.*not a lock.*prefix/s);
+      expect(await client.dump(key)).toEqual(before);
+      await eventually(async () => {
+        const others = (await client.keys('*')).filter((name) => name !== 'lock:~nl:f' && name !== key);
+        expect(others).toEqual([]);
+      });
+    },
+  );
 
-  it('put there while it is held: the holder learns it at the next renewal, and its release resolves', async () => {
+  it('given a foreign value over a held lock, then the holder learns of the loss at the next renewal', async () => {
     const server = await serverFor();
     const client = server.client();
     const locks = locksFor(server);
@@ -306,7 +312,7 @@ describe('something else at the key', () => {
 });
 
 describe('SCRIPT FLUSH', () => {
-  it('between any two commands goes unnoticed', async () => {
+  it('given a flush between any two commands, then no caller notices', async () => {
     const server = await serverFor();
     const client = server.client();
     const locks = locksFor(server);
@@ -329,7 +335,7 @@ describe('SCRIPT FLUSH', () => {
 });
 
 describe('Redis restarted empty', () => {
-  it('ends what was held before it, lets waiters in, and fences still increase', async () => {
+  it('given held locks and waiters, then the holds are lost, waiters are granted, and fences still increase', async () => {
     const server = await serverFor();
     const locks = locksFor(server);
     const other = locksFor(server);
@@ -366,7 +372,7 @@ describe('Redis hung', () => {
   }
 
   it.each([true, false])(
-    'peers: the limit of the wait bounds the command in flight (connected before: %p)',
+    'given a wait limit, then it bounds the command in flight (connected before: %p)',
     async (connected) => {
       const locks = locksFor(server, { commandTimeout: 400 });
       if (connected) await paused(locks);
@@ -381,7 +387,7 @@ describe('Redis hung', () => {
     },
   );
 
-  it('a wait shorter than a reply is bounded by the time-out of a command, and is no sign of a busy key', async () => {
+  it('given a wait shorter than a reply, then the command time-out bounds it, and the error is LOCK_STORE', async () => {
     const locks = locksFor(server, { commandTimeout: 600 });
     await paused(locks);
     const since = performance.now();
@@ -394,7 +400,7 @@ describe('Redis hung', () => {
     await eventually(() => expectNothingLeft(server.client()));
   });
 
-  it('a signal ends the call at once, with one key and with several, of which one is held', async () => {
+  it('given an aborted signal, then calls with one key and with several keys end at once', async () => {
     const locks = locksFor(server, { commandTimeout: 5_000 });
     const other = locksFor(server);
     const z = await other.service.acquire('z');
@@ -421,7 +427,7 @@ describe('Redis hung', () => {
     await eventually(() => expectNothingLeft(server.client()));
   });
 
-  it('who was told "busy" before gets no "busy" for an answer that never came', async () => {
+  it('given a waiter that was told "busy" before, then a reply that never comes is LOCK_STORE, not LOCK_BUSY', async () => {
     const locks = locksFor(server, { commandTimeout: 2_000 });
     const other = locksFor(server);
     const held = await other.service.acquire('k');
@@ -438,7 +444,7 @@ describe('Redis hung', () => {
     await eventually(() => expectNothingLeft(server.client()));
   });
 
-  it('releases resolve within the time-out of a command, and take effect later', async () => {
+  it('given releases, then they resolve within the command time-out and take effect later', async () => {
     const locks = locksFor(server, { commandTimeout: 400 });
     const lock = await locks.service.acquire('k');
     const pair = await locks.service.acquire(['a', 'b']);
@@ -451,7 +457,7 @@ describe('Redis hung', () => {
     await eventually(() => expectNothingLeft(server.client()));
   });
 
-  it('closing waits for the bound of a call in flight, and leaves none that is never settled', async () => {
+  it('given a close during a call, then the call settles within its bound', async () => {
     const locks = locksFor(server, { commandTimeout: 400 });
     await paused(locks);
     const trying = locks.service.tryAcquire('k').then(
@@ -463,7 +469,7 @@ describe('Redis hung', () => {
     server.resume();
   });
 
-  it('a store that is closed by itself tells who waits for an answer', async () => {
+  it('given a store that is closed alone, then callers that wait for a reply are rejected', async () => {
     const locks = locksFor(server, { commandTimeout: 60_000 });
     await paused(locks);
     const requesting = locks.service.acquire('k');
@@ -478,7 +484,7 @@ describe('Redis hung', () => {
     server.resume();
   });
 
-  it('does not make work pile up: the calls that failed are released by a few commands at a time', async () => {
+  it('given hundreds of calls that failed, then a few commands at a time release them', async () => {
     const locks = locksFor(server, { commandTimeout: 200 });
     await paused(locks);
     for (let i = 0; i < 10; i += 1) {

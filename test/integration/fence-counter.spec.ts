@@ -51,7 +51,7 @@ const POISONS: Array<[name: string, poison: () => Promise<unknown>, said: RegExp
   ['a list', () => client.multi().del(COUNTER).rpush(COUNTER, '1').exec(), /is no string/],
 ];
 
-describe.each(POISONS)('a counter that holds %s', (_name, poison, said) => {
+describe.each(POISONS)('a fence counter that holds %s', (_name, poison, said) => {
   const refused = (error: unknown): void => {
     expect(error).toMatchObject({ code: 'LOCK_STORE', message: expect.stringMatching(said) });
     expect((error as Error).message).toMatch(/"lock:~nl:f".*delete the counter.*docs\/fencing\.md/);
@@ -64,7 +64,7 @@ describe.each(POISONS)('a counter that holds %s', (_name, poison, said) => {
     await poison();
   });
 
-  it('grants nothing, of whatever kind and by whatever way, and says what to do', async () => {
+  it('given a request of any kind or method, then it is refused with the cure, and granted after the cure', async () => {
     await refusal(locks.service.acquire('k'));
     await refusal(locks.service.tryAcquire('k'));
     await refusal(locks.service.acquire('k', { mode: 'shared', wait: 300 }));
@@ -79,7 +79,7 @@ describe.each(POISONS)('a counter that holds %s', (_name, poison, said) => {
     expect(await lock.release()).toBe(true);
   });
 
-  it('takes no lock away: it is renewed, extended, and given back', async () => {
+  it('given held locks, then they can be renewed, extended and released', async () => {
     await client.del(COUNTER);
     const [lock, shared] = [
       await locks.service.acquire('k', { ttl: 150 }),
@@ -94,7 +94,7 @@ describe.each(POISONS)('a counter that holds %s', (_name, poison, said) => {
     expect(await client.exists('lock:k', 'lock:s')).toBe(0);
   });
 
-  it('hands nothing over: whoever waits is refused or goes on once it is cured', async () => {
+  it('given a waiter, then it is not offered the key, and is refused or goes on once the counter is cured', async () => {
     await client.del(COUNTER);
     const held = await locks.service.acquire('k');
     const waiting = other.service.acquire('k');
@@ -112,8 +112,8 @@ describe.each(POISONS)('a counter that holds %s', (_name, poison, said) => {
   });
 });
 
-describe('a counter that is ahead by less than a day', () => {
-  it('is counted on from: the clock went back, and fences go on rising', async () => {
+describe('a fence counter that is ahead by less than a day', () => {
+  it('given new locks, then fences go on from the counter', async () => {
     const ahead = (await now()) + 23 * AN_HOUR;
     await client.set(COUNTER, ahead);
     const fences: number[] = [ahead];
@@ -132,7 +132,7 @@ describe('a counter that is ahead by less than a day', () => {
     await Promise.all(batch.map((lock) => lock.release()));
   });
 
-  it('is handed over with, to a waiter that confirms before its hold starts', async () => {
+  it('given a hand-off, then the waiter confirms it before its hold starts', async () => {
     await client.set(COUNTER, (await now()) + AN_HOUR);
     const held = await locks.service.acquire('k');
     const waiting = other.service.acquire('k');
@@ -146,8 +146,8 @@ describe('a counter that is ahead by less than a day', () => {
   });
 });
 
-describe('a queue whose last place is far ahead', () => {
-  it('is an error that names it, and leaves the counter as it was', async () => {
+describe('a queue with a score far ahead', () => {
+  it('given a new waiter, then the error names the queue, and the fence counter stays as it was', async () => {
     const held = await locks.service.acquire('k');
     await client.zadd('lock:~nl:q:k', '1e300', 'nl1:dead:1:dead');
     const counter = await client.get(COUNTER);

@@ -45,7 +45,7 @@ afterAll(async () => {
 beforeEach(() => client.flushall());
 
 describe('fences', () => {
-  it('are safe integers, drawn from the clock of the server, and never ahead of it', async () => {
+  it("given acquisitions, then fences are safe integers from the server's clock, and never ahead of it", async () => {
     for (let i = 0; i < 5; i += 1) {
       const before = await microsecondsOf(client);
       const fences = [...(await fencesOfBatch(locks)), await fenceOf(locks)];
@@ -58,7 +58,7 @@ describe('fences', () => {
     }
   });
 
-  it('of several keys are above those of all holders before, and below those of all after, on each key', async () => {
+  it('given several keys, then a fence lies above those of all former and below those of all later holders, on each key', async () => {
     // Callers of one process are served from one lease, whose fences are drawn when it comes. The one that goes on to
     // take a second key draws another fence there, and uses it for both: those behind it in the queue must get higher ones.
     const seen: Array<{ keys: readonly string[]; fence: number }> = [];
@@ -77,7 +77,7 @@ describe('fences', () => {
     }
   });
 
-  it('that were drawn for a caller who left do not go to one who came later', async () => {
+  it('given a caller that left, then the fence drawn for it does not go to a caller that came later', async () => {
     const first = await locks.service.acquire('a');
     const leaving = new AbortController();
     // They wait in the queue when the next lease comes, and its fences are drawn for both.
@@ -95,8 +95,8 @@ describe('fences', () => {
   });
 });
 
-describe('fences go forward when the counter is lost, because the clock does', () => {
-  it('by a flush, however many were drawn in the moment before it', async () => {
+describe('fences when the counter is lost, because the clock goes on', () => {
+  it('given a flush, then fences go forward however many were drawn just before it', async () => {
     // All of this leaves in one moment, and Redis runs it within some tens of microseconds: far fewer than are requested.
     const silent = { onGrant: () => undefined, onReconnected: () => undefined, onRecovered: () => undefined };
     const session = locks.store.open(newSessionId(), silent);
@@ -125,7 +125,7 @@ describe('fences go forward when the counter is lost, because the clock does', (
     await session.close();
   });
 
-  it('by flushes under the highest rate of grants that this machine can make, in several processes', async () => {
+  it('given flushes under the highest rate of grants of several processes, then fences go forward', async () => {
     const lists = (process: number) => [[`own:${process}`], ['shared'], [`own:${process}`, 'shared']];
     const file = new URL('../support/workers/fences.worker.ts', import.meta.url);
     const children = await Promise.all([1, 2].map(() => startChild<FencesHandlers>(file)));
@@ -153,7 +153,7 @@ describe('fences go forward when the counter is lost, because the clock does', (
     }
   }, 60_000);
 
-  it('by a restart without persistence', async () => {
+  it('given a restart without persistence, then fences go forward', async () => {
     const mortal = await startRedis();
     const [a, b] = [locksOn(mortal), locksOn(mortal)];
     try {
@@ -170,7 +170,7 @@ describe('fences go forward when the counter is lost, because the clock does', (
     }
   });
 
-  it('by a fail-over whose new master lost the last writes', async () => {
+  it('given a fail-over whose new master lost the last writes, then fences go forward', async () => {
     const master = await startRedis();
     const link = await startProxy(master);
     const replica = await startRedis({ config: { replicaof: `127.0.0.1 ${link.port}` } });
@@ -208,7 +208,7 @@ describe('fences go forward when the counter is lost, because the clock does', (
     }
   });
 
-  it('by its deletion or eviction', async () => {
+  it('given a deletion or eviction of the counter, then fences go forward', async () => {
     const fences = [await fenceOf(locks)];
     await client.del(COUNTER);
     fences.push(await fenceOf(other), ...(await fencesOfBatch(locks)));
@@ -216,7 +216,7 @@ describe('fences go forward when the counter is lost, because the clock does', (
   });
 });
 
-describe('fences go forward while the counter is kept, whatever the clock does', () => {
+describe('fences when the counter is kept, whatever the clock does', () => {
   // A counter that is an hour ahead is what a server leaves behind whose clock was an hour ahead and has been set right.
   const setClockBack = async (redis: Redis): Promise<number> => {
     const ahead = (await microsecondsOf(redis)) + AN_HOUR;
@@ -224,13 +224,13 @@ describe('fences go forward while the counter is kept, whatever the clock does',
     return ahead;
   };
 
-  it('when the clock goes back', async () => {
+  it('given a clock that goes back, then fences go forward', async () => {
     const fences = [await setClockBack(client), await fenceOf(locks), ...(await fencesOfBatch(other))];
     fences.push(await fenceOf(locks));
     expect(fences).toEqual(increasing(fences));
   });
 
-  it('through a restart with AOF persistence', async () => {
+  it('given a restart with AOF persistence, then fences go forward', async () => {
     const durable = await startRedis({ config: { appendonly: 'yes', appendfsync: 'always' } });
     const [a, b] = [locksOn(durable), locksOn(durable)];
     try {
@@ -247,7 +247,7 @@ describe('fences go forward while the counter is kept, whatever the clock does',
     }
   });
 
-  it('after SCRIPT FLUSH', async () => {
+  it('given SCRIPT FLUSH, then fences go forward', async () => {
     const fences = [await setClockBack(client)];
     for (let i = 0; i < 10; i += 1) {
       await client.script('FLUSH');
@@ -256,7 +256,7 @@ describe('fences go forward while the counter is kept, whatever the clock does',
     expect(fences).toEqual(increasing(fences));
   });
 
-  it('and go back when both are lost, the clock and the counter: set the counter by hand then', async () => {
+  it('given both the clock and the counter lost, then fences go back until the counter is set by hand', async () => {
     // This is the limit, and no test of a promise: the clock was an hour ahead, is set right, and Redis forgets.
     const before = (await setClockBack(client), await fenceOf(locks));
     await client.flushall();
@@ -267,7 +267,7 @@ describe('fences go forward while the counter is kept, whatever the clock does',
   });
 });
 
-describe('over random runs', () => {
+describe('fences in random programs', () => {
   /** One caller's turn. Times are in ms. */
   interface Turn {
     readonly keys: readonly string[];
@@ -298,7 +298,7 @@ describe('over random runs', () => {
     { maxLength: 5 },
   );
 
-  it('of acquire, extend, release, several keys, aborts and flushes in three sessions', async () => {
+  it('given acquire, extend, release, several keys, aborts and flushes in three sessions, then fences go forward', async () => {
     const sessions = [locks, other, locksOn(server)];
     let begun = 0;
     const run = async (program: {

@@ -43,7 +43,7 @@ afterEach(() => {
 });
 
 describe('a holder that is paused past its lease', () => {
-  it('writes over what a later one wrote, without a fence: the lock alone does not prevent it', async () => {
+  it('given no fence, then its late write replaces the write of the later holder', async () => {
     const { before, after } = await pausedAndOvertaken('unfenced');
     expect(after).toMatchObject({ error: undefined });
     expect(before).toMatchObject({ error: 'LockLostError', cause: undefined, held: false });
@@ -57,7 +57,7 @@ describe('a holder that is paused past its lease', () => {
     ['put', 'an INSERT'],
     ['fenced', 'a transaction behind the table of fences'],
   ])(
-    'is refused: %s, %s',
+    'given %s (%s), then its late write is refused',
     async (way) => {
       const { before, after } = await pausedAndOvertaken(way);
       expect(after).toMatchObject({ error: undefined, held: true });
@@ -70,8 +70,8 @@ describe('a holder that is paused past its lease', () => {
   );
 });
 
-describe('a write that is slow on its way', () => {
-  it('is refused when it arrives after a later holder has written, though it was sent under a valid lease', async () => {
+describe('a write that is delayed on its way', () => {
+  it('given a later holder that has written, then the delayed write is refused, though sent under a valid lease', async () => {
     const delayed = deferred();
     sql.onArrival = (statement) => (statement.startsWith('UPDATE') ? delayed.promise : undefined);
     const before = slow.call('work', job('setUnits', 1, { renew: false }));
@@ -103,14 +103,14 @@ describe('a late write between the read and the write of a later holder', () => 
     return { before: outcome, after: await after };
   };
 
-  it('is accepted by the condition alone, and lost', async () => {
+  it('given the fence condition alone, then the late write is accepted, and then lost', async () => {
     const { before, after } = await between('setUnits');
     expect(before).toMatchObject({ error: 'LockLostError', cause: undefined });
     expect(after).toMatchObject({ error: undefined });
     expect(await units('a')).toBe(7);
   });
 
-  it('is refused where the row was claimed with the read', async () => {
+  it('given a row that was claimed with its read, then the late write is refused', async () => {
     const { before, after } = await between('claim');
     expect(before).toMatchObject({ error: 'LockLostError', cause: 'StaleFenceError' });
     expect(after).toMatchObject({ error: undefined });
@@ -118,8 +118,8 @@ describe('a late write between the read and the write of a later holder', () => 
   });
 });
 
-describe('one and the same holder', () => {
-  it('writes a claimed row as often as it likes, and is refused a claim under an older fence', async () => {
+describe('several writes of one holder', () => {
+  it('given a claimed row, then the holder writes it repeatedly, and a claim under an older fence is refused', async () => {
     const { claim, write } = await recipeModule();
     expect(await claim(sql, 'a', 5)).toEqual({ units: 10 });
     await write(sql, 'a', 8, 5);

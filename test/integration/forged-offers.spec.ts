@@ -77,7 +77,7 @@ describe('a forged offer', () => {
   ];
 
   it.each(AHEAD)(
-    'with a fence of %s is confirmed first: nothing starts, the place is kept',
+    'given a fence of %s, then the offer is confirmed first, nothing starts, and the waiter stays queued',
     async (_, fence) => {
       const holder = await other.service.acquire('k');
       let started = false;
@@ -104,7 +104,7 @@ describe('a forged offer', () => {
   );
 
   it.each(['-1', '0', '9007199254740992', '1e15', 'NaN', 'Infinity', '0x10', '1.5', '', '9'.repeat(30)])(
-    'with a fence of "%s" is no offer: nothing is even requested',
+    'given a fence of "%s", then the message is no offer, and no command is sent',
     async (fence) => {
       const [end, token] = await waiterOf(locks, 'k');
       await waiterOf(locks, 'heard').then(async ([over]) => {
@@ -119,7 +119,7 @@ describe('a forged offer', () => {
     },
   );
 
-  it('of what another process holds does not make us release it', async () => {
+  it("given the token of another process, then this process does not release that process's lock", async () => {
     const [end, token] = await waiterOf(locks, 'k');
     const victim = (await queue().holder()) ?? '';
     for (const key of ['k', 'elsewhere']) {
@@ -133,7 +133,7 @@ describe('a forged offer', () => {
     await end();
   });
 
-  it('of what we hold does not make us release it: taken without waiting, or kept by minHold', async () => {
+  it('given an own token held by tryAcquire() or minHold, then its lock is not released', async () => {
     const [end, token] = await waiterOf(locks, 'k');
     const mine = await locks.service.tryAcquire('mine');
     const kept = await locks.service.acquire('kept', { minHold: '20s' });
@@ -150,7 +150,7 @@ describe('a forged offer', () => {
     await end();
   });
 
-  it('of a key that nobody waits for, or that is none of ours, starts nothing and breaks nothing', async () => {
+  it('given a key without a waiter, or a foreign name, then nothing starts and nothing breaks', async () => {
     const [end, token] = await waiterOf(locks, 'k');
     const unknown = token.replace(/:[^:]*:/, (session) => `${session}zzz`);
     for (const name of ['lock:nobody', 'lock:~nl:f', 'other:k', 'k', '']) {
@@ -163,7 +163,7 @@ describe('a forged offer', () => {
     await end();
   });
 
-  it('that repeats an old one is ignored', async () => {
+  it('given a repeated old offer, then it is ignored', async () => {
     const messages: string[] = [];
     const spy = client.duplicate();
     spy.on('pmessage', (_pattern: string, _channel: string, message: string) => void messages.push(message));
@@ -184,7 +184,7 @@ describe('a forged offer', () => {
     await again();
   });
 
-  it('cannot be made from what the channels tell: the tokens have a part that is not to be guessed', async () => {
+  it('given the messages on the channels, then the random part of the next token cannot be derived', async () => {
     const tokens = new Set<string>();
     for (let i = 0; i < 300; i += 1) {
       const lock = await locks.service.acquire('k');

@@ -31,8 +31,8 @@ async function expectNothingLeft(): Promise<void> {
   expect(await client.call('PUBSUB', 'CHANNELS')).toEqual([]);
 }
 
-describe('a hundred thousand callers of one key in one process', () => {
-  it('cost as much a hold when all of them wait as when few are left, and are served in order', async () => {
+describe('a hundred thousand waiters of one key in one process', () => {
+  it('given all of them, then each hold costs as much at the start as at the end, in order', async () => {
     await child.call('serveAll', server.url, 20_000);
     const tenths = await child.call('serveAll', server.url, 100_000);
     const ratio = (of: (tenth: Tenth) => number): number => of(tenths[0]) / of(tenths[9]);
@@ -45,7 +45,7 @@ describe('a hundred thousand callers of one key in one process', () => {
     await expectNothingLeft();
   }, 180_000);
 
-  it('leave from the middle at the same cost as few do, and the others keep their order', async () => {
+  it('given half of them that leave from the middle, then each costs as little as among few, and the order stays', async () => {
     const few: number[] = [];
     for (let i = 0; i < 3; i += 1) few.push((await child.call('leave', server.url, 10_000)).cpu);
     const many = await child.call('leave', server.url, 100_000);
@@ -57,13 +57,13 @@ describe('a hundred thousand callers of one key in one process', () => {
 });
 
 describe('distinct keys, each used once', () => {
-  it('leave nothing behind: a million of them, in memory', async () => {
+  it('given a million keys in memory, then nothing is left behind', async () => {
     const grown = await child.call('useOnceInMemory', 1_000_000);
     // Eight bytes for each would be more.
     expect(grown).toBeLessThan(5 * MEGABYTE);
   }, 180_000);
 
-  it('leave nothing behind, nor on the server: a hundred thousand of them, through Redis', async () => {
+  it('given a hundred thousand keys on Redis, then nothing is left behind in the process or on the server', async () => {
     const grown = await child.call('useOnce', server.url, 100_000);
     expect(grown).toBeLessThan(3 * MEGABYTE);
     await expectNothingLeft();

@@ -55,8 +55,8 @@ async function expectNothingKept(service: LockService, keyOf: (i: number) => str
 const FAILED = /second connection to Redis, .* cannot be opened: /;
 const BACK = /second connection to Redis is there again/;
 
-describe('the server is at "maxclients"', () => {
-  it('waits that end leave nothing behind; it is logged once, and once that it is over, and hand-offs arrive', async () => {
+describe('a hand-off connection that the server refuses because of "maxclients"', () => {
+  it('given waits that end, then they leave nothing behind, one log line names it, and hand-offs come back', async () => {
     const server = await startRedis();
     ends.push(() => server.stop());
     const admin = server.client();
@@ -88,8 +88,8 @@ describe('the server is at "maxclients"', () => {
   }, 30_000);
 });
 
-describe('it is opened again', () => {
-  it('as it has ended, or together with the first one: nothing is logged', async () => {
+describe('a hand-off connection that is opened again', () => {
+  it('given an end alone, or one together with the first connection, then nothing is logged', async () => {
     const server = await startRedis();
     ends.push(() => server.stop());
     const admin = server.client();
@@ -111,7 +111,7 @@ describe('it is opened again', () => {
     expect([...locks.warnings, ...locks.notes]).toEqual([]);
   });
 
-  it('fails, time and again: one line, and one when it is back', async () => {
+  it('given repeated failures, then each outage is one log line, and each return another one', async () => {
     const server = await startRedis();
     const proxy = await startProxy(server);
     ends.push(
@@ -140,9 +140,9 @@ describe('it is opened again', () => {
   });
 });
 
-describe('of a Cluster', () => {
+describe('the hand-off connections of a Cluster', () => {
   it.each([6, 5] as const)(
-    'waits that end leave nothing behind; one line, and one when it is back (ioredis %i)',
+    'given waits that end (ioredis %i), then they leave nothing behind, one log line names the outage, one the return',
     async (ioredis) => {
       const cluster = await startRedisCluster();
       ends.push(() => cluster.stop());

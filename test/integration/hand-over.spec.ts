@@ -58,8 +58,8 @@ async function place(index: number): Promise<number> {
   return Number((await client.zrange(QUEUE, String(index), String(index), 'WITHSCORES'))[1]);
 }
 
-describe('a hand-off', () => {
-  it('gives a queue that it begins anew an expiry', async () => {
+describe('what a hand-off leaves in Redis', () => {
+  it('given a queue that the hand-off begins anew, then the queue has an expiry', async () => {
     const { held, waiting } = await contended(1);
     const { again } = await releaseAndRequest(held);
     expect(await queue.tokens()).toHaveLength(1);
@@ -68,7 +68,7 @@ describe('a hand-off', () => {
     await (await again).release();
   });
 
-  it('sets the expiry of a queue anew where the one it takes off came in a former interval', async () => {
+  it('given a queue that an earlier interval began, then the hand-off sets its expiry anew', async () => {
     const { held, waiting } = await contended(2);
     const [first] = await queue.tokens();
     await client.zadd(QUEUE, 'XX', String((await place(0)) - 10_000_000), first);
@@ -79,7 +79,7 @@ describe('a hand-off', () => {
     for (const lock of [...waiting, again]) await (await lock).release();
   });
 
-  it('puts who requests again behind all others, also while the counter of fences is ahead of the clock', async () => {
+  it('given a holder that requests again, then it queues behind all others, even with the counter ahead of the clock', async () => {
     const [seconds] = await client.time();
     const ahead = (Number(seconds) + 3600) * 1_000_000;
     await client.set(COUNTER, String(ahead));
@@ -100,7 +100,7 @@ describe('a hand-off', () => {
     expect(fence).toBeGreaterThan(ahead);
   });
 
-  it('changes nothing while the counter of fences cannot be read, and is made up for when it can', async () => {
+  it('given an unreadable fence counter, then the hand-off changes nothing, and happens once the counter is readable', async () => {
     const { held, waiting } = await contended(1);
     const before = [await queue.holder(), await client.zrange(QUEUE, '0', '-1', 'WITHSCORES')];
     await client.del(COUNTER);

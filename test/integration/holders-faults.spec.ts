@@ -49,8 +49,8 @@ afterEach(async () => {
   await server.stop();
 });
 
-describe.each(SEVERAL)('%s: Redis out of memory', (_kind, access, other) => {
-  it('refuses a request, which leaves nothing, and lets holders renew, be kept, leave and hand over', async () => {
+describe.each(SEVERAL)('%s lock: Redis out of memory', (_kind, access, other) => {
+  it('given no free memory, then a request is refused, and holders renew, apply minHold, leave and hand off', async () => {
     const [a, b] = world.guests(2);
     await world.queues(a, b);
     const [one, two] = [await take(a, access), await take(b, access)];
@@ -77,7 +77,7 @@ describe.each(SEVERAL)('%s: Redis out of memory', (_kind, access, other) => {
     expect(await client.keys('*')).toEqual(['lock:~nl:f']);
   });
 
-  it('hands a single place over that was kept', async () => {
+  it('given one permit that minHold keeps, then it can be kept longer and released', async () => {
     const [a, b] = world.guests(2);
     await world.queues(b);
     const held = await take(a, access);
@@ -94,29 +94,32 @@ describe.each(SEVERAL)('%s: Redis out of memory', (_kind, access, other) => {
   });
 });
 
-describe.each(SEVERAL)('%s: an outcome that is not known', (_kind, access, other) => {
-  it.each(['dropReplies', 'dropRequests'] as const)('of a request is withdrawn: %s', async (fault) => {
-    const { proxy, through } = await proxied();
-    const [a, b] = [world.guest(), through.guest()];
-    await release(b, 'k', await take(b, access));
-    const held = await take(a, access);
+describe.each(SEVERAL)('%s lock: an unknown outcome', (_kind, access, other) => {
+  it.each(['dropReplies', 'dropRequests'] as const)(
+    'given a request with %s, then the orphaned token is cleaned up',
+    async (fault) => {
+      const { proxy, through } = await proxied();
+      const [a, b] = [world.guest(), through.guest()];
+      await release(b, 'k', await take(b, access));
+      const held = await take(a, access);
 
-    proxy[fault]();
-    const lost = b.token(access);
-    const requesting = request(b, 'k', { token: lost, mode: 'queue' });
-    requesting.catch(() => undefined);
-    if (fault === 'dropReplies') {
-      await eventually(async () => expect((await view.members()).has(lost)).toBe(true));
-    }
-    await expect(requesting).rejects.toMatchObject({ code: 'LOCK_STORE' });
-    proxy.cut();
-    proxy.release();
-    await eventually(async () => expect([...(await view.members()).keys()]).toEqual([held]));
-    await release(a, 'k', held);
-    expect(await client.keys('*')).toEqual(['lock:~nl:f']);
-  });
+      proxy[fault]();
+      const lost = b.token(access);
+      const requesting = request(b, 'k', { token: lost, mode: 'queue' });
+      requesting.catch(() => undefined);
+      if (fault === 'dropReplies') {
+        await eventually(async () => expect((await view.members()).has(lost)).toBe(true));
+      }
+      await expect(requesting).rejects.toMatchObject({ code: 'LOCK_STORE' });
+      proxy.cut();
+      proxy.release();
+      await eventually(async () => expect([...(await view.members()).keys()]).toEqual([held]));
+      await release(a, 'k', held);
+      expect(await client.keys('*')).toEqual(['lock:~nl:f']);
+    },
+  );
 
-  it('of a request that waits is withdrawn, and the queue goes on', async () => {
+  it('given a request that queues, then the orphaned token is cleaned up, and the queue goes on', async () => {
     const { proxy, through } = await proxied();
     const [a, b] = [world.guest(), through.guest()];
     await world.queues(a);
@@ -141,8 +144,8 @@ describe.each(SEVERAL)('%s: an outcome that is not known', (_kind, access, other
   });
 });
 
-describe('rights', () => {
-  it('of the documentation are enough for shared locks and semaphores', async () => {
+describe('the rights of a Redis user for shared locks and semaphores', () => {
+  it('given the rights of the documentation, then they suffice, and a missing PEXPIREAT is named', async () => {
     const docs = readFileSync(new URL('../../docs/redis.md', import.meta.url), 'utf8');
     const [, command = ''] = /```text\nACL (SETUSER .*)\n```/.exec(docs) ?? [];
     await client.call('ACL', ...command.split(' '));
@@ -169,22 +172,25 @@ describe('rights', () => {
   });
 });
 
-describe('something else at the name of the holders', () => {
-  it.each(SEVERAL)('is named to %s, and nobody is let in', async (_kind, access) => {
-    const a = world.guest();
-    const held = await take(a, access);
-    await client.set(view.holders, 'x');
-    await expect(attempt(a, access)).rejects.toThrow(/WRONGTYPE/);
-    await expect(attempt(a, EXCLUSIVE)).rejects.toThrow(/WRONGTYPE/);
-    expect((await renew(a, 'k', held)).held).toBe(false);
-    await client.del('lock:k');
-    // The key is free: what was at the holders' name is of a former life, whatever it is.
-    await take(a, access);
-  });
+describe('a foreign value at the name of the holders', () => {
+  it.each(SEVERAL)(
+    'given a %s request, then the error names the value, and nobody is let in',
+    async (_kind, access) => {
+      const a = world.guest();
+      const held = await take(a, access);
+      await client.set(view.holders, 'x');
+      await expect(attempt(a, access)).rejects.toThrow(/WRONGTYPE/);
+      await expect(attempt(a, EXCLUSIVE)).rejects.toThrow(/WRONGTYPE/);
+      expect((await renew(a, 'k', held)).held).toBe(false);
+      await client.del('lock:k');
+      // The key is free: what was at the holders' name is of a former life, whatever it is.
+      await take(a, access);
+    },
+  );
 });
 
-describe('many at once', () => {
-  it('are granted up to a hundred a step; who checks grants the next', async () => {
+describe('many holders at once', () => {
+  it('given 130 readers, then one step grants a hundred, and a check grants the rest', async () => {
     const [a, b] = world.guests(2);
     await world.queues(b);
     const held = await take(a, EXCLUSIVE);
@@ -202,7 +208,7 @@ describe('many at once', () => {
     expect(fences).toEqual([...new Set(fences)].sort((x, y) => x - y));
   });
 
-  it('draw fences that are not ahead of the clock', async () => {
+  it('given a block of fences behind granted readers, then no fence is ahead of the clock', async () => {
     const [a, b] = world.guests(2);
     await world.queues(b);
     for (let round = 0; round < 5; round += 1) {
@@ -221,7 +227,7 @@ describe('many at once', () => {
     }
   });
 
-  it('turns of one tick are each what they would be alone, of whatever kind', async () => {
+  it('given exchanges of one tick and several kinds, then each reply is what it would be alone', async () => {
     const a = world.guest();
     await release(a, 'k', await take(a, SHARED));
     const kinds = [SHARED, SHARED, semaphore(3), EXCLUSIVE, SHARED];

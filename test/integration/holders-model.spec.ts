@@ -341,7 +341,7 @@ class Run {
   }
 }
 
-it('programs of turns, renewals and time do the same on Redis and in memory', async () => {
+it('given random programs of exchanges, renewals and time, then Redis and the store in memory behave alike', async () => {
   // A failure names the seed: HOLDERS_SEED runs the same programs again; HOLDERS_RUNS more of them.
   const seed = Number(process.env.HOLDERS_SEED ?? randomInt(2 ** 31));
   await fc.assert(

@@ -58,10 +58,10 @@ async function expectNothingLeft(): Promise<void> {
   expect(await client.keys('*')).toEqual(['lock:~nl:f']);
 }
 
-describe.each(SEVERAL)('%s: the state', (kind, access) => {
+describe.each(SEVERAL)('%s: the state in Redis', (kind, access) => {
   const view = (): ReturnType<typeof holdersOf> => holdersOf(client);
 
-  it('is a marker at the key, and the holders by the ends of their leases, beside the queue', async () => {
+  it('given two holders, then the key has a marker, and the holders are sorted by the ends of their leases', async () => {
     const a = world.guest();
     const before = await view().now();
     const [short, long] = [await take(a, access, { ttl: TTL / 2 }), await take(a, access)];
@@ -79,7 +79,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
     expect(await client.keys('*')).toHaveLength(3);
   });
 
-  it('expires with the holder that ends last, who is another one when that is extended or leaves', async () => {
+  it('given renewals and releases, then the key expires with the holder whose lease ends last', async () => {
     const [a, b] = world.guests(2);
     const expectEnd = async (token: string): Promise<void> => {
       const end = (await view().members()).get(token) ?? NaN;
@@ -106,7 +106,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
     await expectEnd(third);
   });
 
-  it('is gone when the last holder has given it up, whatever was requested in between', async () => {
+  it('given other requests in between, when the last holder releases, then nothing is left', async () => {
     const [a, b] = world.guests(2);
     const [one, two] = [await take(a, access), await take(b, access)];
     await request(b, 'k', { token: two });
@@ -117,7 +117,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
     await expectNothingLeft();
   });
 
-  it('is gone when the leases have ended, and nobody came', async () => {
+  it('given leases that have ended, then nothing is left', async () => {
     const [a, b] = world.guests(2);
     await take(a, access, { ttl: SHORT });
     const kept = await take(b, access, { ttl: TTL });
@@ -125,7 +125,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
     await eventually(() => expectNothingLeft(), { within: 1_000 });
   });
 
-  it('is gone when an offer has lapsed and nobody came; the queue has an end of its own', async () => {
+  it('given an offer that lapsed, then nothing is left, and the queue has an expiry of its own', async () => {
     const [a, b] = world.guests(2);
     await world.queues(b);
     const holders = [await take(a, access), await take(a, access)];
@@ -136,7 +136,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
     await eventually(() => expectNothingLeft(), { within: 3_000 });
   });
 
-  it('loses its holders with the key: none of them holds it again, whoever takes it', async () => {
+  it('given a deleted key, then none of the former holders holds it again, whatever is granted next', async () => {
     for (const next of [EXCLUSIVE, SHARED, semaphore(1), semaphore(3)]) {
       const [a, b] = world.guests(2);
       const former = [await take(a, access), await take(b, access)];
@@ -159,7 +159,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
     }
   });
 
-  it("loses its holders to a foreign client's value", async () => {
+  it("given a foreign client's value at the key, then the holders have lost it", async () => {
     const a = world.guest();
     const token = await take(a, access);
     await client.set('lock:k', 'somebody', 'PX', TTL);
@@ -172,7 +172,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
     expect((await view().members()).has(token)).toBe(false);
   });
 
-  it('is free to all of ours when the holders alone were deleted', async () => {
+  it('given deleted holders alone, then every kind can acquire the key', async () => {
     for (const next of [EXCLUSIVE, SHARED, semaphore(2)]) {
       for (const mode of ['once', 'queue'] as const) {
         const a = world.guest();
@@ -194,7 +194,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
     await expectNothingLeft();
   });
 
-  it('works for a server that has forgotten the scripts', async () => {
+  it('given a server that has forgotten the scripts, then every command works', async () => {
     const [a, b] = world.guests(2);
     await world.queues(b);
     const forget = (): Promise<unknown> => client.script('FLUSH');
@@ -211,7 +211,7 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
     expect((await world.offer(b)).token).toBe(waits);
   });
 
-  it('requests too late do nothing', async () => {
+  it('given a request that arrives after its lease would have ended, then it does nothing', async () => {
     const a = world.guest();
     const held = await take(a, access, { ttl: SHORT });
 
@@ -234,8 +234,8 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
   });
 });
 
-describe.each(KINDS)('%s: a client that uses SET NX', (_kind, access) => {
-  it('is kept out, sees a string, cannot release it, and gets in afterwards', async () => {
+describe.each(KINDS)('%s: a foreign client that uses SET NX', (_kind, access) => {
+  it('given a held lock, then the foreign client is kept out, cannot release it, and gets in afterwards', async () => {
     const a = world.guest();
     const token = await take(a, access);
     // redis.set(f"lock:{lock_name}", 1, ex=expire_time, nx=True)
@@ -251,7 +251,7 @@ describe.each(KINDS)('%s: a client that uses SET NX', (_kind, access) => {
     expect(await client.set('lock:k', '1', 'EX', 30, 'NX')).toBe('OK');
   });
 
-  it('keeps us out, and is waited for', async () => {
+  it("given a foreign client's key, then this library is kept out and waits for it", async () => {
     const a = world.guest();
     await world.queues(a);
     await client.set('lock:k', '1', 'EX', 30, 'NX');
@@ -266,7 +266,7 @@ describe.each(KINDS)('%s: a client that uses SET NX', (_kind, access) => {
 
 describe('the name of the holders', () => {
   it.each(['', 'app:', 'a~nl:q:', '~nl:f'])(
-    'is what KeyNames says, after the prefix "%s"',
+    'given the prefix "%s", then the name is what KeyNames says',
     async (prefix) => {
       const sessions = sessionsOn(server, { prefix });
       const a = sessions.world.guest();
@@ -284,7 +284,7 @@ describe('the name of the holders', () => {
     beforeAll(async () => void (cluster = await startRedisCluster()), 60_000);
     afterAll(() => cluster.stop());
 
-    it('lies in the slot of its key', async () => {
+    it('given any key, then the name lies in the slot of the key', async () => {
       const names = new KeyNames('lock:', '', true);
       const locks = locksWith(cluster.client(), {});
       const clustered = new World({ store: locks.store, elapse: pause, dispose: () => locks.close() });

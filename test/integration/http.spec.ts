@@ -1,4 +1,4 @@
-/** `@Locked` on HTTP handlers, on Express and Fastify: keys from the request, interceptors, handlers that call others. */
+/** The keys of `@Locked` HTTP handlers, on Express and Fastify: parts of the request, and handlers that call handlers. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import {
   BadRequestException,
@@ -43,7 +43,7 @@ class SignedIn implements CanActivate {
   }
 }
 
-/** Calls the handler again, inside the same scope. */
+/** Calls the handler again within one request. */
 class Retrying implements NestInterceptor {
   intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
     return next.handle().pipe(retry(2));
@@ -56,7 +56,7 @@ const Id = createParamDecorator((_data: unknown, context: ExecutionContext) => {
 
 type Keys = readonly string[];
 
-/** What all controllers here answer with: the keys of the lock they run under. */
+/** Gives the keys of the current lock. Every handler here replies with them. */
 @Injectable()
 class Under {
   constructor(@Inject(LockService) private readonly locks: LockService) {}
@@ -210,7 +210,7 @@ class Scoped {
   }
 }
 
-describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
+describe.each(PLATFORMS)('the keys of HTTP handlers on %s', (_platform, adapter) => {
   let http: HttpApp;
   let using: jest.SpiedFunction<LockService['using']>;
 
@@ -232,7 +232,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
 
   describe('a key from the request', () => {
     it.each(['pay', 'pay-below'])(
-      '{params.id} is the bound argument after its pipe: one order, one key (%s)',
+      'given {params.id} and a pipe, then every spelling of the parameter is one key (%s)',
       async (route) => {
         expect(await keysOf(http.post(`/orders/1/${route}`))).toEqual(['order:1']);
         expect(await keysOf(http.post(`/orders/001/${route}`))).toEqual(['order:1']);
@@ -240,66 +240,66 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       },
     );
 
-    it('what no parameter binds, or a custom decorator does, is read raw', async () => {
+    it('given a value that no parameter or a custom decorator binds, then the raw value is used', async () => {
       expect(await keysOf(http.get('/orders/raw/001'))).toEqual(['raw:001']);
       expect(await keysOf(http.get('/orders/custom/001'))).toEqual(['custom:001:1']);
     });
 
-    it('of a whole object, the property after its pipes', async () => {
+    it('given a whole object bound with pipes, then the property after its pipes is used', async () => {
       expect(await keysOf(http.get('/orders/whole/ABC'))).toEqual(['whole:abc']);
       expect(await keysOf(http.post('/orders/dto', { sku: 'ABC', to: { shelf: 'Z' } }))).toEqual([
         'dto:abc:z',
       ]);
     });
 
-    it('of a bound property, its own path; it goes before the whole', async () => {
+    it("given a bound property beside the bound whole, then the property's own binding is used", async () => {
       expect(await keysOf(http.post('/orders/property', { to: { shelf: 'Z' } }))).toEqual(['property:z']);
     });
 
-    it('query: bound and raw side by side', async () => {
+    it('given a bound and an unbound query parameter, then the piped and the raw value are used', async () => {
       expect(await keysOf(http.get('/orders/query?a=01&b=01'))).toEqual(['q:01', 'q:1']);
     });
 
-    it('headers in any case', async () => {
+    it('given a header name in any case, then its value is found', async () => {
       const headers = { 'x-bound': 'B', 'X-RAW': 'R' };
       expect(await keysOf(http.get('/orders/headers', { headers }))).toEqual(['h:B:R']);
       expect(await keysOf(http.get('/orders/all-headers', { headers }))).toEqual(['h:R']);
     });
 
-    it('the user that a guard found', async () => {
+    it('given a user that a guard set, then its property is used', async () => {
       expect(await keysOf(http.get('/orders/user'))).toEqual(['user:u%3A1']);
     });
 
-    it('fromContext', async () => {
+    it('given fromContext, then the key comes from the ExecutionContext', async () => {
       expect(await keysOf(http.get('/orders/context/7'))).toEqual(['context:%2Forders%2Fcontext%2F7']);
     });
 
-    it('in an inherited handler and a request-scoped controller', async () => {
+    it('given an inherited handler or a request-scoped controller, then the piped value is used', async () => {
       expect(await keysOf(http.get('/orders/inherited/01'))).toEqual(['inherited:1']);
       expect(await keysOf(http.get('/scoped/01'))).toEqual(['scoped:1']);
     });
 
-    it('bound twice, with different values, is refused: one of them would evade the lock', async () => {
+    it('given a parameter bound twice with different values, then the call is refused with LOCK_KEY', async () => {
       expect(await keysOf(http.get('/orders/twice/1'))).toMatchObject({ code: 'LOCK_KEY' });
       const [keys] = using.mock.calls;
       expect(keys).toBeUndefined();
     });
 
-    it('peers: undefined in a key: nothing is run', async () => {
+    it('given a missing value, then the reply is 400 and the handler does not run', async () => {
       const response = await http.get('/orders/missing');
       expect(response.status).toBe(400);
       expect(await response.json()).toMatchObject({ code: 'LOCK_KEY' });
       expect(http.module.get(Orders).calls).toBe(0);
     });
 
-    it('no lock is taken for a request that its pipes refuse', async () => {
+    it('given a request that its pipes refuse, then no lock is acquired', async () => {
       expect((await http.post('/orders/x/pay')).status).toBe(400);
       expect(using).not.toHaveBeenCalled();
     });
   });
 
   describe('handlers that call handlers', () => {
-    it('have each their own key, by arguments', async () => {
+    it('given keys of arguments, then each call has its own key', async () => {
       expect(await keysOf(http.get('/orders/outer/1'))).toEqual({
         outer: ['outer:1'],
         inner: ['argument:2'],
@@ -307,13 +307,13 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       expect(using).toHaveBeenCalledTimes(2);
     });
 
-    it('cannot take the request of the other for their own', async () => {
+    it('given a key of the request, then an inner call is refused with LOCK_KEY', async () => {
       expect(await keysOf(http.get('/orders/confused/1'))).toMatchObject({ code: 'LOCK_KEY' });
       expect(await keysOf(http.get('/orders/recursive/1'))).toMatchObject({ code: 'LOCK_KEY' });
     });
   });
 
-  it('a retrying interceptor has each attempt locked', async () => {
+  it('given a retrying interceptor, then each attempt is locked', async () => {
     expect(await keysOf(http.get('/orders/flaky/01'))).toEqual(['flaky:1']);
     expect(using.mock.calls.map(([keys]) => keys)).toEqual(Array(3).fill('flaky:1'));
     using.mockClear();
@@ -322,7 +322,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     expect(using).toHaveBeenCalledTimes(3);
   });
 
-  it('one at a time for one key, at once for two', async () => {
+  it('given two calls of one key, then one waits; given two keys, then both run', async () => {
     const held = await http.module.get(LockService).acquire('order:1');
     const waiting = http.post('/orders/1/pay');
     expect(await keysOf(http.post('/orders/2/pay'))).toEqual(['order:2']);

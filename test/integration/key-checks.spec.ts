@@ -1,4 +1,4 @@
-/** Keys that are checked when the application starts: those no call could make, and those that are probably not meant. */
+/** Keys that are checked when the application starts: keys that no call could make, and keys that are probably a mistake. */
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
   Controller,
@@ -31,7 +31,7 @@ interface Parts {
   readonly prefix?: string;
 }
 
-/** @returns what was hinted at. */
+/** @returns the hints that were logged. */
 async function start({ controllers = [], providers = [], imports = [], prefix }: Parts): Promise<string[]> {
   const hints: string[] = [];
   const module = await Test.createTestingModule({
@@ -46,7 +46,7 @@ async function start({ controllers = [], providers = [], imports = [], prefix }:
   app = module.createNestApplication();
   Logger.overrideLogger(false);
   if (prefix !== undefined) app.setGlobalPrefix(prefix);
-  jest.spyOn(Logger.prototype, 'warn').mockImplementation((line: unknown) => void hints.push(String(line)));
+  jest.spyOn(Logger.prototype, 'warn').mockImplementation((hint: unknown) => void hints.push(String(hint)));
   await app.init();
   return hints;
 }
@@ -57,8 +57,8 @@ async function refusal(parts: Parts): Promise<LockKeyError> {
   return error as LockKeyError;
 }
 
-describe('a key that names what no request to its method has', () => {
-  it('a parameter that the route lacks is found at the start, with those that it has', async () => {
+describe('a key that no call could make', () => {
+  it('given a parameter that the route lacks, then the start fails and names those that it has', async () => {
     @Controller('shops/:shop/orders')
     class Orders {
       @Post(':id/pay')
@@ -73,7 +73,7 @@ describe('a key that names what no request to its method has', () => {
     );
   });
 
-  it('all of the parameters are no key', async () => {
+  it('given {params} as a whole, then the start fails and names the parameters', async () => {
     @Controller()
     class Orders {
       @Get(':id')
@@ -83,7 +83,7 @@ describe('a key that names what no request to its method has', () => {
     expect((await refusal({ controllers: [Orders] })).message).toMatch(/The parameters there are: id\./);
   });
 
-  it('a part that the transport lacks', async () => {
+  it('given a part that the transport lacks, then the start fails and names those that can be read', async () => {
     @Controller()
     class Orders {
       @MessagePattern('pay')
@@ -104,7 +104,7 @@ describe('a key that names what no request to its method has', () => {
     );
   });
 
-  it('a method that is no handler', async () => {
+  it('given a method that is no handler, then the start fails and suggests an argument', async () => {
     @Injectable()
     class Stock {
       @Locked(['all', 'stock:{params.sku}'])
@@ -115,7 +115,7 @@ describe('a key that names what no request to its method has', () => {
     );
   });
 
-  it('an inherited one, of the class that inherits it', async () => {
+  it('given an inherited handler, then each inheriting class is checked on its own', async () => {
     abstract class Crud {
       @Get(':id')
       @Locked('one:{params.id}:{params.shop}')
@@ -135,9 +135,9 @@ describe('a key that names what no request to its method has', () => {
   });
 });
 
-describe('a key that may be made', () => {
+describe('a key that can be made', () => {
   it.each(['{params.a}', '{params.b}', '{params.rest}', '{params.id}', '{params.tenant}'])(
-    'starts, wherever the parameter comes from: %s',
+    'given %s of any path or prefix of the route, then the application starts',
     async (placeholder) => {
       @Controller(['one/:a', 'two/:b'])
       class Orders {
@@ -149,7 +149,7 @@ describe('a key that may be made', () => {
     },
   );
 
-  it('starts with a parameter of a module that the router has', async () => {
+  it('given a parameter from the path of RouterModule, then the application starts', async () => {
     @Controller()
     class Orders {
       @Get(':id')
@@ -162,7 +162,7 @@ describe('a key that may be made', () => {
     expect(await start({ imports: [Shop, router] })).toEqual([]);
   });
 
-  it('starts where a method has several transports, and one of them has the part', async () => {
+  it('given several transports of which one has the part, then the application starts', async () => {
     @Controller()
     class Orders {
       @Get(':id')
@@ -182,7 +182,7 @@ describe('a key without a placeholder, on a method with parameters', () => {
     ['order:id', (id: number) => id],
     ['order:id', (orderId: number) => orderId],
     ['order:orderId', (x: number) => x],
-    ['order:order_id:lines', (x: number) => x],
+    ['order:order_id:items', (x: number) => x],
     ['order:sku', (n: number, _sku: string) => n],
     ['order::id', (x: number) => x],
     ['order/:id', (x: number) => x],
@@ -191,7 +191,7 @@ describe('a key without a placeholder, on a method with parameters', () => {
     ['order:<id>', (x: number) => x],
     ['order:%s', (x: number) => x],
     ['order:{{id}}', (id: number) => id],
-  ])('%s on %s: a hint, once, that says how one is written', async (key, body) => {
+  ])('given %s on %s, then one hint says how a placeholder is written', async (key, body) => {
     const hints = await start({ providers: [lockedBy(key, body)] });
     expect(hints).toHaveLength(1);
     expect(hints[0]).toMatch(/of Service\.run has no placeholder: all calls share one lock\./);
@@ -201,7 +201,7 @@ describe('a key without a placeholder, on a method with parameters', () => {
   });
 
   it.each([
-    // Not a colon: the way to say that one lock is meant.
+    // Without a colon, the key says that one lock is intended.
     ['order-id', (id: number) => id],
     ['id', (id: number) => id],
     ['$id', (id: number) => id],
@@ -212,13 +212,13 @@ describe('a key without a placeholder, on a method with parameters', () => {
     ['mysql:grid', (id: number) => id],
     ['{{order}}:items', (x: number) => x],
     ['order:{0}:id', (id: number) => id],
-    // Nothing that could have been meant.
+    // A method without parameters has nothing that the key could stand for.
     ['order:id', () => undefined],
-  ])('%s on %s: none', async (key, body) => {
+  ])('given %s on %s, then there is no hint', async (key, body) => {
     expect(await start({ providers: [lockedBy(key, body)] })).toEqual([]);
   });
 
-  it('names the argument, and both ways to say that one lock is meant', async () => {
+  it('given a hint, then it names the argument, and both ways to say that one lock is intended', async () => {
     const hints = await start({ providers: [lockedBy('order:id', (n: number, _id: string) => n)] });
     expect(hints).toEqual([
       'The lock key "order:id" of Service.run has no placeholder: all calls share one lock. If "id" stands for a value, ' +
@@ -227,7 +227,7 @@ describe('a key without a placeholder, on a method with parameters', () => {
     ]);
   });
 
-  it('a function that makes the key says that one lock is meant', async () => {
+  it('given a function that makes the key, then there is no hint', async () => {
     @Injectable()
     class Service {
       @Locked(() => 'order:id')
@@ -236,7 +236,7 @@ describe('a key without a placeholder, on a method with parameters', () => {
     expect(await start({ providers: [Service] })).toEqual([]);
   });
 
-  it('is hinted at once, however many modules and subclasses have it', async () => {
+  it('given several modules and subclasses, then there is one hint', async () => {
     const Service = lockedBy('order:id', (id: number) => id);
     @Injectable()
     class Sub extends Service {}
@@ -246,7 +246,7 @@ describe('a key without a placeholder, on a method with parameters', () => {
   });
 });
 
-/** A class with a method that has the source, and so the parameters, of `body`. */
+/** A class with a locked method of the source of `body`, and so with its parameters. */
 function lockedBy(key: string, body: (...args: never[]) => unknown): Type {
   class Service {
     run = undefined as unknown;

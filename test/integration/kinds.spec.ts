@@ -53,8 +53,8 @@ const nothingLeft = (): Promise<void> =>
 const settled = async (promise: Promise<unknown>): Promise<boolean> =>
   Promise.race([promise.then(() => true), client.ping().then(() => false)]);
 
-describe('processes that read and write', () => {
-  it('go in the order of requesting: readers together, the writer alone, those behind it after it', async () => {
+describe('readers and writers in several processes', () => {
+  it('given a writer between readers, then readers share, the writer is alone, and later readers follow it', async () => {
     const [a, b] = workers;
     await a.call('request', 'r1', key, READ);
     await b.call('request', 'r2', key, READ);
@@ -81,7 +81,7 @@ describe('processes that read and write', () => {
     await nothingLeft();
   });
 
-  it('a reader that is stopped past its lease sees it lost, and the writer has gone on', async () => {
+  it('given a reader that is stopped past its lease, then the writer goes on, and the reader sees its loss', async () => {
     const [stopped, b] = workers;
     await stopped.call('request', 'r', key, { ...READ, ttl: 1_500 });
     const { fence } = await stopped.call('acquired', 'r');
@@ -106,7 +106,7 @@ describe('processes that read and write', () => {
 });
 
 describe('a semaphore of three over three processes', () => {
-  it('is never exceeded, is filled, and is left empty', async () => {
+  it('given many callers, then the limit is reached, never exceeded, and nothing is left', async () => {
     const inside = await Promise.all(
       workers.slice(0, 3).map((each) => each.call('work', key, { limit: 3, wait: '60s' }, 20, 10)),
     );
@@ -116,7 +116,7 @@ describe('a semaphore of three over three processes', () => {
     await nothingLeft();
   }, 60_000);
 
-  it('gets the permits of a killed process back one by one, as their leases end', async () => {
+  it('given a killed process, then its permits come back one by one as their leases end', async () => {
     const killed = workers.pop() as Worker;
     const [a] = workers;
     const limited = { limit: 2, wait: '60s', renew: false } as const;
@@ -141,7 +141,7 @@ describe('a semaphore of three over three processes', () => {
     await nothingLeft();
   }, 60_000);
 
-  it('is limited by what each caller gives: a raised limit lets more in, a lowered one fewer', async () => {
+  it('given callers with different limits, then a raised limit admits more, and a lowered limit fewer', async () => {
     const [a, b] = workers;
     for (const name of ['1', '2']) await a.call('request', name, key, { ...LONG, limit: 2 });
     for (const name of ['1', '2']) await a.call('acquired', name);
@@ -163,8 +163,8 @@ describe('a semaphore of three over three processes', () => {
   });
 });
 
-describe('kinds that are mixed over processes', () => {
-  it('are an error that names the option, the key and the kind that is there, and nothing is queued', async () => {
+describe('a kind conflict between processes', () => {
+  it('given a held exclusive key, then a limit on it is refused with the option, key and kind, and nothing is queued', async () => {
     const [a] = workers;
     await a.call('request', 'w', key, LONG);
     await a.call('acquired', 'w');
@@ -181,29 +181,32 @@ describe('kinds that are mixed over processes', () => {
   });
 });
 
-describe('a plain SET NX PX client', () => {
+describe('a foreign client that uses SET NX PX', () => {
   it.each([
     ['exclusive', {}],
     ['shared', { mode: 'shared' }],
     ['semaphore', { limit: 2 }],
-  ] as const)('is kept out by %s, and keeps it out', async (_, kind) => {
-    const set = (): Promise<string | null> => client.set(`lock:${key}`, 'plain', 'PX', 60_000, 'NX');
-    const lock = await locks.service.acquire(key, kind);
-    expect(await set()).toBeNull();
-    expect(await lock.release()).toBe(true);
-    expect(await set()).toBe('OK');
-    expect(await locks.service.tryAcquire(key, kind)).toBeNull();
-    const waiting = locks.service.acquire(key, kind);
-    await queue.holds(1);
-    expect(await settled(waiting)).toBe(false);
-    await client.del(`lock:${key}`);
-    expect(await (await waiting).release()).toBe(true);
-    await nothingLeft();
-  });
+  ] as const)(
+    'given %s, then the foreign client is kept out while it is held, and keeps it out',
+    async (_, kind) => {
+      const set = (): Promise<string | null> => client.set(`lock:${key}`, 'plain', 'PX', 60_000, 'NX');
+      const lock = await locks.service.acquire(key, kind);
+      expect(await set()).toBeNull();
+      expect(await lock.release()).toBe(true);
+      expect(await set()).toBe('OK');
+      expect(await locks.service.tryAcquire(key, kind)).toBeNull();
+      const waiting = locks.service.acquire(key, kind);
+      await queue.holds(1);
+      expect(await settled(waiting)).toBe(false);
+      await client.del(`lock:${key}`);
+      expect(await (await waiting).release()).toBe(true);
+      await nothingLeft();
+    },
+  );
 });
 
-describe('several keys', () => {
-  it('are read together in a Cluster, in several slots, and a writer of one of them waits for all who read it', async () => {
+describe('several keys in a Cluster', () => {
+  it('given readers of several slots, then they share, and a writer of one slot waits for all its readers', async () => {
     const cluster = await startRedisCluster();
     const [a, b] = [clusterLocksOn(cluster), clusterLocksOn(cluster)];
     try {

@@ -31,7 +31,7 @@ describe('one AbortSignal for many waits', () => {
     async take(): Promise<void> {}
   }
 
-  it('given fifty of them, of every kind, then one listener is there; it ends all of them, and is gone afterwards', async () => {
+  it('given fifty waits of every kind, then the signal has one listener, ends all, and has none afterwards', async () => {
     const locks = memoryLocks();
     const stock = provideLocks(new Stock(), locks);
     const { signal } = controller;
@@ -58,7 +58,7 @@ describe('one AbortSignal for many waits', () => {
     await held.release();
   });
 
-  it('given the waits end otherwise, then no listener is left', async () => {
+  it('given waits that end without the signal, then no listener is left', async () => {
     const locks = memoryLocks();
     const { signal } = new AbortController();
     const held = await locks.acquire('k');
@@ -90,7 +90,7 @@ describe('one client for many modules', () => {
     ['Redis', () => server.client()],
     ['Cluster', () => cluster.client()],
   ] as const)(
-    'given twelve on a %s, then each event has one listener more, and none afterwards',
+    'given twelve modules on a %s, then each event has one listener more, and none afterwards',
     async (_, open) => {
       const client = open();
       // ioredis listens itself while it connects.
@@ -119,7 +119,7 @@ describe('one client for many modules', () => {
     },
   );
 
-  it('given one of two modules ends, then the other still hears of the connection', async () => {
+  it('given two modules of which one ends, then the other still hears of the connection', async () => {
     const client = server.client();
     const modules = await Promise.all(
       NAMES.slice(0, 2).map((name) =>
@@ -140,7 +140,7 @@ describe('one client for many modules', () => {
 });
 
 describe('one response for many locks', () => {
-  it('given fifty that watch it, then it and its socket have one listener each, and none afterwards', () => {
+  it('given fifty locks, then the response and its socket have one listener each, and none afterwards', () => {
     const [response, socket] = [new EventEmitter(), new EventEmitter()];
     const exchange = { response, socket } as HttpExchange;
     let over = 0;
@@ -161,7 +161,7 @@ describe('shared listeners', () => {
     return () => void emitter.off(event, listener);
   });
 
-  it('given one takes another away, or fails, then the others are told all the same, in order', () => {
+  it('given a listener that fails or removes another, then the others are called all the same, in order', () => {
     const emitter = new EventEmitter();
     const told: string[] = [];
     const stops: Array<() => void> = [];

@@ -96,7 +96,7 @@ class Orders {
   }
 }
 
-describe.each(PLATFORMS)('above a wrapper that inherits its metadata, on %s', (_, adapter) => {
+describe.each(PLATFORMS)('@Locked above a wrapper that inherits its metadata, on %s', (_, adapter) => {
   let http: HttpApp;
 
   beforeAll(async () => {
@@ -108,20 +108,20 @@ describe.each(PLATFORMS)('above a wrapper that inherits its metadata, on %s', (_
   afterAll(() => http.app.close());
 
   it.each(['guard', 'route', 'between', 'guards', 'role'])(
-    'a guard below @Locked refuses as without it: %s',
+    'given a guard below @Locked at %s, then it refuses as without @Locked',
     async (path) => {
       expect((await http.post(`/${path}`)).status).toBe(403);
     },
   );
 
-  it('the method runs under its lock, with the status and the role from below', async () => {
+  it('given a status and a role below @Locked, then they apply, and the method runs under its lock', async () => {
     const response = await http.post('/allowed');
     expect(response.status).toBe(202);
     expect(await response.json()).toEqual(['allowed']);
   });
 });
 
-describe('a locked method passes for the one that it wraps', () => {
+describe('a locked method stands for the method that it wraps', () => {
   const MARK = Symbol('mark');
 
   /** As a wrapper that stands above `@Locked` finds it. */
@@ -132,7 +132,7 @@ describe('a locked method passes for the one that it wraps', () => {
     return descriptor.value;
   }
 
-  it('own metadata stays own, inherited metadata stays inherited, and the own one wins', () => {
+  it('given own and inherited metadata, then each stays what it was, and the own one wins', () => {
     const [base, original]: Method[] = [async () => {}, async () => {}];
     Object.setPrototypeOf(original, base);
     Reflect.defineMetadata('both', 'base', base);
@@ -147,7 +147,7 @@ describe('a locked method passes for the one that it wraps', () => {
     expect(Reflect.getMetadata('later', wrapper)).toBe('base');
   });
 
-  it('metadata that is found by the chain of constructors is found as well', () => {
+  it('given metadata on the chain of constructors, then it is found', () => {
     // Compiled to ES5, a class's base is seen by its prototype alone: a function checks for it there too.
     const base = function (): void {};
     const original = function (): void {};
@@ -157,7 +157,7 @@ describe('a locked method passes for the one that it wraps', () => {
     expect(Reflect.getMetadata('base', locked(original as Method))).toBe('base');
   });
 
-  it('symbol properties and getters are read through it, own and inherited', () => {
+  it('given symbol properties and getters, then they are read through it, own and inherited', () => {
     const base = Object.defineProperties(async () => {}, {
       [MARK]: { value: 'inherited' },
       state: { get: () => 'live' },
@@ -175,7 +175,7 @@ describe('a locked method passes for the one that it wraps', () => {
     expect(Object.hasOwn(wrapper, 'state')).toBe(false);
   });
 
-  it('what a decorator above adds does not reach the original', () => {
+  it('given a decorator above @Locked, then what it adds does not reach the original', () => {
     const original: Method = async () => {};
     Reflect.defineMetadata('role', 'below', original);
     const wrapper = locked(original);
@@ -185,7 +185,7 @@ describe('a locked method passes for the one that it wraps', () => {
     expect(original).not.toHaveProperty('mark');
   });
 
-  it('an async generator under two locks is still known for one', async () => {
+  it('given an async generator under two locks, then both locks are held while it runs', async () => {
     class Feed {
       constructor(private readonly locks: LockService) {}
       @Locked('outer')

@@ -97,7 +97,7 @@ class Stock {
 }
 
 describe('a locked method', () => {
-  it('excludes itself on its key, and runs under the lock as the current one', async () => {
+  it('given two calls of one key, then they exclude each other, and each has its lock as the current one', async () => {
     const stock = (await start({ providers: [Stock] })).get(Stock);
     await expectExclusion(
       () => stock.take('a'),
@@ -108,7 +108,7 @@ describe('a locked method', () => {
     expect(lock.held).toBe(false);
   });
 
-  it('takes templates of arguments, and several keys sorted and each once', async () => {
+  it('given templates of arguments or several keys, then keys are made, sorted, and each taken once', async () => {
     const stock = (await start({ providers: [Stock] })).get(Stock);
     expect(await stock.move({ sku: 'x' }, 7)).toEqual(['stock:x:7']);
     expect(await stock.several(1)).toEqual(['a', 'b:1']);
@@ -116,7 +116,7 @@ describe('a locked method', () => {
     expect(await stock.transfer('y', 'y')).toEqual(['account:y']);
   });
 
-  it('peers: undefined in a key is a LockKeyError, and nothing is run', async () => {
+  it('given undefined in a key, then the call is refused with LOCK_KEY and does not run', async () => {
     const stock = (await start({ providers: [Stock] })).get(Stock);
     const take = stock.take(undefined as unknown as string);
     await expect(take).rejects.toThrow(LockKeyError);
@@ -125,7 +125,7 @@ describe('a locked method', () => {
     );
   });
 
-  it('peers: the service is injected as a hidden symbol, and no property of the class is overwritten', async () => {
+  it('given an instance, then its service is a hidden symbol, and no own property is overwritten', async () => {
     const app = await start({ providers: [Stock] });
     const stock = app.get(Stock);
     expect(stock.locks).toBe('my own');
@@ -136,7 +136,7 @@ describe('a locked method', () => {
     expect(stock).toEqual(new Stock(app.get(LockService)));
   });
 
-  it('locks once a call, whoever makes it', async () => {
+  it('given any caller, then each call locks once', async () => {
     @Injectable()
     class Caller {
       constructor(@Inject(Stock) readonly stock: Stock) {}
@@ -155,7 +155,7 @@ describe('a locked method', () => {
     expect(using).toHaveBeenCalledTimes(3);
   });
 
-  it('calls of the same class lock as any other', async () => {
+  it('given calls within one class, then they lock like any other', async () => {
     @Injectable()
     class Outer {
       constructor(@Inject(LockService) private readonly service: LockService) {}
@@ -177,7 +177,7 @@ describe('a locked method', () => {
     await expect(outer.again()).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
   });
 
-  it('peers: the own error of a method passes through untouched', async () => {
+  it('given an error of the method, then it passes through unchanged', async () => {
     const own = new TypeError('no such sku');
     class Failing {
       @Locked('a')
@@ -199,7 +199,7 @@ describe('scopes and inheritance', () => {
   it.each([
     ['request', Scope.REQUEST],
     ['transient', Scope.TRANSIENT],
-  ])('a %s-scoped class: its instances exclude each other', async (_, scope) => {
+  ])('given a %s-scoped class, then its instances exclude each other', async (_, scope) => {
     @Injectable({ scope })
     class Scoped {
       @Locked('a')
@@ -226,7 +226,7 @@ describe('scopes and inheritance', () => {
     }
   }
 
-  it('a method of an abstract base, with properties injected into both', async () => {
+  it('given a method of an abstract base, then subclasses share its lock, and injected properties stay', async () => {
     @Injectable()
     class Derived extends Base {
       protected readonly prefix = 'd';
@@ -250,7 +250,7 @@ describe('scopes and inheritance', () => {
     );
   });
 
-  it('an overriding method locks by its own decorator, and calls the locked one of its parent', async () => {
+  it('given an overriding method, then it locks by its own decorator, and super by that of the parent', async () => {
     @Injectable()
     class Overriding extends Base {
       protected readonly prefix = 'o';
@@ -274,7 +274,7 @@ describe('scopes and inheritance', () => {
     expect(using).toHaveBeenCalledTimes(2);
   });
 
-  it('peers: two applications in one process have each their own locks', async () => {
+  it('given two applications in one process, then each has its own locks', async () => {
     const [one, two] = [await start({ providers: [Stock] }), await start({ providers: [Stock] })];
     const held = await one.get(LockService).acquire('stock:a');
     await expect(two.get(Stock).take('a')).resolves.toBeDefined();
@@ -285,7 +285,7 @@ describe('scopes and inheritance', () => {
     await expect(one.get(Stock).take('a')).resolves.toBeDefined();
   });
 
-  it('a named module serves the methods that name it', async () => {
+  it('given a named module, then it serves the methods that name it', async () => {
     @Injectable()
     class Billing {
       @Locked('a')
@@ -308,7 +308,7 @@ describe('scopes and inheritance', () => {
 });
 
 describe('wiring', () => {
-  it('without a LockModule the application does not start, and Nest quotes the remedy', async () => {
+  it('given no LockModule, then the application does not start, and Nest quotes the cure', async () => {
     Logger.overrideLogger(false);
     const missing = Test.createTestingModule({ providers: [{ provide: LockService, useValue: null }] });
     await missing.compile();
@@ -328,7 +328,7 @@ describe('wiring', () => {
     ).rejects.toThrow(/import LockModule\.forRoot\(\{ name: 'billing' \}\) in the root module/);
   });
 
-  it('an instance made by hand fails closed, and says how to cure it', async () => {
+  it('given an instance made by hand, then its methods refuse and name provideLocks', async () => {
     const body = jest.fn(async () => {});
     class Service {
       @Locked('a')
@@ -350,7 +350,7 @@ describe('wiring', () => {
     expect(body).toHaveBeenCalledTimes(1);
   });
 
-  it('provideLocks: each instance its own locks, or the same given ones; named ones too', async () => {
+  it('given provideLocks, then each instance has its own locks, or the given ones, also named ones', async () => {
     const barrier = deferred();
     class Service {
       @Locked('a', { wait: 0, service: 'billing' })
@@ -368,7 +368,7 @@ describe('wiring', () => {
     expect(() => provideLocks({})).toThrow(LockWiringError);
   });
 
-  it('peers: before Nest has injected, a method fails and does not run without its lock', async () => {
+  it('given a call before Nest has injected the service, then it is refused and does not run', async () => {
     let early: Promise<unknown> | undefined;
     @Injectable()
     class Early {
@@ -394,7 +394,7 @@ describe('wiring', () => {
     ['returns undefined', jest.fn()],
     ['resolves to undefined', jest.fn(async () => {})],
     ['resolves to something', jest.fn(async () => 'mocked')],
-  ])('an auto-mock that swallows the body is caught: one that %s', async (_, using) => {
+  ])('given an auto-mock whose using() %s, then the call is refused', async (_, using) => {
     @Injectable()
     class Service {
       @Locked('a')
@@ -410,7 +410,7 @@ describe('wiring', () => {
     await expect(call).rejects.toThrow(/a mock that swallows it.*provideLocks\(instance\)/);
   });
 
-  it('a mock without using fails closed as well; one that calls the work is welcome', async () => {
+  it('given a mock without using(), then the call is refused; given one that runs the work, then it works', async () => {
     class Service {
       @Locked('a')
       async take(): Promise<string> {
@@ -441,7 +441,7 @@ describe('other decorators', () => {
     descriptor.value = wrapper;
   };
 
-  it('name, length, metadata and properties of the method are kept, in both orders', () => {
+  it('given decorators above and below, then name, length, metadata and properties of the method stay', () => {
     const Mark: MethodDecorator = (_target, _name, descriptor) => {
       Object.assign(descriptor.value as object, { mark: true });
     };
@@ -463,7 +463,7 @@ describe('other decorators', () => {
     ]);
   });
 
-  it('two locks on one method, and decorators that wrap it above and below', async () => {
+  it('given two locks on one method, or wrappers above and below, then every lock is held', async () => {
     class Service {
       constructor(@Inject(LockService) private readonly service: LockService) {}
       @Locked('outer') @Locked('inner') async both(): Promise<unknown> {
@@ -482,7 +482,7 @@ describe('other decorators', () => {
     expect(await service.wrapping()).toEqual(['a']);
   });
 
-  it('@Cron above and below: the job that Nest captured at its start locks', async () => {
+  it('given @Cron above or below, then the job that Nest captured at its start locks', async () => {
     const ran: string[] = [];
     @Injectable()
     class Jobs {
@@ -564,7 +564,7 @@ describe('onBusy', () => {
     return { service, held };
   }
 
-  it(`'throw' throws the LockBusyError of the acquisition`, async () => {
+  it("given 'throw', then a busy key rejects with LockBusyError", async () => {
     const { service, held } = await holding('a');
     const error: unknown = await service.throws().catch((thrown: unknown) => thrown);
     expect(isLockError(error, 'LOCK_BUSY')).toBe(true);
@@ -572,7 +572,7 @@ describe('onBusy', () => {
     await expect(service.throws()).resolves.toBe('ran');
   });
 
-  it(`'skip' returns undefined at once, unless it is told to wait`, async () => {
+  it("given 'skip', then a busy key resolves to undefined at once, or after the given wait", async () => {
     const { service, held } = await holding('a');
     await expect(service.skips()).resolves.toBeUndefined();
     const waiting = service.waits();
@@ -581,19 +581,19 @@ describe('onBusy', () => {
     await expect(service.skips()).resolves.toBe('ran');
   });
 
-  it('a function is given the error and the arguments, and its result is returned', async () => {
+  it('given a function, then it gets the error and the arguments, and its result is returned', async () => {
     const { service } = await holding('a1');
     await expect(service.answers(1, 'x')).resolves.toMatch(/^a1 1 x \d/);
     await expect(service.answers(2, 'x')).resolves.toBe('ran');
   });
 
-  it(`peers: a nested lock's failure inside the method is not taken for the outer one's`, async () => {
+  it('given a busy key of a nested lock, then onBusy of the outer lock does not apply', async () => {
     const { service } = await holding('b');
     await expect(service.nested()).rejects.toMatchObject({ code: 'LOCK_BUSY', key: 'b' });
     await expect(service.nestedMethod()).rejects.toMatchObject({ code: 'LOCK_BUSY', key: 'b' });
   });
 
-  it('a failing store is never skipped', async () => {
+  it('given a failing store, then onBusy does not apply', async () => {
     const service = new Service(memoryLocks());
     const failing = new Error('Redis is down');
     provideLocks(service, { using: () => Promise.reject(failing) } as unknown as LockService);
@@ -602,7 +602,7 @@ describe('onBusy', () => {
   });
 });
 
-describe('what cannot be meant is refused at decoration', () => {
+describe('what @Locked refuses at decoration', () => {
   const decorate =
     (key: unknown, options?: object): unknown =>
     () =>
@@ -618,12 +618,12 @@ describe('what cannot be meant is refused at decoration', () => {
     ['an abortOn', { abortOn: true }, /"abortOn" is true; it must be 'disconnect', or left out/],
     ['a busyStatus', { busyStatus: 200 }, /"busyStatus" is 200; it must be an HTTP error status/],
     [
-      'a busyStatus that nobody would see',
+      'a busyStatus beside an onBusy that answers',
       { busyStatus: 409, onBusy: 'skip' },
       /"busyStatus" is 409; it must be left out where "onBusy" answers/,
     ],
-    ['options', 'skip', /an object of options/],
-  ])('%s', (_, options, message) => {
+    ['a string for the options', 'skip', /an object of options/],
+  ])('given the invalid case of %s, then it throws LockOptionsError', (_, options, message) => {
     expect(decorate('a', options as object)).toThrow(LockOptionsError);
     expect(decorate('a', options as object)).toThrow(message);
   });
@@ -632,25 +632,25 @@ describe('what cannot be meant is refused at decoration', () => {
     ['an empty string', '', /empty string/],
     ['an empty list', [], /the list is empty/],
     ['a list with an empty string', ['a', ''], /empty string/],
-    ['nothing', undefined, /must be a string/],
+    ['undefined', undefined, /must be a string/],
     ['${…} in plain quotes', 'order:${id}', /in plain quotes/],
-  ])('a key: %s', (_, key, message) => {
+  ])('given a key that is %s, then it throws LockKeyError', (_, key, message) => {
     expect(decorate(key)).toThrow(LockKeyError);
     expect(decorate(key)).toThrow(message);
   });
 
-  describe('an argument that is not there, in a key that the compiler does not see', () => {
+  describe('a key with an argument that the method does not have', () => {
     const unseen = (key: string | string[]): string => key as string;
 
     it.each<[string, string | string[], RegExp]>([
       [
-        'of two parameters',
+        'an index beyond two parameters',
         'a:{5}',
         /"a:\{5\}" of Service\.take names \{5\}, .* has 2 parameters, \{0\} to \{1\}\. .*from 0/,
       ],
-      ['a path', 'a:{2.sku}', /names \{2\.sku\}, and the method has 2 parameters/],
-      ['in a list', ['a:{0}', 'b:{3}'], /"b:\{3\}" of Service\.take names \{3\}/],
-    ])('%s', (_, key, message) => {
+      ['a path into a missing argument', 'a:{2.sku}', /names \{2\.sku\}, and the method has 2 parameters/],
+      ['a missing argument in a list of keys', ['a:{0}', 'b:{3}'], /"b:\{3\}" of Service\.take names \{3\}/],
+    ])('given %s, then it throws LockKeyError with the parameters that exist', (_, key, message) => {
       const define = () => {
         class Service {
           @Locked(unseen(key))
@@ -662,7 +662,7 @@ describe('what cannot be meant is refused at decoration', () => {
       expect(define).toThrow(message);
     });
 
-    it('of one, of none', () => {
+    it('given one parameter or none, then the message says so', () => {
       const one = () => {
         class Service {
           @Locked(unseen('a:{1}'))
@@ -681,7 +681,7 @@ describe('what cannot be meant is refused at decoration', () => {
       expect(none).toThrow(/has no parameters\./);
     });
 
-    it('what may be there is not refused: defaults, rest arguments, and `arguments`', async () => {
+    it('given defaults, rest arguments or `arguments`, then the key is accepted', async () => {
       class Service {
         @Locked(unseen('a:{1}'))
         async preset(_sku: string, _n = 1): Promise<void> {}
@@ -700,7 +700,7 @@ describe('what cannot be meant is refused at decoration', () => {
     });
   });
 
-  it('a key function that makes no key is named', async () => {
+  it('given a key function that returns no key, then the call fails and names the function', async () => {
     class Service {
       @Locked(((id: number) => Promise.resolve(`a:${id}`)) as unknown as (id: number) => string)
       async promised(_id: number): Promise<void> {}
@@ -714,7 +714,7 @@ describe('what cannot be meant is refused at decoration', () => {
     await expect(service.nothing()).rejects.toThrow(/The key function of Service\.nothing: .*undefined/);
   });
 
-  describe('where no method of an instance is: one sentence says what to do', () => {
+  describe('a place that is no method of an instance', () => {
     /** The compiler refuses it in each of these places. */
     const Anywhere = Locked('a') as unknown as ClassDecorator &
       MethodDecorator &
@@ -832,12 +832,12 @@ describe('what cannot be meant is refused at decoration', () => {
         '@Locked is for methods, and this is a class: put it on each method that is to run under the lock.',
       ],
       [
-        'a decorator that is not one of Nest',
+        'the standard decorators, which Nest does not use',
         () =>
           (Anywhere as (value: unknown, context: object) => void)(() => {}, { kind: 'method', name: 'take' }),
         '@Locked needs "experimentalDecorators" in tsconfig.json, as Nest itself does.',
       ],
-    ])('%s', (_, define, message) => {
+    ])('given %s, then it throws LockWiringError that says what to do', (_, define, message) => {
       expect(define).toThrow(LockWiringError);
       expect(define).toThrow(new LockWiringError(message));
     });
@@ -845,7 +845,7 @@ describe('what cannot be meant is refused at decoration', () => {
 });
 
 describe('a global mock of the module', () => {
-  it('overriding the service by its token reaches locked methods', async () => {
+  it('given a service that is provided by its token, then locked methods use it', async () => {
     @Global()
     @Module({
       providers: [{ provide: LockService, useFactory: () => memoryLocks() }],

@@ -1,4 +1,4 @@
-/** LockModule in applications: its variants, its neighbours, its start and its end. */
+/** LockModule in applications: forRoot(), forRootAsync() and several modules. */
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
@@ -73,13 +73,13 @@ async function connectionsOf(server: RedisServer): Promise<number> {
   return Number(/total_connections_received:(\d+)/.exec(info)?.[1]);
 }
 
-/** Holds `key` by the module, and tells whether Redis shows it. */
+/** Holds the key "a" by the module, and tells whether Redis has the name `lock` meanwhile. */
 async function locksIn(server: RedisServer, locks: LockService, lock = 'lock:a'): Promise<boolean> {
   const client = server.client();
   return locks.using('a', async () => (await client.exists(lock)) === 1);
 }
 
-/** A client of the application's, closed after the test, whose errors nobody prints. */
+/** A client of the application, closed after the test. Its errors are not printed. */
 function quiet<C extends Redis | Redis5>(client: C): C {
   client.on('error', () => undefined);
   cleanups.push(() => client.disconnect());
@@ -93,14 +93,14 @@ function closable(): { store: LockStore; close: jest.Mock<() => Promise<void>> }
 }
 
 describe('LockModule.forRoot', () => {
-  it('takes no argument, and then means Redis on localhost:6379, without connecting before the start', async () => {
+  it('given no argument, then it uses Redis on localhost:6379, and does not connect before the start', async () => {
     const module = await Test.createTestingModule({ imports: [LockModule.forRoot()] }).compile();
     const { target } = module.get<ResolvedModuleOptions>(RESOLVED_OPTIONS, { strict: false });
     expect(target).toMatchObject({ redis: { kind: 'url', url: 'redis://localhost:6379' }, prefix: 'lock:' });
     expect(module.get(LockService)).toBeInstanceOf(LockService);
   });
 
-  it('takes a store, and is global', async () => {
+  it('given a store, then the module is global', async () => {
     @Injectable()
     class Stock {
       constructor(readonly locks: LockService) {}
@@ -112,7 +112,7 @@ describe('LockModule.forRoot', () => {
     await expect(locks.using('a', async (lock) => lock.held)).resolves.toBe(true);
   });
 
-  it('stays with its importers when it is not global', async () => {
+  it('given isGlobal: false, then only modules that import it have the service', async () => {
     @Injectable()
     class Stock {
       constructor(readonly locks: LockService) {}
@@ -126,7 +126,7 @@ describe('LockModule.forRoot', () => {
     await expect(start(Importer, Other)).rejects.toThrow(/can't resolve dependencies of the Stock/);
   });
 
-  it('checks its options at once', () => {
+  it('given an invalid option, then forRoot() throws at once', () => {
     expect(() => LockModule.forRoot({ redis: 42 } as never)).toThrow(/"redis" is 42/);
     expect(() => LockModule.forRoot({ prefx: 'x:' } as never)).toThrow(/Did you mean "prefix"/);
     expect(() => LockModule.forRoot({ naem: 'x' } as never)).toThrow(/Did you mean "name"/);
@@ -139,7 +139,7 @@ describe('LockModule.forRoot', () => {
     expect(() => LockModule.forRoot(null as never)).toThrow(/must be an object/);
   });
 
-  it('uses its defaults for the service', async () => {
+  it('given defaults, then the service uses them', async () => {
     const app = await start(LockModule.forRoot({ store: memoryStore(), defaults: { ttl: '5s', wait: 0 } }));
     const locks = app.get(LockService);
     await using lock = await locks.acquire('a');
@@ -148,7 +148,7 @@ describe('LockModule.forRoot', () => {
     await expect(locks.acquire('a')).rejects.toMatchObject({ code: 'LOCK_BUSY', waited: expect.any(Number) });
   });
 
-  it('says what to do where LockModule is imported bare', async () => {
+  it('given a bare LockModule import, then the start fails and says what to import', async () => {
     await expect(start(LockModule)).rejects.toMatchObject({
       code: 'LOCK_WIRING',
       message: expect.stringContaining('Import LockModule.forRoot() in the root module'),
@@ -175,7 +175,7 @@ describe('LockModule.forRootAsync', () => {
   })
   class ConfigModule {}
 
-  it('takes a factory with dependencies', async () => {
+  it('given a factory with dependencies, then it is used', async () => {
     const app = await start(
       LockModule.forRootAsync({
         imports: [ConfigModule],
@@ -186,21 +186,21 @@ describe('LockModule.forRootAsync', () => {
     await expect(app.get(LockService).using('a', async () => 1)).resolves.toBe(1);
   });
 
-  it('takes a class', async () => {
+  it('given a class, then it is made once and used', async () => {
     Config.made = 0;
     const app = await start(LockModule.forRootAsync({ useClass: Config }));
     expect(Config.made).toBe(1);
     await expect(app.get(LockService).using('a', async () => 1)).resolves.toBe(1);
   });
 
-  it('takes an existing provider, and builds no second one (peers.md: useExisting builds a second instance)', async () => {
+  it('given an existing provider, then it is used, and no second one is made', async () => {
     Config.made = 0;
     const app = await start(LockModule.forRootAsync({ imports: [ConfigModule], useExisting: Config }));
     expect(Config.made).toBe(1);
     expect(app.get(getLockStoreToken())).toBe(app.get(Config, { strict: false }).store);
   });
 
-  it('takes a name, and isGlobal', async () => {
+  it('given a name and isGlobal: false, then both apply', async () => {
     const app = await start(
       LockModule.forRootAsync({
         name: 'billing',
@@ -219,18 +219,21 @@ describe('LockModule.forRootAsync', () => {
     [{ redis: undefined }, 'redis', /"redis" is given as undefined/],
     [{ redis: { hots: 'x' } }, 'redis.hots', /did you mean "redis.host"/],
     [undefined, 'options', /factory must return it/],
-  ])('fails the start where the factory returns %j', async (options, option, message) => {
-    const failing = start(LockModule.forRootAsync({ useFactory: () => options as never }));
-    await expect(failing).rejects.toMatchObject({
-      code: 'LOCK_OPTIONS',
-      option,
-      message: expect.stringMatching(message),
-    });
-  });
+  ])(
+    'given a factory that returns %j, then the start fails and names "%s"',
+    async (options, option, message) => {
+      const failing = start(LockModule.forRootAsync({ useFactory: () => options as never }));
+      await expect(failing).rejects.toMatchObject({
+        code: 'LOCK_OPTIONS',
+        option,
+        message: expect.stringMatching(message),
+      });
+    },
+  );
 });
 
 describe('several LockModules', () => {
-  it('stand side by side by name', async () => {
+  it('given different names, then they work side by side', async () => {
     @Injectable()
     class Invoices {
       constructor(
@@ -262,14 +265,14 @@ describe('several LockModules', () => {
     expect(other?.held).toBe(true);
   });
 
-  it('have tokens that survive two copies of the package', () => {
+  it('given two copies of the package, then their tokens are the same', () => {
     expect(getLockServiceToken('billing')).toBe(Symbol.for('nestjs-locked.service:billing'));
     expect(getLockStoreToken('billing')).toBe(Symbol.for('nestjs-locked.store:billing'));
     expect(getLockStoreToken()).toBe(Symbol.for('nestjs-locked.store'));
     expect(getLockServiceToken()).toBe(LockService);
   });
 
-  it('are refused without a name, and nothing is opened', async () => {
+  it('given two modules without a name, then the start fails before any connection is opened', async () => {
     const server = await redis();
     const before = await connectionsOf(server);
     @Module({ imports: [LockModule.forRootAsync({ useFactory: () => ({ redis: server.url }) })] })
@@ -281,17 +284,17 @@ describe('several LockModules', () => {
         /two LockModules without a name.*Import LockModule\.forRoot\(\) once.*give it a name/,
       ),
     });
-    // The last one is the connection of the question itself.
+    // The additional connection is that of the query itself.
     expect(await connectionsOf(server)).toBe(before + 1);
   });
 
-  it('are refused with the same name', async () => {
+  it('given two modules with one name, then the start fails', async () => {
     const one = LockModule.forRoot({ store: memoryStore() });
     const billing = () => LockModule.forRoot({ name: 'billing', store: memoryStore() });
     await expect(start(one, billing(), billing())).rejects.toThrow(/two LockModules with the name "billing"/);
   });
 
-  it('are not several where one is imported twice', async () => {
+  it('given one module that is imported twice, then the application starts', async () => {
     const locks = LockModule.forRoot({ store: memoryStore() });
     @Module({ imports: [locks] })
     class Feature {}
@@ -299,7 +302,7 @@ describe('several LockModules', () => {
     expect(app.get(LockService)).toBeInstanceOf(LockService);
   });
 
-  it('may be in two applications of one process, and in one that is built twice', async () => {
+  it('given two applications in one process, then each has its own locks', async () => {
     @Module({ imports: [LockModule.forRootAsync({ useFactory: () => ({ store: memoryStore() }) })] })
     class AppModule {}
     const [one, two] = [await start(AppModule), await start(AppModule)];
@@ -369,7 +372,7 @@ class Lookup {
   }
 }
 
-describe('the mapping of errors', () => {
+describe('the interceptor that maps errors', () => {
   const installed = (app: TestingModule) =>
     app
       .get(ApplicationConfig, { strict: false })
@@ -382,19 +385,19 @@ describe('the mapping of errors', () => {
   const userOf = (name: string) =>
     providing({ provide: 'user', inject: [getLockServiceToken(name)], useFactory: () => 'one' });
 
-  it('is installed once, however many modules there are', async () => {
+  it('given any number of modules, then it is installed once', async () => {
     expect(installed(await start(module({}), user))).toBe(1);
     const all = [module({ name: 'a' }), module({}), module({ name: 'b' })];
     expect(installed(await start(...all, userOf('b')))).toBe(1);
     expect(installed(await start(module({ name: 'a' }), module({ name: 'b' }), userOf('b')))).toBe(1);
   });
 
-  it('is left out on demand', async () => {
+  it('given mapErrors: false, then it is not installed', async () => {
     expect(installed(await start(module({ mapErrors: false }), user))).toBe(0);
     expect(installed(await start(module({ mapErrors: false }), module({ name: 'a' }), user))).toBe(0);
   });
 
-  it('costs no request anything where nothing has a service injected: Nest finds no interceptor', async () => {
+  it('given no class that injects a service, then no interceptor is installed', async () => {
     for (const imports of [[module({})], [module({ mapErrors: false }), user]]) {
       const config = (await start(...imports)).get(ApplicationConfig, { strict: false });
       expect(config.getGlobalInterceptors()).toEqual([]);
@@ -408,18 +411,18 @@ describe('the mapping of errors', () => {
     ['@Locked', () => providing(ByDecorator)],
     ['a forward reference', () => providing(ByReference)],
     [
-      'a factory that does not insist',
+      'a factory with an optional dependency',
       () =>
         providing({ provide: 'x', inject: [{ token: LockService, optional: true }], useFactory: () => 'x' }),
     ],
     ['an alias', () => providing({ provide: 'locks', useExisting: LockService })],
     ['a controller', () => ({ module: class Feature {}, controllers: [ByConstructor] })],
     ['the guard of a handler', () => ({ module: class Feature {}, controllers: [Guarded] })],
-  ])('is installed where the service is injected by %s', async (_way, making) => {
+  ])('given %s that injects the service, then it is installed', async (_way, making) => {
     expect(installed(await start(module({}), making()))).toBe(1);
   });
 
-  it('is done by the filter where the service is checked up by hand alone', async () => {
+  it('given a service that is found by ModuleRef alone, then the filter maps the error', async () => {
     @Module({ imports: [module({})], controllers: [Lookup] })
     class AppModule {}
     const app = await NestFactory.create(AppModule, { logger: false, forceCloseConnections: true });
@@ -431,7 +434,7 @@ describe('the mapping of errors', () => {
     expect(held.held).toBe(true);
   });
 
-  it('refuses options on a module whose interceptor is not used, unless they say the same', async () => {
+  it('given options on a module whose interceptor is not used, then the start fails unless they are equal', async () => {
     await expect(start(module({}), module({ name: 'a', http: { busyStatus: 409 } }))).rejects.toThrow(
       /"http.busyStatus" of the LockModule "a" would have no effect.*the unnamed LockModule/,
     );
@@ -444,11 +447,11 @@ describe('the mapping of errors', () => {
   });
 });
 
-describe('on Redis', () => {
+describe('LockModule on Redis', () => {
   it.each([
     ['a URL', (server: RedisServer) => server.url],
     ['ioredis options', (server: RedisServer) => ({ host: '127.0.0.1', port: server.port })],
-  ])('locks by %s, and closes its own client', async (_title, option) => {
+  ])('given %s, then locks are in Redis, and the module closes its own client', async (_title, option) => {
     const server = await redis();
     const app = await start(LockModule.forRoot({ redis: option(server) }));
     await expect(locksIn(server, app.get(LockService))).resolves.toBe(true);
@@ -462,7 +465,7 @@ describe('on Redis', () => {
     ['ioredis 6', (options: { port: number; keyPrefix?: string }) => new Redis(options)],
     ['ioredis 5', (options: { port: number; keyPrefix?: string }) => new Redis5(options)],
   ])(
-    "locks by the application's own Redis of %s, and never closes it (peers.md: shutting down disconnects it)",
+    "given the application's own Redis of %s, then locks are in it, and the module never closes it",
     async (_title, make) => {
       const server = await redis();
       const client = make({ port: server.port, keyPrefix: 'app:' });
@@ -475,7 +478,7 @@ describe('on Redis', () => {
     },
   );
 
-  it("locks by the application's own Cluster of either version", async () => {
+  it("given the application's own Cluster of either version, then locks are in it", async () => {
     const cluster = await startRedisCluster();
     cleanups.push(() => cluster.stop());
     const five = new Cluster5([...cluster.startupNodes]);
@@ -491,7 +494,7 @@ describe('on Redis', () => {
     }
   });
 
-  it('names its connection after the module', async () => {
+  it('given a name, then the connection carries it', async () => {
     const server = await redis();
     await start(LockModule.forRoot({ name: 'the bills', redis: server.url }));
     await eventually(async () =>
@@ -499,7 +502,7 @@ describe('on Redis', () => {
     );
   });
 
-  it('opens no connection where a test overrides the store, nor closes what took its place', async () => {
+  it('given a test that overrides the store, then no connection is opened, and the override is not closed', async () => {
     const server = await redis();
     const before = await connectionsOf(server);
     const { store, close } = closable();
@@ -515,7 +518,7 @@ describe('on Redis', () => {
     expect(close).not.toHaveBeenCalled();
   });
 
-  it('opens no connection before the application starts', async () => {
+  it('given a start that fails, then no connection was opened', async () => {
     const server = await redis();
     const before = await connectionsOf(server);
     @Injectable()
@@ -532,7 +535,7 @@ describe('on Redis', () => {
     expect(await connectionsOf(server)).toBe(before + 1);
   });
 
-  it('starts without Redis, fails to lock, says so once, and recovers by itself', async () => {
+  it('given no Redis, then the application starts, locks fail, one warning says so, and locks recover', async () => {
     const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     const log = jest.spyOn(Logger.prototype, 'log').mockImplementation(() => undefined);
     const server = await redis();
@@ -544,7 +547,7 @@ describe('on Redis', () => {
     const locks = app.get(LockService);
     await expect(locks.acquire('a', { wait: '3s' })).rejects.toMatchObject({ code: 'LOCK_STORE' });
     expect(performance.now() - began).toBeLessThan(5_000);
-    expect(warn.mock.calls.flat().filter((line) => /ECONNREFUSED/.test(String(line)))).toHaveLength(1);
+    expect(warn.mock.calls.flat().filter((text) => /ECONNREFUSED/.test(String(text)))).toHaveLength(1);
     await server.restart();
     await eventually(() => locks.using('a', async () => undefined), { within: 10_000 });
     await eventually(() => expect(log.mock.calls.flat().join()).toContain('answers again'));
@@ -554,21 +557,27 @@ describe('on Redis', () => {
     ['its own client', (url: string) => url],
     ["the application's client", (url: string) => quiet(new Redis(url))],
     ["the application's client of ioredis 5", (url: string) => quiet(new Redis5(url))],
-  ])('names a wrong password as the cause by %s, and shows it nowhere', async (_title, option) => {
-    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
-    const server = await startRedis({ config: { requirepass: 'hunter2' } });
-    cleanups.push(() => server.stop());
-    const app = await start(LockModule.forRoot({ redis: option(server.url.replace('hunter2', 'wr0ng')) }));
-    const failure: unknown = await app
-      .get(LockService)
-      .acquire('a')
-      .catch((error: unknown) => error);
-    expect(failure).toMatchObject({ code: 'LOCK_STORE', message: expect.stringMatching(/WRONGPASS|NOAUTH/) });
-    expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain('wr0ng');
-    expect(warn.mock.calls.flat().join()).not.toContain('wr0ng');
-  });
+  ])(
+    'given a wrong password on %s, then the error names the cause, and the password is shown nowhere',
+    async (_title, option) => {
+      const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+      const server = await startRedis({ config: { requirepass: 'hunter2' } });
+      cleanups.push(() => server.stop());
+      const app = await start(LockModule.forRoot({ redis: option(server.url.replace('hunter2', 'wr0ng')) }));
+      const failure: unknown = await app
+        .get(LockService)
+        .acquire('a')
+        .catch((error: unknown) => error);
+      expect(failure).toMatchObject({
+        code: 'LOCK_STORE',
+        message: expect.stringMatching(/WRONGPASS|NOAUTH/),
+      });
+      expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain('wr0ng');
+      expect(warn.mock.calls.flat().join()).not.toContain('wr0ng');
+    },
+  );
 
-  it('closes without Redis, too', async () => {
+  it('given no Redis, then the application closes', async () => {
     const server = await redis();
     await server.stop();
     const app = await start(LockModule.forRoot({ redis: server.url }));
@@ -578,8 +587,8 @@ describe('on Redis', () => {
   });
 });
 
-describe('shutdown', () => {
-  it('takes no more locks at once, waits for those held, and releases the connection last', async () => {
+describe('the shutdown of LockModule', () => {
+  it('given a held lock, then new requests are refused, and the connection closes after its release', async () => {
     const server = await redis();
     const app = await start(LockModule.forRoot({ redis: server.url }));
     const locks = app.get(LockService);
@@ -604,14 +613,14 @@ describe('shutdown', () => {
     expect(await client.exists('lock:a')).toBe(0);
   });
 
-  it("leaves the application's own store open", async () => {
+  it("given the application's own store, then it stays open", async () => {
     const { store, close } = closable();
     const app = await start(LockModule.forRoot({ store }));
     await app.close();
     expect(close).not.toHaveBeenCalled();
   });
 
-  it('lets handlers that still run keep their locks: providers can use them in their own hooks', async () => {
+  it('given handlers that still run, then they keep their locks during the hooks of providers', async () => {
     const order: string[] = [];
     @Injectable()
     class Worker {

@@ -106,8 +106,8 @@ function expectOrderWithin(entries: readonly Entry[]): void {
   }
 }
 
-describe('several processes', () => {
-  it('are served in the order in which they queued, and their callers in the order in which they requested', async () => {
+describe('the order between several processes', () => {
+  it('given few callers each, then processes are served as they queued, and callers as they requested', async () => {
     for (const order of [
       ['c', 'a', 'd', 'b'],
       ['b', 'd', 'a', 'c'],
@@ -122,7 +122,7 @@ describe('several processes', () => {
     }
   });
 
-  it('with more callers than a batch holds take turns, a batch each, in the order in which they queued', async () => {
+  it('given more callers than a batch holds, then processes get one batch each, in the order of the queue', async () => {
     const order = ['b', 'd', 'c', 'a'];
     const requested = await allRequest(order, 150);
     expect(await requested.release()).toBe(true);
@@ -134,7 +134,7 @@ describe('several processes', () => {
     expect(all.map(({ process }) => process)).toEqual(roundsOf(order, 150, all));
   });
 
-  it('that never pause pass a caller with one batch each until its own process has its hold', async () => {
+  it('given callers that never pause, then each is passed by at most one batch of each other process', async () => {
     await Promise.all(NAMES.map((name) => on(name).call('loop', 8, 40)));
     const entries = await log();
     expect(entries).toHaveLength(NAMES.length * 8 * 40 * 2);

@@ -87,7 +87,7 @@ async function nothingLeft(server: RedisServer): Promise<void> {
 const until = (time: number): Promise<void> => eventuallyTrue(() => performance.now() >= time);
 
 describe('a connection that is lost', () => {
-  it('for less than commandTimeout: those who come meanwhile, and those who wait already, are served', async () => {
+  it('given a loss shorter than commandTimeout, then new and waiting callers are served', async () => {
     const { server, proxy, locks } = await proxied();
     const other = locksFor(server);
     const held = await other.service.acquire('held');
@@ -113,7 +113,7 @@ describe('a connection that is lost', () => {
     await nothingLeft(server);
   });
 
-  it('a wait that ends before it is back, or none at all, is told why, and at its end', async () => {
+  it('given a wait that ends before the connection is back, then the caller is told why at that moment', async () => {
     const { server, proxy, locks } = await proxied();
     await away(locks, proxy);
     const since = performance.now();
@@ -131,7 +131,7 @@ describe('a connection that is lost', () => {
     await nothingLeft(server);
   });
 
-  it('for longer than commandTimeout: they are told when that is over, and from then on whoever comes is told at once', async () => {
+  it('given a loss longer than commandTimeout, then callers are told when it is over, and later callers at once', async () => {
     const { proxy, locks } = await proxied({ commandTimeout: 600 });
     const since = performance.now();
     await away(locks, proxy);
@@ -154,7 +154,7 @@ describe('a connection that is lost', () => {
     expect(await again).toBe('granted');
   });
 
-  it('with the reply to a request, on a client that does not send again: it is requested anew, and the first is released', async () => {
+  it('given a lost reply and no resending, then the key is requested again, and the first token released', async () => {
     const { server, proxy, locks } = await proxied({ redis: { autoResendUnfulfilledCommands: false } });
     const client = server.client();
     proxy.dropReplies();
@@ -178,7 +178,7 @@ describe('a connection that is lost', () => {
     await nothingLeft(server);
   });
 
-  it('by CLIENT KILL, again and again, under load: no caller is told', async () => {
+  it('given CLIENT KILL again and again under load, then every caller is granted', async () => {
     const server = stopping(await startRedis());
     const locks = locksFor(server);
     await (await locks.service.acquire('warm')).release();
@@ -201,7 +201,7 @@ describe('a server that refuses', () => {
     server.client().call('REPLICAOF', '127.0.0.1', '1');
   const promote = (server: RedisServer): Promise<unknown> => server.client().call('REPLICAOF', 'NO', 'ONE');
 
-  it('as a replica, for less than commandTimeout: callers with time to wait are served once it is a master', async () => {
+  it('given a replica for less than commandTimeout, then callers are served once it is a master', async () => {
     const server = stopping(await startRedis());
     const locks = locksFor(server);
     await (await locks.service.acquire('warm')).release();
@@ -218,7 +218,7 @@ describe('a server that refuses', () => {
     await nothingLeft(server);
   });
 
-  it('as a replica, for longer: callers are told when commandTimeout is over, and others at once, of other keys too', async () => {
+  it('given a replica for longer, then callers are told after commandTimeout, and later callers of any key at once', async () => {
     const server = stopping(await startRedis());
     const locks = locksFor(server, { commandTimeout: 500 });
     await (await locks.service.acquire('warm')).release();
@@ -236,7 +236,7 @@ describe('a server that refuses', () => {
     expect(await passing(locks, 'k', 8_000)).toBe('granted');
   });
 
-  it('for what does not pass by itself: callers are told at once', async () => {
+  it('given a lasting cause, then callers are told at once', async () => {
     const server = stopping(await startRedis());
     const locks = locksFor(server);
     await (await locks.service.acquire('warm')).release();
@@ -248,7 +248,7 @@ describe('a server that refuses', () => {
 });
 
 describe('a fail-over of Sentinel that an operator requests', () => {
-  it('under load: no caller with time to wait is told', async () => {
+  it('given load, then every caller with time to wait is granted', async () => {
     const master = await startRedis();
     const replica = await startReplica(master);
     const sentinel = await startSentinel(master);

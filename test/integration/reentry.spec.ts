@@ -1,4 +1,4 @@
-/** `@Locked` methods that call each other, on a real Redis: joined holds, and deadlocks as clients see them. */
+/** `@Locked` methods that call each other, over HTTP and a real Redis: nested holds, and deadlocks as clients see them. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Controller, Get, Inject, Injectable, Logger, Param } from '@nestjs/common';
 import type { Redis } from 'ioredis';
@@ -40,7 +40,7 @@ class Ledger {
 class Meeting {
   #met: Deferred[] = [];
 
-  /** Resolves when two have come. */
+  /** Resolves when two calls wait here. */
   async both(): Promise<void> {
     const mine = deferred();
     this.#met.push(mine);
@@ -62,7 +62,7 @@ class Warehouse {
 
 @Controller('orders')
 class Orders {
-  /** What another process was told of the key, between the end of the inner call and that of the outer. */
+  /** Runs between the end of the inner call and the end of the outer call. */
   between: () => Promise<void> = () => Promise.resolve();
 
   constructor(
@@ -138,7 +138,7 @@ describe.each(PLATFORMS)('nested @Locked methods on %s', (_, adapter) => {
     });
   });
 
-  it('join one lock: the same fence and token, and the key is kept until the handler ends', async () => {
+  it("given reentry: 'join', then nested calls share fence and token, and the key is kept until the handler ends", async () => {
     let kept: unknown;
     http.app.get(Orders).between = async () => {
       kept = [await client.get('lock:order:7'), await other.service.tryAcquire('order:7')];
@@ -152,14 +152,14 @@ describe.each(PLATFORMS)('nested @Locked methods on %s', (_, adapter) => {
     await after.release();
   });
 
-  it('that may join take the lock themselves where they are called from outside', async () => {
+  it("given reentry: 'join' and a call from outside, then the method acquires the lock itself", async () => {
     const first = (await (await http.get('/orders/7/again')).json()) as Seen;
     const second = await http.app.get(Ledger).note('7');
     expect(second.fence).toBeGreaterThan(first.fence);
     expect(await client.exists('lock:order:7')).toBe(0);
   });
 
-  it('that may not join are refused at once, which is a mistake of the application', async () => {
+  it('given no reentry, then a nested call is refused at once, and the mistake is logged', async () => {
     const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
     const response = await http.get('/orders/7/twice');
     expect(response.status).toBe(500);
@@ -167,7 +167,7 @@ describe.each(PLATFORMS)('nested @Locked methods on %s', (_, adapter) => {
     expect(log).toHaveBeenCalledWith(expect.stringContaining('order:7'), expect.anything());
   });
 
-  it('in a deadlock: one is answered 503 at once, to try again, the log names both chains, the other goes on', async () => {
+  it('given a deadlock, then one call gets 503 to try again, the log names both chains, and the other call goes on', async () => {
     const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
     const responses = await Promise.all([http.get('/orders/7/pack'), http.get('/orders/7/reserve')]);
     expect(responses.map(({ status }) => status).sort()).toEqual([expect.any(Number), 503]);
@@ -185,7 +185,7 @@ describe.each(PLATFORMS)('nested @Locked methods on %s', (_, adapter) => {
     const [message] = log.mock.calls[0] as [string];
     expect(message).toMatch(/(holds|wants) "order:7".*(holds|wants) "stock:secret-sku"/);
     expect(message).toMatch(/another call holds/);
-    // And at the second try:
+    // The second try succeeds.
     expect((await http.app.get(Ledger).note('7')).fence).toBeGreaterThan(0);
     expect(await client.keys('lock:{order,stock}*')).toEqual([]);
   });
@@ -196,7 +196,7 @@ describe('a deadlock between processes', () => {
     http = await startHttp(PLATFORMS[0][1], { imports: [LockModule.forRoot({ redis: server.url })] });
   });
 
-  it('is nobody\'s to see: "wait" ends it', async () => {
+  it('given a cycle that no process can see, then "wait" ends it', async () => {
     const mine = http.app.get(LockService);
     const [held, busy] = [deferred(), deferred()];
     const here = mine.using('x', async () => {

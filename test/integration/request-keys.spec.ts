@@ -1,4 +1,4 @@
-/** Values of HTTP requests that cannot stand in a key: whose fault they are, and what is told and logged of them. */
+/** Values of HTTP requests that cannot be used in a key: whether client or code is at fault, the reply, and the log. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import {
   type ArgumentsHost,
@@ -42,7 +42,7 @@ class ToList implements PipeTransform {
     return String(text).split(',');
   }
 }
-/** As a validation does that leaves out what it does not know. */
+/** As a validation that drops unknown properties. */
 class Whitelist implements PipeTransform {
   transform(): object {
     return {};
@@ -55,7 +55,7 @@ class NobodySignedIn implements CanActivate {
   }
 }
 
-/** What an application's filter sees. */
+/** The causes that a filter of the application gets. */
 const seen: unknown[] = [];
 @Catch(HttpException)
 class Seeing implements ExceptionFilter {
@@ -127,7 +127,7 @@ class Orders {
     return this.#ran();
   }
 
-  // Of the code.
+  // Keys that are the code's fault.
   @Get('user')
   @UseGuards(NobodySignedIn)
   @Locked('u:{user.id}')
@@ -154,7 +154,7 @@ class Orders {
   async function(@Query('id') _id: string): Promise<string> {
     return this.#ran();
   }
-  /** A prefix of another module has it: so it is not found when the application starts. */
+  /** Another module's path has a parameter of that name, so the mistake is not found when the application starts. */
   @Get('misnamed/:id')
   @Locked('p:{params.orderId}')
   async misnamed(@Param('id') _id: string): Promise<string> {
@@ -170,7 +170,7 @@ class Orders {
 @Module({})
 class Admin {}
 
-describe.each(PLATFORMS)('on %s', (platform, adapter) => {
+describe.each(PLATFORMS)('unusable key values of HTTP requests on %s', (platform, adapter) => {
   let http: HttpApp;
   let orders: Orders;
 
@@ -201,7 +201,7 @@ describe.each(PLATFORMS)('on %s', (platform, adapter) => {
   const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
     http.get(`/orders/${path}`, { headers });
 
-  /** 400, the part that is named, and nothing else: neither in the body, nor in the log, nor run. */
+  /** Expects 400 with the name of the part and nothing else, an empty log, and a handler that did not run. */
   async function expectClientsFault(send: () => Promise<Response>, part: string): Promise<void> {
     const logged = spyOnLog();
     const response = await send();
@@ -212,81 +212,87 @@ describe.each(PLATFORMS)('on %s', (platform, adapter) => {
     expect(orders.calls).toBe(0);
   }
 
-  /** 500, nothing for the client, and a line of the log that says what is wrong where. */
-  async function expectCodesFault(send: () => Promise<Response>, line: RegExp): Promise<void> {
+  /** Expects 500 without details for the client, and one log line that says what is wrong and where. */
+  async function expectCodesFault(send: () => Promise<Response>, says: RegExp): Promise<void> {
     const logged = spyOnLog();
     const response = await send();
     const told: unknown = await response.json();
-    const lines = logged();
+    const messages = logged();
     expect(told).toEqual({
       statusCode: 500,
       code: 'LOCK_KEY',
       message: 'The request could not be completed.',
     });
-    expect(lines).toEqual([expect.stringMatching(line)]);
+    expect(messages).toEqual([expect.stringMatching(says)]);
     expect(orders.calls).toBe(0);
   }
 
-  describe('a value that the client has not sent, or not as one: 400, and nothing in the log', () => {
-    it.each(['query', 'bound', 'by-index'])('a query parameter (%s)', async (route) => {
-      for (const query of ['', '?id', '?id=', '?id=1&id=2', '?other=1']) {
-        await expectClientsFault(() => get(`${route}${query}`), '{query.id}');
-      }
-      expect(await (await get(`${route}?id=1`)).text()).toBe('ran');
-    });
+  describe("the client's fault: 400, and nothing is logged", () => {
+    it.each(['query', 'bound', 'by-index'])(
+      'given a query parameter that is missing, empty or repeated (%s), then the client is told its name',
+      async (route) => {
+        for (const query of ['', '?id', '?id=', '?id=1&id=2', '?other=1']) {
+          await expectClientsFault(() => get(`${route}${query}`), '{query.id}');
+        }
+        expect(await (await get(`${route}?id=1`)).text()).toBe('ran');
+      },
+    );
 
-    it('a query parameter that its pipe makes no number of', async () => {
+    it('given a query parameter that its pipe cannot convert to a number, then the client is told its name', async () => {
       await expectClientsFault(() => get('number?id=abc'), '{query.id}');
       expect(await (await get('number?id=1')).text()).toBe('ran');
     });
 
-    it('a header that is missing, or empty', async () => {
+    it('given a header that is missing or empty, then the client is told its name', async () => {
       await expectClientsFault(() => get('header'), '{headers.x-id}');
       await expectClientsFault(() => get('header', { 'x-id': '' }), '{headers.x-id}');
       expect(await (await get('header', { 'X-ID': 'a' })).text()).toBe('ran');
     });
 
-    it.each(['body', 'bound-body'])('a property of the body (%s)', async (route) => {
-      const values = [
-        '{}',
-        '{"id":null}',
-        '{"id":""}',
-        '{"id":[]}',
-        '{"id":[1]}',
-        '{"id":{}}',
-        '{"id":{"id":1}}',
-        '{"id":{"toString":"a","toJSON":"b","toHexString":"c","valueOf":null}}',
-        '{"id":{"constructor":{"name":"Evil\\nLine"}}}',
-        '{"id":{"__proto__":{"toJSON":"a"}}}',
-        '{"id":{"length":1,"0":"a"}}',
-        '{"id":"\\ud83d"}',
-        '[]',
-        `{"id":[${'"x",'.repeat(20_000)}"x"]}`,
-      ];
-      for (const json of values) {
-        // Fastify's parser refuses these by itself.
-        if (platform === 'Fastify' && /__proto__|constructor/.test(json)) {
-          expect((await post(route, json)).status).toBe(400);
-        } else await expectClientsFault(() => post(route, json), '{body.id}');
-      }
-      expect(await (await post(route, '{"id":"a"}')).text()).toBe('ran');
-    });
+    it.each(['body', 'bound-body'])(
+      'given a property of the body without one usable value (%s), then the client is told its name',
+      async (route) => {
+        const values = [
+          '{}',
+          '{"id":null}',
+          '{"id":""}',
+          '{"id":[]}',
+          '{"id":[1]}',
+          '{"id":{}}',
+          '{"id":{"id":1}}',
+          '{"id":{"toString":"a","toJSON":"b","toHexString":"c","valueOf":null}}',
+          '{"id":{"constructor":{"name":"Evil\\nName"}}}',
+          '{"id":{"__proto__":{"toJSON":"a"}}}',
+          '{"id":{"length":1,"0":"a"}}',
+          '{"id":"\\ud83d"}',
+          '[]',
+          `{"id":[${'"x",'.repeat(20_000)}"x"]}`,
+        ];
+        for (const json of values) {
+          // Fastify's parser refuses these two itself.
+          if (platform === 'Fastify' && /__proto__|constructor/.test(json)) {
+            expect((await post(route, json)).status).toBe(400);
+          } else await expectClientsFault(() => post(route, json), '{body.id}');
+        }
+        expect(await (await post(route, '{"id":"a"}')).text()).toBe('ran');
+      },
+    );
 
-    it('a path into the body, by the index of its argument', async () => {
+    it('given a path into the body by the index of its argument, then the client is told that path', async () => {
       await expectClientsFault(() => post('dto-by-index', '{"of":"a"}'), '{body.of.id}');
       await expectClientsFault(() => post('dto-by-index', '{"of":null}'), '{body.of.id}');
     });
 
-    it('no body at all', async () => {
+    it('given no body, then the client is told the property', async () => {
       await expectClientsFault(() => fetch(`${http.url}/orders/body`, { method: 'POST' }), '{body.id}');
     });
 
-    it('an optional parameter of the route', async () => {
+    it('given an optional route parameter that is missing, then the client is told its name', async () => {
       await expectClientsFault(() => get('optional'), '{params.id}');
       expect(await (await get('optional/1')).text()).toBe('ran');
     });
 
-    it('is told to filters of the application with what is in the LockKeyError', async () => {
+    it('given a filter of the application, then it gets the LockKeyError with its details', async () => {
       expect((await get('seen?id=1&id=2')).status).toBe(400);
       expect(seen).toEqual([expect.any(LockKeyError)]);
       expect(seen).toMatchObject([{ fault: 'client', placeholder: '{query.id}', key: 'q:{query.id}' }]);
@@ -294,7 +300,7 @@ describe.each(PLATFORMS)('on %s', (platform, adapter) => {
     });
   });
 
-  describe('a value that the code makes, or that no request can have: 500, and a line in the log', () => {
+  describe("the code's fault: 500, and one log line names the place", () => {
     it.each<[string, () => Promise<Response>, RegExp]>([
       [
         'a user that a guard made',
@@ -331,8 +337,11 @@ describe.each(PLATFORMS)('on %s', (platform, adapter) => {
         () => get('misnamed-by-index/1'),
         /of Orders\.misnamedByIndex cannot be made: \{0\} is undefined\. The parameters there are: id\./,
       ],
-    ])('%s', async (_title, send, line) => {
-      await expectCodesFault(send, line);
-    });
+    ])(
+      'given %s, then the client is told nothing, and the log names the place',
+      async (_title, send, says) => {
+        await expectCodesFault(send, says);
+      },
+    );
   });
 });

@@ -33,15 +33,15 @@ async function releaseLock(lockName: string): Promise<void> {
   await client.del(`lock:${lockName}`);
 }
 
-describe("the article's own code on the same Redis", () => {
-  it('is excluded by us, and gets in after our release', async () => {
+describe('a foreign client that locks by SET NX and DEL', () => {
+  it('given a lock of this library, then the client is excluded until the release', async () => {
     const lock = await locks.service.acquire('order:1');
     expect(await acquireLock('order:1')).toBe(false);
     expect(await lock.release()).toBe(true);
     expect(await acquireLock('order:1')).toBe(true);
   });
 
-  it('excludes us, and we get in after its release', async () => {
+  it('given a lock of the client, then this library waits for its release', async () => {
     expect(await acquireLock('order:1')).toBe(true);
     expect(await locks.service.tryAcquire('order:1')).toBeNull();
     await expect(locks.service.acquire('order:1', { wait: 100 })).rejects.toMatchObject({
@@ -57,7 +57,7 @@ describe("the article's own code on the same Redis", () => {
     await lock.release();
   });
 
-  it('lets us in when its lock expires, and a key without expiry keeps us out', async () => {
+  it('given a lock of the client that expires, then this library gets in; without an expiry, it is kept out', async () => {
     await client.set('lock:order:1', '1', 'PX', 150, 'NX');
     const lock = await locks.service.acquire('order:1');
     expect(lock.held).toBe(true);
@@ -69,7 +69,7 @@ describe("the article's own code on the same Redis", () => {
     });
   });
 
-  it('peers: its release deletes what somebody else holds by now; ours does not', async () => {
+  it("given an expired lease, then release() here does not delete the client's lock", async () => {
     const lock = await locks.service.acquire('order:1', { ttl: 100, renew: false });
     await eventually(async () => expect(await client.exists('lock:order:1')).toBe(0));
     expect(await acquireLock('order:1')).toBe(true);
@@ -77,7 +77,7 @@ describe("the article's own code on the same Redis", () => {
     expect(await client.get('lock:order:1')).toBe('1');
   });
 
-  it('deletes our key while we hold it: we learn of the loss at the next renewal', async () => {
+  it('given a client that deletes a held key, then the holder learns of the loss at the next renewal', async () => {
     const lock = await locks.service.acquire('order:1', { ttl: 600 });
     const { signal } = lock;
     await releaseLock('order:1');
@@ -89,7 +89,7 @@ describe("the article's own code on the same Redis", () => {
     expect(await client.get('lock:order:1')).toBe('1');
   });
 
-  it('is told apart from a failing Redis: its lock has no owner that we could name', async () => {
+  it('given a lock of the client, then the error is LOCK_BUSY without a holder', async () => {
     await acquireLock('order:1');
     const error = await locks.service.acquire('order:1', { wait: 0 }).catch((caught: unknown) => caught);
     expect(error).toMatchObject({ code: 'LOCK_BUSY', holder: undefined });

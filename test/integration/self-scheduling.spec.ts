@@ -99,13 +99,13 @@ async function costOf(locks: LockService, run: Run): Promise<{ bytes: number; de
 }
 
 describe.each(Object.entries(KINDS))('locked work that begins its next run %s', (_, run) => {
-  it('given thousands of runs, then nothing is kept of them, and none of them is walked', async () => {
+  it('given thousands of runs, then nothing is kept of them, and no walk covers them', async () => {
     const { bytes, depth: deepest } = await costOf(service(), run);
     expect(bytes).toBeLessThan(64);
     expect(deepest).toBeLessThan(16);
   }, 60_000);
 
-  it('given it runs under a lock that stays held, then likewise, and that lock stays known', async () => {
+  it('given an outer lock that stays held, then nothing is kept of the runs, and the outer lock stays known', async () => {
     const locks = service();
     await locks.using('outermost', async (outermost) => {
       const { bytes, depth: deepest } = await costOf(locks, (...args) => {
@@ -163,7 +163,7 @@ describe('a context that outlives its locks', () => {
     expect(kept[0]?.runInAsyncScope(() => locks.tryCurrent())).toBeUndefined();
   });
 
-  it('given a lock that joined another by "within", then neither is kept', async () => {
+  it('given a lock that was nested by "within", then neither lock is kept', async () => {
     const locks = service();
     const remains = new Remains();
     const kept: AsyncResource[] = [];
@@ -187,7 +187,7 @@ describe('re-entry and deadlocks', () => {
       (error: unknown) => (isLockError(error) ? error.code : error),
     );
 
-  it('given a live lock outside of scopes that are over, then it is found through them', async () => {
+  it('given a live lock outside of contexts that are over, then it is found through them', async () => {
     const locks = service();
     const { promise: barrier, resolve: open } = deferred();
     let code: Promise<unknown> | undefined;
@@ -202,7 +202,7 @@ describe('re-entry and deadlocks', () => {
     });
   });
 
-  it('given a live lock inside of one that is over, then it is found, and the other is waited for anew', async () => {
+  it('given a live lock inside of a context that is over, then it is found, and the outer key is waited for anew', async () => {
     const locks = service();
     const { promise: barrier, resolve: open } = deferred();
     let inner: Promise<unknown> | undefined;
@@ -221,7 +221,7 @@ describe('re-entry and deadlocks', () => {
     expect(await inner).toEqual(['LOCK_REENTRY', true]);
   });
 
-  it('given a cycle through a live lock that lies outside of ended ones, then it is refused', async () => {
+  it('given a cycle through a live lock outside of contexts that are over, then it is refused', async () => {
     const locks = service();
     const first = locks.using('x', async () => {
       let later: Promise<unknown> | undefined;
@@ -245,7 +245,7 @@ describe('re-entry and deadlocks', () => {
 describe('handlers whose calls lead to the next one', () => {
   const context = (): ExecutionContext => ({ getType: () => 'rpc' }) as unknown as ExecutionContext;
 
-  it('given one that begins the next and ends, then none of the former is kept or walked', async () => {
+  it('given a handler that begins the next and ends, then no former handler is kept or walked', async () => {
     const remains = new Remains();
     const site = {};
     const kept: AsyncResource[] = [];
@@ -297,7 +297,7 @@ describe('handlers whose calls lead to the next one', () => {
     expect(alive).toBeLessThan(10);
   });
 
-  it('given the client leaves before the handler is called, then it is told so by its own ended scope', () => {
+  it('given a client that leaves before the handler is called, then the handler finds its own ended scope', () => {
     const [outer, inner] = [new HandlerScope({}, context()), new HandlerScope({}, context())];
     runInScope(outer, () =>
       runInScope(inner, () => {

@@ -28,12 +28,12 @@ afterAll(() => server.stop());
 const serversSlot = async (key: string): Promise<number> => Number(await client.cluster('KEYSLOT', key));
 
 describe('slotOf', () => {
-  it('agrees with the server', async () => {
+  it('given any name, then it agrees with the server', async () => {
     const agrees = async (key: string): Promise<boolean> => slotOf(key) === (await serversSlot(key));
     await fc.assert(fc.asyncProperty(names, agrees), { numRuns: 1_000 });
   });
 
-  it('agrees with the slot function of ioredis, but for "{}", which that one reads on after', () => {
+  it('given any name without "{}", then it agrees with the slot function of ioredis', () => {
     fc.assert(
       fc.property(names, (key) => key.includes('{}') || slotOf(key) === keySlot(key)),
       { numRuns: 2_000 },
@@ -42,7 +42,7 @@ describe('slotOf', () => {
 });
 
 describe('the names of a lock in a Cluster', () => {
-  it('lie in one slot, whatever the key', async () => {
+  it('given any key, then all names lie in one slot', async () => {
     const prefixes = fc.constantFrom('', 'lock:', 'app:');
     await fc.assert(
       fc.asyncProperty(prefixes, prefixes, names, async (clientPrefix, prefix, key) => {
@@ -57,13 +57,13 @@ describe('the names of a lock in a Cluster', () => {
     );
   });
 
-  it('have a tag for every slot', () => {
+  it('given any slot, then there is a tag for it', () => {
     for (let slot = 0; slot < 16_384; slot += 1) expect(keySlot(`{${tagOfSlot(slot)}}`)).toBe(slot);
   });
 });
 
 describe('the names of a lock on one server', () => {
-  it('are the plain name and, beside it, what no lock can be called', () => {
+  it('given a key, then its names are the plain name, and names that no lock can have', () => {
     const names = new KeyNames('lock:', 'app:', false);
     expect(names.of('{a}')).toEqual({ lock: 'lock:{a}', queue: 'lock:~nl:q:{a}', fences: 'lock:~nl:f' });
     expect(names.keyOf('app:lock:{a}')).toBe('{a}');

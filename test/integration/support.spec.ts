@@ -30,7 +30,7 @@ function alive(pid: number): boolean {
 }
 
 describe('startRedis', () => {
-  it('starts servers side by side, empty, and stops them without a trace', async () => {
+  it('given two servers, then both start empty, and stop without a trace', async () => {
     const [a, b] = await Promise.all([redis(), redis()]);
     await a.client().set('k', 'a');
     expect(await b.client().get('k')).toBeNull();
@@ -45,7 +45,7 @@ describe('startRedis', () => {
     expect(await b.client().ping()).toBe('PONG');
   });
 
-  it('comes back empty on the same port, and its clients find it again', async () => {
+  it('given a restart, then the server is empty on its former port, and its clients find it', async () => {
     const server = await redis();
     const { port, pid } = server;
     const client = server.client();
@@ -57,7 +57,7 @@ describe('startRedis', () => {
     expect(await client.get('k')).toBeNull();
   });
 
-  it('keeps what is persisted over a crash', async () => {
+  it('given persistence, then a crash loses nothing', async () => {
     const server = await redis({ appendonly: 'yes', appendfsync: 'always' });
     await server.client().set('k', 'v');
     await server.kill();
@@ -65,7 +65,7 @@ describe('startRedis', () => {
     expect(await server.client().get('k')).toBe('v');
   });
 
-  it('pauses: nothing answers until it is resumed, and a paused server can be stopped', async () => {
+  it('given a pause, then nothing answers until it is resumed, and the paused server can be stopped', async () => {
     const server = await redis();
     const client = server.client();
     await client.ping();
@@ -81,20 +81,20 @@ describe('startRedis', () => {
     await server.stop();
   });
 
-  it('knows the password it was configured with', async () => {
+  it('given a password, then its clients use it', async () => {
     const server = await redis({ requirepass: 'p@ss:word' });
     expect(await server.client().ping()).toBe('PONG');
     expect(new URL(server.url).password).toBe('p%40ss%3Aword');
     await expect(server.client({ password: undefined }).ping()).rejects.toThrow(/NOAUTH/);
   });
 
-  it('says what the server said when it cannot start', async () => {
+  it("given an invalid option, then the error has the server's own message", async () => {
     await expect(startRedis({ config: { 'no-such-option': '1' } })).rejects.toThrow(/no-such-option/);
   });
 });
 
 describe('startReplica', () => {
-  it('gives a read-only copy', async () => {
+  it('given a master, then it is a read-only copy', async () => {
     const master = await redis({ requirepass: 'secret' });
     await master.client().set('k', 'v');
     const replica = await startReplica(master);
@@ -105,7 +105,7 @@ describe('startReplica', () => {
 });
 
 describe('startRedisCluster', () => {
-  it('serves every slot, each master its own', async () => {
+  it('given three masters, then each serves its own slots', async () => {
     const cluster = await startRedisCluster(3);
     endings.push(() => cluster.stop());
     const client = cluster.client();
@@ -132,7 +132,7 @@ describe('startProxy', () => {
     return { server, proxy, client };
   }
 
-  it('passes both ways and counts connections', async () => {
+  it('given traffic, then it passes both ways, and connections are counted', async () => {
     const { proxy, client } = await proxied();
     expect(await client.echo('x'.repeat(1_000_000))).toHaveLength(1_000_000);
     expect(proxy.connections).toBe(1);
@@ -140,7 +140,7 @@ describe('startProxy', () => {
     await eventuallyTrue(() => proxy.connections === 0);
   });
 
-  it('holds replies: the command has run, its caller does not know yet', async () => {
+  it('given held replies, then the command has run, and its caller does not know yet', async () => {
     const { server, proxy, client } = await proxied();
     proxy.holdReplies();
     const seen = proxy.waitFor((chunk, direction) => direction === 'reply' && chunk.startsWith('+OK'));
@@ -154,7 +154,7 @@ describe('startProxy', () => {
     await reply;
   });
 
-  it('holds requests, in order, and delivers them even when their client has gone', async () => {
+  it('given held requests, then they are delivered in order, even after their client has left', async () => {
     const { server, proxy, client } = await proxied();
     proxy.holdRequests();
     const seen = proxy.waitFor((chunk) => chunk.includes('late'));
@@ -169,7 +169,7 @@ describe('startProxy', () => {
     );
   });
 
-  it('drops replies for good', async () => {
+  it('given dropped replies, then they never arrive', async () => {
     const { server, proxy, client } = await proxied();
     proxy.dropReplies();
     const lost = client.incr('n').catch((error: Error) => error);
@@ -180,7 +180,7 @@ describe('startProxy', () => {
     expect(await lost).toBe(2);
   });
 
-  it('delays each way and keeps the order', async () => {
+  it('given a delay, then each way has it, and the order stays', async () => {
     const { proxy, client } = await proxied();
     proxy.delay(40);
     const start = performance.now();
@@ -192,7 +192,7 @@ describe('startProxy', () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(79);
   });
 
-  it('cuts connections, and refuses new ones until it accepts again', async () => {
+  it('given a refusal, then connections are cut and refused until it accepts again', async () => {
     const { proxy, client } = await proxied();
     proxy.refuse();
     const closed = new Promise((resolve) => client.once('close', resolve));
@@ -204,7 +204,7 @@ describe('startProxy', () => {
     expect(await client.ping()).toBe('PONG');
   });
 
-  it('fails a wait for a chunk that does not come', async () => {
+  it('given a chunk that does not come, then the wait for it fails', async () => {
     const { proxy } = await proxied();
     await expect(proxy.waitFor(() => false, { within: 10 })).rejects.toThrow(/No such chunk/);
   });
@@ -219,7 +219,7 @@ describe('startChild', () => {
     return started;
   }
 
-  it('runs TypeScript that imports the library, and passes results and errors', async () => {
+  it('given TypeScript that imports the library, then it runs, and passes results and errors', async () => {
     const worker = await child();
     expect(await worker.call('echo', { deep: [1n, new Date(0)] })).toEqual({ deep: [1n, new Date(0)] });
     await expect(worker.call('fail')).rejects.toMatchObject({ name: 'LockBusyError', code: 'LOCK_BUSY' });
@@ -227,7 +227,7 @@ describe('startChild', () => {
     expect(await worker.exited).toBe(3);
   }, 30_000);
 
-  it('pauses and resumes, and what it started ends with it when it is killed', async () => {
+  it('given a pause and a kill, then it stands still, and what it started ends with it', async () => {
     const worker = await child();
     const { port, dir } = await worker.call('redis');
     worker.pause();
@@ -247,7 +247,7 @@ describe('startChild', () => {
 });
 
 describe('eventually', () => {
-  it('returns the first result that does not throw', async () => {
+  it('given tries that throw, then it returns the first result that does not throw', async () => {
     let tries = 0;
     const result = await eventually(() => {
       tries += 1;
@@ -257,7 +257,7 @@ describe('eventually', () => {
     expect(result).toBe(3);
   });
 
-  it('fails with the last error, also when a try hangs', async () => {
+  it('given tries that fail or hang, then it fails with the last error', async () => {
     await expect(eventually(() => expect(1).toBe(2), { within: 30 })).rejects.toThrow(/toBe/);
     await expect(eventually(() => new Promise(() => undefined), { within: 30 })).rejects.toThrow(/settle/);
   });

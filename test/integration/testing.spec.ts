@@ -1,4 +1,4 @@
-/** `nestjs-locked/testing`: locks in memory at a test's hand, and mocks that are caught. */
+/** `nestjs-locked/testing`: locks in memory that a test controls, and mocks that do not run the work. */
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Controller, Get, Inject, Injectable, Module, Param } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
@@ -55,7 +55,7 @@ afterEach(async () => {
 });
 
 describe('LockTestingModule', () => {
-  it('locks without Redis, and notes what was requested, with what came of it', async () => {
+  it('given calls without Redis, then each is recorded with its method, keys, options and outcome', async () => {
     const module = await start();
     const controls = module.get(LockControls);
     const [stock, locks] = [module.get(Stock), module.get(LockService)];
@@ -87,7 +87,7 @@ describe('LockTestingModule', () => {
     expect(controls.calls[5].error).toBeUndefined();
   });
 
-  it('a key that another process holds: callers wait for it, or find it busy', async () => {
+  it('given a key that another process holds, then callers wait for it, or find it busy', async () => {
     const module = await start();
     const [stock, controls] = [module.get(Stock), module.get(LockControls)];
     await controls.hold('stock:pears');
@@ -104,7 +104,7 @@ describe('LockTestingModule', () => {
     expect(controls.calls[1].outcome).toBe('held');
   });
 
-  it('a lock that is lost while it is held', async () => {
+  it('given a lock that is lost while it is held, then its call rejects once it has settled, and the key is free', async () => {
     const module = await start();
     const [stock, controls] = [module.get(Stock), module.get(LockControls)];
     const locks = module.get(LockService);
@@ -114,9 +114,9 @@ describe('LockTestingModule', () => {
     taking.catch(settled);
     await eventually(() => expect(stock.ran).toEqual(['plums']));
     await controls.expire('stock:plums');
-    // The work is not broken off, and nobody is told before it has settled.
+    // The work is not interrupted, and its caller is told only when it has settled.
     expect(settled).not.toHaveBeenCalled();
-    // Others can have it meanwhile.
+    // The key is free meanwhile.
     await (await locks.acquire('stock:plums', { wait: 0 })).release();
     stock.step.resolve();
     await expect(taking).rejects.toThrow(LockLostError);
@@ -125,11 +125,11 @@ describe('LockTestingModule', () => {
     await controls.expire('a');
     expect([lock.held, lock.signal.aborted]).toEqual([false, true]);
     await expect(controls.expire('a')).rejects.toThrow('"a" is held by nobody');
-    // Nothing was left behind by requesting.
+    // The failed expire() has left nothing behind.
     await (await locks.acquire('a', { wait: 0 })).release();
   });
 
-  it('a store that does not answer, and does again', async () => {
+  it('given a store that does not answer, then calls fail; given it back, then they work, and held locks stay', async () => {
     const module = await start();
     const [stock, controls] = [module.get(Stock), module.get(LockControls)];
     const lock = await module.get(LockService).acquire('a');
@@ -143,7 +143,7 @@ describe('LockTestingModule', () => {
     expect(await lock.release()).toBe(true);
   });
 
-  it('reset: as new', async () => {
+  it('given reset(), then holds, calls and the outage are gone', async () => {
     const module = await start();
     const [stock, controls] = [module.get(Stock), module.get(LockControls)];
     await controls.hold('stock:nuts');
@@ -155,7 +155,7 @@ describe('LockTestingModule', () => {
     expect(await stock.tryTake('nuts')).toBe('nuts');
   });
 
-  it('what HTTP clients are told, as in production', async () => {
+  it('given HTTP clients, then they get the replies of production', async () => {
     @Controller()
     class Routes {
       @Get(':sku')
@@ -179,7 +179,7 @@ describe('LockTestingModule', () => {
     await http.app.close();
   });
 
-  it('named, with controls of its own; several with the same exclude each other', async () => {
+  it('given named modules, then each has controls, and modules with the same controls exclude each other', async () => {
     @Injectable()
     class Billing {
       constructor(@InjectLockService('billing') readonly locks: LockService) {}
@@ -205,7 +205,7 @@ describe('LockTestingModule', () => {
     expect(module.get(LockControls).calls).toEqual([]);
   });
 
-  it('says what to do where it is imported bare, and refuses what it cannot mean', async () => {
+  it('given a bare import or an option of production, then it refuses and says what to do', async () => {
     const bare = Test.createTestingModule({ imports: [LockTestingModule] }).compile();
     await expect(bare).rejects.toThrow(/Import LockTestingModule\.forRoot\(\)/);
     const production: LockModuleRootOptions = { redis: 'redis://localhost' };
@@ -214,7 +214,7 @@ describe('LockTestingModule', () => {
 });
 
 describe('LockControls', () => {
-  it('of instances made by hand', async () => {
+  it('given instances made by hand, then they use the controls', async () => {
     const controls = new LockControls();
     const locks = memoryLocks(controls);
     const stock = provideLocks(new Stock(locks), locks);
@@ -223,7 +223,7 @@ describe('LockControls', () => {
     expect(controls.calls.map(({ outcome }) => outcome)).toEqual(['busy']);
   });
 
-  it('of a whole application, in the place of its store', async () => {
+  it('given a whole application, then the controls replace its store', async () => {
     @Module({ imports: [LockModule.forRoot({ redis: 'redis://nowhere.invalid' })], providers: [Stock] })
     class AppModule {}
     const controls = new LockControls();
@@ -239,9 +239,9 @@ describe('LockControls', () => {
   });
 });
 
-describe('a mock that swallows the work', () => {
-  /** As Nest's documentation has it. */
-  it("jest's automatic one", async () => {
+describe('a mock that does not run the work', () => {
+  /** The mocker of Nest's documentation. */
+  it("given jest's automatic mock, then the call is refused", async () => {
     const mocker = new ModuleMocker(globalThis);
     const module = await Test.createTestingModule({ providers: [Stock] })
       .useMocker((token) => {
@@ -255,7 +255,7 @@ describe('a mock that swallows the work', () => {
     expect(stock.ran).toEqual([]);
   });
 
-  it('a spy without an implementation', async () => {
+  it('given a spy without an implementation, then the call is refused', async () => {
     const locks = memoryLocks();
     const stock = provideLocks(new Stock(locks), locks);
     jest.spyOn(locks, 'using').mockResolvedValue(undefined);

@@ -1,4 +1,7 @@
-/** Keys and errors over RPC, WebSocket and GraphQL, at the seam where Nest calls interceptors: their packages are optional. */
+/**
+ * Keys and errors over RPC, WebSocket and GraphQL, where Nest calls interceptors. The packages of these transports are
+ * optional, so these tests do without them. The transports themselves are in test/transports.
+ */
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger, SetMetadata } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
@@ -20,7 +23,7 @@ import type { LockedInterceptor } from '../../lib/locked/locked.interceptor.js';
 
 type Keys = readonly string[];
 
-/** As @Payload('id'), @MessageBody('id') and @Args('id') put it: all of them have the number of a body. */
+/** Writes the metadata of @Payload('id'), @MessageBody('id') and @Args('id'): all three use the number of a body. */
 function Payload(property?: string): ParameterDecorator {
   return (target, name, index) => {
     const host = target.constructor;
@@ -74,7 +77,7 @@ beforeEach(() => {
   messages = provideLocks(new Messages(locks), locks);
 });
 
-/** As Nest does: the interceptors that the method has, then the method with the bound arguments. */
+/** Runs a handler as Nest does: first the interceptors of the method, then the method with the bound arguments. */
 async function handle(
   type: string,
   method: keyof Messages,
@@ -112,11 +115,14 @@ describe('a key from a message', () => {
     ['graphql', 'gqlRaw', gqlArgs, [], ['m:07']],
     ['graphql', 'headers', gqlArgs, [], ['m:h']],
     ['graphql', 'user', gqlArgs, [], ['m:u']],
-  ])('%s: %s', async (type, method, contextArgs, bound, keys) => {
-    expect(await handle(type, method, contextArgs, bound)).toEqual(keys);
-  });
+  ])(
+    'given a %s context and the method "%s", then its key is made',
+    async (type, method, contextArgs, bound, keys) => {
+      expect(await handle(type, method, contextArgs, bound)).toEqual(keys);
+    },
+  );
 
-  it('a part that the transport lacks is named, with those it has', async () => {
+  it('given a part that the transport lacks, then the error names it with those that can be read', async () => {
     const handler = messages.params as (...args: unknown[]) => Promise<unknown>;
     expect(parameterBindings(Messages, 'params')).toBeUndefined();
     const context = new ExecutionContextHost(rpcArgs, Messages, handler);
@@ -135,7 +141,7 @@ describe('a key from a message', () => {
 });
 
 describe('a message handler that waits', () => {
-  it('is withdrawn when what Nest subscribed to is unsubscribed: it never runs', async () => {
+  it('given an unsubscription by Nest, then the wait is cancelled, and the handler never runs', async () => {
     const held = await locks.acquire('m:7');
     const settled = jest.fn();
     const using = locks.using.bind(locks) as (...args: unknown[]) => Promise<unknown>;
@@ -173,7 +179,7 @@ describe('a field resolver', () => {
     }
   }
 
-  it('throws a LockError that a client may see, and that is still what it was to the application', async () => {
+  it('given a busy key, then its error shows a client nothing secret, and keeps the original as cause', async () => {
     const fields = provideLocks(new Fields(), locks);
     const held = await locks.acquire('f:7');
     const error: unknown = await fields.price(7).catch((thrown: unknown) => thrown);
@@ -183,12 +189,12 @@ describe('a field resolver', () => {
     expect(error).toMatchObject({ key: 'f:7', extensions: { code: 'LOCK_BUSY' } });
     const { message, stack } = error as Error;
     expect(`${message}${stack}${JSON.stringify(error)}`).not.toMatch(/f:7|\bat /);
-    // Only there: elsewhere it comes as it is.
+    // The method without the metadata of a field throws the error as it is.
     expect(isLockError((error as Error).cause, 'LOCK_BUSY')).toBe(true);
     expect((raw as Error).message).toContain('f:7');
   });
 
-  it('logs what is a mistake, and leaves its own errors alone', async () => {
+  it('given a mistake, then it is logged; given an error of its own, then it passes through', async () => {
     const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
     const fields = provideLocks(new Fields(), locks);
     await expect(fields.price(0)).rejects.toThrow('own');
@@ -227,16 +233,19 @@ describe('an error over a message transport', () => {
   it.each([
     ['rpc', '@nestjs/microservices', 'RpcException'],
     ['ws', '@nestjs/websockets', 'WsException'],
-  ])('%s: the exception that its filters know', async (type, module, name) => {
-    jest.unstable_mockModule(module, () => ({ [name]: TransportException }), { virtual: true });
-    const error = await errorOf(type);
-    expect(error).toBeInstanceOf(TransportException);
-    expect((error as TransportException).getError()).toEqual(busy);
-    expect((error as Error).cause).toBeInstanceOf(LockBusyError);
-    expect(Object.keys(error as object)).toEqual(['error']);
-  });
+  ])(
+    'given %s, then the error is of the exception class that its filters know',
+    async (type, module, name) => {
+      jest.unstable_mockModule(module, () => ({ [name]: TransportException }), { virtual: true });
+      const error = await errorOf(type);
+      expect(error).toBeInstanceOf(TransportException);
+      expect((error as TransportException).getError()).toEqual(busy);
+      expect((error as Error).cause).toBeInstanceOf(LockBusyError);
+      expect(Object.keys(error as object)).toEqual(['error']);
+    },
+  );
 
-  it('graphql: extensions.code, and no stack but its own', async () => {
+  it('given graphql, then the error has extensions.code, and no stack but its own', async () => {
     const error = (await errorOf('graphql', new LockBusyError('secret', 0, 'host:1', 1))) as Error & {
       extensions: unknown;
     };
@@ -246,7 +255,7 @@ describe('an error over a message transport', () => {
   });
 
   it.each([new LockStoreError('secret'), new LockLostError('secret', 'expired', 1)])(
-    'says nothing of key and holder: %s',
+    'given %s, then key and holder are not revealed',
     async (original) => {
       const error = (await errorOf('graphql', original)) as Error & { extensions: { code: string } };
       expect(error.extensions.code).toBe(original.code);
@@ -254,7 +263,7 @@ describe('an error over a message transport', () => {
     },
   );
 
-  it('in a context of another kind, and of another error, is left alone', async () => {
+  it('given a context of another type, or another error, then the error passes through', async () => {
     const own = new LockBusyError('a', 0);
     expect(await errorOf('necord', own)).toBe(own);
     const other = new Error('own');

@@ -55,7 +55,7 @@ function codeOf(each: PromiseSettledResult<unknown>): unknown {
 }
 
 describe('the exchanges of one tick', () => {
-  it('leave in one command up to a number of them; the first by itself, at once, where the connection is idle', async () => {
+  it('given an idle connection, then the first exchange leaves alone at once, and the others share a command', async () => {
     const seen = await scriptsOf(async () => {
       const held = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
       await Promise.all(held.map((lock) => lock.release()));
@@ -65,7 +65,7 @@ describe('the exchanges of one tick', () => {
     expect(seen).toEqual([one, many, many, one, many, many]);
   });
 
-  it('are each answered by their own: granted, busy, or an error of the key', async () => {
+  it('given granted, busy and broken keys, then each exchange gets its own reply', async () => {
     await client.set('lock:taken', 'somebody', 'PX', 60_000);
     await client.rpush('lock:list', 'no lock');
     const tries = await Promise.allSettled(
@@ -86,7 +86,7 @@ describe('the exchanges of one tick', () => {
     expect((await client.keys('lock:*')).sort()).toEqual(['lock:list', 'lock:taken', 'lock:~nl:f']);
   });
 
-  it('draw ascending fences that are not ahead of the clock, and the counter ends at the last one', async () => {
+  it('given a batch, then fences ascend, are not ahead of the clock, and the counter ends at the last one', async () => {
     const shared = KEYS[3];
     for (let round = 0; round < 20; round += 1) {
       const before = Number(await client.get('lock:~nl:f'));
@@ -104,7 +104,7 @@ describe('the exchanges of one tick', () => {
     }
   });
 
-  it('after the counter was lost begin at the clock: how far back others were drawn is not known', async () => {
+  it('given a lost counter, then the fences of the batch begin at the clock', async () => {
     const held = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
     await Promise.all(held.map((lock) => lock.release()));
     const lost = await serverNow();
@@ -114,7 +114,7 @@ describe('the exchanges of one tick', () => {
     await Promise.all(again.map((lock) => lock.release()));
   });
 
-  it('whose fences cannot be written down are all refused, and leave nothing', async () => {
+  it('given a counter that cannot be written, then all are refused, and nothing is left', async () => {
     await client.call('ACL', 'SETUSER', 'eve', 'on', '>pw', '~lock:k*', '~lock:~nl:q*', '&*', '+@all');
     await client.call('ACL', 'SETUSER', 'eve', '%R~lock:~nl:f');
     const eve = locksOn({ url: `redis://eve:pw@127.0.0.1:${server.port}` });
@@ -124,7 +124,7 @@ describe('the exchanges of one tick', () => {
     await eve.close();
   });
 
-  it('run in the order in which they came', async () => {
+  it('given a release and a request of one key, then they run in the order in which they came', async () => {
     const held = await locks.service.acquire('k');
     const [released, next] = await Promise.all([held.release(), locks.service.tryAcquire('k')]);
     expect(released).toBe(true);
@@ -132,14 +132,14 @@ describe('the exchanges of one tick', () => {
     await next?.release();
   });
 
-  it('are sent in full to a server that forgot the script', async () => {
+  it('given a server that forgot the script, then it is sent in full', async () => {
     await client.script('FLUSH');
     const held = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
     await client.script('FLUSH');
     expect(await Promise.all(held.map((lock) => lock.release()))).toEqual(KEYS.map(() => true));
   });
 
-  it('that are not answered are all released', async () => {
+  it('given no reply, then every token is released', async () => {
     const hung = locksOn(server, { commandTimeout: 300 });
     await (await hung.service.acquire('warm')).release();
     server.pause();

@@ -1,4 +1,4 @@
-/** A Redis that cannot be reached, and is not about to be: what callers and the log are told, and how soon. */
+/** A Redis that cannot be reached, and will not be back by itself: the errors and log lines, and how soon they come. */
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { type DynamicModule, Logger, Module, type OnModuleDestroy } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -49,12 +49,12 @@ describe('sentinels that lead to no master', () => {
   const CASES: [string, RegExp, RedisOptions | ((port: number) => RedisOptions)][] = [
     ['know no master of that name', /No such master.*check "name"/s, { name: 'wrong' }],
     [
-      'know no master of that name, and are asked for nothing else',
+      'know no master of that name, with updateSentinels off',
       /invalid reply.*check "name"/s,
       { name: 'wrong', updateSentinels: false },
     ],
     ['refuse the password', /WRONGPASS.*"sentinelPassword"/s, { sentinelPassword: 'wr0ng' }],
-    ['ask for a password', /NOAUTH.*"sentinelPassword"/s, { sentinelPassword: undefined }],
+    ['require a password', /NOAUTH.*"sentinelPassword"/s, { sentinelPassword: undefined }],
     [
       'are away',
       /failed to connect to sentinel.*check "sentinels"/s,
@@ -76,39 +76,42 @@ describe('sentinels that lead to no master', () => {
   describe.each([
     ['6', (options: RedisOptions): RedisLike => new Redis(options)],
     ['5', (options: RedisOptions): RedisLike => new Redis5(options as object)],
-  ])('ioredis %s', (_version, make) => {
-    it.each(CASES)('%s: calls fail at once, and say so', async (_name, says, wrong) => {
-      const { port } = await sentinelOf();
-      const options: RedisOptions = {
-        sentinels: [{ host: '127.0.0.1', port }],
-        name: MASTER,
-        sentinelPassword: SECRET,
-        ...(typeof wrong === 'function' ? wrong(port) : wrong),
-      };
-      const client = make(options);
-      client.on('error', () => undefined);
-      const { service } = locksOf(client);
-      // The first requests while the sentinels are being requested.
-      for (let i = 0; i < 3; i += 1) {
-        const calls = [service.acquire('k', { wait: '60s' }), service.tryAcquire('k')];
-        const { value, waited } = await timed(Promise.allSettled(calls));
-        for (const outcome of value) {
-          expect(outcome).toMatchObject({
-            status: 'rejected',
-            reason: {
-              code: 'LOCK_STORE',
-              message: expect.stringMatching(says),
-              cause: expect.objectContaining({ message: expect.stringMatching(/sentinel/) }),
-            },
-          });
-          expect(String((outcome as PromiseRejectedResult).reason)).not.toMatch(/commandTimeout|wr0ng/);
+  ])('with ioredis %s', (_version, make) => {
+    it.each(CASES)(
+      'given sentinels that %s, then calls fail at once with that cause',
+      async (_name, says, wrong) => {
+        const { port } = await sentinelOf();
+        const options: RedisOptions = {
+          sentinels: [{ host: '127.0.0.1', port }],
+          name: MASTER,
+          sentinelPassword: SECRET,
+          ...(typeof wrong === 'function' ? wrong(port) : wrong),
+        };
+        const client = make(options);
+        client.on('error', () => undefined);
+        const { service } = locksOf(client);
+        // The first calls are made while the client still queries the sentinels.
+        for (let i = 0; i < 3; i += 1) {
+          const calls = [service.acquire('k', { wait: '60s' }), service.tryAcquire('k')];
+          const { value, waited } = await timed(Promise.allSettled(calls));
+          for (const outcome of value) {
+            expect(outcome).toMatchObject({
+              status: 'rejected',
+              reason: {
+                code: 'LOCK_STORE',
+                message: expect.stringMatching(says),
+                cause: expect.objectContaining({ message: expect.stringMatching(/sentinel/) }),
+              },
+            });
+            expect(String((outcome as PromiseRejectedResult).reason)).not.toMatch(/commandTimeout|wr0ng/);
+          }
+          expect(waited).toBeLessThan(1_500);
         }
-        expect(waited).toBeLessThan(1_500);
-      }
-    });
+      },
+    );
   });
 
-  it('of a client that is not listened to by the application are known to the module, which leaves its errors alone', async () => {
+  it('given a client without a listener of the application, then the module knows the cause and leaves its errors alone', async () => {
     const { port } = await sentinelOf();
     const printed = jest.spyOn(console, 'error').mockImplementation(() => undefined);
     const sentinels = [{ host: '127.0.0.1', port }];
@@ -120,17 +123,17 @@ describe('sentinels that lead to no master', () => {
     await eventually(() => expect(printed).toHaveBeenCalled());
   });
 
-  it('are named in the log, once, and so is their master when it is found', async () => {
+  it('given a log, then the failure is logged once, and so is the master when it is found', async () => {
     const { port } = await sentinelOf();
-    const lines: string[] = [];
+    const logged: string[] = [];
     const target = checkRedis('redis', {
       sentinels: [{ host: '127.0.0.1', port }],
       name: 'wrong',
       sentinelPassword: SECRET,
     });
     const log = {
-      warn: (line: string) => lines.push(`warn ${line}`),
-      log: (line: string) => lines.push(line),
+      warn: (message: string) => logged.push(`warn ${message}`),
+      log: (message: string) => logged.push(message),
     };
     const { client, connect, watch } = connectRedis(target, {
       connectionName: 'test',
@@ -139,15 +142,15 @@ describe('sentinels that lead to no master', () => {
     });
     const { service } = locksOf(client);
     connect();
-    await eventually(() => expect(lines).toHaveLength(1));
-    expect(lines[0]).toMatch(
+    await eventually(() => expect(logged).toHaveLength(1));
+    expect(logged[0]).toMatch(
       /^warn Redis at the sentinels' master "wrong" cannot be found: .*No such master/,
     );
     Object.assign(client.options, { name: MASTER });
     await eventuallyTrue(() => client.status === 'ready');
     await (await service.acquire('k')).release();
-    expect(lines).toHaveLength(2);
-    expect(lines[1]).toMatch(/answers again/);
+    expect(logged).toHaveLength(2);
+    expect(logged[1]).toMatch(/answers again/);
     watch.end();
   });
 });
@@ -155,7 +158,7 @@ describe('sentinels that lead to no master', () => {
 describe('a client that has ended', () => {
   const TRUTH = /Nothing connects it again.*onApplicationShutdown.*"retryStrategy"/s;
 
-  /** A lock is held; then the client ends. */
+  /** Holds a lock, ends the client, and expects every error to say that nothing connects it again. */
   async function expectTruth<Client extends RedisLike>(
     client: Client,
     end: () => unknown,
@@ -164,7 +167,7 @@ describe('a client that has ended', () => {
     const locks = locksOf(client);
     const { service, events } = locks;
     const lock = await service.acquire('held');
-    // Not the status: a Cluster does not stay at "end".
+    // The event, not the status: a Cluster does not stay at "end".
     const ended = new Promise((resolve) => client.on('end', resolve));
     await end();
     await ended;
@@ -177,9 +180,9 @@ describe('a client that has ended', () => {
       });
     }
     expect(waited).toBeLessThan(500);
-    // Its lease had not ended: nobody else had it.
+    // The lease had not ended, so no other caller had the lock.
     expect(await lock.release()).toBe(true);
-    // What the log says is what these events say.
+    // The log lines are made from these events.
     expect(events.length).toBeGreaterThan(0);
     for (const { error } of events) {
       expect((error as Error).message).toMatch(TRUTH);
@@ -194,7 +197,7 @@ describe('a client that has ended', () => {
     ['6', (port: number): RedisLike & { quit(): Promise<unknown> } => new Redis(port)],
     ['5', (port: number): RedisLike & { quit(): Promise<unknown> } => new Redis5(port)],
   ])(
-    'as the application closed it (ioredis %s): calls fail at once with the truth; connected again, it works',
+    'given an application that closed it (ioredis %s), then calls fail at once with the cause; reconnected, they work',
     async (_v, make) => {
       const { port } = await server();
       const client = make(port);
@@ -205,26 +208,27 @@ describe('a client that has ended', () => {
     },
   );
 
-  it('as its retryStrategy released: calls fail at once with the truth', async () => {
+  it('given a retryStrategy that stopped, then calls fail at once with the cause', async () => {
     const redis = await server();
     await expectTruth(new Redis(redis.port, { retryStrategy: () => null }), () => redis.kill());
   });
 
-  it('of a Cluster: calls fail at once with the truth', async () => {
+  it('given a Cluster, then calls fail at once with the cause', async () => {
     const cluster = stopping(await startRedisCluster());
     const client = new Cluster([...cluster.startupNodes]);
     await expectTruth(client, () => client.disconnect());
   }, 60_000);
 
-  it('while Redis was away: the log says so once more, and not that it is tried again', async () => {
+  it('given an outage, then the log says once more that nothing connects it, and not that it is tried again', async () => {
     const redis = await server();
-    const lines: string[] = [];
+    const logged: string[] = [];
     let tries = 0;
     const target = checkRedis('redis', {
       port: redis.port,
       retryStrategy: () => ((tries += 1) > 2 ? null : 10),
     });
-    const log = { warn: (line: string) => lines.push(line), log: (line: string) => lines.push(line) };
+    const note = (message: string): unknown => logged.push(message);
+    const log = { warn: note, log: note };
     const { client, connect, watch } = connectRedis(target, {
       connectionName: 'test',
       commandTimeout: 500,
@@ -233,13 +237,13 @@ describe('a client that has ended', () => {
     connect();
     await eventuallyTrue(() => client.status === 'ready');
     await redis.kill();
-    await eventually(() => expect(lines).toHaveLength(2));
-    expect(lines[0]).not.toMatch(/tried again/);
-    expect(lines[1]).toMatch(/stays away.*Nothing connects it again/s);
+    await eventually(() => expect(logged).toHaveLength(2));
+    expect(logged[0]).not.toMatch(/tried again/);
+    expect(logged[1]).toMatch(/stays away.*Nothing connects it again/s);
     watch.end();
   });
 
-  it('in onModuleDestroy, while a handler holds a lock: the log has the truth, and what to change', async () => {
+  it('given an end in onModuleDestroy while a lock is held, then the log has the cause and the cure', async () => {
     const { port } = await server();
     const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     const redis = new Redis(port);
@@ -253,14 +257,13 @@ describe('a client that has ended', () => {
     const lock = await app.get(LockService).acquire('k');
     const closing = app.close();
     await eventuallyTrue(() => redis.status === 'end');
-    // Its lease had not ended: nobody else had it.
+    // The lease had not ended, so no other caller had the lock.
     expect(await lock.release()).toBe(true);
     await closing;
-    const lines = warn.mock.calls.map(([line]) => String(line));
-    expect(lines).toEqual([expect.stringMatching(TRUTH)]);
+    expect(warn.mock.calls.map(([message]) => String(message))).toEqual([expect.stringMatching(TRUTH)]);
   });
 
-  it('after app.close(): everything was given back, and nothing is logged', async () => {
+  it('given an end after app.close(), then every lock was released, and nothing is logged', async () => {
     const redis = await server();
     const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     const client = new Redis(redis.port);
