@@ -1,4 +1,4 @@
-/** Whose async context the library's commands, connections and timers run in, and what it keeps of them. */
+/** The async context in which the library's commands, connections and timers run, and that no context is kept. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
@@ -20,7 +20,7 @@ import {
   startRedisCluster,
 } from '../support/redis-server.js';
 
-/** As a tracing library has for each request. */
+/** The context that a tracing library makes for each request. */
 interface Trace {
   readonly name: string;
 }
@@ -28,7 +28,7 @@ const traces = new AsyncLocalStorage<Trace>();
 
 interface Recorded {
   readonly what: string;
-  /** The trace that it would appear in. */
+  /** The trace in which the command would appear. */
   readonly in: string | undefined;
 }
 
@@ -37,7 +37,7 @@ const SCRIPTS = new Map([
   [TURN.sha, 'turn'],
 ]);
 
-/** Notes what goes over a client, and over its duplicates. */
+/** Records the commands of a client and of its duplicates. */
 function recorded<Client extends RedisLike>(client: Client, record: Recorded[]): Client {
   const note = (what: string): void => void record.push({ what, in: traces.getStore()?.name });
   const { call, connect, subscribe, duplicate } = client;
@@ -92,7 +92,7 @@ describe('a caller in a trace', () => {
       { what: 'turn', in: 'mine' },
       { what: 'turn', in: 'mine' },
     ]);
-    // Shared by all who follow: the connection that its first command opened, and the reading of the server's clock.
+    // Later callers share the connection that the first command opened, and the reading of the server's clock.
     expect(of('connect')).toEqual([{ what: 'connect', in: undefined }]);
     expect(of('time')).toEqual([{ what: 'time', in: undefined }]);
   });
@@ -140,7 +140,7 @@ describe('a caller in a trace', () => {
 
 let runs = 0;
 
-/** Has each kind of caller be the first of its kind, in a context of its own; what is shared stays in use. */
+/** Makes each kind of caller the first of its kind, in a context of its own. Shared timers and connections stay in use. */
 async function firstCallers(locks: LockService, busy: string): Promise<Remains> {
   const remains = new Remains();
   const run = (work: () => Promise<unknown>): Promise<unknown> => {

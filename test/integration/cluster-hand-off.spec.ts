@@ -1,4 +1,4 @@
-/** In a Cluster, too, processes queue for a key, and it is handed to the next by a message. */
+/** Hand-offs in a Cluster: processes queue for a key, and a message hands it off to the next process. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Cluster } from 'ioredis';
 import { TRY_EVERY } from '../../lib/stores/redis/notifications/grant-notifications.interface.js';
@@ -11,7 +11,7 @@ import { LOADED, timed } from '../support/waits.js';
 import type { LocksHandlers } from '../support/workers/locks.worker.js';
 
 const LONG = { ttl: '60s', wait: '60s' } as const;
-/** With and without braces, of all nodes. */
+/** Keys with and without braces. Their slots lie on all nodes. */
 const KEYS = ['k', 'order:1', 'order:2', 'lock:}x', '{a}b', '{}x', '}{', 'a{b', '{{a}}', 'ключ', ' ', 'x\ny'];
 
 let cluster: RedisCluster;
@@ -47,7 +47,7 @@ async function onNodes(of: RedisCluster, ...command: [string, ...string[]]): Pro
 
 const flush = (of: RedisCluster): Promise<string[]> => onNodes(of, 'FLUSHALL');
 
-/** How many scripts all nodes have run. */
+/** The number of scripts that all nodes have run. */
 async function scriptsRun(): Promise<number> {
   const stats = await onNodes(cluster, 'INFO', 'commandstats');
   return stats
@@ -68,7 +68,7 @@ describe.each([6, 5] as const)('hand-offs in a Cluster with ioredis %i', (ioredi
       const queue = clusterQueueOf(client, 'k');
       await holder.call('request', 'k', LONG);
       const first = await holder.call('acquired', 'k');
-      // The waiter's first check is far off: what it gets before that, it was told of.
+      // The waiter's first check is far off. If it gets the key before, a message has told it.
       await queue.crowd(10);
       await waiter.call('request', 'k', LONG);
       await queue.holds(11);
@@ -81,8 +81,8 @@ describe.each([6, 5] as const)('hand-offs in a Cluster with ioredis %i', (ioredi
       expect(second.fence).toBeGreaterThan(first.fence);
       expect(await queue.holder()).toBe(second.token);
       await waiter.call('release', 'k');
-      // The holder's release, the waiter's confirmation of the offer and its own release; and the trials of its channel,
-      // one every three seconds.
+      // The holder's release, the waiter's confirmation of the offer, the waiter's release, and the trials of its channel,
+      // which come every three seconds.
       const trials = 1 + Math.floor((performance.now() - since) / TRY_EVERY);
       expect((await scriptsRun()) - before).toBeLessThanOrEqual(3 + trials);
     } finally {
@@ -170,7 +170,7 @@ describe('a Cluster without SSUBSCRIBE', () => {
     async (ioredis) => {
       await flush(old);
       const [a, b] = [locksOf({ ioredis }, old), locksOf({ ioredis }, old)];
-      // A process that always has somebody in the queue, and has never been told "busy", must not keep the others out.
+      // A process that always has waiters, and was never told "busy", must not keep other processes out.
       let count = 0;
       let served = false;
       const callers = Array.from({ length: 4 }, async () => {
@@ -228,7 +228,7 @@ describe('the rights of a Redis user of a Cluster', () => {
         code: 'LOCK_STORE',
         message: expect.stringMatching(/subscribing to the channel "lock:~nl:w\{\w+\}:.*SSUBSCRIBE/),
       });
-      // Not to wait needs none.
+      // A call that does not wait needs neither right.
       expect(await service.tryAcquire('k')).toBeNull();
       expect(await held.release()).toBe(true);
       expect(await (await service.acquire('k')).release()).toBe(true);

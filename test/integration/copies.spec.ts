@@ -1,4 +1,4 @@
-/** Two copies of the package in one application: what is of the one works with the module of the other. */
+/** Two copies of the package in one application: classes that use one copy work with the LockModule of the other. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, type DynamicModule, Get, Injectable, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -43,7 +43,7 @@ function stockOf({ Locked, InjectLockService }: Locked): Type<Stock> {
   return LibraryStock as unknown as Type<Stock>;
 }
 
-/** A class whose constructor names the class of a copy. */
+/** A class with a constructor parameter of the LockService class of a copy. */
 function shopOf({ LockService }: Locked): Type {
   class Shop {
     constructor(readonly locks: object) {}
@@ -53,7 +53,7 @@ function shopOf({ LockService }: Locked): Type {
   return Shop;
 }
 
-/** The class lies in a module of its own, as a library's does. */
+/** Starts an application in which the class lies in a module of its own, as in a library. */
 async function start<T>(
   module: DynamicModule,
   provider: Type<T>,

@@ -1,4 +1,4 @@
-/** The diagnostics channels: what a listener sees of a lock's life. */
+/** The diagnostics channels: the events of a lock that a listener gets. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { LockEvent, LockEventName } from '../../lib/core/events/events.js';

@@ -1,4 +1,4 @@
-/** A server that may evict locks is warned of, once, at the first connection. */
+/** If a server may evict locks, one warning says so at the first connection. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { locksOn } from '../support/locks.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
@@ -11,7 +11,7 @@ async function warningsUnder(maxmemory: string, policy: string): Promise<string[
   const client = server.client();
   await client.config('SET', 'maxmemory', maxmemory, 'maxmemory-policy', policy);
   const locks = locksOn(server);
-  // What the store checks up goes over the same connection before this, and is answered before it.
+  // The store's query for the policy goes over the same connection before this acquisition, so its reply comes first.
   await (await locks.service.acquire('k')).release();
   await locks.close();
   client.disconnect();

@@ -1,4 +1,4 @@
-/** The locks of tests beside fake timers: these do not move them, unless the test says so. */
+/** Locks of the test kit under fake timers. Fake timers do not move the locks, unless the test chooses so. */
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Inject, Injectable, Module } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
@@ -50,7 +50,7 @@ const started = async (building: Promise<TestingModule>): Promise<Stock> => {
   return module.get(Stock);
 };
 
-/** The ways by which a test gets a class with locks. */
+/** The ways to get a class with locks in a test. */
 const WAYS: Array<[name: string, make: (clock?: Clock) => Promise<Stock>]> = [
   [
     'LockTestingModule',

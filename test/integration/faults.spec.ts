@@ -1,4 +1,4 @@
-/** What callers see when Redis fails: which error, how soon, and that nothing is left behind. */
+/** What callers see if Redis fails: which error, how soon, and that nothing is left behind. */
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
@@ -9,14 +9,14 @@ import { type RedisServer, startRedis, startReplica } from '../support/redis-ser
 
 const opened: { close?(): Promise<void>; stop?(): Promise<void> }[] = [];
 
-/** Closed after the test. */
+/** Locks that are closed after the test. */
 function locksFor(target: { readonly url: string }, options?: LocksOptions): Locks {
   const locks = locksOn(target, options);
   opened.unshift(locks);
   return locks;
 }
 
-/** Stopped after the test, and after its clients. */
+/** A server that is stopped after the test, when its clients have been closed. */
 async function serverFor(options?: Parameters<typeof startRedis>[0]): Promise<RedisServer> {
   const server = await startRedis(options);
   opened.push(server);
@@ -30,7 +30,7 @@ afterEach(async () => {
   }
 });
 
-/** Every way to request a lock fails alike: with a LockStoreError that says why, in time, and without running the work. */
+/** Expects every method to fail alike: with a LockStoreError that says why, in time, and without running the work. */
 async function expectFailures(locks: Locks, says: RegExp, { key = 'k', wait = 1_000, within = 1_500 } = {}) {
   const ran: string[] = [];
   const since = performance.now();
@@ -57,7 +57,7 @@ async function expectFailures(locks: Locks, says: RegExp, { key = 'k', wait = 1_
   expect(ran).toEqual([]);
 }
 
-/** Nobody holds or queues for anything. */
+/** Expects that no key is held and no queue is left. */
 async function expectNothingLeft(client: Redis): Promise<void> {
   const keys = await client.keys('lock:*');
   expect(keys.filter((key) => key !== 'lock:~nl:f')).toEqual([]);
@@ -69,7 +69,7 @@ describe('Redis down', () => {
     await server.kill();
     const locks = locksFor(server);
     await expectFailures(locks, /not connected: .*ECONNREFUSED/);
-    // Known to be down by now: nothing is waited for.
+    // The client knows by now that Redis is down, so no call waits.
     await expectFailures(locks, /not connected: .*ECONNREFUSED .*tried again in the background/, {
       wait: 60_000,
       within: 100,
@@ -95,7 +95,7 @@ describe('Redis down', () => {
     const scripts = [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].map(([, calls]) =>
       Number(calls),
     );
-    // An acquire and a release, perhaps one more; nothing for those that never left this process.
+    // An acquisition and a release, perhaps one more. The failed calls never left this process, so they add nothing.
     expect(scripts.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(6);
   });
 
@@ -106,7 +106,7 @@ describe('Redis down', () => {
     const lock = await locks.service.acquire('k');
     locks.client.disconnect(true);
     await eventuallyTrue(() => locks.client.status === 'reconnecting');
-    // Its lease had not ended: nobody else had it.
+    // The lease had not ended, so no other caller had the lock.
     expect(await lock.release()).toBe(true);
     expect(await client.get('lock:k')).toBe(lock.token);
     await eventually(() => expectNothingLeft(client));
@@ -260,7 +260,7 @@ describe('Redis out of memory', () => {
     await client.config('SET', 'maxmemory', '1');
 
     await expectFailures(locks, /OOM.*free some, or raise it/s);
-    // By a client with nothing to release: that writes, and what comes behind it in one script is then let through.
+    // By another client, which has nothing to release. A release writes, and Redis then lets the rest of its script pass.
     await expectFailures(locksFor(server), /OOM/, { key: 'elsewhere' });
     await held.extend('60s');
     expect(await client.pttl('lock:held')).toBeGreaterThan(30_000);
@@ -280,7 +280,7 @@ describe('a foreign value at a name of the library', () => {
   it.each([
     ['the lock', 'lock:k', (client: Redis, key: string) => client.rpush(key, 'x')],
     ['the queue', 'lock:~nl:q:k', (client: Redis, key: string) => client.set(key, 'x')],
-    ['the counter of fences', 'lock:~nl:f', (client: Redis, key: string) => client.rpush(key, 'x')],
+    ['the fence counter', 'lock:~nl:f', (client: Redis, key: string) => client.rpush(key, 'x')],
   ])(
     'given a foreign value at the name of %s, then the error names it, and the value stays as it is',
     async (_name, key, put) => {
@@ -343,7 +343,7 @@ describe('Redis restarted empty', () => {
     const waiting = [other.service.acquire('k'), locks.service.acquire('k')];
     await eventually(async () => expect(await server.client().zcard('lock:~nl:q:k')).toBe(1));
     await server.restart();
-    // Long before its ttl of 30 s and its next renewal.
+    // Long before the end of its ttl of 30 s, and before its next renewal.
     await eventuallyTrue(() => lock.signal.aborted, { within: 3_000 });
     expect(lock.held).toBe(false);
     expect(lock.signal.reason).toMatchObject({ code: 'LOCK_LOST', key: 'k', reason: 'not-owner' });
@@ -381,7 +381,7 @@ describe('Redis hung', () => {
       server.resume();
       const client = server.client();
       await eventually(() => expectNothingLeft(client));
-      // What it had not answered must not run now.
+      // The commands without a reply must not run now.
       await (await eventually(() => locks.service.acquire('k'))).release();
       await expectNothingLeft(client);
     },
@@ -431,13 +431,13 @@ describe('Redis hung', () => {
     const locks = locksFor(server, { commandTimeout: 2_000 });
     const other = locksFor(server);
     const held = await other.service.acquire('k');
-    // It checks after one second, and its time is over before that check can time out.
+    // The waiter checks after one second, and its wait ends before that check can time out.
     const waiting = locks.service.acquire('k', { wait: 2_500 }).catch((error: unknown) => error);
     await eventually(async () => expect(await server.client().zcard('lock:~nl:q:k')).toBe(1));
     const since = performance.now();
     server.pause();
     expect(await waiting).toMatchObject({ code: 'LOCK_STORE' });
-    // Within the wait and one time-out.
+    // The rejection comes within the wait and one time-out.
     expect(performance.now() - since).toBeLessThan(4_500);
     server.resume();
     await held.release();
@@ -450,7 +450,7 @@ describe('Redis hung', () => {
     const pair = await locks.service.acquire(['a', 'b']);
     server.pause();
     const since = performance.now();
-    // Their leases had not ended: nobody else had them.
+    // The leases had not ended, so no other caller had the locks.
     expect(await Promise.all([lock.release(), pair.release()])).toEqual([true, true]);
     expect(performance.now() - since).toBeLessThan(900);
     server.resume();
@@ -477,7 +477,7 @@ describe('Redis hung', () => {
       code: 'LOCK_STORE',
       message: expect.stringMatching(/was closed/),
     });
-    // It is sent at the end of the tick.
+    // The request is sent at the end of the tick.
     await new Promise(setImmediate);
     await locks.store.close();
     await refused;
@@ -490,7 +490,7 @@ describe('Redis hung', () => {
     for (let i = 0; i < 10; i += 1) {
       await Promise.allSettled(Array.from({ length: 50 }, (_, n) => locks.service.tryAcquire(`${i}:${n}`)));
     }
-    // 500 calls hang in the socket. What is sent beside them must not grow with their number at each try.
+    // 500 calls hang in the socket. The number of further commands must not grow by 500 with each try.
     const queued = (locks.client as unknown as { commandQueue: { length: number } }).commandQueue.length;
     expect(queued).toBeLessThan(700);
     server.resume();

@@ -1,7 +1,7 @@
 /**
- * A counter of fences that no fence may be drawn from: somebody else wrote it, or the clock of Redis went back by more than
- * a day. Near 2^53 the next fences would be equal, and above it they would be none. So nothing is granted, and the error
- * says what to do.
+ * A fence counter that no fence may be drawn from: another client wrote it, or the clock of Redis went back by more than a
+ * day. Near 2^53 the next fences would be equal, and above it there are no exact integers. So nothing is granted, and the
+ * error says what to do.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
@@ -27,7 +27,7 @@ beforeEach(async () => {
   await client.flushall();
   locks = locksOn(server);
   other = locksOn(server);
-  // Connected, and the server's clock known.
+  // Both are connected now, and know the server's clock.
   await Promise.all([locks, other].map(async ({ service }) => (await service.acquire('warm')).release()));
 });
 afterEach(() => Promise.all([locks.close(), other.close()]));
@@ -37,7 +37,7 @@ async function now(): Promise<number> {
   return Number(seconds) * 1_000_000 + Number(micros);
 }
 
-/** How the counter may have been spoilt, and what the error says of it. */
+/** Each unusable value, how it is written, and what the error says. */
 const POISONS: Array<[name: string, poison: () => Promise<unknown>, said: RegExp]> = [
   ['2^53', () => client.set(COUNTER, String(2 ** 53)), /more than a day ahead/],
   ['2^53 - 1', () => client.set(COUNTER, String(2 ** 53 - 1)), /more than a day ahead/],
@@ -69,9 +69,9 @@ describe.each(POISONS)('a fence counter that holds %s', (_name, poison, said) =>
     await refusal(locks.service.tryAcquire('k'));
     await refusal(locks.service.acquire('k', { mode: 'shared', wait: 300 }));
     await refusal(locks.service.acquire('k', { limit: 3, wait: 300 }));
-    // In one command.
+    // Four exchanges in one command.
     await Promise.all(['a', 'b', 'c', 'd'].map((key) => refusal(locks.service.tryAcquire(key))));
-    // None of them is left behind.
+    // Nothing is left behind.
     expect((await client.keys('lock:*')).sort()).toEqual([COUNTER]);
     await client.del(COUNTER);
     const lock = await locks.service.acquire('k');
@@ -140,7 +140,7 @@ describe('a fence counter that is ahead by less than a day', () => {
     await held.release();
     const next = await waiting;
     expect(next.fence).toBeGreaterThan(held.fence);
-    // More than an offer's second: it is a lease by now.
+    // More than the second of an offer: the key has become a lease.
     expect(await client.pttl('lock:k')).toBeGreaterThan(2_000);
     await next.release();
   });

@@ -1,9 +1,9 @@
 /**
- * Fences increase: over callers, processes and keys, and whatever Redis forgets.
+ * Fences increase over callers, processes and keys, even if Redis loses data.
  *
- * They are drawn from the server's clock, one a microsecond at the most, and never ahead of it. So when the counter of
- * fences is lost, what the clock shows is above all that were ever drawn. A server whose clock goes back while its counter
- * is lost breaks that: the last tests show it, and the cure.
+ * Fences are drawn from the server's clock, at most one for each microsecond, and never ahead of it. So if the fence
+ * counter is lost, the clock is above all fences that were ever drawn. Only a server that loses its counter while its
+ * clock goes back breaks this rule: one test shows that case and its cure.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -21,7 +21,7 @@ import { sharedNow } from '../support/shared-clock.js';
 import { startProxy } from '../support/tcp-proxy.js';
 import type { FencesHandlers } from '../support/workers/fences.worker.js';
 
-/** The counter of fences, by its name in Redis. */
+/** The fence counter's name in Redis. */
 const COUNTER = 'lock:~nl:f';
 
 /** In µs, as fences are. */
@@ -59,16 +59,16 @@ describe('fences', () => {
   });
 
   it('given several keys, then a fence lies above those of all former and below those of all later holders, on each key', async () => {
-    // Callers of one process are served from one lease, whose fences are drawn when it comes. The one that goes on to
-    // take a second key draws another fence there, and uses it for both: those behind it in the queue must get higher ones.
+    // Callers of one process are served from one lease. The fences of a lease are drawn when it is granted. A caller that
+    // goes on to a second key draws another fence there and uses it for both keys. Later callers must get higher fences.
     const seen: Array<{ keys: readonly string[]; fence: number }> = [];
-    const exchange = async (keys: string[]): Promise<void> => {
+    const acquireAndRecord = async (keys: string[]): Promise<void> => {
       await using lock = await locks.service.acquire(keys);
       seen.push({ keys, fence: lock.fence });
     };
     await Promise.all(
       Array.from({ length: 40 }, (_, i) =>
-        exchange([['a'], ['a', 'b'], ['b'], ['b', 'c'], ['a', 'c']][i % 5]),
+        acquireAndRecord([['a'], ['a', 'b'], ['b'], ['b', 'c'], ['a', 'c']][i % 5]),
       ),
     );
     for (const key of ['a', 'b', 'c']) {
@@ -80,7 +80,7 @@ describe('fences', () => {
   it('given a caller that left, then the fence drawn for it does not go to a caller that came later', async () => {
     const first = await locks.service.acquire('a');
     const leaving = new AbortController();
-    // They wait in the queue when the next lease comes, and its fences are drawn for both.
+    // Both wait in the queue when the next lease is granted, and its fences are drawn for both.
     const second = locks.service.acquire('a');
     const third = locks.service.acquire('a', { signal: leaving.signal }).catch((error: unknown) => error);
     await first.release();
@@ -97,7 +97,7 @@ describe('fences', () => {
 
 describe('fences when the counter is lost, because the clock goes on', () => {
   it('given a flush, then fences go forward however many were drawn just before it', async () => {
-    // All of this leaves in one moment, and Redis runs it within some tens of microseconds: far fewer than are requested.
+    // All commands leave at once, and Redis runs them within some tens of microseconds, far fewer than the fences drawn.
     const silent = { onGrant: () => undefined, onReconnected: () => undefined, onRecovered: () => undefined };
     const session = locks.store.open(newSessionId(), silent);
     const tokens = new TokenGenerator(newSessionId(), 'test');
@@ -107,12 +107,12 @@ describe('fences when the counter is lost, because the clock goes on', () => {
       if (answer?.state !== 'granted') throw new Error(`Not granted: ${JSON.stringify(answer)}`);
       return [answer.fence, answer.fence + answer.drawn - 1];
     };
-    // Two in one command, too: a script that the server does not know yet would be sent again, behind the flush.
+    // Run every script once, also two in one command: an unknown script would be sent again, behind the flush.
     await Promise.all(['alone', 'together', 'with another'].map(block));
     for (let round = 0; round < 20; round += 1) {
       const keys = [0, 1, 2, 3].map((i) => `${round}:${i}`);
       const before = keys.map(block);
-      // The first leaves at once, the others at the end of the tick.
+      // The first exchange leaves at once, the others at the end of the tick.
       await new Promise<void>((resolve) => process.nextTick(resolve));
       const flushed = locks.client.flushall();
       const blocks = await Promise.all([...before, ...keys.map(block)]);
@@ -175,7 +175,7 @@ describe('fences when the counter is lost, because the clock goes on', () => {
     const link = await startProxy(master);
     const replica = await startRedis({ config: { replicaof: `127.0.0.1 ${link.port}` } });
     const service = await startProxy(master);
-    // One follows the service to the new master; the other still reaches the old one.
+    // `a` follows the service to the new master. `old` still reaches the old master.
     const [a, old] = [locksOn(service), locksOn(master)];
     const promoted = replica.client();
     try {
@@ -184,7 +184,7 @@ describe('fences when the counter is lost, because the clock goes on', () => {
       await eventually(async () => expect(await promoted.get(COUNTER)).toBe(String(known)));
       link.refuse();
       link.cut();
-      // The old master goes on granting, and nobody else hears of it.
+      // The old master goes on granting, and the replica does not learn of it.
       const held = await a.service.acquire('held');
       const lost = [known, held.fence, ...(await fencesOfBatch(a)), await fenceOf(old)];
       expect(await promoted.get(COUNTER)).toBe(String(known));
@@ -195,7 +195,7 @@ describe('fences when the counter is lost, because the clock goes on', () => {
       const first = await eventually(() => fenceOf(a, 'held'), { within: 10_000 });
       const fences = [...lost, first, ...(await fencesOfBatch(a))];
       expect(fences).toEqual(increasing(fences));
-      // Two masters on one clock: a holder on either has a higher fence than one who held before it on the other.
+      // Two masters on one clock: each holder has a higher fence than the holder before it on the other master.
       const both: number[] = [];
       for (let i = 0; i < 20; i += 1) both.push(await fenceOf(i % 2 === 0 ? old : a));
       expect(both).toEqual(increasing(both));
@@ -217,7 +217,7 @@ describe('fences when the counter is lost, because the clock goes on', () => {
 });
 
 describe('fences when the counter is kept, whatever the clock does', () => {
-  // A counter that is an hour ahead is what a server leaves behind whose clock was an hour ahead and has been set right.
+  // If a server's clock was an hour ahead and is then set right, the counter stays an hour ahead of the clock.
   const setClockBack = async (redis: Redis): Promise<number> => {
     const ahead = (await microsecondsOf(redis)) + AN_HOUR;
     await redis.set(COUNTER, ahead);
@@ -257,30 +257,30 @@ describe('fences when the counter is kept, whatever the clock does', () => {
   });
 
   it('given both the clock and the counter lost, then fences go back until the counter is set by hand', async () => {
-    // This is the limit, and no test of a promise: the clock was an hour ahead, is set right, and Redis forgets.
+    // This test shows a limit, not a promise: the clock was an hour ahead, is set right, and Redis loses the counter.
     const before = (await setClockBack(client), await fenceOf(locks));
     await client.flushall();
     expect(await fenceOf(locks)).toBeLessThan(before - AN_HOUR / 2);
-    // The cure that docs/fencing.md gives: the highest fence that the database has seen.
+    // The cure of docs/fencing.md: the counter is set to the highest fence that the database has seen.
     await client.set(COUNTER, before);
     expect(await fenceOf(locks)).toBe(before + 1);
   });
 });
 
 describe('fences in random programs', () => {
-  /** One caller's turn. Times are in ms. */
-  interface Turn {
+  /** One acquisition of a caller. Times are in ms. */
+  interface Acquisition {
     readonly keys: readonly string[];
     readonly ttl: number;
     readonly wait: number;
     readonly hold: number;
     readonly extend: boolean;
-    /** It leaves after this long, if it still waits. */
+    /** The caller leaves after this time if it still waits. */
     readonly leave: number | null;
     readonly renew: boolean;
   }
 
-  const exchange: fc.Arbitrary<Turn> = fc.record({
+  const acquisition: fc.Arbitrary<Acquisition> = fc.record({
     keys: fc.subarray(['a', 'b', 'c'], { minLength: 1 }),
     ttl: fc.integer({ min: 50, max: 150 }),
     wait: fc.constantFrom(0, 5, 2_000, 2_000),
@@ -290,7 +290,7 @@ describe('fences in random programs', () => {
     renew: fc.boolean(),
   });
   const callers = fc.array(
-    fc.record({ session: fc.nat(2), exchanges: fc.array(exchange, { minLength: 1, maxLength: 10 }) }),
+    fc.record({ session: fc.nat(2), acquisitions: fc.array(acquisition, { minLength: 1, maxLength: 10 }) }),
     { minLength: 4, maxLength: 20 },
   );
   const disturbances = fc.array(
@@ -302,7 +302,10 @@ describe('fences in random programs', () => {
     const sessions = [locks, other, locksOn(server)];
     let begun = 0;
     const run = async (program: {
-      readonly callers: ReadonlyArray<{ readonly session: number; readonly exchanges: readonly Turn[] }>;
+      readonly callers: ReadonlyArray<{
+        readonly session: number;
+        readonly acquisitions: readonly Acquisition[];
+      }>;
       readonly disturbances: ReadonlyArray<{ readonly after: number; readonly what: string }>;
     }): Promise<void> => {
       await client.flushall();
@@ -319,12 +322,12 @@ describe('fences in random programs', () => {
       };
       const call = async ({
         session,
-        exchanges,
+        acquisitions,
       }: {
         session: number;
-        exchanges: readonly Turn[];
+        acquisitions: readonly Acquisition[];
       }): Promise<void> => {
-        for (const { keys, ttl, wait, hold, extend, leave, renew } of exchanges) {
+        for (const { keys, ttl, wait, hold, extend, leave, renew } of acquisitions) {
           const signal = leave === null ? undefined : AbortSignal.timeout(leave);
           const requested = sharedNow();
           try {
@@ -333,7 +336,7 @@ describe('fences in random programs', () => {
             if (extend) await lock.extend(ttl * 2);
             if (hold > 0) await pause(hold);
           } catch (error) {
-            // It stayed busy, was aborted, lost by a flush, or this machine was too slow for so short a ttl.
+            // The key stayed busy, the caller left, a flush lost the lock, or this machine was too slow for the short ttl.
             if (!isLockError(error)) throw error;
           }
         }
@@ -342,7 +345,8 @@ describe('fences in random programs', () => {
       begun += holds.length;
       expect(fenceFaults(holds, { forgettings })).toEqual([]);
     };
-    // A failure names the seed: FENCES_SEED runs the same programs again, if not at the same pace; FENCES_RUNS more of them.
+    // A failure names the seed. FENCES_SEED runs the same programs again, though not with the same timing. FENCES_RUNS
+    // sets the number of programs.
     const seed = Number(process.env.FENCES_SEED ?? randomInt(2 ** 31));
     try {
       await fc.assert(fc.asyncProperty(fc.record({ callers, disturbances }), run), {
@@ -350,7 +354,7 @@ describe('fences in random programs', () => {
         numRuns: Number(process.env.FENCES_RUNS ?? 20),
         endOnFailure: true,
       });
-      // A busy machine is late for many of them.
+      // On a busy machine, many acquisitions come too late.
       expect(begun).toBeGreaterThan(50);
     } finally {
       await sessions[2].close();
@@ -358,13 +362,13 @@ describe('fences in random programs', () => {
   }, 3_600_000);
 });
 
-/** The fence of a hold. */
+/** The fence of one hold. */
 async function fenceOf({ service }: Locks, key = 'a'): Promise<number> {
   await using lock = await service.acquire(key);
   return lock.fence;
 }
 
-/** Of as many holds as one lease serves, in their order. */
+/** The fences of as many holds as one batch serves, in their order. */
 async function fencesOfBatch({ service }: Locks): Promise<number[]> {
   const fences: number[] = [];
   await Promise.all(
@@ -373,13 +377,13 @@ async function fencesOfBatch({ service }: Locks): Promise<number[]> {
   return fences;
 }
 
-/** In µs. */
+/** The server's clock, in µs. */
 async function microsecondsOf(redis: Redis): Promise<number> {
   const [seconds, micros] = await redis.time();
   return Number(seconds) * 1_000_000 + Number(micros);
 }
 
-/** What they should be: each once, in order. */
+/** The expected order of fences: ascending, each once. */
 function increasing(fences: readonly number[]): number[] {
   return [...new Set(fences)].sort((a, b) => a - b);
 }

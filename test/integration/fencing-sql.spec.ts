@@ -1,6 +1,6 @@
 /**
- * The recipe of docs/fencing.md, as it stands there, on a real SQL database: what a holder writes that was paused past its
- * lease is refused. The holders are processes of their own, and are paused by SIGSTOP.
+ * The recipe of docs/fencing.md, as it stands there, on a real SQL database. If a holder was paused past its lease, its
+ * late write is refused. The holders are processes of their own, and are paused by SIGSTOP.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Child, startChild } from '../support/child-process.js';
@@ -11,7 +11,7 @@ import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type SqlServer, startSql } from '../support/sql-server.js';
 import type { Job, Outcome, StockHandlers, Way } from '../support/workers/stock.worker.js';
 
-/** In ms: how long a paused holder keeps the others out. */
+/** How long a paused holder keeps the key busy, in ms. */
 const TTL = 300;
 
 let redis: RedisServer;
@@ -89,7 +89,7 @@ describe('a write that is delayed on its way', () => {
 });
 
 describe('a late write between the read and the write of a later holder', () => {
-  // Both read 10; the paused one writes while the later one works.
+  // Both holders read 10. The paused holder writes while the later holder works.
   const between = async (way: Way): Promise<{ before: Outcome; after: Outcome }> => {
     const before = slow.call('work', job(way, 1));
     await halfway(slow);
@@ -132,7 +132,7 @@ describe('several writes of one holder', () => {
   });
 });
 
-/** One takes the lock, reads and is paused; its lease ends; another takes the lock and writes; the first one wakes up. */
+/** The first holder reads and is paused past its lease. The next holder writes. Then the first holder wakes up and writes. */
 async function pausedAndOvertaken(way: Way): Promise<{ before: Outcome; after: Outcome }> {
   const before = slow.call('work', job(way, 1));
   await halfway(slow);
@@ -141,7 +141,7 @@ async function pausedAndOvertaken(way: Way): Promise<{ before: Outcome; after: O
   await halfway(next);
   await next.call('goOn');
   const outcome = await after;
-  // The message waits for it in its pipe: it writes as soon as it wakes up.
+  // The message waits in the pipe of the paused process, which writes as soon as it wakes up.
   const told = slow.call('goOn');
   slow.resume();
   await told;

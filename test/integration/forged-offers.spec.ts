@@ -1,6 +1,6 @@
 /**
- * Whoever has the right to publish on the channels of hand-offs can forge one. A forged offer whose fence cannot be right
- * starts nothing before Redis has confirmed it; and none makes a process release what it, or another one, holds.
+ * A client with the right to publish on the channels of hand-offs can forge an offer. If the fence of an offer cannot be
+ * right, nothing starts before Redis has confirmed the offer. No forged offer makes a process release a held lock.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
@@ -34,7 +34,7 @@ async function forge(token: string, message: string): Promise<void> {
   expect(await client.publish(`lock:~nl:w:${sessionIdOf(token)}`, message)).toBe(1);
 }
 
-/** Resolves when the locks have handled all that was published to them before: a message of theirs has come back. */
+/** Resolves when the locks have handled all former messages: a later hand-off to them has arrived. */
 async function heard(by: Locks): Promise<void> {
   const [token] = await waiterOf(by, 'heard');
   await token();
@@ -52,7 +52,7 @@ function scriptsOf(from: Locks): string[] {
   return seen;
 }
 
-/** A key is held by `other`, and waited for: by hand-offs. Returns what ends both. */
+/** `other` holds the key, and `by` waits for it. Returns the function that ends both, and the waiter's token. */
 async function waiterOf(by: Locks, key: string): Promise<[end: () => Promise<void>, token: string]> {
   const holder = await other.service.acquire(key);
   const waiting = by.service.acquire(key);
@@ -91,7 +91,7 @@ describe('a forged offer', () => {
       behind.catch(() => undefined);
       const scripts = scriptsOf(locks);
       await forge(token, `${await fence()} ${token} lock:k`);
-      // It was refused, and another token waits at the place of the former.
+      // The offer was refused, and another token waits in its place of the queue.
       await eventually(async () => expect(await queue().tokens()).not.toContain(token));
       await queue().holds(1);
       expect(scripts).toContain(RENEW.source);

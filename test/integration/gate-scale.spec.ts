@@ -1,4 +1,4 @@
-/** What a coordinator costs with very many callers, and what very many keys leave behind. In a process of its own, on real Redis. */
+/** What very many callers of one key cost, and that very many keys leave nothing behind. In a process of its own. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { MOST_HOLDS } from '../../lib/core/queue/batch-limits.js';
 import { type Child, startChild } from '../support/child-process.js';
@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 beforeEach(() => server.client().flushall());
 
-/** Nothing of the queue, the key, or a subscription is left. */
+/** Expects that no key, queue or subscription is left. */
 async function expectNothingLeft(): Promise<void> {
   const client = server.client();
   expect(await client.keys('*')).toEqual(['lock:~nl:f']);
@@ -40,7 +40,7 @@ describe('a hundred thousand waiters of one key in one process', () => {
       expect(ratio(of)).toBeGreaterThan(1 / 3);
       expect(ratio(of)).toBeLessThan(3);
     }
-    // A command a batch. On a slow machine batches are cut short.
+    // One command for each batch. On a slow machine batches are shorter.
     for (const { commands } of tenths) expect(commands).toBeLessThan(4 / MOST_HOLDS);
     await expectNothingLeft();
   }, 180_000);
@@ -50,7 +50,7 @@ describe('a hundred thousand waiters of one key in one process', () => {
     for (let i = 0; i < 3; i += 1) few.push((await child.call('leave', server.url, 10_000)).cpu);
     const many = await child.call('leave', server.url, 100_000);
     expect(many).toMatchObject({ left: 50_000, served: 50_000 });
-    // Ten times as many: a cost that grows with the queue would be ten times as much.
+    // There are ten times as many callers. A cost that grows with the queue would be ten times as high.
     expect(many.cpu).toBeLessThan((4 * few.reduce((a, b) => a + b)) / few.length);
     await expectNothingLeft();
   }, 180_000);
@@ -59,7 +59,7 @@ describe('a hundred thousand waiters of one key in one process', () => {
 describe('distinct keys, each used once', () => {
   it('given a million keys in memory, then nothing is left behind', async () => {
     const grown = await child.call('useOnceInMemory', 1_000_000);
-    // Eight bytes for each would be more.
+    // Eight bytes for each key would be more.
     expect(grown).toBeLessThan(5 * MEGABYTE);
   }, 180_000);
 

@@ -1,4 +1,7 @@
-/** The second connection, for hand-offs, cannot be had while the first one works: what that costs, and what the log says. */
+/**
+ * The second connection, which hears of hand-offs, cannot be opened while the first connection works. Waits then cost no
+ * memory, and the log says what is wrong.
+ */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate } from 'node:timers/promises';
 import v8 from 'node:v8';
@@ -26,17 +29,17 @@ const collect = vm.runInNewContext('gc') as () => void;
 const LONG = { ttl: '60s', wait: '60s' } as const;
 const KEYS = 40;
 const WAVES = 5;
-/** Timers and connections that all share keep the context of whoever came first. */
+/** Shared timers and connections keep the context of the caller that set them up first. */
 const SHARED = 8;
 
-/** Callers wait for keys that are held, each in a context of its own, until their time is over. */
+/** Callers wait in vain for held keys, each in an async context of its own. Then nearly all contexts must be collected. */
 async function expectNothingKept(service: LockService, keyOf: (i: number) => string): Promise<void> {
   const context = new AsyncLocalStorage<object>();
   const contexts: WeakRef<object>[] = [];
   const wait = async (i: number): Promise<string> => {
     const mine = { i };
     contexts.push(new WeakRef(mine));
-    // Long enough for several polls.
+    // The wait is long enough for several polls.
     const busy = context.run(mine, () => service.acquire(keyOf(i), { wait: 150 }));
     return busy.then(String, (error: { code: string }) => error.code);
   };
@@ -156,7 +159,7 @@ describe('the hand-off connections of a Cluster', () => {
       ends.push(() => Promise.all(proxies.map((proxy) => proxy.stop())));
       divert(locks, new Map(cluster.nodes.map(({ port }, i) => [port, proxies[i]])));
       for (const proxy of proxies) proxy.refuse();
-      // A channel keeps what its slot's first caller came with: there are few.
+      // A channel keeps the context of the first caller of its slot, so there are few slots.
       const keyOf = (i: number): string => `{${i % 4}}${i}`;
       const held = await Promise.all(
         Array.from({ length: KEYS }, (_, i) => holder.service.acquire(keyOf(i), LONG)),
@@ -179,7 +182,7 @@ describe('the hand-off connections of a Cluster', () => {
   );
 });
 
-/** The locks' connections for hand-offs lead through the proxies; their commands do not. */
+/** Leads the locks' connections for hand-offs through the proxies, but not their commands. */
 function divert(locks: ClusterLocks, proxies: ReadonlyMap<number, TcpProxy | undefined>): void {
   const nodesOf = locks.client.nodes.bind(locks.client);
   const diverted = (node: RedisLike): Pick<RedisLike, 'options' | 'duplicate'> => ({

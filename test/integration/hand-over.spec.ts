@@ -1,4 +1,4 @@
-/** What a hand-off leaves in Redis: the queue's expiry, places, and nothing at all where it fails. */
+/** What a hand-off leaves in Redis: the queue's expiry and scores. If a hand-off fails, it changes nothing. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { Lock } from '../../lib/index.js';
@@ -24,7 +24,7 @@ afterAll(() => server.stop());
 beforeEach(async () => {
   await client.flushall();
   sessions = [locksOn(server), locksOn(server), locksOn(server)];
-  // From the first wait on, a process hears of hand-offs, and so requests a place in the step in which it releases.
+  // After its first wait, a process hears of hand-offs. So it releases a key and queues for it again in one exchange.
   const holder = locksOn(server);
   const held = await holder.service.acquire('warm');
   const waiting = sessions.map(({ service }) => service.acquire('warm'));
@@ -35,7 +35,7 @@ beforeEach(async () => {
 });
 afterEach(() => Promise.all(sessions.map((locks) => locks.close())));
 
-/** Session 0 has the key; the others queue for it, one after the other, each with one caller. */
+/** Session 0 holds the key. `count` other sessions queue for it, one after the other, each with one caller. */
 async function contended(count: number): Promise<{ held: Lock; waiting: Array<Promise<Lock>> }> {
   const [owner, ...others] = sessions;
   const held = await owner.service.acquire('k');
@@ -47,14 +47,14 @@ async function contended(count: number): Promise<{ held: Lock; waiting: Array<Pr
   return { held, waiting };
 }
 
-/** Session 0 releases the key, and requests it again in the same step. Returned in an object: a promise would be awaited. */
+/** Session 0 releases the key and requests it again in one exchange. The promise is in an object, so it is not awaited. */
 async function releaseAndRequest(held: Lock): Promise<{ again: Promise<Lock> }> {
   const again = sessions[0].service.acquire('k');
   expect(await held.release()).toBe(true);
   return { again };
 }
 
-async function place(index: number): Promise<number> {
+async function queueScore(index: number): Promise<number> {
   return Number((await client.zrange(QUEUE, String(index), String(index), 'WITHSCORES'))[1]);
 }
 
@@ -71,7 +71,7 @@ describe('what a hand-off leaves in Redis', () => {
   it('given a queue that an earlier interval began, then the hand-off sets its expiry anew', async () => {
     const { held, waiting } = await contended(2);
     const [first] = await queue.tokens();
-    await client.zadd(QUEUE, 'XX', String((await place(0)) - 10_000_000), first);
+    await client.zadd(QUEUE, 'XX', String((await queueScore(0)) - 10_000_000), first);
     await client.pexpire(QUEUE, 5_000);
     const { again } = await releaseAndRequest(held);
     expect(await queue.tokens()).toHaveLength(2);
@@ -89,7 +89,7 @@ describe('what a hand-off leaves in Redis', () => {
     const [left, last] = await queue.tokens();
     expect(left).toBe(second);
     expect(last).not.toBe(second);
-    expect(await place(1)).toBeGreaterThan(await place(0));
+    expect(await queueScore(1)).toBeGreaterThan(await queueScore(0));
     let fence = held.fence;
     for (const lock of [...waiting, again]) {
       const { fence: next } = await lock;
@@ -105,7 +105,7 @@ describe('what a hand-off leaves in Redis', () => {
     const before = [await queue.holder(), await client.zrange(QUEUE, '0', '-1', 'WITHSCORES')];
     await client.del(COUNTER);
     await client.rpush(COUNTER, 'no counter');
-    // It was ours until then, whatever became of the command.
+    // The lease had not ended, whatever became of the command.
     expect(await held.release()).toBe(true);
     expect([await queue.holder(), await client.zrange(QUEUE, '0', '-1', 'WITHSCORES')]).toEqual(before);
     await client.del(COUNTER);

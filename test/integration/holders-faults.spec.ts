@@ -33,7 +33,7 @@ let server: RedisServer;
 let client: Redis;
 let world: World;
 let view: HoldersView;
-/** What a test has opened, the latest last. */
+/** The functions that close what a test has opened, the latest last. */
 let ends: Array<() => Promise<void>>;
 
 beforeEach(async () => {
@@ -138,7 +138,7 @@ describe.each(SEVERAL)('%s lock: an unknown outcome', (_kind, access, other) => 
     await expect(requesting).rejects.toMatchObject({ code: 'LOCK_STORE' });
     proxy.cut();
     proxy.release();
-    // Withdrawn, it does not keep those behind it out any more.
+    // Once the orphaned token is removed, the waiters behind it are served.
     expect((await world.offer(a)).token).toBe(behind);
     expect(await client.zcard(view.queue)).toBe(0);
   });
@@ -183,7 +183,7 @@ describe('a foreign value at the name of the holders', () => {
       await expect(attempt(a, EXCLUSIVE)).rejects.toThrow(/WRONGTYPE/);
       expect((await renew(a, 'k', held)).held).toBe(false);
       await client.del('lock:k');
-      // The key is free: what was at the holders' name is of a former life, whatever it is.
+      // The key is free, so any value at the holders' name is out of date.
       await take(a, access);
     },
   );
@@ -216,7 +216,7 @@ describe('many holders at once', () => {
       const readers: string[] = [];
       for (let i = 0; i < 50; i += 1) readers.push(await enqueue(b, SHARED));
       await client.del('lock:k');
-      // The last of them checks: the others are granted before it, and it draws a block of its own after them.
+      // The last reader checks. The other readers are granted before it, and it draws a block of fences after theirs.
       const granted = grantedOf(await request(b, 'k', { token: readers[49], mode: 'check', fences: 64 }));
       const [seconds, micros] = await client.time();
       expect(lastOf(granted)).toBeLessThanOrEqual(Number(seconds) * 1_000_000 + Number(micros));
@@ -240,7 +240,7 @@ describe('many holders at once', () => {
   });
 });
 
-/** Sessions behind a proxy, that give a command up soon. */
+/** Sessions behind a proxy, with a short command time-out. */
 async function proxied(): Promise<{ proxy: TcpProxy; through: World }> {
   const proxy = await startProxy(server);
   const { world: through } = sessionsOn(proxy, { commandTimeout: 300 });

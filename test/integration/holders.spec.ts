@@ -53,7 +53,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.end());
 
-/** Nothing but the counter of fences. */
+/** Expects that nothing but the fence counter is left. */
 async function expectNothingLeft(): Promise<void> {
   expect(await client.keys('*')).toEqual(['lock:~nl:f']);
 }
@@ -140,7 +140,7 @@ describe.each(SEVERAL)('%s: the state in Redis', (kind, access) => {
     for (const next of [EXCLUSIVE, SHARED, semaphore(1), semaphore(3)]) {
       const [a, b] = world.guests(2);
       const former = [await take(a, access), await take(b, access)];
-      // A foreign client's release that compares nothing. What it left behind must not count.
+      // A foreign client deletes the key without comparing its value. The holders that are left must not count.
       await client.del('lock:k');
       expect((await view().members()).size).toBe(2);
       expect((await renew(a, 'k', former[0])).held).toBe(false);
@@ -186,7 +186,7 @@ describe.each(SEVERAL)('%s: the state in Redis', (kind, access) => {
         await expectNothingLeft();
       }
     }
-    // Who finds it so and does not request frees it as well.
+    // A release that finds the holders deleted frees the key as well.
     const a = world.guest();
     const token = await take(a, access);
     await client.del(view().holders);
@@ -299,7 +299,7 @@ describe('the name of the holders', () => {
   });
 });
 
-/** One that does not fit while two hold the key. */
+/** A kind that cannot be granted while two hold the key. */
 function semaphoreOrWriter({ kind }: LockAccess): LockAccess {
   return kind === 'semaphore' ? semaphore(1) : EXCLUSIVE;
 }

@@ -1,4 +1,4 @@
-/** Readers, writers and permits over real processes, on real Redis. */
+/** Shared locks and semaphores between real processes, on a real Redis. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { Lock } from '../../lib/core/contracts/lock.js';
@@ -96,7 +96,7 @@ describe('readers and writers in several processes', () => {
       stopped.resume();
     }
     expect(await stopped.call('state', 'r')).toMatchObject({ held: false });
-    // It is told once the sockets were read.
+    // Its signal aborts once its sockets have been read.
     await eventually(async () => expect(await stopped.call('state', 'r')).toMatchObject({ aborted: true }));
     expect(await stopped.call('release', 'r')).toBe(false);
     expect(await b.call('state', 'w')).toEqual({ held: true, aborted: false });
@@ -234,7 +234,7 @@ describe('several keys in a Cluster', () => {
       }
       abort.abort();
       await expect(late).rejects.toMatchObject({ code: 'LOCK_ABORTED' });
-      // What it had so far was given back.
+      // The keys that the aborted call had acquired so far were released.
       await eventuallyTrue(async () => {
         const lock = await b.service.tryAcquire('0');
         await lock?.release();

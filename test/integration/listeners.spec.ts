@@ -1,4 +1,4 @@
-/** Listeners at what is not ours: signals, clients, responses. Node warns of more than ten of one event. */
+/** Listeners on foreign objects: signals, clients, responses. Node warns if there are more than ten for one event. */
 import { EventEmitter, getEventListeners } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ExecutionContext } from '@nestjs/common';
@@ -43,7 +43,7 @@ describe('one AbortSignal for many waits', () => {
         locks.using('k', { signal }, () => undefined),
         locks.acquire(['k', `l${i}`], { signal }),
         stock.take(),
-        // In a handler the signal is one of several that end the wait.
+        // In a handler, the signal is one of several reasons that end the wait.
         runInScope(new HandlerScope({}, { getType: () => 'rpc' } as unknown as ExecutionContext), () =>
           stock.take(),
         ),

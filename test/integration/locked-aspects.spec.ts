@@ -1,4 +1,4 @@
-/** `@Locked` beside decorators that replace a method, as aspect libraries do: what Nest reads off the method stays. */
+/** `@Locked` above decorators that replace a method, as aspect libraries do. Nest's metadata of the method must stay. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   type CanActivate,
@@ -18,7 +18,7 @@ import { type HttpApp, PLATFORMS, startHttp } from '../support/http-app.js';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 
-/** Its wrapper has all metadata of the original by inheritance, and none of its own. */
+/** A decorator with a wrapper that inherits all metadata of the original, and has none of its own. */
 const Wrap =
   (): MethodDecorator =>
   (_target, _name, descriptor: PropertyDescriptor): void => {
@@ -124,7 +124,7 @@ describe.each(PLATFORMS)('@Locked above a wrapper that inherits its metadata, on
 describe('a locked method stands for the method that it wraps', () => {
   const MARK = Symbol('mark');
 
-  /** As a wrapper that stands above `@Locked` finds it. */
+  /** The method that a decorator above `@Locked` gets. */
   function locked(original: Method): Method {
     const descriptor = { value: original, configurable: true, writable: true, enumerable: false };
     const decorate = Locked('a') as (target: object, name: string, descriptor: PropertyDescriptor) => void;
@@ -142,13 +142,13 @@ describe('a locked method stands for the method that it wraps', () => {
     expect(Reflect.getMetadata('base', wrapper)).toBe('base');
     expect(Reflect.hasOwnMetadata('base', wrapper)).toBe(false);
     expect(Reflect.getOwnMetadata('both', wrapper)).toBe('own');
-    // A library may note on its own function what it learns when the application starts.
+    // A library may add metadata to its own function when the application starts.
     Reflect.defineMetadata('later', 'base', base);
     expect(Reflect.getMetadata('later', wrapper)).toBe('base');
   });
 
   it('given metadata on the chain of constructors, then it is found', () => {
-    // Compiled to ES5, a class's base is seen by its prototype alone: a function checks for it there too.
+    // In a class compiled to ES5, only the prototype shows the base. reflect-metadata finds the base there too.
     const base = function (): void {};
     const original = function (): void {};
     original.prototype = Object.create(base.prototype as object);

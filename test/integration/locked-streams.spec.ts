@@ -254,8 +254,8 @@ describe('a locked async generator that is ended while its first step waits for 
     held = await locks.acquire('feed');
   });
 
-  /** The lock comes free: it is not taken by a reader that has left, and the body never runs. */
-  async function expectWithdrawn(): Promise<void> {
+  /** When the lock is free, the reader that has left must not take it, and the body must never run. */
+  async function expectCancelled(): Promise<void> {
     await held.release();
     await expect(locks.tryAcquire('feed')).resolves.not.toBeNull();
     expect([feed.entered, feed.unsubscribed]).toEqual([0, 0]);
@@ -271,7 +271,7 @@ describe('a locked async generator that is ended while its first step waits for 
       { done: true, value: undefined },
     ]);
     expect(await generator.next()).toEqual({ done: true, value: undefined });
-    await expectWithdrawn();
+    await expectCancelled();
   });
 
   it('given throw(), then the wait is cancelled at once, and throw() rejects with its error', async () => {
@@ -280,19 +280,19 @@ describe('a locked async generator that is ended while its first step waits for 
     const own = new Error('thrown in');
     await expect(generator.throw(own)).rejects.toBe(own);
     expect(await step).toEqual({ done: true, value: undefined });
-    await expectWithdrawn();
+    await expectCancelled();
   });
 
   it('given the moment of the grant, then the body does not begin', async () => {
-    for (let exchanges = 0; exchanges < 30; exchanges += 1) {
+    for (let jobs = 0; jobs < 30; jobs += 1) {
       const generator = feed.read(1);
       const step = generator.next();
       await new Promise(setImmediate);
       const released = held.release();
-      for (let exchange = 0; exchange < exchanges; exchange += 1) await Promise.resolve();
+      for (let job = 0; job < jobs; job += 1) await Promise.resolve();
       const entered = feed.entered;
       await Promise.all([generator.return('mine'), step, released]);
-      // One that had begun was ended where it yielded.
+      // A body that had begun was ended where it yielded.
       expect(feed.entered).toBe(entered);
       expect(feed.unsubscribed).toBe(entered);
       held = await locks.acquire('feed');
@@ -319,7 +319,7 @@ describe('a locked async generator that is ended while its first step waits for 
     await generator.return(undefined);
     expect(await step).toEqual({ done: true, value: undefined });
     await locks.using('outer', { wait: 0 }, () => {});
-    await expectWithdrawn();
+    await expectCancelled();
   });
 
   it('given a stream made of it that is destroyed, then the wait is cancelled', async () => {
@@ -328,12 +328,12 @@ describe('a locked async generator that is ended while its first step waits for 
     await new Promise(setImmediate);
     stream.destroy();
     await once(stream, 'close');
-    await expectWithdrawn();
+    await expectCancelled();
   });
 
   it('given no first step yet, then no lock is acquired', async () => {
     expect(await feed.read(1).return('mine')).toEqual({ done: true, value: 'mine' });
-    await expectWithdrawn();
+    await expectCancelled();
   });
 
   it('given a refused lock, then its step rejects, and the generator has still ended', async () => {
@@ -343,6 +343,6 @@ describe('a locked async generator that is ended while its first step waits for 
     await new Promise(setImmediate);
     expect(await generator.return(undefined)).toEqual({ done: true, value: undefined });
     await expect(step).rejects.toMatchObject({ code: 'LOCK_BUSY' });
-    await expectWithdrawn();
+    await expectCancelled();
   });
 });

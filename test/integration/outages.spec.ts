@@ -1,4 +1,7 @@
-/** Redis is away for a moment: whoever has time to wait does not notice; whoever has not, or if it lasts, is told at once. */
+/**
+ * Redis is away for a moment. A caller with time to wait does not notice. A caller without time, or any caller if the
+ * outage lasts, is told at once.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { LockError } from '../../lib/errors/index.js';
@@ -19,7 +22,7 @@ afterEach(async () => {
   }
 });
 
-/** Closed after the test, before the servers. */
+/** Locks that are closed after the test, before the servers stop. */
 function locksFor(target: { readonly url: string }, options?: LocksOptions): Locks {
   const locks = locksOn(target, { commandTimeout: COMMAND_TIMEOUT, ...options });
   opened.unshift(locks);
@@ -48,11 +51,11 @@ const codeOf = (call: Promise<unknown>): Promise<string> =>
     (error: LockError) => error.code,
   );
 
-/** Takes the key, and gives it back. */
+/** Acquires the key and releases it. Resolves to "granted" or to the error's code. */
 const passing = async (locks: Locks, key: string, wait: number): Promise<string> =>
   codeOf(locks.service.using(key, { wait }, () => undefined));
 
-/** Callers come all the time, for few keys and for ever new ones. `end` tells what became of all. */
+/** Makes callers come all the time, for a few busy keys and for new keys. `end` resolves to the outcomes of all calls. */
 function arrivals(locks: Locks): { end(): Promise<string[]> } {
   const calls: Promise<string>[] = [];
   let over = false;
@@ -71,14 +74,14 @@ function arrivals(locks: Locks): { end(): Promise<string[]> } {
   };
 }
 
-/** The connection is gone, and cannot be had again. */
+/** Cuts the connection, and refuses new ones. */
 async function away({ client }: Locks, proxy: TcpProxy): Promise<void> {
   proxy.refuse();
   proxy.cut();
   await eventuallyTrue(() => client.status === 'reconnecting');
 }
 
-/** No script has left anything but the counter. */
+/** Resolves when nothing but the fence counter is left. */
 async function nothingLeft(server: RedisServer): Promise<void> {
   const client = server.client();
   await eventually(async () => expect(await client.keys('lock:*')).toEqual(['lock:~nl:f']));
@@ -103,7 +106,7 @@ describe('a connection that is lost', () => {
       codeOf(locks.service.using('read', { wait: 8_000, mode: 'shared' }, () => undefined)),
     ];
     await until(since + 150);
-    // Among those who wait for Redis already.
+    // Two more callers, beside those that already wait for Redis.
     calls.push(passing(locks, 'free0', 8_000), passing(locks, 'late', 8_000));
     await until(since + 300);
     proxy.accept();
@@ -146,7 +149,7 @@ describe('a connection that is lost', () => {
     expect(late.waited).toBeLessThan(200);
     proxy.accept();
     await eventuallyTrue(() => locks.client.status === 'ready');
-    // It counts from the loss, anew each time.
+    // commandTimeout counts from the loss of the connection, anew each time.
     await eventually(async () => expect(await passing(locks, 'a', 60_000)).toBe('granted'));
     await away(locks, proxy);
     const again = passing(locks, 'a', 60_000);
@@ -170,7 +173,7 @@ describe('a connection that is lost', () => {
         return granted;
       })(),
     );
-    // Long before the time of the command that was lost is over.
+    // The lock was granted long before the time-out of the lost command.
     expect(waited).toBeLessThan(COMMAND_TIMEOUT);
     expect(await client.get('lock:k')).toBe(lock.token);
     expect(lock.held).toBe(true);
@@ -254,12 +257,12 @@ describe('a fail-over of Sentinel that an operator requests', () => {
     const sentinel = await startSentinel(master);
     for (const each of [sentinel, replica, master]) stopping(each);
     const sentinels = [{ host: '127.0.0.1', port: sentinel.port }];
-    // The longest fail-over of the test's own servers is not what this is about.
+    // A long commandTimeout: the test is not about how long a fail-over of its servers takes.
     const locks = locksFor(
       { url: 'redis://' },
       {
         commandTimeout: 10_000,
-        // A release that the new master has not heard of leaves its key taken for a ttl.
+        // If the new master missed a release, the key stays taken for a ttl.
         defaults: { ttl: '2s' },
         redis: { sentinels, name: MASTER, failoverDetector: true, host: undefined, port: undefined },
       },

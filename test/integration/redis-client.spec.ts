@@ -1,4 +1,4 @@
-/** The client that the module opens, or takes: what it connects to, how it recovers, what it logs. */
+/** The client that the module opens, or gets from the application: where it connects, how it recovers, what it logs. */
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
@@ -23,16 +23,19 @@ afterEach(async () => {
 });
 
 function open(redis: unknown) {
-  const lines: string[] = [];
+  const logged: string[] = [];
   const connection = connectRedis(checkRedis('redis', redis), {
     connectionName: 'nestjs-locked:test',
     commandTimeout: 500,
-    log: { warn: (line) => lines.push(`warn ${line}`), log: (line) => lines.push(`log ${line}`) },
+    log: {
+      warn: (message) => logged.push(`warn ${message}`),
+      log: (message) => logged.push(`log ${message}`),
+    },
   });
   const { client, owned } = connection;
   // A second disconnect() of ioredis leaves a timer of two seconds.
   if (owned) cleanups.push(() => client.status === 'end' || client.disconnect());
-  return { ...connection, lines };
+  return { ...connection, logged };
 }
 
 async function ready({ client, connect }: Pick<RedisConnection, 'client' | 'connect'>): Promise<void> {
@@ -54,7 +57,7 @@ describe('a client that the module opens', () => {
     expect(connection.client.status).toBe('wait');
     await ready(connection);
     await expect(connection.client.call('CLIENT', 'GETNAME')).resolves.toBe('nestjs-locked:test');
-    expect(connection.lines).toEqual([]);
+    expect(connection.logged).toEqual([]);
   });
 
   it("given options, then the user's own options win, and unset ones are left out", async () => {
@@ -93,23 +96,23 @@ describe('a client that the module opens', () => {
     await eventually(() => expect(reconnecting.watch.down).toBe(true));
     await server.restart();
     await eventually(() => expect(connection.client.status).toBe('ready'));
-    await eventually(() => expect(connection.lines).toHaveLength(2));
-    expect(connection.lines[0]).toMatch(/^warn Redis at 127\.0\.0\.1:\d+ .*Locks fail until it answers/);
-    expect(connection.lines[1]).toMatch(/^log Redis at 127\.0\.0\.1:\d+ answers again/);
+    await eventually(() => expect(connection.logged).toHaveLength(2));
+    expect(connection.logged[0]).toMatch(/^warn Redis at 127\.0\.0\.1:\d+ .*Locks fail until it answers/);
+    expect(connection.logged[1]).toMatch(/^log Redis at 127\.0\.0\.1:\d+ answers again/);
     expect(connection.watch.down).toBe(false);
   });
 
   it('given a wrong password, then the error names the cause and never shows the password', async () => {
     const connection = open(`redis://:wrong-hunter@127.0.0.1:${server.port}`);
     const failure: unknown = await connection.client.call('GET', 'a').catch((error: unknown) => error);
-    // Nobody waits for a command for ever: the store bounds it. Here the flush of a failed login has ended it.
+    // The store bounds every command. This command ended because ioredis flushes its commands when a login fails.
     expect(failure).toBeInstanceOf(Error);
-    await eventually(() => expect(connection.lines).toHaveLength(1));
-    expect(connection.lines[0]).toMatch(/WRONGPASS/);
+    await eventually(() => expect(connection.logged).toHaveLength(1));
+    expect(connection.logged[0]).toMatch(/WRONGPASS/);
     expect(inspect(new LockStoreError('x', failure), { depth: 9, showHidden: true })).not.toContain(
       'wrong-hunter',
     );
-    expect(connection.lines.join()).not.toContain('wrong-hunter');
+    expect(connection.logged.join()).not.toContain('wrong-hunter');
   });
 
   it('given a connection that is cut with a command on it, then the command is sent again', async () => {
@@ -132,14 +135,14 @@ describe('a client that the module opens', () => {
       host: '127.0.0.1',
       port: proxy.port,
       password: 'hunter2',
-      // The rule is what is tested, not its length.
+      // Short, because the test is about the rule, not about its length.
       socketTimeout: 200,
     });
     await ready(connection);
     proxy.dropReplies();
     const reply = connection.client.call('PING');
     await eventually(() => expect(connection.watch.down).toBe(true));
-    expect(connection.lines[0]).toMatch(/Socket timeout/);
+    expect(connection.logged[0]).toMatch(/Socket timeout/);
     proxy.cut();
     proxy.release();
     await expect(reply).resolves.toBe('PONG');
@@ -150,7 +153,7 @@ describe('a client that the module opens', () => {
     await ready(connection);
     connection.client.disconnect();
     await eventually(() => expect(connection.client.status).toBe('end'));
-    expect(connection.lines).toEqual([]);
+    expect(connection.logged).toEqual([]);
   });
 
   it('given a server that has become a replica, then the client reconnects once, not for each command', async () => {
@@ -187,9 +190,9 @@ describe('a client of the application', () => {
       client.on('error', () => undefined);
       await client.connect();
       await server.kill();
-      await eventually(() => expect(connection.lines).toHaveLength(1));
+      await eventually(() => expect(connection.logged).toHaveLength(1));
       await server.restart();
-      await eventually(() => expect(connection.lines).toHaveLength(2));
+      await eventually(() => expect(connection.logged).toHaveLength(2));
       connection.watch.end();
       expect(client.listenerCount('close') + client.listenerCount('ready')).toBe(0);
     },

@@ -35,7 +35,7 @@ class Office {
       app.useWebSocketAdapter(new WsAdapter(app));
     });
     const office = new Office(http);
-    // The clock of the test's machine has no say in it.
+    // The job must run only when a test fires it.
     await office.job.stop();
     return office;
   }
@@ -83,7 +83,7 @@ interface Message {
   readonly data: unknown;
 }
 
-/** Who buys by WebSocket: the answers come in the order in which they are made. */
+/** A buyer by WebSocket. Answers come in the order in which they are made. */
 class Visitor {
   readonly got: Message[] = [];
 
@@ -108,7 +108,7 @@ const refused = (statusCode: number) => ({
   data: { status: 'error', statusCode, message: expect.any(String) },
 });
 
-/** What each buyer came home with: a ticket, or a status. */
+/** The tickets, and the statuses of the refused buyers. */
 async function visits(
   replies: ReadonlyArray<Promise<Response>>,
 ): Promise<{ tickets: Ticket[]; refusals: number[] }> {
@@ -163,7 +163,7 @@ describe.each([
     const find = events.find.bind(events);
     const all = deferred();
     let reading = 0;
-    // Everybody has read before anybody writes.
+    // All ten have read before the first one writes.
     jest.spyOn(events, 'find').mockImplementation(async (id) => {
       const event = await find(id);
       if (++reading === 10) all.resolve();
@@ -191,7 +191,7 @@ describe.each([
     expect(sold.map(({ length }) => length).sort()).toEqual([3, 3, 4, 4]);
     for (const group of sold) {
       const [{ seat, fence }] = group;
-      // Under one lock: the sales within it have joined, with the same fence.
+      // One lock for the group: its sales are nested holds with the same fence.
       expect(group).toEqual(group.map((_, i) => ({ seat: seat + i, fence })));
     }
     const seats = [...tickets, ...sold.flat()].map(({ seat }) => seat).sort((a, b) => a - b);
@@ -229,7 +229,7 @@ describe.each([
       expect((await impatient.buy('emma')).status).toBe(201);
       const printer = () => impatient.locks.acquire('receipt-printers', { limit: 3 });
       const printers = [await printer(), await printer()];
-      // The third one is free.
+      // The third printer is free.
       const receipt = await impatient.receipt('emma', 1);
       expect(receipt.status).toBe(200);
       expect(receipt.headers.get('content-type')).toMatch(/^text\/plain/);
@@ -283,7 +283,7 @@ describe.each([
       visitor.group({ id: 'lear', size: 2 });
       expect(await visitor.answers(1)).toMatchObject([{ event: 'exception', data: { code: 'LOCK_BUSY' } }]);
       visitor.leave();
-      // Without the lock nothing holds it up.
+      // A sale without the lock does not wait.
       expect((await impatient.buy('lear', '?lock=off')).status).toBe(201);
       await lock.release();
       expect((await impatient.buy('lear', '?lock=on')).status).toBe(201);
@@ -306,7 +306,7 @@ describe.each([
     });
     const slow = office.buy('othello');
     await has.promise;
-    // What the next holder would do, if the first were paused past its lease.
+    // The next holder sells the seat, as if the first holder were paused past its lease.
     await office.locks.using('any other', async ({ fence }) => {
       expect(await events.sell('othello', 1, fence)).toBe(true);
     });
@@ -406,7 +406,7 @@ describe('several instances of the sample on one Redis', () => {
 
   it('given the cron job on both, then one runs it, and it is skipped while another runs or has just run it', async () => {
     const client = redis.client();
-    // Whatever another test, or a tick of the clock, has left of it.
+    // Another test may have left the key behind.
     await client.del('lock:sales-report');
     const lists = offices.map(({ events }) => jest.spyOn(events, 'list'));
     const reports = () => lists.reduce((sum, { mock }) => sum + mock.calls.length, 0);
@@ -418,10 +418,10 @@ describe('several instances of the sample on one Redis', () => {
 
     await Promise.all(offices.map(({ job }) => job.fireOnTick()));
     await eventuallyTrue(() => reports() === 1);
-    // Done, and still not free: the clock of this one is a little late.
+    // The report is done, and minHold still keeps the key busy for a machine that is a little late.
     await Promise.all(offices.map(({ job }) => job.fireOnTick()));
     expect(reports()).toBe(1);
-    // The first one may be still at it: then its lease's own, shorter time shows.
+    // While the first report still runs, the key has the shorter time of its lease.
     await eventuallyTrue(async () => (await client.pttl('lock:sales-report')) > 20_000);
     expect(reports()).toBe(1);
   });

@@ -1,6 +1,6 @@
 /**
- * The article that the project grew from: its own two functions, sent by a client of their own, exclude us and are
- * excluded by us. So must whatever keeps a plain string with an expiry at the key.
+ * A foreign client that locks by the two usual functions: SET with NX and an expiry, and DEL. This library and the client
+ * exclude each other, as for every client that keeps a plain string with an expiry at the key.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';

@@ -1,4 +1,4 @@
-/** Slots and names in a Cluster, against slot functions that are not ours. */
+/** The slots and names of a lock in a Cluster, compared with the slot functions of the server and of ioredis. */
 import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -7,7 +7,7 @@ import { KeyNames } from '../../lib/stores/redis/naming/key-names.js';
 import { slotOf, tagOfSlot } from '../../lib/stores/redis/naming/cluster-slots.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
-// What ioredis itself routes by.
+// The function by which ioredis itself finds the node. It reads on after "{}", which the server does not.
 const keySlot = createRequire(createRequire(import.meta.url).resolve('ioredis'))('cluster-key-slot') as (
   key: string,
 ) => number;

@@ -1,4 +1,4 @@
-/** The test support itself: what other specs stand on must do what it says. */
+/** The helpers of test/support that start servers, proxies and processes. */
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -176,7 +176,7 @@ describe('startProxy', () => {
     await eventually(async () => expect(await server.client().get('n')).toBe('1'));
     proxy.release();
     proxy.cut();
-    // ioredis sends a command without a reply again once it is connected again.
+    // Once it is connected again, ioredis sends a command without a reply again.
     expect(await lost).toBe(2);
   });
 

@@ -1,4 +1,4 @@
-/** The turns of one tick leave in one command, and are what they would be alone. */
+/** The exchanges of one tick leave in one command, and each has the effect that it would have alone. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { MOST_TURNS, TURNS } from '../../lib/stores/redis/scripts/turns.script.js';
@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 afterEach(() => locks.close());
 
-/** The scripts that are run meanwhile. */
+/** The hashes of the scripts that the server runs during `work`. */
 async function scriptsOf(work: () => Promise<unknown>): Promise<string[]> {
   const monitor = await client.monitor();
   const seen: string[] = [];
@@ -91,7 +91,7 @@ describe('the exchanges of one tick', () => {
     for (let round = 0; round < 20; round += 1) {
       const before = Number(await client.get('lock:~nl:f'));
       const held = await Promise.all(
-        // One of them is none of the common cases.
+        // One of the exchanges is not one of the common cases.
         KEYS.map((key) => locks.service.acquire(key, key === shared ? { mode: 'shared' } : {})),
       );
       const after = await serverNow();

@@ -17,7 +17,7 @@ let events: EventsRepository;
 let locks: LockService;
 let controls: LockControls;
 
-/** Opens the office. Sales wait for each other as long as they have to, but where the test is of one that releases. */
+/** Opens the office. Sales wait long enough for each other, except in the test of a sale that does not get the lock. */
 async function open(wait: Duration = '10s'): Promise<void> {
   module = await Test.createTestingModule({
     imports: [LockTestingModule.forRoot({ defaults: { wait } })],

@@ -1,4 +1,4 @@
-/** The gateway by itself, with locks in memory. Its key is of the message, so messages are what it is given. */
+/** The gateway by itself, with locks in memory. The key comes from the message, so the tests send messages. */
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
@@ -19,7 +19,7 @@ let office: BoxOffice;
 let controls: LockControls;
 let socket: WebSocket;
 
-/** Opens the sale. Groups wait for each other as long as they have to, but where the test is of one that releases. */
+/** Opens the sale. Groups wait long enough for each other, except in the test of a group that does not get the lock. */
 async function open(wait: Duration = '10s'): Promise<void> {
   const module = await Test.createTestingModule({
     imports: [LockTestingModule.forRoot({ defaults: { wait } })],

@@ -1,4 +1,4 @@
-/** The printers by themselves: an instance made by hand, which `provideLocks` gives its locks, in memory. */
+/** The printers by themselves: an instance made by hand, with locks in memory from `provideLocks`. */
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { LockService } from 'nestjs-locked';
 import { LockControls, memoryLocks, provideLocks } from 'nestjs-locked/testing';
