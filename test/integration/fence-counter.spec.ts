@@ -1,5 +1,5 @@
 /**
- * A fence counter that no fence may be drawn from: another client wrote it, or the clock of Redis went back by more than a
+ * A fence counter that no fence may be drawn from. Another client wrote it, or the clock of Redis went back by more than a
  * day. Near 2^53 the next fences would be equal, and above it there are no exact integers. So nothing is granted, and the
  * error says what to do.
  */
