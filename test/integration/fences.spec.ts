@@ -14,18 +14,13 @@ import { TokenGenerator, newSessionId } from '../../lib/core/contracts/token.js'
 import { isLockError } from '../../lib/errors/index.js';
 import { startChild } from '../support/child-process.js';
 import { eventually } from '../support/eventually.js';
+import { AN_HOUR, FENCE_COUNTER, increasing, microsecondsOf } from '../support/fence-clock.js';
 import { type Forgetting, type SeenHold, fenceFaults } from '../support/fence-history.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { sharedNow } from '../support/shared-clock.js';
 import { startProxy } from '../support/tcp-proxy.js';
 import type { FencesHandlers } from '../support/workers/fences.worker.js';
-
-/** The fence counter's name in Redis. */
-const COUNTER = 'lock:~nl:f';
-
-/** In µs, as fences are. */
-const AN_HOUR = 3_600_000_000;
 
 let server: RedisServer;
 let client: Redis;
@@ -53,7 +48,7 @@ describe('fences', () => {
       expect(fences.every(Number.isSafeInteger)).toBe(true);
       expect(fences[0]).toBeGreaterThan(before - 1_000);
       expect(fences.at(-1)).toBeLessThanOrEqual(after);
-      expect(Number(await client.get(COUNTER))).toBe(fences.at(-1));
+      expect(Number(await client.get(FENCE_COUNTER))).toBe(fences.at(-1));
       expect(fences).toEqual(increasing(fences));
     }
   });
@@ -160,7 +155,7 @@ describe('fences when the counter is lost, because the clock goes on', () => {
       const before = await fencesOfBatch(a);
       await mortal.kill();
       await mortal.restart();
-      expect(await mortal.client().exists(COUNTER)).toBe(0);
+      expect(await mortal.client().exists(FENCE_COUNTER)).toBe(0);
       const after = await eventually(() => fenceOf(b), { within: 10_000 });
       const fences = [...before, after, ...(await eventually(() => fencesOfBatch(a), { within: 10_000 }))];
       expect(fences).toEqual(increasing(fences));
@@ -181,13 +176,13 @@ describe('fences when the counter is lost, because the clock goes on', () => {
     try {
       await eventually(async () => expect(await promoted.info('replication')).toContain('link_status:up'));
       const known = await fenceOf(a);
-      await eventually(async () => expect(await promoted.get(COUNTER)).toBe(String(known)));
+      await eventually(async () => expect(await promoted.get(FENCE_COUNTER)).toBe(String(known)));
       link.refuse();
       link.cut();
       // The old master goes on granting, and the replica does not learn of it.
       const held = await a.service.acquire('held');
       const lost = [known, held.fence, ...(await fencesOfBatch(a)), await fenceOf(old)];
-      expect(await promoted.get(COUNTER)).toBe(String(known));
+      expect(await promoted.get(FENCE_COUNTER)).toBe(String(known));
 
       await promoted.replicaof('NO', 'ONE');
       service.retarget(replica);
@@ -210,7 +205,7 @@ describe('fences when the counter is lost, because the clock goes on', () => {
 
   it('given a deletion or eviction of the counter, then fences go forward', async () => {
     const fences = [await fenceOf(locks)];
-    await client.del(COUNTER);
+    await client.del(FENCE_COUNTER);
     fences.push(await fenceOf(other), ...(await fencesOfBatch(locks)));
     expect(fences).toEqual(increasing(fences));
   });
@@ -220,7 +215,7 @@ describe('fences when the counter is kept, whatever the clock does', () => {
   // If a server's clock was an hour ahead and is then set right, the counter stays an hour ahead of the clock.
   const setClockBack = async (redis: Redis): Promise<number> => {
     const ahead = (await microsecondsOf(redis)) + AN_HOUR;
-    await redis.set(COUNTER, ahead);
+    await redis.set(FENCE_COUNTER, ahead);
     return ahead;
   };
 
@@ -237,7 +232,9 @@ describe('fences when the counter is kept, whatever the clock does', () => {
       const fences = [await setClockBack(durable.client()), await fenceOf(a), ...(await fencesOfBatch(b))];
       await durable.kill();
       await durable.restart();
-      expect(Number(await durable.client().get(COUNTER))).toBeGreaterThanOrEqual(fences.at(-1) ?? Infinity);
+      expect(Number(await durable.client().get(FENCE_COUNTER))).toBeGreaterThanOrEqual(
+        fences.at(-1) ?? Infinity,
+      );
       fences.push(await eventually(() => fenceOf(a), { within: 10_000 }));
       fences.push(...(await eventually(() => fencesOfBatch(b), { within: 10_000 })));
       expect(fences).toEqual(increasing(fences));
@@ -262,7 +259,7 @@ describe('fences when the counter is kept, whatever the clock does', () => {
     await client.flushall();
     expect(await fenceOf(locks)).toBeLessThan(before - AN_HOUR / 2);
     // The cure of docs/fencing.md: the counter is set to the highest fence that the database has seen.
-    await client.set(COUNTER, before);
+    await client.set(FENCE_COUNTER, before);
     expect(await fenceOf(locks)).toBe(before + 1);
   });
 });
@@ -375,17 +372,6 @@ async function fencesOfBatch({ service }: Locks): Promise<number[]> {
     Array.from({ length: 64 }, () => service.using('batch', (lock) => void fences.push(lock.fence))),
   );
   return fences;
-}
-
-/** The server's clock, in µs. */
-async function microsecondsOf(redis: Redis): Promise<number> {
-  const [seconds, micros] = await redis.time();
-  return Number(seconds) * 1_000_000 + Number(micros);
-}
-
-/** The expected order of fences: ascending, each once. */
-function increasing(fences: readonly number[]): number[] {
-  return [...new Set(fences)].sort((a, b) => a - b);
 }
 
 function holdsOf(report: Float64Array, lists: readonly (readonly string[])[]): SeenHold[] {

@@ -7,6 +7,7 @@ import type { Redis } from 'ioredis';
 import { sessionIdOf } from '../../lib/core/contracts/token.js';
 import { RENEW } from '../../lib/stores/redis/scripts/renew.script.js';
 import { eventually } from '../support/eventually.js';
+import { microsecondsOf } from '../support/fence-clock.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
@@ -65,10 +66,7 @@ async function waiterOf(by: Locks, key: string): Promise<[end: () => Promise<voi
   return [end, token];
 }
 
-async function now(): Promise<number> {
-  const [seconds, micros] = await client.time();
-  return Number(seconds) * 1_000_000 + Number(micros);
-}
+const now = (): Promise<number> => microsecondsOf(client);
 
 describe('a forged offer', () => {
   const AHEAD: Array<[name: string, fence: () => Promise<number>]> = [

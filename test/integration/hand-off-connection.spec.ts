@@ -3,17 +3,16 @@
  * memory, and the log says what is wrong.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { setImmediate } from 'node:timers/promises';
-import v8 from 'node:v8';
-import vm from 'node:vm';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
 import type { LockService } from '../../lib/lock.service.js';
 import type { RedisLike } from '../../lib/stores/redis/client/redis-client.interface.js';
 import { TRY_EVERY } from '../../lib/stores/redis/notifications/grant-notifications.interface.js';
 import { type ClusterLocks, clusterLocksOn } from '../support/cluster-locks.js';
 import { eventually } from '../support/eventually.js';
-import { locksOn } from '../support/locks.js';
-import { startRedis, startRedisCluster } from '../support/redis-server.js';
+import { Remains } from '../support/garbage.js';
+import { type Locks, locksOn } from '../support/locks.js';
+import { type RedisServer, startRedis, startRedisCluster } from '../support/redis-server.js';
 import { splitLocks } from '../support/split-locks.js';
 import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
 import { LOADED, timed } from '../support/waits.js';
@@ -23,22 +22,32 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-v8.setFlagsFromString('--expose-gc');
-const collect = vm.runInNewContext('gc') as () => void;
-
 const LONG = { ttl: '60s', wait: '60s' } as const;
 const KEYS = 40;
 const WAVES = 5;
 /** Shared timers and connections keep the context of the caller that set them up first. */
 const SHARED = 8;
 
+/** Starts a server, the locks of a holder, and the locks under test. All of them end after the test. */
+async function started(
+  open: (server: RedisServer) => Locks | Promise<Locks>,
+): Promise<{ readonly admin: Redis; readonly holder: Locks; readonly locks: Locks }> {
+  const server = await startRedis();
+  ends.push(() => server.stop());
+  const holder = locksOn(server);
+  ends.push(() => holder.close());
+  const locks = await open(server);
+  ends.push(() => locks.close());
+  return { admin: server.client(), holder, locks };
+}
+
 /** Callers wait in vain for held keys, each in an async context of its own. Then nearly all contexts must be collected. */
 async function expectNothingKept(service: LockService, keyOf: (i: number) => string): Promise<void> {
   const context = new AsyncLocalStorage<object>();
-  const contexts: WeakRef<object>[] = [];
+  const contexts = new Remains();
   const wait = async (i: number): Promise<string> => {
     const mine = { i };
-    contexts.push(new WeakRef(mine));
+    contexts.add(mine);
     // The wait is long enough for several polls.
     const busy = context.run(mine, () => service.acquire(keyOf(i), { wait: 150 }));
     return busy.then(String, (error: { code: string }) => error.code);
@@ -47,12 +56,7 @@ async function expectNothingKept(service: LockService, keyOf: (i: number) => str
     const codes = await Promise.all(Array.from({ length: KEYS }, (_, i) => wait(i)));
     expect(new Set(codes)).toEqual(new Set(['LOCK_BUSY']));
   }
-  const kept = async (): Promise<number> => {
-    await setImmediate();
-    collect();
-    return contexts.filter((each) => each.deref() !== undefined).length;
-  };
-  await eventually(async () => expect(await kept()).toBeLessThanOrEqual(SHARED));
+  await eventually(async () => expect(await contexts.count()).toBeLessThanOrEqual(SHARED));
 }
 
 const FAILED = /second connection to Redis, .* cannot be opened: /;
@@ -60,15 +64,7 @@ const BACK = /second connection to Redis is there again/;
 
 describe('a hand-off connection that the server refuses because of "maxclients"', () => {
   it('given waits that end, then they leave nothing behind, one log line names it, and hand-offs come back', async () => {
-    const server = await startRedis();
-    ends.push(() => server.stop());
-    const admin = server.client();
-    const holder = locksOn(server);
-    const locks = locksOn(server);
-    ends.push(
-      () => locks.close(),
-      () => holder.close(),
-    );
+    const { admin, holder, locks } = await started((server) => locksOn(server));
     const held = await Promise.all(
       Array.from({ length: KEYS }, (_, i) => holder.service.acquire(`k${i}`, LONG)),
     );
@@ -93,15 +89,7 @@ describe('a hand-off connection that the server refuses because of "maxclients"'
 
 describe('a hand-off connection that is opened again', () => {
   it('given an end alone, or one together with the first connection, then nothing is logged', async () => {
-    const server = await startRedis();
-    ends.push(() => server.stop());
-    const admin = server.client();
-    const holder = locksOn(server);
-    const locks = locksOn(server);
-    ends.push(
-      () => locks.close(),
-      () => holder.close(),
-    );
+    const { admin, holder, locks } = await started((server) => locksOn(server));
     const held = await holder.service.acquire('k', LONG);
     const waiting = locks.service.acquire('k', LONG);
     const queued = async (): Promise<void> => expect(await admin.zcard('lock:~nl:q:k')).toBe(1);
@@ -115,19 +103,12 @@ describe('a hand-off connection that is opened again', () => {
   });
 
   it('given repeated failures, then each outage is one log line, and each return another one', async () => {
-    const server = await startRedis();
-    const proxy = await startProxy(server);
-    ends.push(
-      () => server.stop(),
-      () => proxy.stop(),
-    );
-    const holder = locksOn(server);
-    const locks = splitLocks({ commands: server, handOffs: proxy });
-    ends.push(
-      () => locks.close(),
-      () => holder.close(),
-    );
-    const admin = server.client();
+    let proxy!: TcpProxy;
+    const { admin, holder, locks } = await started(async (server) => {
+      proxy = await startProxy(server);
+      ends.push(() => proxy.stop());
+      return splitLocks({ commands: server, handOffs: proxy });
+    });
     const held = await holder.service.acquire('k', LONG);
     const waiting = locks.service.acquire('k', LONG);
     await eventually(async () => expect(await admin.zcard('lock:~nl:q:k')).toBe(1));

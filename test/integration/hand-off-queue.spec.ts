@@ -3,12 +3,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Redis } from 'ioredis';
 import type { Lock } from '../../lib/index.js';
 import { eventuallyTrue } from '../support/eventually.js';
+import { AN_HOUR, FENCE_COUNTER, microsecondsOf } from '../support/fence-clock.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type QueueView, queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
 const QUEUE = 'lock:~nl:q:k';
-const COUNTER = 'lock:~nl:f';
 
 let server: RedisServer;
 let client: Redis;
@@ -80,9 +80,8 @@ describe('what a hand-off leaves in Redis', () => {
   });
 
   it('given a holder that requests again, then it queues behind all others, even with the counter ahead of the clock', async () => {
-    const [seconds] = await client.time();
-    const ahead = (Number(seconds) + 3600) * 1_000_000;
-    await client.set(COUNTER, String(ahead));
+    const ahead = (await microsecondsOf(client)) + AN_HOUR;
+    await client.set(FENCE_COUNTER, String(ahead));
     const { held, waiting } = await contended(2);
     const [, second] = await queue.tokens();
     const { again } = await releaseAndRequest(held);
@@ -103,12 +102,12 @@ describe('what a hand-off leaves in Redis', () => {
   it('given an unreadable fence counter, then the hand-off changes nothing, and happens once the counter is readable', async () => {
     const { held, waiting } = await contended(1);
     const before = [await queue.holder(), await client.zrange(QUEUE, '0', '-1', 'WITHSCORES')];
-    await client.del(COUNTER);
-    await client.rpush(COUNTER, 'no counter');
+    await client.del(FENCE_COUNTER);
+    await client.rpush(FENCE_COUNTER, 'no counter');
     // The lease had not ended, whatever became of the command.
     expect(await held.release()).toBe(true);
     expect([await queue.holder(), await client.zrange(QUEUE, '0', '-1', 'WITHSCORES')]).toEqual(before);
-    await client.del(COUNTER);
+    await client.del(FENCE_COUNTER);
     const lock = await waiting[0];
     expect(lock.fence).toBeGreaterThan(held.fence);
     await lock.release();

@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import { MOST_TURNS, TURNS } from '../../lib/stores/redis/scripts/turns.script.js';
 import { TURN } from '../../lib/stores/redis/scripts/turn.script.js';
 import { eventually } from '../support/eventually.js';
+import { FENCE_COUNTER, increasing, microsecondsOf } from '../support/fence-clock.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
@@ -43,12 +44,6 @@ async function scriptsOf(work: () => Promise<unknown>): Promise<string[]> {
   return seen;
 }
 
-/** The server's clock, in µs. */
-async function serverNow(): Promise<number> {
-  const [seconds, micros] = await client.time();
-  return Number(seconds) * 1_000_000 + Number(micros);
-}
-
 /** The code of the error that ended a try. */
 function codeOf(each: PromiseSettledResult<unknown>): unknown {
   return each.status === 'rejected' && (each.reason as { code: string }).code;
@@ -83,23 +78,23 @@ describe('the exchanges of one tick', () => {
     const [a, , , b] = tries.map((each) => (each.status === 'fulfilled' ? each.value : null));
     expect(b?.fence).toBeGreaterThan(a?.fence ?? Infinity);
     await Promise.all([a?.release(), b?.release()]);
-    expect((await client.keys('lock:*')).sort()).toEqual(['lock:list', 'lock:taken', 'lock:~nl:f']);
+    expect((await client.keys('lock:*')).sort()).toEqual(['lock:list', 'lock:taken', FENCE_COUNTER]);
   });
 
   it('given a batch, then fences ascend, are not ahead of the clock, and the counter ends at the last one', async () => {
     const shared = KEYS[3];
     for (let round = 0; round < 20; round += 1) {
-      const before = Number(await client.get('lock:~nl:f'));
+      const before = Number(await client.get(FENCE_COUNTER));
       const held = await Promise.all(
         // One of the exchanges is not one of the common cases.
         KEYS.map((key) => locks.service.acquire(key, key === shared ? { mode: 'shared' } : {})),
       );
-      const after = await serverNow();
+      const after = await microsecondsOf(client);
       const fences = held.map((lock) => lock.fence);
-      expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b));
+      expect(fences).toEqual(increasing(fences));
       expect(fences[0]).toBeGreaterThan(before);
       expect(fences.at(-1)).toBeLessThan(after);
-      expect(await client.get('lock:~nl:f')).toBe(String(fences.at(-1)));
+      expect(await client.get(FENCE_COUNTER)).toBe(String(fences.at(-1)));
       await Promise.all(held.map((lock) => lock.release()));
     }
   });
@@ -107,8 +102,8 @@ describe('the exchanges of one tick', () => {
   it('given a lost counter, then the fences of the batch begin at the clock', async () => {
     const held = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
     await Promise.all(held.map((lock) => lock.release()));
-    const lost = await serverNow();
-    await client.del('lock:~nl:f');
+    const lost = await microsecondsOf(client);
+    await client.del(FENCE_COUNTER);
     const again = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
     expect(again[0]?.fence).toBeGreaterThanOrEqual(lost);
     await Promise.all(again.map((lock) => lock.release()));
