@@ -1,5 +1,5 @@
-// The application that http.mjs measures, a process for each handler: a Nest application on Fastify, with four handlers
-// that differ only in how they take a lock around nothing. Decorators are applied by hand, so that no build is needed.
+// The application that http.mjs measures, a process for each handler. Its four handlers on Fastify differ only in how they take
+// a lock around nothing. Decorators are applied by hand, so that no build is needed.
 import 'reflect-metadata';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash, randomUUID } from 'node:crypto';

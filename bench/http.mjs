@@ -1,11 +1,11 @@
-// What `@Locked` adds to one HTTP request on Fastify beyond its two round trips to Redis. Handlers, in turn:
+// What `@Locked` adds to one HTTP request on Fastify beyond its two round trips to Redis. The handlers:
 //   bare           answers
 //   trips          SET NX PX, answers, compare-and-delete: two round trips by hand
 //   trips + ALS    the same in a process whose AsyncLocalStorage is in use, as in most applications that trace or log
 //   using          LockService.using by hand
 //   locked         @Locked('order:{params.id}')
 // Each in a process of its own: before Node 24, AsyncLocalStorage once used makes every promise of a process dearer.
-// Each request has an id of its own, so nobody waits for anybody. The figure asked for is `locked` − `trips`.
+// Each request has an id of its own, so none waits for another. The figure in question is `locked` − `trips`.
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -58,7 +58,7 @@ const server = await startServer();
 const apps = new Map();
 let id = 0;
 try {
-  // The application alone on its cores; whoever loads it, here, beside Redis.
+  // The application is alone on its cores; this process, which loads it, is beside Redis.
   place.pin(server.pid, 'server');
   place.pin(process.pid, 'server');
   for (const { name, storage } of ROWS) {
@@ -69,7 +69,7 @@ try {
     `${machine.date}: ${machine.cpu}, ${machine.cores} cores, ${machine.system}, Node ${machine.node}, ${machine.server}`,
   );
   console.log(
-    `${rounds} rounds of ${lasting / 1000} s, in turn; medians; ${place.text}; load average ${machine.load}`,
+    `${rounds} rounds of ${lasting / 1000} s, one after the other; medians; ${place.text}; load average ${machine.load}`,
   );
   const report = { machine, rounds, seconds: lasting / 1000, placement: place.text, results: [] };
   for (const row of ROWS) await warmUp(row);
@@ -120,11 +120,11 @@ async function load({ name, handler }, concurrency, more) {
   const latencies = [];
   const client = async () => {
     while (more()) {
-      const asked = performance.now();
+      const sentAt = performance.now();
       const { statusCode, body } = await pool.request({ path: `/${handler}/${++id}`, method: 'POST' });
       const text = await body.text();
       if (statusCode !== 201) throw new Error(`${name} answered ${statusCode}: ${text}`);
-      latencies.push((performance.now() - asked) * 1000);
+      latencies.push((performance.now() - sentAt) * 1000);
     }
   };
   await Promise.all(Array.from({ length: concurrency }, client));

@@ -1,5 +1,5 @@
-// Why the Redis store sends its scripts as it does: the ways of ioredis to send one script, side by side, with one and
-// with 64 callers. A section is an acquire (SET NX PX and a counter, in a script) and a compare-and-delete script.
+// Why the Redis store sends its scripts as it does. The ways of ioredis to send one script are side by side, with one and
+// with 64 callers. A hold is an acquire (SET NX PX and a counter, in a script) and a compare-and-delete script.
 import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { connect, versionOf } from './adapters/clients.mjs';
@@ -62,7 +62,7 @@ async function compare(ways, callers) {
   console.log(`\n### ${callers} in flight\n`);
   console.log(
     markdownTable(
-      ['', 'sections/s', '±', 'to raw', 'client CPU µs a command'],
+      ['', 'holds/s', '±', 'to raw', 'client CPU µs a command'],
       names.map((name) => [
         name,
         count(speed(name)),
@@ -79,10 +79,10 @@ async function round({ acquire, release }, callers) {
   const cpu = process.cpuUsage();
   const started = performance.now();
   const end = started + lasting;
-  let sections = 0;
+  let holds = 0;
   await Promise.all(
     Array.from({ length: callers }, async (_, caller) => {
-      for (let n = 0; performance.now() < end; n += 1, sections += 1) {
+      for (let n = 0; performance.now() < end; n += 1, holds += 1) {
         const key = `key:${caller}`;
         const token = `${caller}:${n}`;
         await acquire(key, token);
@@ -92,8 +92,8 @@ async function round({ acquire, release }, callers) {
   );
   const used = process.cpuUsage(cpu);
   return {
-    perSecond: (sections / (performance.now() - started)) * 1000,
-    cpu: (used.user + used.system) / sections / 2,
+    perSecond: (holds / (performance.now() - started)) * 1000,
+    cpu: (used.user + used.system) / holds / 2,
   };
 }
 

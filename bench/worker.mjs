@@ -1,8 +1,8 @@
-// One process that works for one adapter: it is told to run rounds by messages, and answers each with what it saw.
+// One process that works for one adapter. Messages tell it to run rounds, and each is answered with what it saw.
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { adapterNamed, mostInside } from './adapters/index.mjs';
-import { commandsSent, countCommands } from './adapters/clients.mjs';
+import { commandsSent, countCommands, withoutKernel } from './adapters/clients.mjs';
 import { scenarioNamed } from './scenarios/index.mjs';
 import { pause, systemNow, toLocal } from './support/clock.mjs';
 import { ENTRY } from './support/history.mjs';
@@ -19,12 +19,13 @@ const REST_AFTER = 50;
 countCommands(...copyOfTheRoot());
 const scenario = scenarioNamed(scenarioName);
 const { processes } = scenario;
+const learnt = scenario.kernel === false ? await withoutKernel() : undefined;
 const adapter = adapterNamed(adapterName);
-const locks = await adapter.create({ ...settings, index, processes });
+const locks = await adapter.create({ entry: ours, ...settings, index, processes });
 const most = mostInside(adapter, scenario);
 
 const inside = new Int32Array(scenario.slots);
-const sections = new Float64Array(scenario.callers); // of each caller, ever
+const holds = new Float64Array(scenario.callers); // of each caller, ever
 const kept = new Float64Array(KEPT);
 
 process.on('message', (message) => {
@@ -44,19 +45,20 @@ async function answer(message) {
 }
 
 /**
- * All processes of a row begin and end at the same times, which are of the clock they share. They work for `lead` ms before:
- * waits that end in it, and sections, do not count but for what a section costs.
+ * All processes of a team begin and end at the same times, which are of the clock they share. They work for `lead` ms before.
+ * Waits and holds that end in the lead count for the costs of a hold alone.
  */
 async function round({ from, to, lead, hurried }) {
-  const seen = { sections: 0, waits: 0, longest: 0, counted: 0, overlaps: 0 };
+  const seen = { holds: 0, waits: 0, longest: 0, counted: 0, overlaps: 0 };
   seen.from = toLocal(from);
   seen.log = scenario.across ? [] : undefined;
-  // What a section lasts; undefined: it gives way once.
-  seen.section = hurried ? undefined : scenario.section;
+  // Undefined: the hold gives way once.
+  seen.lasting = hurried ? undefined : scenario.holdMs;
   const early = from - lead - systemNow();
   if (early > 0) await pause(early);
   const endLoad = !hurried && scenario.load?.process === index ? startLoad(scenario.load) : undefined;
   const commands = commandsSent();
+  const learntBefore = learnt?.commands ?? 0;
   const cpu = process.cpuUsage();
   const end = toLocal(to);
   const callers = (hurried && scenario.warmers) || scenario.callers;
@@ -68,10 +70,11 @@ async function round({ from, to, lead, hurried }) {
   await calls;
   const used = process.cpuUsage(cpu);
   return {
-    sections: seen.counted,
-    allSections: seen.sections,
+    holds: seen.counted,
+    allHolds: seen.holds,
     overlaps: seen.overlaps,
     commands: commandsSent() - commands,
+    learnt: (learnt?.commands ?? 0) - learntBefore,
     cpu: used.user + used.system,
     longest: seen.longest,
     waits: kept.slice(0, Math.min(seen.waits, KEPT)),
@@ -81,29 +84,29 @@ async function round({ from, to, lead, hurried }) {
 }
 
 /**
- * One caller. Sections that end after the round's end do not count for the throughput; their waits do count, since
- * who still waits by then has waited longest.
+ * One caller. Holds that end after the round's end do not count for the throughput. Their waits do count: a caller that still
+ * waits by then has waited longest.
  */
 async function call(caller, end, seen) {
   const slot = scenario.slotOf(caller);
-  const { log, section } = seen;
+  const { log, lasting } = seen;
   for (;;) {
-    const asked = performance.now();
-    if (asked >= end) return;
-    const release = await locks.acquire(scenario.keyOf(caller, sections[caller]++, index));
+    const requested = performance.now();
+    if (requested >= end) return;
+    const release = await locks.acquire(scenario.keyOf(caller, holds[caller]++, index));
     if (release === undefined) return;
     const began = performance.now();
-    const wait = began - asked;
+    const wait = began - requested;
     inside[slot] += 1;
     if (inside[slot] > most) seen.overlaps += 1;
-    if (section === undefined)
-      await null; // The section gives way once: whoever else was let in shows.
-    else await pause(section);
+    if (lasting === undefined)
+      await null; // The hold gives way once, so that an overlapping one shows.
+    else await pause(lasting);
     inside[slot] -= 1;
     const counts = began >= seen.from;
-    if (counts) log?.push(asked, began, performance.now());
+    if (counts) log?.push(requested, began, performance.now());
     await release();
-    seen.sections += 1;
+    seen.holds += 1;
     if (!counts) continue;
     if (seen.waits < KEPT) kept[seen.waits] = wait;
     seen.waits += 1;
@@ -119,7 +122,7 @@ function onSharedClock(log) {
   return shared;
 }
 
-/** The repository's own copy of ioredis: what nestjs-locked uses for a client of its own. */
+/** The repository's own copy of ioredis, which nestjs-locked uses for a client of its own. */
 function copyOfTheRoot() {
   try {
     return [createRequire(ours)('ioredis').Redis];

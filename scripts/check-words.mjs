@@ -1,6 +1,6 @@
 // Names each place where an old word is still in use, and the word to use: in identifiers, file names, comments, messages
 // and pages. `npm run lint:words`, or `npm run lint:words -- lib docs/keys.md` for some files or folders.
-import { ALLOWED, OLD_WORDS, SKIPPED } from './checks/old-words.mjs';
+import { ALLOWED, OLD_WORDS, SKIPPED, TEXT_VARIABLES } from './checks/old-words.mjs';
 import { lineNumbers, textFiles } from './checks/tracked-files.mjs';
 
 const single = new Map();
@@ -39,8 +39,9 @@ function pairAt(text, words, i) {
 }
 
 /** The old words of a text, in their order. */
-function oldWordsIn(text) {
-  const read = ALLOWED.reduce(
+function oldWordsIn(text, path = '') {
+  const allowed = TEXT_VARIABLES.files.test(path) ? [...ALLOWED, TEXT_VARIABLES.names] : ALLOWED;
+  const read = allowed.reduce(
     (rest, phrase) => rest.replace(phrase, (match) => '.'.repeat(match.length)),
     text,
   );
@@ -69,7 +70,7 @@ function main(paths) {
     if (SKIPPED.some((skipped) => skipped.test(path))) continue;
     for (const { word, use } of oldWordsIn(path)) places.push(`${path}: file name "${word}": ${use}`);
     const numberOf = lineNumbers(text);
-    for (const { index, word, use } of oldWordsIn(withoutHistory(path, text))) {
+    for (const { index, word, use } of oldWordsIn(withoutHistory(path, text), path)) {
       places.push(`${path}:${numberOf(index)}: "${word.replace(/\s+/g, ' ')}": ${use}`);
     }
   }

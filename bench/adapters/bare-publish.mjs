@@ -1,5 +1,5 @@
-// The limit of every hand-over through Redis: a token that goes round the processes, published from one to the next. No lock
-// at all: nothing is kept, and a message that is lost is the end of it.
+// The limit of every hand-off through Redis: a token that goes round the processes, published from one to the next. It is no
+// lock at all: nothing is kept, and a lost message is the end of it.
 import { connect, versionOf } from './clients.mjs';
 
 export default [
@@ -15,7 +15,7 @@ export default [
       const channelOf = (process) => `bare:${process % processes}`;
       let here = index === 0;
       let running = false;
-      let batch = 0; // Those who were waiting when the token came: it stays for them, as a lease of ours does.
+      let batch = 0; // The callers that were waiting when the token came: it stays for them, as a lease of ours does.
       let waiting = [];
 
       const start = () => {
@@ -46,7 +46,7 @@ export default [
             waiting.push(resolve);
             if (here && !running) arrived();
           }),
-        /** Who still waits when a round is over would wait for callers that ask no more: they get nothing. */
+        /** After a round, waiting callers would wait for others that want nothing more: they get nothing. */
         rest() {
           const left = waiting;
           waiting = [];

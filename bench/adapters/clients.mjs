@@ -5,13 +5,14 @@ import { Redis } from 'ioredis';
 const require = createRequire(import.meta.url);
 
 let sent = 0;
+let connection = {};
 
 /** How many commands this process has sent to Redis; a script is one, whatever it does inside. */
 export const commandsSent = () => sent;
 
 /**
- * Redis itself counts the commands within scripts too (`total_commands_processed`), so they are counted where they
- * leave: in every copy of ioredis that is loaded here, a client that nestjs-locked opens by itself included.
+ * Redis itself counts the commands within scripts too (`total_commands_processed`). So they are counted where they leave, in
+ * every copy of ioredis that is loaded here. That includes the client that nestjs-locked opens by itself.
  */
 export function countCommands(...copies) {
   for (const prototype of new Set([Redis, ...copies].map((each) => each.prototype))) {
@@ -23,8 +24,15 @@ export function countCommands(...copies) {
   }
 }
 
+/** From now on, clients get their replies from memory. @returns a count of the commands that still went to the server */
+export async function withoutKernel() {
+  const { FakeConnector, learnt } = await import('../support/fake-stream.mjs');
+  connection = { Connector: FakeConnector };
+  return learnt;
+}
+
 export async function connect(port, options = {}) {
-  const client = new Redis({ host: '127.0.0.1', port, lazyConnect: true, ...options });
+  const client = new Redis({ host: '127.0.0.1', port, lazyConnect: true, ...connection, ...options });
   await client.connect();
   return client;
 }

@@ -1,10 +1,11 @@
 // Everything that is measured. An adapter is
-//   { name, version, base, note?, variant?, kind?, takesPart?(scenario),
-//     create({ port, ttl, patience, index, processes, limit }) → { acquire(key) → release(), close(), rest?() } }
-// where `base` names the row that it is compared with (of locks, the raw one that sends its commands in the same way),
-// `variant` marks another mode of a library that has a row already, and `kind` is what it takes: 'exclusive' (the default),
-// 'shared', or one permit of a 'semaphore' of `limit`.
-// `release()` is awaited everywhere. A library is loaded in `create`: by the processes that use it, and by no other.
+//   { name, version, base, note?, variant?, kind?, build?, takesPart?(scenario),
+//     create({ port, ttl, patience, index, processes, limit, entry }) → { acquire(key) → release(), close(), rest?() } }
+//   base      the row that it is compared with: of locks, the raw one that sends its commands in the same way
+//   variant   another mode of a library that has a row already
+//   kind      what it takes: 'exclusive' (the default), 'shared', or one permit of a 'semaphore' of `limit`
+//   build     of nestjs-locked: 'this' or 'other', where the other has the `entry` to load, and the `twin` of this build
+// `release()` is awaited everywhere. A library is loaded in `create`, so no process loads one that it does not use.
 import barePublish from './bare-publish.mjs';
 import nestjsLocked from './nestjs-locked.mjs';
 import raw from './raw.mjs';
@@ -29,20 +30,35 @@ export function adapterNamed(name) {
   return adapter;
 }
 
-/** How many may be in a section at a time, by the kind of what they hold. */
+/** The adapters, and beside each one of ours the same one on another build. @param build as `copyBuild` returns it */
+export function withOtherBuild(build, among = adapters) {
+  return among.flatMap((adapter) => {
+    if (adapter.build !== 'this') return [adapter];
+    const { entry, version } = build;
+    const name = `${adapter.name} (other build)`;
+    return [adapter, { ...adapter, name, build: 'other', twin: adapter.name, entry, version }];
+  });
+}
+
+/** How many holds may overlap, by the kind of the lock. */
 export function mostInside({ kind = 'exclusive' }, { limit }) {
   return { exclusive: 1, shared: Infinity, semaphore: limit }[kind];
 }
 
-/** The adapters of a scenario: of the kinds that it asks for. Where callers wait for each other, how commands are sent decides little: one mode of each. */
+/**
+ * The adapters of a scenario, of the kinds that it names. Where callers wait for each other, the way of sending decides little:
+ * one mode of each library will do.
+ */
 export function adaptersFor(scenario, among = adapters) {
-  return among.filter(
-    (adapter) =>
+  return among.filter((adapter) => {
+    const name = adapter.twin ?? adapter.name;
+    return (
       (scenario.kinds ?? ['exclusive']).includes(adapter.kind ?? 'exclusive') &&
-      (scenario.rows?.includes(adapter.name) ??
-        !(adapter.variant && contended(scenario) && !scenario.also?.includes(adapter.name))) &&
-      (adapter.takesPart?.(scenario) ?? true),
-  );
+      (scenario.rows?.includes(name) ??
+        !(adapter.variant && contended(scenario) && !scenario.also?.includes(name))) &&
+      (adapter.takesPart?.(scenario) ?? true)
+    );
+  });
 }
 
 const contended = ({ across, callers, slots }) => across === true || callers > slots;

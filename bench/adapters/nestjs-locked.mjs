@@ -1,14 +1,13 @@
-// Ours: the service of a Nest application, as built in ../dist, on a client it is given and on one it opens itself; shared
-// locks and semaphores on a client that it is given.
+// The service of a Nest application, as built: on a client that it is given, and on one that the module opens. Shared locks
+// and semaphores are on a client that it is given. An older build must run too, so only the public API is used.
 import { readFileSync } from 'node:fs';
-import { ours as entry } from '../support/ours.mjs';
 import { connect } from './clients.mjs';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
 /**
  * @param redisFor what the module gets as `redis`, and how to end it
- * @param optionsOf the options of an acquisition in a scenario
+ * @param optionsOf the options of an acquire request in a scenario
  */
 const ours = (name, base, note, redisFor, kind = 'exclusive', optionsOf = () => undefined) => ({
   name,
@@ -17,7 +16,8 @@ const ours = (name, base, note, redisFor, kind = 'exclusive', optionsOf = () => 
   version,
   base,
   note,
-  async create({ port, ttl, patience, limit }) {
+  build: 'this',
+  async create({ port, ttl, patience, limit, entry }) {
     // A run without it needs no build.
     await import('reflect-metadata');
     const { NestFactory } = await import('@nestjs/core');

@@ -1,4 +1,4 @@
-// The floor: SET NX PX and a compare-and-delete script by hand, without any of what makes a lock safe to use.
+// The floor: SET NX PX and a compare-and-delete script by hand. Nothing of it makes a lock safe to use.
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, versionOf } from './clients.mjs';
@@ -20,12 +20,12 @@ const raw = (name, note, options, prepare = () => () => undefined) => ({
     const client = await connect(port, options);
     await client.script('LOAD', COMPARE_AND_DELETE);
     const beforeWrite = prepare(client);
-    const party = randomUUID();
+    const session = randomUUID();
     let count = 0;
     return {
       async acquire(key) {
         const name = `raw:${key}`;
-        const token = `${party}:${++count}`;
+        const token = `${session}:${++count}`;
         for (;;) {
           beforeWrite();
           if ((await client.set(name, token, 'PX', ttl, 'NX')) === 'OK') break;

@@ -1,5 +1,5 @@
-// The application of one row of ../scenarios/overhead.mjs: a service and a controller whose methods differ only in how they
-// take a lock around nothing. Decorators are applied by hand, so that no build is needed.
+// The application of one row of ../scenarios/overhead.mjs. Its methods differ only in how they take a lock around nothing.
+// Decorators are applied by hand, so that no build is needed.
 import 'reflect-metadata';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Controller, Inject, Module, Param, Post } from '@nestjs/common';
@@ -8,12 +8,12 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ours } from '../support/ours.mjs';
 
 const row = JSON.parse(process.argv[2]);
-/** Calls between two looks at the clock. */
+/** Calls between two readings of the clock. */
 const BATCH = 200;
 
 if (row.storage) new AsyncLocalStorage().run({}, () => undefined);
 
-const library = row.module === undefined ? undefined : await import(ours);
+const library = row.module === undefined ? undefined : await import(row.entry ?? ours);
 const store = () =>
   row.module === 'memory' ? { store: library.memoryStore() } : { redis: `redis://127.0.0.1:${row.port}` };
 
@@ -44,7 +44,7 @@ class Orders {
   }
 }
 
-// A class is touched by what its row needs, and by nothing else.
+// A class gets what its row needs, and nothing else.
 if (row.calls === 'fixed') decorate(Stock, 'fixed', library.Locked('stock'));
 if (row.calls === 'template') decorate(Stock, 'template', library.Locked('stock:{0}'));
 if (row.calls === 'typed')
@@ -90,7 +90,7 @@ async function answer(message) {
   return message.calls === undefined ? { cpu: cpuTime() } : call(message.calls);
 }
 
-/** One after the other, for so many ms, and so many. @returns µs a call, by the clock and by what the process used */
+/** One after the other, for so many ms, and so many. @returns µs of a call, by the clock and by CPU time */
 async function call({ lasting = 0, fewest = 0 }) {
   const name = row.calls;
   let calls = 0;

@@ -1,4 +1,4 @@
-// The process of one application, and a question to it at a time.
+// The process of one application. One message is under way at a time.
 import { fork } from 'node:child_process';
 
 const APP = new URL('./app.mjs', import.meta.url);
@@ -17,7 +17,7 @@ export async function startApplication(row, port, place) {
         else reject(new Error(`${row.name}: ${message.error}`));
       });
     });
-  const ask = (message) => {
+  const tell = (message) => {
     const reply = next();
     child.send(message);
     return reply;
@@ -32,7 +32,7 @@ export async function startApplication(row, port, place) {
     row,
     start,
     create,
-    ask,
+    tell,
     async request() {
       const path = `/${row.handler}/${(id += 1)}`;
       const { statusCode, body } = await pool.request({ path, method: 'POST' });

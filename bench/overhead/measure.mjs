@@ -1,47 +1,67 @@
-// Measures the applications of one scenario, round by round in turn, and compares each row with the first. No garbage
-// collection is forced before a round: it throws away optimised code with the shapes of what is not alive just then, and a
-// call in memory then takes ten times as long for a good part of a second (measured: 14 µs, and 180 µs after one).
+// Measures the applications of one scenario, round by round, and compares each row with the first. No garbage collection is
+// forced before a round. It would throw away optimised code together with the shapes of what is not alive just then. A call
+// in memory would then take ten times as long for a good part of a second: 180 µs in place of 14 µs (measured).
 import { placement } from '../support/placement.mjs';
-import { median, spread } from '../support/stats.mjs';
+import { orderOf, stepsOf } from '../support/plan.mjs';
+import { median, pairedRatio } from '../support/stats.mjs';
 import { CONNECTIONS, startApplication } from './application.mjs';
 
 /**
- * What a resting machine does in a second: the warm-up is so much work, however long it takes on a busy one, or else the rows
- * that come later would be measured better compiled.
+ * What a resting machine does in a second. The warm-up is so much work, however long it takes on a busy machine: otherwise
+ * the later rows would be measured better compiled.
  */
 const WARM_UP = { calls: 20_000, requests: 10_000 };
 
 const MEASURES = { method: measureCalls, http: measureRequests, start: measureStarts };
+const FIELDS = ['time', 'cpu', 'create'];
 
-/** @param times `{ rounds, seconds, warmup }` */
+/** The rows of an application scenario that load the library, each beside the same one on another build. */
+export function withOtherRows(scenario, own, other) {
+  if (!scenario.application) return scenario;
+  const rows = scenario.rows.flatMap((row) => {
+    if (row.module === undefined) return [row];
+    const name = `${row.name} (other build)`;
+    return [
+      { ...row, entry: own.entry },
+      { ...row, name, twin: row.name, entry: other.entry },
+    ];
+  });
+  return { ...scenario, rows };
+}
+
+/** @param times `{ processes, rounds, seconds, warmup }` */
 export async function measureApplications(scenario, { server, pinned, times }) {
   const place = placement(pinned);
-  // Whoever loads the applications, here, beside the server.
+  // This process loads the applications, beside the server.
   place.pin(process.pid, 'server');
   try {
-    const { rounds, ...more } = await MEASURES[scenario.application](scenario, server.port, place, times);
-    return { placement: place.text, ...more, rows: compareRows(scenario.rows, rounds) };
+    const processes = scenario.rows.map(() => []);
+    for (let number = 0; number < times.processes; number += 1) {
+      const seen = await MEASURES[scenario.application](scenario, server.port, place, times, number);
+      for (const [i, rounds] of seen.entries()) processes[i].push(rounds);
+    }
+    return { placement: place.text, rows: compareRows(scenario.rows, processes) };
   } finally {
     place.pin(process.pid, 'anywhere');
   }
 }
 
-function measureCalls(scenario, port, place, times) {
-  return withApplications(scenario, port, place, times, {
-    warm: (app) => app.ask({ calls: { fewest: times.warmup * WARM_UP.calls } }),
-    round: (app, lasting) => app.ask({ calls: { lasting } }),
+function measureCalls(scenario, port, place, times, number) {
+  return withApplications(scenario, port, place, times, number, {
+    warm: (app) => app.tell({ calls: { fewest: times.warmup * WARM_UP.calls } }),
+    round: (app, lasting) => app.tell({ calls: { lasting } }),
   });
 }
 
-function measureRequests(scenario, port, place, times) {
-  return withApplications(scenario, port, place, times, {
+function measureRequests(scenario, port, place, times, number) {
+  return withApplications(scenario, port, place, times, number, {
     warm: (app) => load(app, (requests) => requests < times.warmup * WARM_UP.requests),
     async round(app, lasting) {
-      const { cpu } = await app.ask({});
+      const { cpu } = await app.tell({});
       const started = performance.now();
       const requests = await load(app, () => performance.now() - started < lasting);
       const elapsed = performance.now() - started;
-      return { time: (elapsed * 1000) / requests, cpu: ((await app.ask({})).cpu - cpu) / requests };
+      return { time: (elapsed * 1000) / requests, cpu: ((await app.tell({})).cpu - cpu) / requests };
     },
   });
 }
@@ -57,64 +77,66 @@ async function load(app, more) {
 }
 
 /** A process for each round: what is measured is over when it is ready. */
-async function measureStarts({ rows }, port, place, times) {
+async function measureStarts({ rows }, port, place, times, number) {
   const rounds = rows.map(() => []);
+  const start = async (row) => {
+    const app = await startApplication(rows[row], port, place);
+    await app.stop();
+    return { time: app.start, create: app.create };
+  };
   // One more, before: files are read from the disk the first time.
-  for (let round = -1; round < times.rounds; round += 1) {
-    await inTurn(rows, round, async (row, i) => {
-      const app = await startApplication(row, port, place);
-      await app.stop();
-      if (round >= 0) rounds[i].push({ time: app.start, create: app.create });
-    });
-  }
-  return { rounds, seconds: undefined };
+  if (number === 0) for (const row of orderOf(rows.length, 0)) await start(row);
+  for (const { row } of stepsOf(rows.length, number, times.rounds)) rounds[row].push(await start(row));
+  return rounds;
 }
 
-async function withApplications({ rows }, port, place, times, { warm, round: measureRound }) {
+async function withApplications({ rows }, port, place, times, number, { warm, round: measureRound }) {
   const apps = [];
   try {
     for (const row of rows) apps.push(await startApplication(row, port, place));
-    for (const app of apps) await warm(app);
+    for (const row of orderOf(rows.length, number)) await warm(apps[row]);
     const rounds = rows.map(() => []);
-    for (let round = 0; round < times.rounds; round += 1) {
-      await inTurn(apps, round, async (app, i) => {
-        rounds[i].push(await measureRound(app, times.seconds * 1000));
-      });
+    for (const { row } of stepsOf(rows.length, number, times.rounds)) {
+      rounds[row].push(await measureRound(apps[row], times.seconds * 1000));
     }
-    return { rounds };
+    return rounds;
   } finally {
     await Promise.all(apps.map((app) => app.stop()));
   }
 }
 
-/** Each round begins with another one, so that none always follows the same. */
-async function inTurn(all, round, work) {
-  for (let i = 0; i < all.length; i += 1) {
-    const at = (i + round + all.length) % all.length;
-    await work(all[at], at);
-  }
-}
-
-/** @param rounds of each row, what each of its rounds saw: `{ time }`, and `cpu` or `create` */
-export function compareRows(rows, rounds) {
-  return rows.map(({ name }, i) => {
-    // Round by round, then the median: neighbours in time are compared with each other.
-    const figures = (field) => {
-      const own = rounds[i].map((round) => round[field]);
-      const base = rounds[0].map((round) => round[field]);
-      return {
-        time: median(own),
-        spread: spread(own),
-        beyond: median(own.map((value, n) => value - base[n])),
-        ratio: median(own.map((value, n) => value / base[n])),
-      };
-    };
-    const others = ['cpu', 'create'].filter((field) => field in rounds[i][0]);
+/** @param processes of each row, of each of its processes, what the rounds saw: `{ time }`, and `cpu` or `create` */
+export function compareRows(rows, processes) {
+  return rows.map(({ name, twin }, i) => {
+    const fields = FIELDS.filter((field) => field in processes[i][0][0]);
+    const other = rows.findIndex((row) => row.twin === name);
     return {
       name,
-      ...figures('time'),
-      ...Object.fromEntries(others.map((field) => [field, figures(field)])),
-      rounds: rounds[i],
+      build: twin === undefined ? undefined : 'other',
+      ...Object.fromEntries(fields.map((field) => [field, figures(field, processes[i], processes[0])])),
+      ...(other >= 0 && { toOther: toOther(fields, processes[i], processes[other]) }),
+      processes: processes[i],
     };
   });
 }
+
+function figures(field, mine, base) {
+  const each = eachOf(field, mine);
+  const beyond = mine.map((rounds, p) => median(rounds.map((round, n) => round[field] - base[p][n][field])));
+  return {
+    value: median(each),
+    each,
+    beyond: median(beyond),
+    ratio: pairedRatio(mine, base, (round) => round[field]),
+  };
+}
+
+function toOther(fields, mine, theirs) {
+  const compared = fields.map((field) => {
+    const [own, other] = [mine, theirs].map((processes) => median(eachOf(field, processes)));
+    return [field, { own, other, ratio: pairedRatio(mine, theirs, (round) => round[field]) }];
+  });
+  return Object.fromEntries(compared);
+}
+
+const eachOf = (field, processes) => processes.map((rounds) => median(rounds.map((round) => round[field])));

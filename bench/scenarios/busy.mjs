@@ -1,4 +1,4 @@
-// A fair queue waits for whoever's turn it is; who polls takes what a slow process leaves.
+// A fair queue waits for its first process, however slow. A library that polls uses what a slow process leaves.
 import cross from './cross.mjs';
 
 export default {

@@ -1,4 +1,4 @@
-// The hand-over where trips are what costs.
+// The hand-off where round trips are the main cost.
 import pingpong from './pingpong.mjs';
 
 export default {

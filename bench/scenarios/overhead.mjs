@@ -1,8 +1,9 @@
 // What the library costs where Redis has no part in it: a Nest application for each row, compared with the first row.
 // A row is { name } and what the application is like:
-//   module    imports LockModule: 'memory' or 'redis', by its store (else the library is not even loaded)
+//   module    imports LockModule: 'memory' or 'redis', by its store (else the library is not loaded)
 //   storage   an AsyncLocalStorage is in use, as in most applications that trace or log by request
-//   calls     of `method`, `handler` of `handler`: which of the application's it is
+//   calls     of `method`: which method is called
+//   handler   of the others: which handler is called
 
 const alike = { module: 'memory' };
 
@@ -20,7 +21,7 @@ export default [
       { name: '@Locked(sku => lockKey…)', ...alike, calls: 'typed' },
       { name: 'using() by hand', ...alike, calls: 'using' },
     ],
-    times: { rounds: 9, seconds: 0.2, warmup: 1 },
+    times: { rounds: 3, seconds: 0.2, warmup: 1 },
   },
   {
     name: 'handler',
@@ -32,7 +33,7 @@ export default [
       { name: 'bare + ALS', ...alike, handler: 'bare', storage: true },
       { name: "@Locked('order:{params.id}')", ...alike, handler: 'locked' },
     ],
-    times: { rounds: 7, seconds: 0.4, warmup: 2 },
+    times: { rounds: 2, seconds: 0.4, warmup: 1.5 },
   },
   {
     name: 'untouched',
@@ -44,7 +45,7 @@ export default [
       { name: 'imported, in memory', module: 'memory', handler: 'bare' },
       { name: 'imported, on Redis', module: 'redis', handler: 'bare' },
     ],
-    times: { rounds: 7, seconds: 0.4, warmup: 2 },
+    times: { rounds: 2, seconds: 0.4, warmup: 1.5 },
   },
   {
     name: 'start-up',
@@ -56,6 +57,6 @@ export default [
       { name: 'imported, in memory', module: 'memory', handler: 'bare' },
       { name: 'imported, on Redis', module: 'redis', handler: 'bare' },
     ],
-    times: { rounds: 11 },
+    times: { rounds: 3 },
   },
 ];

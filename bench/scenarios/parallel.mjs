@@ -7,5 +7,6 @@ export default {
   keyOf: (caller) => `own:${caller}`,
   slots: 64,
   slotOf: (caller) => caller,
-  times: { rounds: 7, seconds: 0.4, warmup: 4 },
+  times: { rounds: 8, seconds: 0.15, warmup: 2 },
+  against: { rounds: 14 },
 };

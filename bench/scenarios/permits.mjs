@@ -1,4 +1,4 @@
-// So many at a time: the permits of one semaphore.
+// The permits of one semaphore: several holds at a time.
 import cross from './cross.mjs';
 import hot from './hot.mjs';
 
@@ -16,7 +16,7 @@ export default [
     ...cross,
     ...permits,
     name: 'permits-cross',
-    title: '4 processes × 8 callers, a semaphore of 8, sections of 1 ms',
+    title: '4 processes × 8 callers, a semaphore of 8, holds of 1 ms',
     keyOf: () => 'permits-cross',
   },
 ];

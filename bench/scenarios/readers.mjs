@@ -1,10 +1,12 @@
-// Many who only read: shared locks of one key, against exclusive ones in their place.
+// Callers that only read: shared locks of one key, against exclusive ones in their place.
 import cross from './cross.mjs';
 import hot from './hot.mjs';
 
 const readers = {
   kinds: ['shared', 'exclusive'],
   rows: ['nestjs-locked', 'nestjs-locked, shared'],
+  // `hot` and `cross` compare the exclusive ones.
+  compared: ['nestjs-locked, shared'],
   table: 'together',
   than: 'exclusive',
 };
@@ -21,15 +23,15 @@ export default [
     ...hot,
     ...readers,
     name: 'readers-1ms',
-    title: '64 readers, one key, one process, sections of 1 ms',
+    title: '64 readers, one key, one process, holds of 1 ms',
     keyOf: () => 'readers-1ms',
-    section: 1,
+    holdMs: 1,
   },
   {
     ...cross,
     ...readers,
     name: 'readers-cross',
-    title: '4 processes × 16 readers, one key, sections of 1 ms',
+    title: '4 processes × 16 readers, one key, holds of 1 ms',
     keyOf: () => 'readers-cross',
     callers: 16,
   },

@@ -1,10 +1,10 @@
 // A clock that all processes of a machine share, and pauses that last as long as they say.
-import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as nextCycle } from 'node:timers/promises';
 
 /**
- * `performance.now()` counts from the process's own start; what it reads, `hrtime`, is the system's monotonic clock. Of many
- * readings the one that took least counts: a process that is preempted between two would be off by milliseconds, and would
- * seem to overlap with others.
+ * `performance.now()` counts from the process's own start. `hrtime`, which it reads, is the system's monotonic clock. Of many
+ * readings the one that took least counts. A process that is preempted between two readings would be off by milliseconds, and
+ * would seem to overlap with others.
  */
 const OFFSET = (() => {
   let offset = NaN;
@@ -28,11 +28,11 @@ export const systemNow = () => performance.now() + OFFSET;
 export const toLocal = (system) => system - OFFSET;
 
 /**
- * At least `ms`, and hardly more: a timer counts in whole milliseconds of the loop's clock, so one of 1 ms fires after 0.1 ms
- * when other events come in between; what is missing then is spent in turns of the loop.
+ * At least `ms`, and hardly more. A timer counts in whole milliseconds of the loop's clock. So one of 1 ms fires after 0.1 ms
+ * when other events come in between. The rest is spent in cycles of the loop.
  */
 export async function pause(ms) {
   const until = performance.now() + ms;
   await sleep(ms);
-  while (performance.now() < until) await turn();
+  while (performance.now() < until) await nextCycle();
 }

@@ -53,7 +53,7 @@ function later(from, to, delayNow) {
       to.write(chunks.shift().chunk);
     }
   };
-  // Timers count in whole milliseconds, and one of 1 ms may fire early: the rest is spent in turns of the loop.
+  // Timers count in whole milliseconds, and one of 1 ms may fire early: the rest is spent in cycles of the loop.
   const arm = (wait) => {
     armed = true;
     if (wait < 0.9) setImmediate(pump);

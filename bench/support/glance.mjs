@@ -1,8 +1,8 @@
-// What a run comes to: the ratios that the library is built for, each with what it is meant to reach.
+// What a run comes to: the ratios that the library is built for, each with its goal.
 import { OURS, peersOf, rowOf } from './run-file.mjs';
 import { known } from './stats.mjs';
 
-const CALLERS = 4 * 8; // of `cross`, with sections of 1 ms
+const CALLERS = 4 * 8; // of `cross`, with holds of 1 ms
 
 const ours = (run, scenario, name = OURS) => rowOf(run, scenario, name);
 const best = (rows, of, choose) => {
@@ -24,19 +24,19 @@ const parallelGoal = (run) => atLeast(/^Redis 7\./.test(run.machine.server) ? 0.
 const FIGURES = [
   {
     what: '`sequential`: throughput to raw',
-    of: (run) => ours(run, 'sequential')?.toRaw,
+    of: (run) => ours(run, 'sequential')?.toRaw?.value,
     show: times,
     goal: () => atLeast(0.95),
   },
   {
     what: '`parallel`: throughput to raw, one write a command',
-    of: (run) => ours(run, 'parallel')?.toRaw,
+    of: (run) => ours(run, 'parallel')?.toRaw?.value,
     show: times,
     goal: parallelGoal,
   },
   {
     what: '`parallel`: own client, to raw without auto-pipelining',
-    of: (run) => ours(run, 'parallel', `${OURS}, own client`)?.toRaw,
+    of: (run) => ours(run, 'parallel', `${OURS}, own client`)?.toRaw?.value,
     show: times,
     goal: () => atLeast(1),
   },
@@ -71,7 +71,7 @@ const FIGURES = [
     goal: () => atLeast(1.05),
   },
   {
-    what: '`cross`: the longest wait, to callers × section',
+    what: '`cross`: the longest wait, to callers × hold',
     of: (run) => ours(run, 'cross')?.wait.max / CALLERS,
     show: times,
     goal: () => atMost(2),
@@ -83,19 +83,19 @@ const FIGURES = [
     goal: () => atMost(3),
   },
   {
-    what: '`cross`: commands a section',
+    what: '`cross`: commands a hold',
     of: (run) => ours(run, 'cross')?.commands,
     show: plain,
     goal: () => atMost(2),
   },
   {
-    what: '`pingpong`: hand-over p50 to the bare trip',
-    of: (run) => ours(run, 'pingpong')?.handOver.toTrip,
+    what: '`pingpong`: hand-off p50 to the bare trip',
+    of: (run) => ours(run, 'pingpong')?.handOff.toTrip?.value,
     show: times,
     goal: () => atMost(1.5),
   },
   {
-    what: '`pingpong`: turns taken',
+    what: '`pingpong`: alternation',
     of: (run) => ours(run, 'pingpong')?.alternation,
     show: percent,
     goal: () => atLeast(95),
@@ -111,8 +111,8 @@ const FIGURES = [
     show: times,
   },
   {
-    what: '`delay`: hand-over p50 to the bare trip',
-    of: (run) => ours(run, 'delay')?.handOver.toTrip,
+    what: '`delay`: hand-off p50 to the bare trip',
+    of: (run) => ours(run, 'delay')?.handOff.toTrip?.value,
     show: times,
   },
 ];

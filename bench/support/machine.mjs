@@ -16,5 +16,5 @@ export async function describeMachine(server) {
   };
 }
 
-/** The load average of the last minute: above the number of cores' worth of this run itself, figures are not worth much. */
+/** The load average of the last minute. Above what this run itself needs, figures are not worth much. */
 export const loadNow = () => Number(loadavg()[0].toFixed(2));

@@ -1,50 +1,63 @@
-// Runs one scenario: all its rows are started, warmed up, and take their rounds in turn, so that drift hits all alike.
+// Runs one scenario. A process of each row is started and warmed up, and takes its rounds beside those of the other rows.
+// The next process of each row follows, and so on: two processes of one build differ more than the rounds of one.
 import { adaptersFor, mostInside } from '../adapters/index.mjs';
 import { startDelayProxy } from './delay-proxy.mjs';
 import { compare } from './history.mjs';
 import { placement } from './placement.mjs';
+import { orderOf, stepsOf } from './plan.mjs';
 import { sum } from './stats.mjs';
 import { summarise } from './summary.mjs';
 import { startWorkers } from './workers.mjs';
 
-/** In ms. Nobody comes near either: the ttl is long against a section, the patience long against a round. */
+/** In ms. No caller comes near either: the ttl is long against a hold, the patience long against a round. */
 const SETTINGS = { ttl: 30_000, patience: 120_000 };
+/** Of a connection without a kernel, in a round: so many commands may go to the server, and a share of all besides. */
+const MOST_LEARNT = { commands: 5, share: 0.02 };
 
-/** @param pinned are processes to be put on cores? @param times `{ rounds, seconds, warmup, lead? }` */
-export async function measure(scenario, { rows, server, pinned, times }) {
-  await server.control.flushall();
+/** @param pinned are processes to be put on cores? @param times `{ processes, rounds, seconds, warmup, lead? }` */
+export async function measure(scenario, { rows: among, server, pinned, times }) {
   const place = placement(pinned, scenario.across);
   // From the scenario before.
   placement(pinned).pin(server.pid, 'anywhere');
   place.pin(server.pid, 'server');
   const proxy = scenario.delay === undefined ? undefined : await startDelayProxy(server.port);
   const settings = { port: proxy?.port ?? server.port, limit: scenario.limit, ...SETTINGS };
+  const rows = adaptersFor(scenario, among).map((adapter) => ({ adapter, processes: [] }));
+  const run = { scenario, rows, server, proxy, place, settings, times };
+  try {
+    for (let process = 0; process < times.processes; process += 1) await oneProcessEach(run, process);
+  } finally {
+    await proxy?.stop();
+  }
+  return { placement: place.text, rows: summarise(rows) };
+}
+
+async function oneProcessEach({ scenario, rows, server, proxy, place, settings, times }, process) {
+  await server.control.flushall();
+  proxy?.setDelay(0);
   const teams = [];
   try {
-    const starting = adaptersFor(scenario, rows).map(async (adapter) => ({
+    const starting = rows.map(async ({ adapter }) => ({
       adapter,
       workers: await startWorkers(adapter, scenario, settings, place),
       rounds: [],
     }));
-    for (const { status, value, reason } of await Promise.allSettled(starting)) {
-      if (status === 'rejected') throw reason;
-      teams.push(value);
+    const started = await Promise.allSettled(starting);
+    teams.push(...started.filter(({ value }) => value !== undefined).map(({ value }) => value));
+    for (const { reason } of started) if (reason !== undefined) throw reason;
+    // Without the pauses: at a thousand holds a second, code would still be interpreted after ten.
+    // The last one to warm up is the warmest, so that is another row with each process.
+    for (const row of orderOf(rows.length, process)) {
+      await teams[row].workers.round(times.warmup * 1000, { hurried: true });
     }
-    // Without the pauses: at a thousand sections a second, code would still be interpreted after ten.
-    for (const team of teams) await team.workers.round(times.warmup * 1000, { hurried: true });
     proxy?.setDelay(scenario.delay);
-    for (let round = 0; round < times.rounds; round += 1) {
-      // Each round begins with another row, so that none always follows the same one.
-      for (let i = 0; i < teams.length; i += 1) {
-        const team = teams[(i + round) % teams.length];
-        team.rounds.push(await oneRound(team, scenario, times, server));
-      }
+    for (const { row } of stepsOf(rows.length, process, times.rounds)) {
+      teams[row].rounds.push(await oneRound(teams[row], scenario, times, server));
     }
   } finally {
     await Promise.all(teams.map((team) => team.workers.stop()));
-    await proxy?.stop();
   }
-  return { placement: place.text, rows: summarise(teams) };
+  for (const [i, { rounds }] of teams.entries()) rows[i].processes.push(rounds);
 }
 
 async function oneRound({ adapter, workers }, scenario, { seconds, lead = 0 }, server) {
@@ -53,7 +66,12 @@ async function oneRound({ adapter, workers }, scenario, { seconds, lead = 0 }, s
   const { to, replies } = await workers.round(lasting, { lead: lead * 1000 });
   const serverTime = (await serverCpu(server)) - before;
   const total = (field) => sum(replies.map((reply) => reply[field]));
-  const all = total('allSections');
+  const all = total('allHolds');
+  if (total('learnt') > MOST_LEARNT.commands + total('commands') * MOST_LEARNT.share) {
+    throw new Error(
+      `${scenario.name}: ${total('learnt')} of ${total('commands')} commands of ${adapter.name} went to the server, so its figure is none.`,
+    );
+  }
   const history = scenario.across
     ? compare(
         replies.map((reply) => reply.log),
@@ -62,14 +80,14 @@ async function oneRound({ adapter, workers }, scenario, { seconds, lead = 0 }, s
       )
     : undefined;
   return {
-    perSecond: (total('sections') / lasting) * 1000,
+    perSecond: (total('holds') / lasting) * 1000,
     commands: total('commands') / all,
     clientCpu: total('cpu') / all,
     serverCpu: serverTime / all,
     overlaps: history?.overlaps ?? total('overlaps'),
     longest: Math.max(...replies.map((reply) => reply.longest)),
     waits: replies.map((reply) => reply.waits),
-    handOvers: history?.handOvers,
+    handOffs: history?.handOffs,
     alternation: history?.alternation,
     shares: history?.shares,
     load: replies.find((reply) => reply.load !== undefined)?.load,

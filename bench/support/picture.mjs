@@ -1,4 +1,4 @@
-// The picture of a run: of each scenario, how much each library got done and how long its unluckiest caller waited.
+// The picture of a run: of each scenario, the throughput of each library and its longest wait.
 import { OURS, isOurs, peersOf, rowOf, singlesOf } from './run-file.mjs';
 import { count, ms } from './table.mjs';
 
@@ -10,7 +10,7 @@ const MARGIN = 16;
 const NAMES = 170;
 const FIGURES = 62;
 const GAP = 24;
-const LINE = 17;
+const ROW = 17;
 const BAR = 11;
 const HEAD = 96;
 /** What a scenario is, beside its name. */
@@ -23,8 +23,9 @@ const LEFT = MARGIN + NAMES;
 const RIGHT = LEFT + CHART + FIGURES + GAP;
 
 export function drawRun(run) {
-  const drawn = singlesOf(run).filter(([, { rows }]) =>
-    rows.every(({ perSecond }) => perSecond !== undefined),
+  const drawn = singlesOf(run).filter(
+    ([, { rows, table }]) =>
+      table !== 'alone' && rows.every(({ perSecond, wait }) => perSecond !== undefined && wait !== undefined),
   );
   const panels = drawn.map(([name, { title, rows }]) => ({
     name,
@@ -37,7 +38,7 @@ export function drawRun(run) {
   const parts = [];
   for (const panel of panels) {
     parts.push(drawPanel(panel, y, scale));
-    y += PANEL_HEAD + panel.rows.length * LINE + PANEL_FOOT;
+    y += PANEL_HEAD + panel.rows.length * ROW + PANEL_FOOT;
   }
   const { machine } = run;
   const title = `nestjs-locked and other lock libraries on ${machine.server}`;
@@ -51,7 +52,7 @@ export function drawRun(run) {
       44,
       `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, ${machine.date.slice(0, 10)}`,
     ),
-    text(LEFT, 68, 'sections/s', 'font-weight="600"'),
+    text(LEFT, 68, 'holds/s', 'font-weight="600"'),
     text(LEFT, 84, 'longer is better; linear, to the fastest lock of the scenario', 'font-size="11"'),
     text(RIGHT, 68, 'longest wait, ms', 'font-weight="600"'),
     text(RIGHT, 84, 'shorter is better; logarithmic', 'font-size="11"'),
@@ -64,8 +65,8 @@ function drawPanel({ name, title, rows }, top, scale) {
   // A message without a lock may be faster than any: its bar ends at the edge, its figure tells.
   const most = Math.max(...rows.filter((row) => kindOf(row) !== 'limit').map((row) => row.perSecond));
   const first = top + PANEL_HEAD;
-  const bottom = first + rows.length * LINE;
-  const grid = scale.lines.flatMap(({ at, label }) => {
+  const bottom = first + rows.length * ROW;
+  const grid = scale.marks.flatMap(({ at, label }) => {
     const x = RIGHT + at * CHART;
     return [
       `<path d="M${px(x)} ${first - 2}V${bottom}" stroke="${COLOURS.grid}" stroke-opacity="0.35"/>`,
@@ -73,7 +74,7 @@ function drawPanel({ name, title, rows }, top, scale) {
     ];
   });
   const bars = rows.flatMap((row, i) => {
-    const y = first + i * LINE;
+    const y = first + i * ROW;
     const kind = kindOf(row);
     const weight = kind === 'ours' ? 'font-weight="600"' : '';
     return [
@@ -124,25 +125,25 @@ function waitScale(waits) {
   const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...waits))));
   return {
     at: (wait) => Math.max(0, Math.log10(wait) - low) / (high - low),
-    lines: Array.from({ length: high - low + 1 }, (_, i) => ({
+    marks: Array.from({ length: high - low + 1 }, (_, i) => ({
       at: i / (high - low),
       label: (10 ** (low + i)).toLocaleString('en-US'),
     })),
   };
 }
 
-/** The same in words, for who does not see it. */
+/** The same in words, for a reader that cannot see it. */
 function describeRun(run, panels) {
   const sentences = panels.flatMap(({ name, title }) => {
     const own = rowOf(run, name, OURS);
     const peers = peersOf(run, name).filter(({ variant }) => !variant);
     if (own === undefined) return [];
     const figures = ({ perSecond, wait }) =>
-      `${count(perSecond)} sections a second, longest wait ${ms(wait.max)} ms`;
+      `${count(perSecond)} holds a second, longest wait ${ms(wait.max)} ms`;
     const others = peers.map((row) => `${row.name}: ${figures(row)}`);
     return `${name} (${title}): ${[`${OURS}: ${figures(own)}`, ...others].join('; ')}.`;
   });
-  return `Two bars for each library and scenario: sections a second, and the longest wait. ${sentences.join(' ')}`;
+  return `Two bars for each library and scenario: holds a second, and the longest wait. ${sentences.join(' ')}`;
 }
 
 function text(x, y, content, attributes = '') {

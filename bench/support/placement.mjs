@@ -1,12 +1,12 @@
-// Which cores the server and the callers run on. Left to the scheduler, a server and its one caller now share a core and
-// now do not, for seconds at a time; a round trip then takes 20 µs or 65 µs (measured), whatever is being compared.
+// Which cores the server and the callers run on. Left to the scheduler, a server and its one caller share a core for seconds,
+// and then do not. A round trip takes 20 µs or 65 µs accordingly (measured), whatever is being compared.
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
 /** Several processes on one core would wait for each other's work, and a loaded one would slow the others down. */
 const FEWEST_FOR_ACROSS = 4;
 
-/** @param across are there several calling processes? `pin(pid, role)` puts one in its place; `text` says which that is. */
+/** @param across are there several calling processes? `pin(pid, role)` puts one in its place; `text` says which that is */
 export function placement(wanted, across = false) {
   const cores = availableParallelism();
   const free = { pin: () => undefined, text: 'cores left to the scheduler' };

@@ -21,21 +21,22 @@ export function peersOf(run, scenario) {
   return rows.filter(({ name }) => !isOurs(name) && !NO_PEERS.has(name) && !name.startsWith('raw,'));
 }
 
-export const isOurs = (name) => name === OURS || name.startsWith(`${OURS},`);
+/** In any mode, on any build. */
+export const isOurs = (name) => /^nestjs-locked($|,| \()/.test(name);
 
 /** The scenarios that have a table of their own, by name. */
 export function singlesOf(run) {
   return Object.entries(run.scenarios).filter(([, scenario]) => scenario.series === undefined);
 }
 
-/** `{ name, title, unit, lines }` of each series of costs. */
+/** `{ name, title, unit, sizes }` of each series of costs. */
 export function seriesOf(run) {
   const all = new Map();
   for (const scenario of Object.values(run.scenarios)) {
     const { series } = scenario;
     if (series === undefined) continue;
-    if (!all.has(series.name)) all.set(series.name, { ...series, lines: [] });
-    all.get(series.name).lines.push({ ...scenario, size: series.size });
+    if (!all.has(series.name)) all.set(series.name, { ...series, sizes: [] });
+    all.get(series.name).sizes.push({ ...scenario, size: series.size });
   }
   return [...all.values()];
 }

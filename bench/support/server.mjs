@@ -9,7 +9,7 @@ import { Redis } from 'ioredis';
 
 const READY_WITHIN = 10_000;
 
-/** Starts it without persistence. `info(section)` reads a section of INFO as an object. */
+/** Starts it without persistence. `info(part)` reads a part of INFO as an object. */
 export async function startServer() {
   const binary = findBinary();
   const port = await freePort();
@@ -51,8 +51,8 @@ export async function startServer() {
     port,
     pid: child.pid,
     control,
-    async info(section) {
-      const lines = (await control.info(section)).split('\r\n').filter((line) => line.includes(':'));
+    async info(part) {
+      const lines = (await control.info(part)).split('\r\n').filter((line) => line.includes(':'));
       return Object.fromEntries(
         lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
       );

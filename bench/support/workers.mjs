@@ -1,4 +1,4 @@
-// The processes of one adapter in one scenario, and a question to each at a time.
+// The processes of one adapter in one scenario. Each has one message under way at a time.
 import { fork } from 'node:child_process';
 import { systemNow } from './clock.mjs';
 
@@ -8,22 +8,23 @@ const WORKER = new URL('../worker.mjs', import.meta.url);
 const NOTICE = 20;
 
 export async function startWorkers(adapter, scenario, settings, place) {
+  const what = { adapter: adapter.twin ?? adapter.name, scenario: scenario.name, entry: adapter.entry };
   const workers = await Promise.all(
     Array.from({ length: scenario.processes }, (_, index) =>
-      startWorker({ adapter: adapter.name, scenario: scenario.name, index, ...settings }, place),
+      startWorker({ ...what, index, ...settings }, place),
     ),
   );
-  const askAll = (message) => Promise.all(workers.map((worker) => worker.ask(message)));
+  const tellAll = (message) => Promise.all(workers.map((worker) => worker.tell(message)));
   return {
     /**
      * Runs one, and tells what each process saw and when it ended.
      * @param lead so long it goes on before it counts
-     * @param hurried without the pauses in the sections
+     * @param hurried without the pauses in the holds
      */
     async round(lasting, { lead = 0, hurried = false }) {
       const from = systemNow() + NOTICE + lead;
       const to = from + lasting;
-      return { to, replies: await askAll({ round: { from, to, lead, hurried } }) };
+      return { to, replies: await tellAll({ round: { from, to, lead, hurried } }) };
     },
     stop: () => Promise.all(workers.map((worker) => worker.stop())),
   };
@@ -45,7 +46,7 @@ async function startWorker(what, place) {
   await next();
   place.pin(child.pid, 'caller');
   return {
-    ask(message) {
+    tell(message) {
       const reply = next();
       child.send(message);
       return reply;

@@ -36,33 +36,44 @@ describe('a summary', () => {
     waits: [Float64Array.from(waits)],
     ...more,
   });
-  const team = (name, base, rounds) => ({ adapter: { name, base, version: '1' }, rounds });
-
-  it('compares each round with that of its turn, not the medians', () => {
-    const [, row] = summarise([
-      team('raw', 'raw', [round(100, [1]), round(200, [1]), round(400, [1])]),
-      team('x', 'raw', [round(50, [1]), round(160, [3]), round(100, [9, 2])]),
-    ]);
-    assert.equal(row.toRaw, 0.5);
-    assert.equal(row.perSecond, 100);
-    assert.deepEqual(row.wait, { p50: 2, p99: 9, max: 9 });
+  const row = (name, base, rounds, ...more) => ({
+    adapter: { name, base, version: '1' },
+    processes: [rounds, ...more],
   });
 
-  it('a round without hand-overs does not spoil those of others', () => {
-    const across = (handOvers, alternation) => ({ handOvers, alternation, shares: [60, 40] });
-    const [, row] = summarise([
-      team('bare publish', 'raw', [round(100, [1], across([0.2], 100)), round(100, [1], across([0.1], 100))]),
-      team('x', 'raw', [round(100, [1], across([], NaN)), round(100, [1], across([0.3], 80))]),
+  it('compares each round with that of the same number, not the medians', () => {
+    const [, own] = summarise([
+      row('raw', 'raw', [round(100, [1]), round(200, [1]), round(400, [1])]),
+      row('x', 'raw', [round(50, [1]), round(160, [3]), round(100, [9, 2])]),
     ]);
-    assert.equal(row.handOver.toTrip.toFixed(3), '3.000');
-    assert.equal(row.alternation, 80);
-    assert.equal(row.unevenness, 10);
-    assert.deepEqual(row.shares, [60, 40]);
+    assert.equal(own.toRaw.value, 0.5);
+    assert.equal(own.perSecond, 100);
+    assert.deepEqual(own.wait, { p50: 2, p99: 9, max: 9 });
+  });
+
+  it('a round without hand-offs does not spoil those of others', () => {
+    const across = (handOffs, alternation) => ({ handOffs, alternation, shares: [60, 40] });
+    const [, own] = summarise([
+      row('bare publish', 'raw', [round(100, [1], across([0.2], 100)), round(100, [1], across([0.1], 100))]),
+      row('x', 'raw', [round(100, [1], across([], NaN)), round(100, [1], across([0.3], 80))]),
+    ]);
+    assert.equal(own.handOff.toTrip.value.toFixed(3), '3.000');
+    assert.equal(own.alternation, 80);
+    assert.equal(own.unevenness, 10);
+    assert.deepEqual(own.shares, [60, 40]);
+  });
+
+  it("keeps each process's figure, and shows the median and the spread", () => {
+    const rows = [90, 100, 110, 130].map((speed) => [round(speed, [1]), round(speed + 2, [1])]);
+    const [own] = summarise([row('raw', 'raw', ...rows)]);
+    assert.deepEqual(own.each.perSecond, [91, 101, 111, 131]);
+    assert.equal(own.perSecond, 106);
+    assert.match(scenarioTable([own]), /106 \(91–131\) \|\s+1\.00 ± 0\.00 /);
   });
 
   it('no table says NaN, nor after a trip through JSON', () => {
-    const none = { handOvers: [], alternation: NaN, shares: [100, 0] };
-    const rows = summarise([team('x', 'raw', [round(100, [1], none)])]);
+    const none = { handOffs: [], alternation: NaN, shares: [100, 0] };
+    const rows = summarise([row('x', 'raw', [round(100, [1], none)])]);
     for (const each of [rows, JSON.parse(JSON.stringify(rows))]) {
       assert.doesNotMatch(scenarioTable(each), /NaN|null|undefined/);
     }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { compare } from '../support/history.mjs';
 
-/** [asked, began, ended] of each section, in any order of processes. */
+/** [requested, began, ended] of each hold, in any order of processes. */
 const logs = (...processes) => processes.map((entries) => Float64Array.from(entries.flat()));
 const END = 1_000;
 
@@ -14,7 +14,7 @@ describe('compare', () => {
     assert.deepEqual([1, 2, 3, Infinity].map(overlaps), [3, 2, 0, 0]);
   });
 
-  it('two processes in turn: each section but the first is a hand-over', () => {
+  it('two processes that alternate: each hold but the first is a hand-off', () => {
     const seen = compare(
       logs(
         [
@@ -28,7 +28,7 @@ describe('compare', () => {
       ),
       END,
     );
-    assert.deepEqual(seen.handOvers.map(round), [0.2, 0.3, 0.4]);
+    assert.deepEqual(seen.handOffs.map(round), [0.2, 0.3, 0.4]);
     assert.equal(seen.alternation, 100);
     assert.deepEqual(seen.shares, [50, 50]);
     assert.equal(seen.overlaps, 0);
@@ -45,12 +45,12 @@ describe('compare', () => {
       ),
       END,
     );
-    assert.deepEqual(seen.handOvers, []);
+    assert.deepEqual(seen.handOffs, []);
     assert.equal(seen.alternation, 50);
     assert.deepEqual(seen.shares.map(Math.round), [67, 33]);
   });
 
-  it('finds an overlap, also with a section that began long before', () => {
+  it('finds an overlap, also with a hold that began long before', () => {
     const long = [0, 0, 10];
     const within = [
       [0, 2, 3],
@@ -58,7 +58,7 @@ describe('compare', () => {
     ];
     const seen = compare(logs([long], within), END);
     assert.equal(seen.overlaps, 2);
-    assert.deepEqual(seen.handOvers, [], 'and does not take it for a fast hand-over');
+    assert.deepEqual(seen.handOffs, [], 'and does not take it for a fast hand-off');
   });
 
   it('touching is no overlap', () => {
@@ -69,12 +69,12 @@ describe('compare', () => {
     const seen = compare(logs([[0, 0, 1]], [[0, 1.5, 12]], [[0, 11, 13]]), 10);
     assert.equal(seen.overlaps, 1);
     assert.deepEqual(seen.shares, [100, 0, 0]);
-    assert.deepEqual(seen.handOvers, []);
+    assert.deepEqual(seen.handOffs, []);
   });
 
-  it('without sections says nothing', () => {
+  it('without holds says nothing', () => {
     const seen = compare(logs([], []), END);
-    assert.deepEqual([seen.overlaps, seen.handOvers, seen.alternation], [0, [], NaN]);
+    assert.deepEqual([seen.overlaps, seen.handOffs, seen.alternation], [0, [], NaN]);
     assert.deepEqual(seen.shares, [NaN, NaN]);
   });
 });

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { glanceAt } from '../support/glance.mjs';
 import { drawRun } from '../support/picture.mjs';
+import { pageOf } from '../support/results.mjs';
 import { fillRegion } from '../support/regions.mjs';
-import { peersOf, seriesOf, slugOf } from '../support/run-file.mjs';
+import { isOurs, peersOf, seriesOf, slugOf } from '../support/run-file.mjs';
 
 const row = (name, perSecond, max, more = {}) => ({
   name,
@@ -50,7 +51,7 @@ describe('a picture', () => {
 
   it('is well-formed and says in words what it shows', () => {
     assert.match(svg, /^<svg [^>]*role="img" aria-labelledby="title desc"/);
-    assert.match(svg, /<desc id="desc">.*nestjs-locked: 40,000 sections a second, longest wait 10\.0 ms/);
+    assert.match(svg, /<desc id="desc">.*nestjs-locked: 40,000 holds a second, longest wait 10\.0 ms/);
     assert.match(svg, /A &amp; B &lt;C&gt;/);
     assert.doesNotMatch(svg, /NaN|undefined|null/);
     for (const tag of ['svg', 'text', 'title', 'desc']) {
@@ -80,10 +81,36 @@ describe('the page', () => {
     assert.throws(() => fillRegion(page, 'y', 'new'), /no region/);
   });
 
+  it('of a run has a table for each scenario, and its picture', () => {
+    const wait = { p50: 1, p99: 2, max: 3 };
+    const figures = { perSecond: 100, clientCpu: 9, serverCpu: 5, commands: 2, overlaps: 0, wait };
+    const each = { perSecond: [90, 110], clientCpu: [8, 10], serverCpu: [5, 5] };
+    const sequential = { title: 'one caller', processes: 2, rounds: 3, seconds: 1, placement: 'somewhere' };
+    const rows = [{ name: 'raw', ...figures, each }];
+    const page = pageOf({
+      machine: run.machine,
+      versions: { ioredis: '6' },
+      minutes: 1,
+      scenarios: { sequential: { ...sequential, rows } },
+    });
+    assert.match(page, /^# Valkey 9\.1\.2\n/);
+    assert.match(page, /\]\(valkey-9\.1\.svg\)/);
+    assert.match(
+      page,
+      /## sequential: one caller\n\n2 processes a row, 3 rounds of 1 s a process; somewhere\n/,
+    );
+    assert.match(page, /\| raw \|\s+100 \(90–110\) \|/);
+  });
+
+  it('tells our rows, in any mode and on any build, from those of others', () => {
+    const ours = ['nestjs-locked', 'nestjs-locked, shared', 'nestjs-locked (other build)'];
+    assert.deepEqual([...ours, 'nestjs-lockedness', 'raw'].filter(isOurs), ours);
+  });
+
   it('names files by the server', () => {
     assert.equal(slugOf(run), 'valkey-9.1');
     assert.deepEqual(
-      seriesOf(run).map(({ name, lines }) => [name, lines.length]),
+      seriesOf(run).map(({ name, sizes }) => [name, sizes.length]),
       [['waiters', 1]],
     );
   });

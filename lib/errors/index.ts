@@ -12,4 +12,5 @@ export { LockStoreError } from './lock-store.error.js';
 export { LockShutdownError } from './waiting/lock-shutdown.error.js';
 export { LockOptionsError } from './usage/lock-options.error.js';
 export { LockWiringError } from './usage/lock-wiring.error.js';
-export { HIDDEN, namesSecret, printable, quoted, quotedList, withoutCredentials } from './quoted.js';
+export { printable, quoted, quotedList } from './quoted.js';
+export { HIDDEN, namesSecret, redactError, redactUrl } from './redact.js';

@@ -39,24 +39,6 @@ export function printable(text: string, longest = 1_000): string {
   return shown.replace(UNPRINTABLE, codeOf);
 }
 
-/**
- * Text without what may be credentials: all between a scheme and the last `@`, and the parameters of a URL that are named
- * for them. It is for text that need not be a URL: a password with an unescaped `@` or `/` is what mostly breaks one.
- */
-export function withoutCredentials(text: string): string {
-  return text
-    .replace(/^([a-z][a-z0-9+.-]*:)?(\/{0,2}).*@/is, `$1$2${HIDDEN}@`)
-    .replace(/([?&](?:username|password)=)[^&]*/gi, `$1${HIDDEN}`);
-}
-
-/** Is it what a secret is called? */
-export function namesSecret(name: string): boolean {
-  return /pass|secret|token|auth|credential/i.test(name);
-}
-
-/** Stands for what is not shown. */
-export const HIDDEN = '***';
-
 function escaped(text: string): string {
   return PLAIN.test(text) ? text : text.replace(/["\\]/g, '\\$&').replace(UNPRINTABLE, codeOf);
 }

@@ -34,6 +34,8 @@ export const ALLOWED = [
   /(?:(?<![a-zA-Z])(?:command|log|text|source|output|new)|(?:Command|Log|Text|Source|Output|New))Lines?(?![a-z])/g,
   /(?<![A-Z])(?:COMMAND|LOG|TEXT|SOURCE|OUTPUT|NEW)_LINES?(?![A-Z])/g,
   /\blines? of (?:code|text|output)\b/gi,
+  // How a message is printed.
+  /\bo[nf] one line\b/gi,
   /\bline[ -](?:numbers?|endings?|breaks?|separators?)\b|(?<![a-zA-Z])lineNumbers?\b/gi,
   // ESLint's and esbuild's own names.
   /\beslint-disable-next-line\b|\blineLimit\b/g,
@@ -51,6 +53,16 @@ export const ALLOWED = [
   // The term of the literature for code that one process at a time may run.
   /\bcritical sections?\b/gi,
 ];
+
+/**
+ * Outside of lib/, programs read text: there `line` and `lines` may be variables, after a keyword or a mark of code. In prose
+ * another word stands before them ("in line", "a line of callers"), so prose is not let through.
+ */
+export const TEXT_VARIABLES = {
+  files: /(?:^|\/)(?:bench|sample-app|scripts|test)\/.*\.(?:ts|mjs)$/,
+  names:
+    /(?<=(?:\b(?:const|let|readonly|return|of|typeof|void|function)|[([{.,?:=!+<>&|;]|\$\{) ?(?:\.\.\.)?|^[ \t]*)lines?(?:Of)?\b(?=[^a-z]*$|\S| [=<>?:&|}]| (?:of lines|instanceof)\b)/gm,
+};
 
 /** Files that are not read. */
 export const SKIPPED = [

@@ -1,4 +1,4 @@
-/** The documentation tells what is there: its code compiles and runs, its tables are the code's, its links lead somewhere. */
+/** The documentation is true: its code compiles and runs, its tables equal the code's, and its links lead to something. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,6 +11,12 @@ import {
   LEAST_TTL,
   resolvePolicy,
 } from '../../lib/core/options/resolve-options.js';
+import { SERVING_TABLE } from '../../lib/core/batches/serving-table.js';
+import {
+  REQUEST_TABLE,
+  type RequestEvent,
+  type RequestState,
+} from '../../lib/core/requests/request-table.js';
 import type { LockError, LockErrorCode } from '../../lib/errors/index.js';
 import { replyTo } from '../../lib/error-mapping/error-reply.js';
 import {
@@ -23,20 +29,33 @@ import {
 import { eventually } from '../support/eventually.js';
 import { locksOn } from '../support/locks.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-import { anchorsOf, type Block, blocksOf, linksOf, readPages, tablesOf } from './markdown.js';
+import {
+  anchorsOf,
+  type Block,
+  blocksOf,
+  fixtureNames,
+  fixturesOf,
+  linksOf,
+  readPages,
+  tablesOf,
+} from './markdown.js';
 import { DocsProgram } from './program.js';
 
 const pages = readPages();
 const blocks = pages.flatMap(blocksOf);
 const tables = pages.flatMap(tablesOf);
 const program = new DocsProgram(blocks);
-const titled = (block: Block): [string, Block] => [`${block.page}:${block.line}`, block];
+const titled = (block: Block): [string, Block] => [`${block.page}:${block.lineNumber}`, block];
 
 describe('the code of the documentation', () => {
   it('given all pages, then every block of TypeScript is found', () => {
     const fences = pages.flatMap(({ text }) => [...text.matchAll(/^\s*```(?:ts|typescript)\b/gm)]);
     expect(blocks.length).toBe(fences.length);
     expect(blocks.filter(({ runs }) => runs).length).toBeGreaterThan(10);
+  });
+
+  it('given all fixtures, then every fixture is used by a page', () => {
+    expect(fixtureNames().sort()).toEqual([...new Set(pages.flatMap(fixturesOf))].sort());
   });
 
   it.each(blocks.map(titled))('given %s, then it compiles', (_title, block) => {
@@ -50,7 +69,7 @@ describe('the programs of the documentation', () => {
 
   beforeAll(async () => {
     server = await startRedis();
-    // Where the packages are found, and nothing is checked by git, the linter or jest.
+    // A folder in which packages are found, and which git, the linter and jest ignore.
     const cache = resolve('node_modules/.cache');
     mkdirSync(cache, { recursive: true });
     directory = mkdtempSync(join(cache, 'nestjs-locked-docs-'));
@@ -69,7 +88,7 @@ describe('the programs of the documentation', () => {
       jest
         .spyOn(console, 'log')
         .mockImplementation((...values: unknown[]) => void printed.push(values.join(' ')));
-      const file = join(directory, `${block.page.replaceAll(/\W/g, '-')}-${block.line}.mjs`);
+      const file = join(directory, `${block.page.replaceAll(/\W/g, '-')}-${block.lineNumber}.mjs`);
       writeFileSync(file, program.javascript(block).replaceAll(DEFAULT_REDIS_URL, server.url));
       await import(pathToFileURL(file).href);
       if (block.prints !== undefined) expect(printed.join('\n')).toBe(block.prints);
@@ -147,7 +166,8 @@ describe('the tables of options', () => {
     expect(parseDuration(given('LockModuleOptions', 'commandTimeout'))).toBe(DEFAULT_COMMAND_TIMEOUT);
     expect(parseDuration(given('LockModuleOptions', 'longHold'))).toBe(DEFAULT_LONG_HOLD);
     expect(given('LockModuleOptions.http', 'busyStatus')).toBe(String(DEFAULT_BUSY_STATUS));
-    expect(textOf('README.md')).toContain(`least ${LEAST_TTL} ms`);
+    const ttl = rowsOf('options of AcquireOptions').find(([name]) => code(name) === 'ttl');
+    expect(ttl?.join()).toContain(`at least ${LEAST_TTL} ms`);
   });
 
   it('given "defaults" of the module, then the text names every option that it takes', () => {
@@ -174,6 +194,40 @@ describe('the table of errors', () => {
       const seen = retryAfter === undefined ? `${status}` : `${status}, Retry-After`;
       expect(`${name}: ${http.replaceAll('`', '')}`).toBe(`${name}: ${seen}`);
     }
+  });
+});
+
+describe('the tables of states', () => {
+  const STATES: readonly RequestState[] = ['idle', 'requesting', 'queued', 'checking', 'backoff'];
+
+  it('given a request, then every event leads to the states that the code has', () => {
+    const rows = rowsOf('states of a request');
+    expect(rows.map(([event]) => event)).toEqual(Object.keys(REQUEST_TABLE));
+    for (const [event, ...cells] of rows) {
+      STATES.forEach((state, i) => {
+        const moves = REQUEST_TABLE[event as RequestEvent][state];
+        const told = [...cells[i].matchAll(/→ (\w+)/g)].map(([, to]) => to);
+        const left = [...new Set(moves?.map(({ to }) => to))].filter((to) => to !== state);
+        expect({ event, state, moves: cells[i] !== '–' }).toEqual({
+          event,
+          state,
+          moves: moves !== undefined,
+        });
+        expect({ event, state, to: told.filter((to) => to !== state).sort() }).toEqual({
+          event,
+          state,
+          to: left.sort(),
+        });
+      });
+    }
+  });
+
+  it('given what a key serves, then every event has the effects that the code has', () => {
+    const effects = Object.entries(SERVING_TABLE).map(([event, row]) => [
+      event,
+      ...Object.values(row).map((each) => each.join(', ') || '–'),
+    ]);
+    expect(rowsOf('what a key serves')).toEqual(effects);
   });
 });
 

@@ -2,26 +2,41 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** A text line of a block's source, and its place on a page or in a fixture. */
+interface SourceLine {
+  readonly text: string;
+  /** Page and line number, such as `docs/keys.md:12`. */
+  readonly at: string;
+}
+
 /**
- * A block of TypeScript. Comments beside it, which no reader sees, add to it:
+ * A block of TypeScript. Comments beside it add to it:
  *
- * - `<!-- given … -->` before it: code that it builds on, such as imports.
- * - `<!-- runs -->` before it: it is a program, and is run.
- * - `<!-- then … -->` after it: code that is run behind it, with assertions.
- * - `<!-- prints -->` and a block of text after it: what the run logs.
+ * - `<!-- fixture: name -->` before it: `fixtures/name.md` has the code that goes before the block, such as imports, and the
+ *   code that runs after it, with assertions.
+ * - `<!-- runs -->` before it: the block is a program, and is run. A block with code after it is run too.
+ * - `<!-- prints -->` and a block of text after it: the output that the run must have.
  */
 export interface Block {
   readonly page: string;
-  /** Of the block's first line of code, from 1. */
-  readonly line: number;
-  /** The page with all else blank: so the compiler's line numbers are the page's. */
+  /** The line number of its first line of code, from 1. */
+  readonly lineNumber: number;
+  /** The code before the block, the block, and the code after it. */
   readonly source: string;
+  /** Where a text line of the source stands, by its line number from 0. */
+  readonly placeOf: (lineNumber: number) => string;
   readonly runs: boolean;
   readonly prints: string | undefined;
 }
 
+/** The code around a block. */
+interface Fixture {
+  readonly before: readonly SourceLine[];
+  readonly after: readonly SourceLine[];
+}
+
 export interface Table {
-  /** What the comment before it says: `<!-- table: options of AcquireOptions -->`. */
+  /** The name in the comment before the table: `<!-- table: options of AcquireOptions -->`. */
   readonly name: string;
   readonly rows: readonly (readonly string[])[];
 }
@@ -40,65 +55,90 @@ export function readPages(): Page[] {
   }));
 }
 
-/** A comment or a fenced block; `from` and `to` are the lines of its content, 0-based, `to` exclusive. */
+/** A comment or a fenced block; `from` and `to` are the text lines of its content, 0-based, `to` exclusive. */
 interface Piece {
   readonly kind: 'comment' | 'fence';
+  /** The text of the comment, or the text behind the marks that open the fence. */
   readonly info: string;
   readonly from: number;
   readonly to: number;
 }
 
+const FIXTURES = 'test/docs/fixtures';
+const FIXTURE = /^fixture: ([\w-]+)$/;
+
 export function blocksOf({ path, text }: Page): Block[] {
-  const lines = text.split('\n');
-  const pieces = piecesOf(lines);
+  const textLines = text.split('\n');
+  const pieces = piecesOf(textLines);
   const beside = (piece: Piece | undefined, other: Piece): boolean =>
     piece !== undefined &&
-    lines
+    textLines
       .slice(Math.min(piece.to, other.to), Math.max(piece.from, other.from))
-      .every((line) => /^(```\w*|<!--.*|-->)?$/.test(line.trim()));
+      .every((textLine) => /^(```[\w ]*|<!--.*-->)?$/.test(textLine.trim()));
   return pieces.flatMap((piece, at) => {
     if (piece.kind !== 'fence' || piece.info !== 'ts') return [];
-    const before: Piece[] = [];
+    const before: string[] = [];
     for (let i = at - 1; pieces[i]?.kind === 'comment' && beside(pieces[i], pieces[i + 1]); i -= 1) {
-      before.push(pieces[i]);
+      before.push(pieces[i].info);
     }
-    const after: Piece[] = [];
-    for (let i = at + 1; pieces[i] !== undefined && beside(pieces[i - 1], pieces[i]); i += 1) {
-      after.push(pieces[i]);
-      if (pieces[i].kind === 'fence') break;
-    }
-    const given = before.find(({ info }) => info === 'given');
-    const then = after.find(({ info }) => info === 'then');
-    const printed = after.findIndex(({ info }) => info === 'prints');
-    const output = printed < 0 ? undefined : after[printed + 1];
-    const kept = [given, piece, then].filter((each) => each !== undefined);
-    const inside = (line: number): boolean => kept.some(({ from, to }) => line >= from && line < to);
+    const [printed, output] = [pieces[at + 1], pieces[at + 2]];
+    const prints = printed?.info === 'prints' && beside(printed, piece) && beside(output, printed);
+    const name = before.flatMap((info) => FIXTURE.exec(info)?.[1] ?? [])[0];
+    const fixture = name === undefined ? { before: [], after: [] } : readFixture(name);
+    const source = [...fixture.before, ...sourceOf(path, textLines, piece), ...fixture.after];
     return [
       {
         page: path,
-        line: piece.from + 1,
-        source: lines.map((line, i) => (inside(i) ? line : '')).join('\n'),
-        runs: then !== undefined || output !== undefined || before.some(({ info }) => info === 'runs'),
-        prints: output === undefined ? undefined : lines.slice(output.from, output.to).join('\n'),
+        lineNumber: piece.from + 1,
+        source: source.map((each) => each.text).join('\n'),
+        placeOf: (lineNumber) => source[lineNumber]?.at ?? path,
+        runs: fixture.after.length > 0 || prints || before.includes('runs'),
+        prints: prints ? textLines.slice(output.from, output.to).join('\n') : undefined,
       },
     ];
   });
 }
 
-function piecesOf(lines: readonly string[]): Piece[] {
+/** The names of the fixtures that a page uses. */
+export function fixturesOf({ text }: Page): string[] {
+  return piecesOf(text.split('\n')).flatMap(({ info }) => FIXTURE.exec(info)?.[1] ?? []);
+}
+
+/** The names of all fixtures. */
+export function fixtureNames(): string[] {
+  return readdirSync(FIXTURES).map((file) => file.replace(/\.md$/, ''));
+}
+
+function readFixture(name: string): Fixture {
+  const path = `${FIXTURES}/${name}.md`;
+  const textLines = readFileSync(path, 'utf8').split('\n');
+  const pieces = piecesOf(textLines);
+  const part = (info: string): SourceLine[] =>
+    pieces.filter((piece) => piece.info === info).flatMap((piece) => sourceOf(path, textLines, piece));
+  return { before: part('ts before'), after: part('ts after') };
+}
+
+function sourceOf(path: string, textLines: readonly string[], { from, to }: Piece): SourceLine[] {
+  return textLines.slice(from, to).map((text, i) => ({ text, at: `${path}:${from + i + 1}` }));
+}
+
+function piecesOf(textLines: readonly string[]): Piece[] {
   const pieces: Piece[] = [];
-  for (let i = 0; i < lines.length; i += 1) {
-    const line = lines[i];
-    const whole = /^<!-- (.*?) -->$/.exec(line);
-    const opening = /^(?:```(\w*)|<!-- (\w+))$/.exec(line);
+  for (let i = 0; i < textLines.length; i += 1) {
+    const textLine = textLines[i];
+    const whole = /^<!-- (.*?) -->$/.exec(textLine);
+    const opening = /^```([\w ]*)$/.exec(textLine);
     if (whole !== null) {
       pieces.push({ kind: 'comment', info: whole[1], from: i, to: i });
     } else if (opening !== null) {
-      const kind = opening[2] === undefined ? 'fence' : 'comment';
-      const end = lines.indexOf(kind === 'fence' ? '```' : '-->', i + 1);
-      if (end < 0) throw new Error(`Nothing closes line ${i + 1}: ${line}`);
-      pieces.push({ kind, info: opening[1] ?? opening[2], from: i + 1, to: end });
+      const end = textLines.indexOf('```', i + 1);
+      if (end < 0) throw new Error(`Nothing closes the code at line number ${i + 1}: ${textLine}`);
+      pieces.push({ kind: 'fence', info: opening[1], from: i + 1, to: end });
       i = end;
+    } else if (/^<!-- (given|then)\b/.test(textLine)) {
+      throw new Error(
+        `Code that no reader sees belongs into a file of ${FIXTURES}. Line number ${i + 1}: ${textLine}`,
+      );
     }
   }
   return pieces;

@@ -15,7 +15,7 @@ export interface Recipe {
 /** Its blocks of code, in the order of the page. */
 function blocks(language: 'sql' | 'ts'): string[] {
   const page = readFileSync(new URL('../../docs/fencing.md', import.meta.url), 'utf8');
-  const marked = /<!-- recipe -->\n(?:\n|<!-- given\n[^]*?\n-->\n)*```(\w+)\n([^]*?)\n```/g;
+  const marked = /<!-- recipe -->\n(?:<!-- fixture: [\w-]+ -->\n)?\n```(\w+)\n([^]*?)\n```/g;
   return [...page.matchAll(marked)].filter(([, each]) => each === language).map(([, , code]) => code);
 }
 

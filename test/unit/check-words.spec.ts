@@ -57,6 +57,14 @@ describe('the check of words', () => {
     expect(words(text)).toEqual({ status: 0, printed: [''] });
   });
 
+  it('knows variables that hold text in tests, and no queue of callers', () => {
+    const code = "const lines = text.split('\\n').map((line) => line.trim());\nfor (const line of lines) {}";
+    expect(words(code, 'test/some.ts').status).toBe(0);
+    const prose = `// callers in line, a line of callers\nconst title = 'the first in line';`;
+    expect(words(prose, 'test/some.ts').printed).toHaveLength(3 + 1);
+    expect(words('const line = 1;', 'lib/queue.ts').status).toBe(1);
+  });
+
   it('reads the names of files', () => {
     const { printed } = words('nothing', 'lib/turn-batch.ts');
     expect(printed[0]).toBe('lib/turn-batch.ts: file name "turn": exchange');

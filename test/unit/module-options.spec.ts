@@ -15,7 +15,7 @@ import {
   resolveModuleOptions,
 } from '../../lib/module/resolve-module-options.js';
 import { IOREDIS_OPTIONS, nearMiss, TLS_OPTIONS } from '../../lib/stores/redis/connecting/ioredis-options.js';
-import { redactError, redactUrl } from '../../lib/stores/redis/client/redact.js';
+import { redactError, redactUrl } from '../../lib/errors/redact.js';
 
 const store: LockStore = {
   open: () => {

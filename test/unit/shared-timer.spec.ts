@@ -1,12 +1,12 @@
 /** One timer of the clock's for many deadlines, of which nearly all are cancelled. */
 import { describe, expect, it } from '@jest/globals';
 import type { Timer } from '../../lib/core/time/clock.js';
-import { SharedTimer } from '../../lib/core/runtime/deadline-timer.js';
+import { DeadlineTimer } from '../../lib/core/runtime/deadline-timer.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 function setUp() {
   const clock = new FakeClock();
-  const shared = new SharedTimer(clock);
+  const shared = new DeadlineTimer(clock);
   const called: string[] = [];
   const set = (name: string, ms: number, more?: () => void): Timer => {
     const due = (): void => {

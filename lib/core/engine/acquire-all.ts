@@ -43,7 +43,7 @@ export async function acquireAll(
     } catch (error) {
       const given = Promise.all(holds.map((hold) => hold.abandon()));
       // To wait for a store that does not answer would go on past the deadline, or the abort.
-      if (error instanceof LockStoreError || error instanceof LockAbortedError) context.track(given);
+      if (error instanceof LockStoreError || error instanceof LockAbortedError) context.tasks.track(given);
       else await given;
       if (!(error instanceof LockBusyError)) throw error;
       // The last key may not have waited itself: the deadline is one for all.

@@ -48,7 +48,7 @@ export class KeyRegistry {
   /** The store hands a key to one of our tokens: if nobody waits any more, it goes back. */
   onGrant(key: string, token: string, fence: number, doubtful = false): void {
     const coordinator = this.find(key);
-    if (coordinator === undefined) this.#context.decline(key, token);
+    if (coordinator === undefined) this.#context.commands.decline(key, token);
     else coordinator.onGrant(token, fence, doubtful);
   }
 

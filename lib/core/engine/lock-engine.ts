@@ -50,8 +50,8 @@ export class LockEngine {
 
   constructor(settings: LockEngineSettings) {
     const clock = settings.clock ?? settings.store.clock ?? systemClock;
-    const context = newSessionId();
-    const session = settings.store.open(context, {
+    const sessionId = newSessionId();
+    const session = settings.store.open(sessionId, {
       onGrant: (key, token, fence, doubtful) => this.#registry.onGrant(key, token, fence, doubtful),
       onReconnected: (fenceDomain) => this.#registry.onReconnected(fenceDomain),
       onRecovered: () => this.#recovered(),
@@ -59,7 +59,7 @@ export class LockEngine {
     this.#sites = new CallSites(clock);
     this.#context = new EngineContext({
       session,
-      tokens: new TokenGenerator(context, settings.owner),
+      tokens: new TokenGenerator(sessionId, settings.owner),
       clock,
       longHold: settings.longHold,
       sink: settings.emit,
@@ -128,7 +128,7 @@ export class LockEngine {
   #handOut(holds: readonly Hold[], site: CallSite | undefined, nested?: readonly NestedHold[]): LockHandle {
     // To join what is held takes nothing more: those who run are to come to their end.
     if (this.#refusing && holds.length > 0) {
-      for (const hold of holds) this.#context.track(hold.abandon());
+      for (const hold of holds) this.#context.tasks.track(hold.abandon());
       throw new LockShutdownError(holds[0]?.key ?? '');
     }
     for (const hold of holds) {
@@ -156,9 +156,9 @@ export class LockEngine {
   /** Waits until nothing is held, for at most `grace` ms; then releases what still is: its holders see it lost. */
   async drain(grace: number): Promise<void> {
     this.refuse();
-    await this.#context.idle(grace);
+    await this.#context.holds.idle(grace);
     await Promise.all(
-      this.#context.holds.map((hold) => {
+      this.#context.holds.all().map((hold) => {
         hold.lose('shutdown');
         return hold.release();
       }),
@@ -168,7 +168,7 @@ export class LockEngine {
   /** Ends the session with the store. The store itself is its owner's to close. */
   async close(): Promise<void> {
     this.refuse();
-    await this.#context.close();
+    await this.#context.tasks.close();
     await this.#context.session.close();
   }
 

@@ -1,19 +1,20 @@
 /** A single attempt, beside the coordinator: for callers that do not wait. */
-import { LockBusyError, LockStoreError } from '../../errors/index.js';
-import { quoted } from '../../errors/quoted.js';
+import { LockBusyError } from '../../errors/index.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
 import type { Clock } from '../time/clock.js';
 import { Deadline } from '../time/deadline.js';
 import { FenceSupply } from '../leases/fence-supply.js';
 import { Lease } from '../leases/lease.js';
 import { kindConflict } from '../contracts/kind-conflict.js';
-import type { EngineContext, ReleaseOutcome } from '../runtime/engine-context.js';
+import type { EngineContext } from '../runtime/engine-context.js';
+import type { ReleaseOutcome } from '../runtime/session-commands.js';
 import type { Hold } from '../holds/hold.js';
-import type { SharedTimer } from '../runtime/deadline-timer.js';
+import type { DeadlineTimer } from '../runtime/deadline-timer.js';
 import type { AcquireReply } from '../contracts/store.contract.js';
-import { type BatchOwner, ExclusiveBatch } from '../batches/exclusive-batch.js';
+import { type BatchOwner, LeaseBatch } from '../batches/lease-batch.js';
 import { ownerOf } from '../contracts/token.js';
-import { Waiter, type WaiterOwner, type WaiterSource } from '../queue/waiter.js';
+import { Waiter } from '../queue/waiter.js';
+import { tooLate } from './refusals.js';
 
 /**
  * Requests once. Only the store bounds the time (its reply is what is waited for, no holder), and the caller's signal.
@@ -24,7 +25,7 @@ export function tryAcquire(context: EngineContext, key: string, options: Resolve
 }
 
 /** The coordinator's part, for one caller. */
-class TryAcquire implements WaiterOwner, WaiterSource, BatchOwner {
+class TryAcquire implements BatchOwner {
   readonly key: string;
   readonly #context: EngineContext;
   readonly #waiter: Waiter;
@@ -40,7 +41,7 @@ class TryAcquire implements WaiterOwner, WaiterSource, BatchOwner {
     return this.#context.clock;
   }
 
-  get deadlines(): SharedTimer {
+  get deadlines(): DeadlineTimer {
     return this.#context.deadlines;
   }
 
@@ -52,13 +53,13 @@ class TryAcquire implements WaiterOwner, WaiterSource, BatchOwner {
     const { ttl } = this.#waiter.options;
     const token = this.#context.tokens.next(this.#waiter.options.access);
     const deadline = Deadline.in(this.clock, ttl);
-    const { attempts } = this.#context;
+    const { attempts } = this.#context.commands;
     const node = attempts.push(token);
-    const requesting = this.#context.exchange(
+    const requesting = this.#context.commands.exchange(
       { key: this.key, acquire: { token, ttl, fences: 1, mode: 'once' } },
       ({ acquire: reply }) => {
         // A lease of its own, if it is granted, is known by then.
-        this.#onAnswer(reply, token, deadline);
+        this.#onReply(reply, token, deadline);
         attempts.remove(node);
       },
       (error) => {
@@ -67,11 +68,11 @@ class TryAcquire implements WaiterOwner, WaiterSource, BatchOwner {
       },
     );
     // Shutting down waits for its answer: it may be a grant.
-    this.#context.track(requesting);
+    this.#context.tasks.track(requesting);
     return this.#waiter.promise;
   }
 
-  #onAnswer(reply: AcquireReply | undefined, token: string, deadline: Deadline): void {
+  #onReply(reply: AcquireReply | undefined, token: string, deadline: Deadline): void {
     const { key } = this;
     if (reply?.state === 'kind-conflict') {
       return this.#waiter.refuse(kindConflict(key, this.#waiter.options.access, reply.kind));
@@ -85,7 +86,7 @@ class TryAcquire implements WaiterOwner, WaiterSource, BatchOwner {
     const { ttl } = this.#waiter.options;
     const lease = new Lease({ context, key, token, ttl, deadline, confirmed: true });
     const fences = new FenceSupply().add(reply.fence, reply.drawn);
-    new ExclusiveBatch({ context, lease, queue: this, upTo: 0, fences, owner: this }).begin();
+    new LeaseBatch({ context, lease, upTo: 0, fences, owner: this, concurrency: 1 }).begin();
   }
 
   shift(): Waiter | undefined {
@@ -94,10 +95,17 @@ class TryAcquire implements WaiterOwner, WaiterSource, BatchOwner {
     return first;
   }
 
-  batchEnded({ token }: Lease, releaseAfter: number): Promise<ReleaseOutcome> {
+  batchServed(): void {
+    // There is no other caller.
+  }
+
+  batchEnded({ lease: { token } }: LeaseBatch, releaseAfter: number): Promise<ReleaseOutcome> {
     // The lease was over before its hold began, and nobody else would tell the caller.
     this.first?.refuse(tooLate(this.key));
-    return this.#context.release(this.key, this.#context.releaseRequest(this.key, token, releaseAfter));
+    return this.#context.commands.release(
+      this.key,
+      this.#context.commands.releaseRequest(this.key, token, releaseAfter),
+    );
   }
 
   waiterDue(): void {
@@ -107,12 +115,4 @@ class TryAcquire implements WaiterOwner, WaiterSource, BatchOwner {
   waiterLeft(): void {
     this.#waits = false;
   }
-}
-
-/** The error of a caller whose lease ended before its hold could begin. */
-export function tooLate(key: string): LockStoreError {
-  return new LockStoreError(
-    `The store answered so late that the lease of the lock ${quoted(key)} was over before its work began, or could not be ` +
-      'renewed in time. Check the connection to Redis, or raise "ttl".',
-  );
 }

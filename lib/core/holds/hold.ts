@@ -5,7 +5,9 @@ import type { CallSite } from '../deadlock/call-sites.js';
 import { observed } from '../events/diagnostics.js';
 import type { Lease } from '../leases/lease.js';
 import type { LinkedList, ListNode } from '../util/linked-list.js';
-import type { EngineContext, ReleaseOutcome, ActiveHold } from '../runtime/engine-context.js';
+import type { EngineContext } from '../runtime/engine-context.js';
+import type { ActiveHold } from '../runtime/hold-registry.js';
+import type { ReleaseOutcome } from '../runtime/session-commands.js';
 
 export interface HoldSettings {
   readonly context: EngineContext;
@@ -16,24 +18,20 @@ export interface HoldSettings {
   readonly waited: number;
   /** When it starts, on the monotonic clock. */
   readonly startedAt: number;
-  readonly batch: HoldOwner;
+  readonly owner: HoldOwner;
 }
 
-/** Whom a hold tells that its caller is done with it. */
+/** The batch that a hold belongs to. */
 export interface HoldOwner {
-  /** Told at once where the lease goes on. */
+  /** The caller is done with the hold. Answers at once if the lease goes on. */
   holdEnded(hold: Hold): ReleaseOutcome | Promise<ReleaseOutcome>;
 }
 
-/** Whom a hold tells that it was lost. */
+/** A handle or a nested hold, which learns of the end of a hold. */
 export interface HoldListener {
   holdLost(error: LockLostError): void;
-}
-
-/** Whom a hold tells of its end besides: a nested call that joined it. */
-export interface NestedHoldListener {
-  holdLost(error: LockLostError): void;
-  holdReleased(): void;
+  /** Told to nested holds alone: the outer call has released the hold. */
+  holdReleased?(): void;
 }
 
 /** Runs from its making until `release` or `lose`, whichever is first; after a loss, `release` still settles it. */
@@ -46,15 +44,17 @@ export class Hold implements ActiveHold {
   readonly startedAt: number;
   /** When it ends by itself (`maxHold`, or the ttl under `renew: false`), on the monotonic clock. */
   limitAt: number;
+  /** When the batch looks after the hold, on the monotonic clock: its limit, or the report of a long hold. */
+  alarmAt = Infinity;
   listener: HoldListener | undefined;
   /** None for nearly all. */
-  nested: LinkedList<NestedHoldListener> | undefined;
+  nested: LinkedList<HoldListener> | undefined;
   /** Where it was taken, if that was recorded. */
   site: CallSite | undefined;
 
   readonly #context: EngineContext;
   readonly #lease: Lease;
-  readonly #batch: HoldOwner;
+  readonly #owner: HoldOwner;
   readonly #node: ListNode<ActiveHold>;
   #lost: LockLostError | undefined;
   #release: Promise<boolean> | undefined;
@@ -66,7 +66,7 @@ export class Hold implements ActiveHold {
   constructor(settings: HoldSettings) {
     this.#context = settings.context;
     this.#lease = settings.lease;
-    this.#batch = settings.batch;
+    this.#owner = settings.owner;
     this.fence = settings.fence;
     this.usedFence = settings.fence;
     this.options = settings.options;
@@ -75,7 +75,7 @@ export class Hold implements ActiveHold {
     this.#minHold = settings.options.minHold;
     const { maxHold, renew, ttl } = settings.options;
     this.limitAt = this.startedAt + Math.min(maxHold, renew ? Infinity : ttl);
-    this.#node = this.#context.holdStarted(this);
+    this.#node = this.#context.holds.started(this);
   }
 
   get key(): string {
@@ -156,8 +156,8 @@ export class Hold implements ActiveHold {
     if (this.#lost !== undefined) return;
     const error = new LockLostError(this.key, reason, this.age);
     this.#lost = error;
-    this.#context.holdEnded(this.#node);
-    this.#context.emit('lost', () => ({ name: 'lost', ...this.#facts(), reason, error }));
+    this.#context.holds.ended(this.#node);
+    this.#context.events.emit('lost', () => ({ name: 'lost', ...this.#facts(), reason, error }));
     this.listener?.holdLost(error);
     if (this.nested !== undefined) for (const nested of [...this.nested]) nested.holdLost(error);
   }
@@ -166,7 +166,11 @@ export class Hold implements ActiveHold {
   reportLong(): void {
     if (this.#reported) return;
     this.#reported = true;
-    this.#context.emit('long-hold', () => ({ name: 'long-hold', ...this.#facts(), site: this.site?.stack }));
+    this.#context.events.emit('long-hold', () => ({
+      name: 'long-hold',
+      ...this.#facts(),
+      site: this.site?.stack,
+    }));
   }
 
   /** @throws LockStoreError, and LockLostError when the store names another owner. */
@@ -204,8 +208,8 @@ export class Hold implements ActiveHold {
   #giveBack(): Promise<boolean> {
     const overdue = this.overdue;
     if (overdue !== undefined) this.lose(overdue);
-    if (this.nested !== undefined) for (const nested of [...this.nested]) nested.holdReleased();
-    const outcome = this.#batch.holdEnded(this);
+    if (this.nested !== undefined) for (const nested of [...this.nested]) nested.holdReleased?.();
+    const outcome = this.#owner.holdEnded(this);
     // Whoever is told of it may come back here: it is to count as released by then.
     if (typeof outcome === 'string' && !observed('release')) return Promise.resolve(this.#ended(outcome));
     return Promise.resolve(outcome).then((settled) => this.#ended(settled));
@@ -213,8 +217,8 @@ export class Hold implements ActiveHold {
 
   #ended(outcome: ReleaseOutcome): boolean {
     if (outcome === 'lost') this.lose('not-owner');
-    this.#context.holdEnded(this.#node);
-    this.#context.emit('release', () => ({ name: 'release', ...this.#facts() }));
+    this.#context.holds.ended(this.#node);
+    this.#context.events.emit('release', () => ({ name: 'release', ...this.#facts() }));
     // Not known is no sign that somebody else had it: its lease had not ended when it was given back.
     return this.#lost === undefined;
   }

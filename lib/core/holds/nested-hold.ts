@@ -3,10 +3,10 @@ import { LockLostError } from '../../errors/index.js';
 import { LinkedList, type ListNode } from '../util/linked-list.js';
 import type { HoldView } from './lock.handle.js';
 import type { EngineContext } from '../runtime/engine-context.js';
-import type { Hold, NestedHoldListener, HoldListener } from './hold.js';
+import type { Hold, HoldListener } from './hold.js';
 
 /** The same lease and fence, and none of its end: its release gives nothing back, and the outer one's ends it. */
-export class NestedHold implements HoldView, NestedHoldListener {
+export class NestedHold implements HoldView, HoldListener {
   readonly root: Hold;
   readonly fence: number;
   usedFence: number;
@@ -14,7 +14,7 @@ export class NestedHold implements HoldView, NestedHoldListener {
 
   readonly #context: EngineContext;
   readonly #since: number;
-  readonly #node: ListNode<NestedHoldListener>;
+  readonly #node: ListNode<HoldListener>;
   #lost: LockLostError | undefined;
   #over = false;
 
@@ -90,7 +90,7 @@ export class NestedHold implements HoldView, NestedHoldListener {
     const { key, fence } = this;
     const held = this.age;
     const error = new LockLostError(key, 'released', held);
-    this.#context.emit('lost', () => ({ name: 'lost', key, held, fence, reason: 'released', error }));
+    this.#context.events.emit('lost', () => ({ name: 'lost', key, held, fence, reason: 'released', error }));
     this.holdLost(error);
   }
 }

@@ -139,7 +139,7 @@ export class Lease implements Renewable {
         this.#context.clock.monotonic() + Math.max(0, this.#deadline.remaining - (this.ttl * 2) / 3);
       return reply;
     } catch (error) {
-      this.#context.storeFailed(this.key, error as LockStoreError);
+      this.#context.events.storeFailed(this.key, error as LockStoreError);
       // Often enough before it ends, too: an offer, or the rest of a lease, is shorter than its ttl.
       const soon = Math.min(this.ttl / 20, this.remaining / 4, RETRY.most);
       this.#renewAt = this.#context.clock.monotonic() + Math.max(soon, RETRY.least);

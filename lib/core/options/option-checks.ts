@@ -1,13 +1,6 @@
 /** What every check of an option shares: how a value is shown, what a name was probably meant to be, the error. */
 import { inspect } from 'node:util';
-import {
-  HIDDEN,
-  LockOptionsError,
-  namesSecret,
-  printable,
-  quoted,
-  withoutCredentials,
-} from '../../errors/index.js';
+import { HIDDEN, LockOptionsError, namesSecret, printable, quoted, redactUrl } from '../../errors/index.js';
 import { DURATION_HINT, parseDuration } from '../time/duration.js';
 
 const LONGEST_SHOWN = 80;
@@ -21,7 +14,7 @@ export function show(value: unknown, name = ''): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return showObject(value);
   if (namesSecret(name)) return HIDDEN;
-  return printable(inspect(typeof value === 'string' ? withoutCredentials(value) : value), LONGEST_SHOWN);
+  return printable(inspect(typeof value === 'string' ? redactUrl(value) : value), LONGEST_SHOWN);
 }
 
 /** By its names alone. */

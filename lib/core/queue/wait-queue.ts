@@ -1,66 +1,28 @@
-/** The callers of this process that wait in the queue for one key. */
-import { LockQueueFullError } from '../../errors/index.js';
-import type { ResolvedAcquire } from '../options/acquire.options.js';
-import type { Clock } from '../time/clock.js';
-import { MOST_HOLDS, MOST_READERS } from './batch-limits.js';
-import { LinkedList } from '../util/linked-list.js';
-import type { SharedTimer } from '../runtime/deadline-timer.js';
+/** The callers of this process that wait for one key, in order of arrival. The queue decides nothing. */
 import { EXCLUSIVE, type LockAccess, sameAccess } from '../contracts/token.js';
-import { Waiter, type WaiterOwner, type WaiterSource } from './waiter.js';
+import type { ResolvedAcquire } from '../options/acquire.options.js';
+import { LinkedList } from '../util/linked-list.js';
+import { MOST_HOLDS, MOST_READERS } from './batch-limits.js';
+import { Waiter, type WaiterHost } from './waiter.js';
 
-export interface WaitQueueSettings {
-  readonly key: string;
-  readonly clock: Clock;
-  readonly deadlines: SharedTimer;
-  /** `Infinity` for no bound. */
-  readonly maxWaiters: number;
-  readonly owner: WaitQueueOwner;
-}
-
-/** Who checks after a line. */
-export interface WaitQueueOwner {
-  /** A caller's time is over: it must be refused, or be given more. */
-  waiterDue(waiter: Waiter): void;
-  /** The last one left without a hold. */
-  queueEmpty(): void;
-  /** The first one left without a hold, and another one is the first now. */
-  queueMoved(): void;
-}
-
-/** What one request requests: a lease for the first one, and for those of the same kind who stand next to it. */
+/** The callers that one request is for: the first waiter, and the waiters of the same access right behind it. */
 export interface NextBatch {
-  /** How they share the key. */
   readonly access: LockAccess;
-  /** As many callers as may be served from it. */
+  /** How many callers the lease may serve. */
   readonly callers: number;
-  /** The longest ttl among them, in ms. */
+  /** The longest ttl among the callers, in ms. */
   readonly ttl: number;
-  /** The number of the last one. */
+  /** The number of the last caller. */
   readonly upTo: number;
 }
 
-export class WaitQueue implements WaiterSource, WaiterOwner {
-  readonly key: string;
-  readonly clock: Clock;
-  readonly deadlines: SharedTimer;
-  readonly #maxWaiters: number;
-  readonly #owner: WaitQueueOwner;
+export class WaitQueue {
   readonly #waiters = new LinkedList<Waiter>();
-  /** Callers are numbered; those up to `#informed` know that the key is busy. */
+  /** Callers are numbered. Callers up to `#informed` know that the key is busy. */
   #arrivals = 0;
   #informed = 0;
-  /** May some be there whose time is over? */
-  #lingering = false;
-  /** Are many being refused at once? */
-  #clearing = false;
-
-  constructor(settings: WaitQueueSettings) {
-    this.key = settings.key;
-    this.clock = settings.clock;
-    this.deadlines = settings.deadlines;
-    this.#maxWaiters = settings.maxWaiters;
-    this.#owner = settings.owner;
-  }
+  /** How many waiters stay past their deadline, for a reply. */
+  #overdue = 0;
 
   get size(): number {
     return this.#waiters.size;
@@ -70,16 +32,23 @@ export class WaitQueue implements WaiterSource, WaiterOwner {
     return this.#waiters.first;
   }
 
-  shift(): Waiter | undefined {
-    return this.#waiters.shift();
-  }
-
-  /** Returns why not, where it may not. */
-  join(options: ResolvedAcquire, wait: number): Waiter | LockQueueFullError {
-    if (this.size >= this.#maxWaiters) return new LockQueueFullError(this.key, this.#maxWaiters);
-    const waiter = new Waiter(this, (this.#arrivals += 1), options, wait);
+  add(host: WaiterHost, options: ResolvedAcquire, wait: number): Waiter {
+    const waiter = new Waiter(host, (this.#arrivals += 1), options, wait);
     waiter.node = this.#waiters.push(waiter);
     return waiter;
+  }
+
+  /** Takes the first waiter out. */
+  shift(): Waiter | undefined {
+    const waiter = this.#waiters.shift();
+    if (waiter?.overdue === true) this.#overdue -= 1;
+    return waiter;
+  }
+
+  remove(waiter: Waiter): void {
+    if (waiter.node?.listed !== true) return;
+    this.#waiters.remove(waiter.node);
+    if (waiter.overdue) this.#overdue -= 1;
   }
 
   nextBatch(): NextBatch {
@@ -88,7 +57,7 @@ export class WaitQueue implements WaiterSource, WaiterOwner {
     let upTo = 0;
     const access = this.first?.options.access ?? EXCLUSIVE;
     const most = access.kind === 'shared' ? MOST_READERS : MOST_HOLDS;
-    // By hand: an iterator at each command is felt.
+    // By hand: an iterator at each command costs time that is measurable.
     for (let at = this.#waiters.head; at !== undefined && callers < most; at = at.next) {
       const { options, number } = at.value;
       if (!sameAccess(options.access, access)) break;
@@ -99,11 +68,11 @@ export class WaitQueue implements WaiterSource, WaiterOwner {
     return { access, ttl, callers: Math.max(1, callers), upTo };
   }
 
-  /** All who wait in the queue know by now that the key is busy; `tell` is called for those who did not. */
+  /** Every waiter knows from now on that the key is busy. `tell` is called for each waiter that did not know. */
   inform(tell?: (waiter: Waiter) => void): void {
     if (tell !== undefined) {
       const uninformed: Waiter[] = [];
-      // From the end: those who do not know are the last.
+      // From the end: the waiters that do not know are the last.
       for (let at = this.#waiters.tail; at !== undefined && !this.informed(at.value); at = at.previous) {
         uninformed.push(at.value);
       }
@@ -116,51 +85,20 @@ export class WaitQueue implements WaiterSource, WaiterOwner {
     return waiter.number <= this.#informed;
   }
 
-  refuseAll(error: Error): void {
-    this.#refuse(error, () => true);
-  }
-
-  /** Refuses those who waited in the queue when a request was sent whose last caller has this number. */
-  refuseUpTo(number: number, error: Error): void {
-    this.#refuse(error, (waiter) => waiter.number <= number);
-  }
-
-  /** Refuses those whom no answer has reached yet, and those whose time is over; the others keep waiting. */
-  refuseUninformed(error: Error): void {
-    this.#refuse(error, (waiter) => waiter.overdue || !this.informed(waiter));
-  }
-
-  /** The time of a caller is over, and a reply is awaited that may be a grant: it stays for that, for `ms` at the most. */
+  /** A waiter's deadline has come while a reply is awaited: the waiter stays for the reply, for `ms` at the most. */
   linger(waiter: Waiter, ms: number): void {
     waiter.linger(ms);
-    this.#lingering = true;
+    this.#overdue += 1;
   }
 
-  /** Refuses those whose time is over: the reply has come, and is no grant for them. */
-  refuseOverdue(errorFor: (waiter: Waiter) => Error): void {
-    if (!this.#lingering) return;
-    this.#lingering = false;
-    this.#refuse(errorFor, (waiter) => waiter.overdue);
+  /** The waiters whose deadline has come. */
+  overdue(): Waiter[] {
+    return this.#overdue === 0 ? NONE : this.select((waiter) => waiter.overdue);
   }
 
-  #refuse(error: Error | ((waiter: Waiter) => Error), whom: (waiter: Waiter) => boolean): void {
-    const { first } = this;
-    this.#clearing = true;
-    for (const waiter of this.#waiters) {
-      if (whom(waiter)) waiter.refuse(typeof error === 'function' ? error(waiter) : error);
-    }
-    this.#clearing = false;
-    if (this.size > 0 && this.first !== first) this.#owner.queueMoved();
-  }
-
-  waiterDue(waiter: Waiter): void {
-    this.#owner.waiterDue(waiter);
-  }
-
-  waiterLeft(waiter: Waiter): void {
-    const first = this.first === waiter;
-    if (waiter.node !== undefined) this.#waiters.remove(waiter.node);
-    if (this.size === 0) this.#owner.queueEmpty();
-    else if (first && !this.#clearing) this.#owner.queueMoved();
+  select(which: (waiter: Waiter) => boolean): Waiter[] {
+    return [...this.#waiters].filter(which);
   }
 }
+
+const NONE: Waiter[] = [];

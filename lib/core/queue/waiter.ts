@@ -3,27 +3,20 @@ import { aroseElsewhere, LockAbortedError } from '../../errors/index.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
 import type { Clock, Timer } from '../time/clock.js';
 import { onAbort } from '../util/shared-listeners.js';
-import type { Due, SharedTimer } from '../runtime/deadline-timer.js';
+import type { Due, DeadlineTimer } from '../runtime/deadline-timer.js';
 import type { Hold } from '../holds/hold.js';
 import type { ListNode } from '../util/linked-list.js';
 
-/** Where a waiter stands. */
-export interface WaiterOwner {
+/** The part that a caller waits at. */
+export interface WaiterHost {
   readonly key: string;
   readonly clock: Clock;
-  /** Of the deadlines. */
-  readonly deadlines: SharedTimer;
-  /** The deadline came: the waiter requests what to do. It is not settled yet. */
+  /** The timer of the deadlines. */
+  readonly deadlines: DeadlineTimer;
+  /** The waiter's deadline has come. The waiter is not settled yet: the host refuses it, or lets it stay. */
   waiterDue(waiter: Waiter): void;
-  /** It was settled without a hold: its place must go. */
+  /** The waiter was settled without a hold, and must leave the queue. */
   waiterLeft(waiter: Waiter): void;
-}
-
-/** Where the callers come from. */
-export interface WaiterSource {
-  readonly first: Waiter | undefined;
-  /** Takes the first one off. */
-  shift(): Waiter | undefined;
 }
 
 export class Waiter implements Due {
@@ -33,7 +26,7 @@ export class Waiter implements Due {
   node: ListNode<Waiter> | undefined;
   /** Has its deadline come? It is still there only because of a reply that is awaited, which may be a grant. */
   overdue = false;
-  readonly #queue: WaiterOwner;
+  readonly #host: WaiterHost;
   #timer: Timer | undefined;
   #stopListening: (() => void) | undefined;
   #resolve!: (hold: Hold) => void;
@@ -45,32 +38,32 @@ export class Waiter implements Due {
    * @param wait how long it waits, in ms; `Infinity` for no bound.
    */
   constructor(
-    queue: WaiterOwner,
+    host: WaiterHost,
     readonly number: number,
     readonly options: ResolvedAcquire,
     wait: number,
   ) {
-    this.#queue = queue;
-    this.since = queue.clock.monotonic();
+    this.#host = host;
+    this.since = host.clock.monotonic();
     this.promise = new Promise<Hold>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    if (wait !== Infinity) this.#timer = queue.deadlines.set(this, this.since, wait);
+    if (wait !== Infinity) this.#timer = host.deadlines.set(this, this.since, wait);
     const { signal } = options;
     if (signal === undefined) return;
     this.#stopListening = onAbort(signal, () =>
-      this.refuse(new LockAbortedError(queue.key, this.waited, signal.reason)),
+      this.refuse(new LockAbortedError(host.key, this.waited, signal.reason)),
     );
   }
 
   get waited(): number {
-    return this.#queue.clock.monotonic() - this.since;
+    return this.#host.clock.monotonic() - this.since;
   }
 
   /** Its deadline has come: it stays for a reply, and for `ms` at the most. */
   linger(ms: number): void {
-    const { clock, deadlines } = this.#queue;
+    const { clock, deadlines } = this.#host;
     this.overdue = true;
     this.#timer?.cancel();
     this.#timer = deadlines.set(this, clock.monotonic(), ms);
@@ -85,12 +78,12 @@ export class Waiter implements Due {
     if (!this.#settle()) return;
     aroseElsewhere(error);
     this.#reject(error);
-    this.#queue.waiterLeft(this);
+    this.#host.waiterLeft(this);
   }
 
   /** Its deadline has come. */
   due(): void {
-    this.#queue.waiterDue(this);
+    this.#host.waiterDue(this);
   }
 
   #settle(): boolean {

@@ -1,62 +1,85 @@
-/** The one request that a coordinator has in the store. */
-import type { Timer } from '../time/clock.js';
-import type { Deadline } from '../time/deadline.js';
-import type { AcquireRequest } from '../contracts/store.contract.js';
+/** One request for a lease: its token, and what is known of it in the store. */
+import { type AcquireRequest, type Granted, OFFER_MS, type Queued } from '../contracts/store.contract.js';
 import type { LockAccess } from '../contracts/token.js';
-
-/**
- * - `sent`: a command with it is on its way and it was not answered yet.
- * - `queued`: it stands in the store's queue.
- * - `resting`: the store does not know it, or must not; a timer requests again, with a new token.
- * - `taken`: it became a lease. `left`: nobody wants it any more. Both are final.
- */
-export type RequestState = 'sent' | 'queued' | 'backoff' | 'taken' | 'left';
+import type { NextBatch } from '../queue/wait-queue.js';
+import type { Clock, Timer } from '../time/clock.js';
+import { Deadline } from '../time/deadline.js';
 
 export class PendingRequest {
-  state: RequestState = 'sent';
-  /** Should it check again as soon as it is answered? */
+  /** True if another check is to follow as soon as the command under way is answered. */
   recheck = false;
-  /** Since when its latest command has not been answered, on the monotonic clock. */
+  /** When the command under way was sent, on the monotonic clock. Undefined while no reply is awaited. */
   unansweredSince: number | undefined;
-  /** The fence of an offer that came before the answer to a command with its token. */
+  /** The latest command: when it was sent, the ttl in ms, and the number of the last caller that it was for. */
+  sentAt!: Deadline;
+  ttl = 0;
+  upTo = 0;
+  /** The number of the last caller at the first command. The fence of an offer is for callers up to that one. */
+  firstUpTo: number | undefined;
+  /** The reply that granted it. */
+  grant: Granted | undefined;
+  /** The fence of an offer, which may come before the reply to a command with the token. */
   offer: number | undefined;
-  /** May somebody else have made it? */
+  /** True if another client may have made the offer. */
   doubtful = false;
-  /** Is a check on its way? */
-  checking = false;
   /**
-   * No offer made for it ends earlier than this: a grant cannot precede the latest command that was answered "queued"
-   * (or the first one), so an offer lasts at least its length from when that was sent.
+   * The earliest end of an offer for this token. A grant cannot precede the latest command that was answered "queued", or
+   * the first command. So an offer lasts at least its length from the sending of that command.
    */
   offerEnds!: Deadline;
   /**
-   * The counter's latest fence at the latest answer. An offer that is not above it is an old one, whose message was late:
-   * it has ended, and the same token was queued again by a command that the connection sent twice.
+   * The latest fence of the fence domain at the latest reply. An offer that is not above it is an old one: its message was
+   * late, the offer has ended, and a command that the connection sent twice has queued the same token again.
    */
   floor = 0;
-  /** The number of the last caller who waited in the queue when it was sent first: fences drawn for it are for these. */
-  upTo: number | undefined;
   #timer: Timer | undefined;
 
   constructor(
     readonly token: string,
     readonly mode: AcquireRequest['mode'],
-    /** How those it requests share the key. */
     readonly access: LockAccess,
   ) {}
 
-  get live(): boolean {
-    return this.state !== 'taken' && this.state !== 'left';
-  }
-
-  /** Sets the timer of its next command in place of the one before. */
+  /** Sets the timer of the next command in place of the one before. */
   setTimer(timer: Timer | undefined): void {
     this.#timer?.cancel();
     this.#timer = timer;
   }
 
-  end(state: 'taken' | 'left'): void {
-    this.setTimer(undefined);
-    this.state = state;
+  /** A command with this request is sent now. */
+  sending(
+    mode: AcquireRequest['mode'],
+    { ttl, callers, upTo }: NextBatch,
+    clock: Clock,
+    queueScore: number | undefined,
+  ): AcquireRequest {
+    this.sentAt = Deadline.in(clock, 0);
+    this.unansweredSince = clock.monotonic();
+    this.offerEnds ??= this.sentAt.plus(OFFER_MS);
+    this.ttl = ttl;
+    this.upTo = upTo;
+    this.firstUpTo ??= upTo;
+    return { token: this.token, ttl, fences: callers, mode, queueScore };
+  }
+
+  /** The latest command was answered "queued". */
+  notePlace({ fence }: Queued): void {
+    this.offerEnds = this.sentAt.plus(OFFER_MS);
+    this.floor = fence;
+  }
+
+  /** Keeps the offer with the highest fence. */
+  keep({ fence, doubtful }: { readonly fence: number; readonly doubtful: boolean }): void {
+    if (this.offer !== undefined && fence <= this.offer) return;
+    this.offer = fence;
+    this.doubtful = doubtful;
+  }
+
+  /** A check is due at once if messages may have been lost. An offer that was kept has been judged. */
+  takeRecheck(): boolean {
+    const { recheck } = this;
+    this.recheck = false;
+    this.offer = undefined;
+    return recheck;
   }
 }

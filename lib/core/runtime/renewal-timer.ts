@@ -1,5 +1,5 @@
 /** One timer for all leases of a session: renewals, ends, alarms. */
-import { Alarm } from './alarm.js';
+import { Alarm } from '../time/alarm.js';
 import type { Clock } from '../time/clock.js';
 import { LinkedList, type ListNode } from '../util/linked-list.js';
 

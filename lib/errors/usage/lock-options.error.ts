@@ -1,5 +1,5 @@
 import { LockError } from '../lock.error.js';
-import { namesSecret, withoutCredentials } from '../quoted.js';
+import { namesSecret, redactUrl } from '../redact.js';
 
 /** An option that cannot be meant: names it, and what would be right. */
 export class LockOptionsError extends LockError {
@@ -23,6 +23,6 @@ export class LockOptionsError extends LockError {
 }
 
 function shownOf(value: unknown): unknown {
-  if (typeof value === 'string') return withoutCredentials(value);
+  if (typeof value === 'string') return redactUrl(value);
   return Object(value) === value ? undefined : value;
 }

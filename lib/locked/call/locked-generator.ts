@@ -1,11 +1,7 @@
 /** What `@Locked` puts in the place of an async generator: its first step takes the lock, its end gives it back. */
+import { deferred } from '../../core/util/deferred.js';
 import { isLockError } from '../../errors/index.js';
-import {
-  type AnyGenerator,
-  bindGenerator,
-  isAsyncGenerator,
-  withResolvers,
-} from '../lifetime/streamed-results.js';
+import { type AnyGenerator, bindGenerator, isAsyncGenerator } from '../lifetime/streamed-results.js';
 import type { LockedCall } from '../locked-call.interface.js';
 import { invoke, type LockedMethod, type Outcome, runLocked } from './run-locked.js';
 
@@ -50,7 +46,7 @@ export function lockedGenerator(locked: LockedMethod, call: LockedCall): AnyGene
 
 async function* read(locked: LockedMethod, call: LockedCall, reading: Reading): AnyGenerator {
   const { signal } = reading.withdrawn;
-  const { promise: ended, resolve: end, reject: fail } = withResolvers();
+  const { promise: ended, resolve: end, reject: fail } = deferred();
   let enter!: (body: Body) => void;
   const entry = new Promise<Body>((resolve) => (enter = resolve));
   const work = (): Promise<void> | undefined => {

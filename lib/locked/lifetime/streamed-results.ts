@@ -3,6 +3,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { finished, type Readable } from 'node:stream';
 import type { ExecutionContext } from '@nestjs/common';
 import { Observable, Subject, takeUntil } from 'rxjs';
+import { deferred } from '../../core/util/deferred.js';
 import { LockWiringError } from '../../errors/index.js';
 import type { HandlerScope } from '../handler-scope.js';
 import { httpExchange, onResponseOver } from './http-exchange.js';
@@ -29,7 +30,7 @@ export function holdObservable(
   settled: () => Promise<unknown>,
 ): HeldResult {
   const resource = new AsyncResource('nestjs-locked.stream');
-  const { promise: ended, resolve: end, reject: fail } = withResolvers();
+  const { promise: ended, resolve: end, reject: fail } = deferred();
   let subscribed = false;
   // An interceptor may have put something else in its place: then nobody will ever end it.
   scope.onEnd(() => {
@@ -64,7 +65,7 @@ export function holdGenerator(
   over: Promise<void> | undefined,
   onBrokenOff: () => void,
 ): HeldResult {
-  const { promise: ended, resolve: end } = withResolvers();
+  const { promise: ended, resolve: end } = deferred();
   void over?.then(end);
   const bound = bindGenerator(source);
   const step = async (next: Promise<IteratorResult<unknown>>): Promise<IteratorResult<unknown>> => {
@@ -158,16 +159,4 @@ function twice(label: string): LockWiringError {
     `The Observable of ${label} was subscribed to twice, and its lock ends with the first subscription. ` +
       'Retry the handler (next.handle()), or share the Observable.',
   );
-}
-
-/** Promise.withResolvers, which Node 20 lacks. */
-export function withResolvers(): {
-  promise: Promise<void>;
-  resolve: () => void;
-  reject: (error: unknown) => void;
-} {
-  let resolve!: () => void;
-  let reject!: (error: unknown) => void;
-  const promise = new Promise<void>((yes, no) => ([resolve, reject] = [yes, no]));
-  return { promise, resolve, reject };
 }

@@ -148,8 +148,8 @@ export class RedisSession implements LockStoreSession {
   }
 
   #release(key: string, token: string): Promise<unknown> {
-    // A failure is the withdrawals' own to see to.
-    const context = { ...this.#context, withdraw: () => undefined };
+    // If this release fails, the clean-up that sent it tries again.
+    const context: ExchangeContext = { ...this.#context, cleanUp: () => undefined };
     return new Promise((resolve, reject) => {
       const names = this.#names.of(key);
       new ExchangeCommand(context, { key, release: { token } }, names, resolve, reject).send();

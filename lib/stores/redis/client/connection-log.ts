@@ -1,8 +1,7 @@
 /** Says once that Redis went away, and once that it is back. */
 import { onClient } from './client-events.js';
 import type { RedisLike } from './redis-client.interface.js';
-import { printable } from '../../../errors/index.js';
-import { redactError } from './redact.js';
+import { printable, redactError } from '../../../errors/index.js';
 import { ENDED, Ending } from './reconnection.js';
 import { isSentinelRound, watchSentinels } from './sentinel-watch.js';
 

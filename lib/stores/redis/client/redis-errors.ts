@@ -1,9 +1,8 @@
 /** What Redis or ioredis says, as a LockStoreError that names the cause and what to do. */
-import { LockStoreError, printable, quoted } from '../../../errors/index.js';
+import { LockStoreError, printable, quoted, redactError } from '../../../errors/index.js';
 import { messageOf } from './connection-log.js';
 import { counterTrouble } from './counter-error.js';
 import { ENDED } from './reconnection.js';
-import { redactError } from './redact.js';
 
 /** By the first word of a Redis error. */
 const CURES: Record<string, string> = {

@@ -1,9 +1,8 @@
 /** Keeps locks out of every database but the one that the client's options name. */
-import type { LockStoreError } from '../../../errors/index.js';
+import { type LockStoreError, redactError } from '../../../errors/index.js';
 import { onClient } from '../client/client-events.js';
 import type { DatabaseVerdicts } from '../client/connection-log.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
-import { redactError } from '../client/redact.js';
 import { type Script, defineScript } from '../scripts/script.js';
 import { databaseError, selectFailed } from '../client/redis-errors.js';
 

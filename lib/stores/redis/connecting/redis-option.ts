@@ -1,8 +1,7 @@
 /** The `redis` option, checked at start-up, before anything connects. */
-import { LockOptionsError } from '../../../errors/index.js';
+import { LockOptionsError, redactUrl } from '../../../errors/index.js';
 import { badOption } from '../../../core/options/option-checks.js';
 import { IOREDIS_OPTIONS, nearMiss, SENTINEL_OPTIONS, TLS_OPTIONS } from './ioredis-options.js';
-import { redactUrl } from '../client/redact.js';
 import type { RedisLike, RedisSettings } from '../client/redis-client.interface.js';
 
 /** The option as it was understood. */

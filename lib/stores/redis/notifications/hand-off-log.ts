@@ -1,6 +1,6 @@
 /** Says once that hand-offs cannot reach this process, and once that they can again. */
+import { redactError } from '../../../errors/index.js';
 import { type ConnectionLog, messageOf } from '../client/connection-log.js';
-import { redactError } from '../client/redact.js';
 
 export interface HandOffLogSettings {
   readonly log: ConnectionLog;

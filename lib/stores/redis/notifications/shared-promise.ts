@@ -1,8 +1,9 @@
 /** One promise for all who wait for the same thing; after it settled, those who come wait for the next time. */
 import { runOutside } from '../../../core/time/outside.js';
+import { type Deferred, deferred } from '../../../core/util/deferred.js';
 
 export class SharedPromise {
-  #current: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | undefined;
+  #current: Deferred | undefined;
 
   /** Does anybody wait? */
   get pending(): boolean {
@@ -11,16 +12,7 @@ export class SharedPromise {
 
   get(): Promise<void> {
     if (this.#current === undefined) {
-      let resolve!: () => void;
-      let reject!: (error: Error) => void;
-      const promise = runOutside(
-        () =>
-          new Promise<void>((yes, no) => {
-            resolve = yes;
-            reject = no;
-          }),
-      );
-      this.#current = { promise, resolve, reject };
+      this.#current = runOutside(() => deferred());
     }
     return this.#current.promise;
   }

@@ -1,5 +1,5 @@
 /** One timer of the clock's, set for the earliest of the times that it was requested. */
-import type { Clock, Timer } from '../time/clock.js';
+import type { Clock, Timer } from './clock.js';
 
 export class Alarm {
   readonly #clock: Clock;

@@ -1,0 +1,262 @@
+/** The callers of this process that one lease serves: one after the other, or readers at the same time. */
+import type { LockLossReason } from '../../errors/index.js';
+import { Hold, type HoldOwner } from '../holds/hold.js';
+import type { FenceSupply } from '../leases/fence-supply.js';
+import type { Lease, LeaseListener } from '../leases/lease.js';
+import { LONGEST_BATCH } from '../queue/batch-limits.js';
+import type { Waiter, WaiterHost } from '../queue/waiter.js';
+import type { EngineContext } from '../runtime/engine-context.js';
+import type { ReleaseOutcome } from '../runtime/session-commands.js';
+import type { ListNode } from '../util/linked-list.js';
+
+export interface LeaseBatchSettings {
+  readonly context: EngineContext;
+  readonly lease: Lease;
+  /** The number of the last caller that the batch may serve: a caller that came later has no fence in this batch. */
+  readonly upTo: number;
+  readonly fences: FenceSupply;
+  readonly owner: BatchOwner;
+  /** How many holds may run at the same time: 1, or `Infinity` for readers. */
+  readonly concurrency: number;
+}
+
+/** The source of a batch's callers, and the part that its lease goes back to. */
+export interface BatchOwner extends WaiterHost {
+  /** The first waiter. */
+  readonly first: Waiter | undefined;
+  /** Takes the first waiter out of the queue. */
+  shift(): Waiter | undefined;
+  /** The batch has served callers. A batch of readers tells it once, when all of them have been admitted. */
+  batchServed(batch: LeaseBatch): void;
+  /** Called once, at the end. The lease is released, `releaseAfter` ms later if that is above 0. */
+  batchEnded(batch: LeaseBatch, releaseAfter: number): Promise<ReleaseOutcome>;
+}
+
+/**
+ * States: admitting (the first holds are still to start) → serving → over.
+ *
+ * A batch of concurrency 1 starts the next hold when the one before has ended, within the batch's limits. A batch of
+ * readers admits callers once: a reader that comes later needs a new request, so that a writer that queues meanwhile
+ * waits for no more than the readers that are in.
+ *
+ * Invariants: at most `concurrency` holds run. A hold starts only while the lease is held, with a fence of its own, and
+ * with the caller's share of the ttl left. After `over` no hold starts.
+ */
+export class LeaseBatch implements LeaseListener, HoldOwner {
+  readonly lease: Lease;
+  /** The batch's node in the collection of batches. */
+  node: ListNode<LeaseBatch> | undefined;
+  readonly #context: EngineContext;
+  readonly #fences: FenceSupply;
+  readonly #owner: BatchOwner;
+  readonly #upTo: number;
+  readonly #concurrency: number;
+  /** The time after which no further hold starts, on the monotonic clock. */
+  readonly #until: number;
+  readonly #running: Hold[] = [];
+  /** How many of the running holds want the lease renewed. */
+  #renewing = 0;
+  #admitting = true;
+  #served = false;
+  /** The end of the longest `minHold` of holds that have ended, on the monotonic clock. */
+  #busyUntil = -Infinity;
+  #confirming: Promise<void> | undefined;
+  #over: Promise<ReleaseOutcome> | undefined;
+
+  constructor(settings: LeaseBatchSettings) {
+    this.lease = settings.lease;
+    this.#context = settings.context;
+    this.#upTo = settings.upTo;
+    this.#fences = settings.fences;
+    this.#owner = settings.owner;
+    this.#concurrency = settings.concurrency;
+    this.#until = settings.concurrency === 1 ? this.lease.since + LONGEST_BATCH : Infinity;
+    this.lease.listener = this;
+    this.#context.renewals.add(this.lease);
+  }
+
+  /** True while a newcomer may be refused as "busy" without a request to the store. */
+  get surelyHeld(): boolean {
+    if (this.#over !== undefined || this.#running.length === 0) return false;
+    return this.lease.confirmed && this.lease.remaining > 0;
+  }
+
+  /** True while the callers that the lease was requested for are still to start. */
+  get admitting(): boolean {
+    return this.#admitting && this.#over === undefined;
+  }
+
+  /** True once a hold has started. */
+  get served(): boolean {
+    return this.#served;
+  }
+
+  /** Starts a lease that a reply granted, with fences for the callers. */
+  begin(): void {
+    this.#admit();
+  }
+
+  /**
+   * Starts a lease that is an offer, or that came without a usable fence. The confirmation is sent first, and draws
+   * `fences`. Only with a young offer does the first hold start before the reply.
+   */
+  beginConfirming(fences: number, young: boolean): void {
+    const confirming = this.#confirm(fences);
+    this.#confirming = confirming;
+    const { first } = this.#owner;
+    if (young && first !== undefined) this.#start(first);
+    confirming.then(
+      () => {
+        this.#confirming = undefined;
+        this.#admit();
+      },
+      () => this.#stopAdmitting(),
+    );
+  }
+
+  async #confirm(fences: number): Promise<void> {
+    const reply = await this.lease.renew(this.lease.ttl, fences);
+    if (reply.held) this.#fences.add(reply.fence, reply.drawn ?? fences, this.#upTo);
+    this.#setRenewal();
+  }
+
+  /** Starts the holds that may start now. @param renewed true if the lease was renewed for them just now. */
+  #admit(renewed = false): void {
+    while (this.#over === undefined && this.#running.length < this.#concurrency) {
+      if (!this.#admitting && this.#readers) return;
+      const next = this.#next(renewed);
+      if (next === undefined || (renewed && this.lease.remaining === 0)) return this.#stopAdmitting();
+      if (this.#confirming !== undefined) return;
+      if (!renewed && this.lease.remaining < this.#needed(next)) return this.#renewFor(next);
+      this.#start(next);
+      // Readers start together, on what the first of them has found.
+      renewed ||= this.#readers;
+    }
+  }
+
+  /** The first waiter, if this batch may serve it. A confirmation that is under way draws the fences. */
+  #next(renewed: boolean): Waiter | undefined {
+    const { first } = this.#owner;
+    if (first === undefined || first.number > this.#upTo) return undefined;
+    if (this.#readers && first.options.access.kind !== 'shared') return undefined;
+    if (this.#served && !renewed && this.#context.clock.monotonic() >= this.#until) return undefined;
+    return this.#confirming !== undefined || this.#fences.hasFor(first.number) ? first : undefined;
+  }
+
+  /** How much of the lease a hold needs at its start, in ms. Readers start together: the lease's ttl is their longest. */
+  #needed({ options: { ttl, renew } }: Waiter): number {
+    if (this.#readers) return (this.lease.ttl * 2) / 3;
+    return renew || !this.#served ? (ttl * 2) / 3 : ttl;
+  }
+
+  /** Renews the lease first: a hold must not start on the rest of a lease. */
+  #renewFor(next: Waiter): void {
+    this.lease.renew(Math.max(this.lease.ttl, next.options.ttl)).then(
+      // Another first waiter may need more than the lease was renewed for.
+      () => this.#admit(this.#readers || this.#owner.first === next),
+      () => this.#stopAdmitting(),
+    );
+  }
+
+  #start(waiter: Waiter): void {
+    // Another permit of the same semaphore may have used the fences meanwhile, or they are too old for this caller.
+    if (!this.#fences.hasFor(waiter.number)) return this.#stopAdmitting();
+    const now = this.#context.clock.monotonic();
+    this.#owner.shift();
+    this.#served = true;
+    if (!this.#readers) this.#admitting = false;
+    const hold = new Hold({
+      context: this.#context,
+      lease: this.lease,
+      fence: this.#fences.take(),
+      options: waiter.options,
+      waited: now - waiter.since,
+      startedAt: now,
+      owner: this,
+    });
+    hold.alarmAt = Math.min(hold.limitAt, now + this.#context.longHold);
+    this.#running.push(hold);
+    if (waiter.options.renew) this.#renewing += 1;
+    this.#setRenewal();
+    this.lease.alarmAt = Math.min(this.lease.alarmAt, hold.alarmAt);
+    this.#context.renewals.touch(this.lease);
+    waiter.grant(hold);
+    if (!this.#readers) this.#owner.batchServed(this);
+  }
+
+  /** No caller is admitted any more. A caller that has no hold stays in the queue, for a new request. */
+  #stopAdmitting(): void {
+    if (this.#over !== undefined) return;
+    this.#confirming = undefined;
+    if (this.#running.length === 0) return void this.#end();
+    if (!this.#admitting) return;
+    this.#admitting = false;
+    this.#setRenewal();
+    this.#owner.batchServed(this);
+  }
+
+  /** Nobody waits any more. A lease that serves nobody just now goes back, even while a command is under way. */
+  queueEmptied(): void {
+    if (this.#over !== undefined || (this.#running.length > 0 && !this.#admitting)) return;
+    if (this.#running.length === 0) this.#context.tasks.track(this.#end());
+    else this.#stopAdmitting();
+  }
+
+  get #readers(): boolean {
+    return this.#concurrency > 1;
+  }
+
+  #setRenewal(): void {
+    const starting = this.#running.length === 0 || (this.#admitting && this.#readers);
+    this.lease.autoRenew = this.#renewing > 0 || starting || !this.lease.confirmed;
+  }
+
+  holdEnded(hold: Hold): ReleaseOutcome | Promise<ReleaseOutcome> {
+    const index = this.#running.indexOf(hold);
+    if (index < 0) return 'released';
+    if (this.#running.length === 1) this.#running.pop();
+    else this.#running.splice(index, 1);
+    if (hold.options.renew) this.#renewing -= 1;
+    if (hold.minHold > 0) this.#busyUntil = Math.max(this.#busyUntil, hold.startedAt + hold.minHold);
+    if (this.#running.length > 0 || (this.#readers && this.#admitting)) {
+      this.#setRenewal();
+      return 'released';
+    }
+    this.lease.alarmAt = Infinity;
+    if (this.#readers || this.#busyUntil > this.#context.clock.monotonic()) return this.#end();
+    // A caller with several keys used a fence that was drawn after the others of this batch.
+    this.#fences.raise(hold.usedFence);
+    this.#admit();
+    return this.#over ?? 'released';
+  }
+
+  leaseLost(reason: LockLossReason): void {
+    for (const hold of this.#running.splice(0)) hold.lose(reason);
+    void this.#end();
+  }
+
+  leaseAlarmed(): void {
+    const now = this.#context.clock.monotonic();
+    for (const hold of [...this.#running]) {
+      if (now < hold.alarmAt) continue;
+      if (now >= hold.limitAt) {
+        hold.lose(hold.age >= hold.options.maxHold ? 'max-hold' : 'expired');
+        void this.holdEnded(hold);
+        continue;
+      }
+      if (now >= hold.startedAt + this.#context.longHold) hold.reportLong();
+      hold.alarmAt = hold.limitAt;
+    }
+    this.lease.alarmAt = this.#running.reduce((least, { alarmAt }) => Math.min(least, alarmAt), Infinity);
+  }
+
+  #end(): Promise<ReleaseOutcome> {
+    if (this.#over === undefined) {
+      this.#context.renewals.remove(this.lease);
+      this.lease.listener = undefined;
+      const left = this.#busyUntil - this.#context.clock.monotonic();
+      this.#over = this.#owner.batchEnded(this, Math.max(0, left));
+    }
+    return this.#over;
+  }
+}

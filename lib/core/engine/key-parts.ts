@@ -1,0 +1,13 @@
+/** The parts of one key, as its coordinator has them. */
+import type { BatchSet } from '../batches/batch-set.js';
+import type { BatchOwner } from '../batches/lease-batch.js';
+import type { WaitQueue } from '../queue/wait-queue.js';
+import type { RequestKnowledge } from '../requests/request-knowledge.js';
+import type { EngineContext } from '../runtime/engine-context.js';
+
+export interface KeyParts extends BatchOwner {
+  readonly context: EngineContext;
+  readonly queue: WaitQueue;
+  readonly batches: BatchSet;
+  readonly known: RequestKnowledge;
+}

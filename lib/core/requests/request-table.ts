@@ -1,0 +1,229 @@
+/**
+ * The states of a key's request, and every move between them. The Promela model and docs/architecture.md have the same
+ * names.
+ *
+ * Invariant: in every state but `idle` a command is under way, which the store's time-out bounds, or a timer is set. So
+ * no message is waited for longer than that, whatever got lost.
+ */
+import type { LockStoreError } from '../../errors/index.js';
+import type { AcquireReply } from '../contracts/store.contract.js';
+import type { PendingRequest } from './pending-request.js';
+
+/**
+ * - `idle`: there is no request.
+ * - `requesting`: the first command with the request's token is under way.
+ * - `queued`: the token stands in the store's queue. A timer checks.
+ * - `checking`: as `queued`, and a check is under way.
+ * - `backoff`: the store does not know a token of this key, or must not. A timer sends a new request.
+ */
+export type RequestState = 'idle' | 'requesting' | 'queued' | 'checking' | 'backoff';
+
+export type RequestEvent =
+  | 'callers wait'
+  | 'granted'
+  | 'queued'
+  | 'busy'
+  | 'not queued'
+  | 'kind conflict'
+  | 'store failed'
+  | 'offer'
+  | 'timer'
+  | 'reconnected'
+  | 'subscribed'
+  | 'lease over'
+  | 'nobody waits'
+  | 'kind changed';
+
+/** What is done at a move. {@link LeaseRequester} and the coordinator perform effects, after the state has changed. */
+export type RequestEffect =
+  /** Sends a new request. */
+  | 'send'
+  /** Sends a new request that releases the ended lease in the same command. */
+  | 'send and release'
+  /** Sends a new request that releases the present token in the same command, and keeps its queue score. */
+  | 'replace'
+  /** Sends a check of the present token. */
+  | 'check'
+  /** Sends a check that releases the ended lease in the same command. */
+  | 'check and release'
+  /** Releases the ended lease by a command of its own. */
+  | 'release'
+  /** Releases the present token in the background. */
+  | 'withdraw'
+  /** Sends another check as soon as the command under way is answered. */
+  | 'recheck'
+  /** The lease is ours: its callers are served. */
+  | 'serve'
+  /** The offer becomes a lease: its callers are served. */
+  | 'serve offer'
+  /** Keeps the offer until the command under way is answered. */
+  | 'keep offer'
+  /** Gives the offer back. */
+  | 'return offer'
+  /** Remembers the place in the store's queue. */
+  | 'note place'
+  /** Sets the timer of the next check. */
+  | 'await offer'
+  /** Makes grants reach this process. */
+  | 'subscribe'
+  /** Sets the timer of a new request, while the key is busy and the store does not queue. */
+  | 'poll'
+  /** Sets the timer of a new request, after a failure. */
+  | 'retry'
+  /** Sets the timer of a new request, for the end of a short outage. */
+  | 'sit out'
+  /** Sets the timer of a new request, so that other processes have a chance in between. */
+  | 'yield'
+  /** Refuses the callers that the request was for. */
+  | 'refuse conflict'
+  /** Refuses the callers that do not know more than the failure. */
+  | 'refuse uninformed'
+  /** Refuses the callers that stayed past their deadline. */
+  | 'refuse overdue'
+  /** Forgets what the request has learnt. */
+  | 'forget';
+
+/** What an event means for the callers. The coordinator performs it. `answered` ends a reply, `settled` each event. */
+export type CallerEffect =
+  | 'tell busy'
+  | 'serve'
+  | 'serve offer'
+  | 'refuse conflict'
+  | 'refuse uninformed'
+  | 'refuse overdue'
+  | 'refuse all'
+  | 'answered'
+  | 'settled';
+
+/** @param request the one that a grant or a conflict is of, and `error` why callers are refused. */
+export type PerformForCallers = (
+  effect: CallerEffect,
+  request?: PendingRequest,
+  error?: LockStoreError,
+) => void;
+
+/** A condition of a move. */
+export type RequestGuard =
+  /** The offer is for the present token, and is not an old one. */
+  | 'offer is good'
+  /** An offer was kept, and the reply shows that it is not an old one. */
+  | 'kept offer is good'
+  /** The offer is for the present token. */
+  | 'offer is ours'
+  /** A store's queue can reach this process now. */
+  | 'can notify'
+  /** The store can queue, and the request was sent without. */
+  | 'could queue'
+  /** The store queues at all. */
+  | 'supports queue'
+  /** The store's failure may be over in a moment. */
+  | 'outage is short'
+  /** The first waiter's access differs from the request's. */
+  | 'access differs';
+
+export interface RequestMove {
+  /** Without a guard, always. */
+  readonly when?: RequestGuard;
+  readonly to: RequestState;
+  readonly effects: readonly RequestEffect[];
+}
+
+/** The moves of a cell. The first one whose guard holds is taken. An empty cell, or no such move: nothing happens. */
+export type RequestCell = readonly RequestMove[];
+
+type Row = Partial<Record<RequestState, RequestCell>>;
+
+const RETURN_OFFER: RequestCell = [{ to: 'idle', effects: ['return offer'] }];
+const KEEP = (state: RequestState): RequestCell => [
+  { when: 'offer is good', to: state, effects: ['keep offer'] },
+  { when: 'offer is ours', to: state, effects: [] },
+  { to: state, effects: ['return offer'] },
+];
+const SERVE: RequestCell = [{ to: 'idle', effects: ['serve'] }];
+const QUEUED: RequestCell = [
+  { when: 'kept offer is good', to: 'idle', effects: ['note place', 'serve offer'] },
+  { to: 'queued', effects: ['note place', 'await offer'] },
+];
+const BUSY: RequestCell = [
+  { when: 'could queue', to: 'requesting', effects: ['send'] },
+  { to: 'backoff', effects: ['subscribe', 'poll'] },
+];
+const CONFLICT: RequestCell = [{ to: 'idle', effects: ['refuse conflict'] }];
+const NOT_QUEUED: RequestCell = [
+  { when: 'can notify', to: 'requesting', effects: ['send'] },
+  { to: 'backoff', effects: ['subscribe', 'retry'] },
+];
+const FAILED: RequestCell = [
+  { when: 'outage is short', to: 'backoff', effects: ['sit out', 'refuse overdue'] },
+  { to: 'backoff', effects: ['retry', 'refuse uninformed'] },
+];
+const REPLACE: RequestCell = [{ when: 'access differs', to: 'requesting', effects: ['replace'] }];
+const RELEASE_ALONE = (state: RequestState): RequestCell => [{ to: state, effects: ['release'] }];
+const WITHDRAW: RequestCell = [{ to: 'idle', effects: ['withdraw', 'forget'] }];
+
+export const REQUEST_TABLE: Readonly<Record<RequestEvent, Row>> = {
+  'callers wait': { idle: [{ to: 'requesting', effects: ['send'] }] },
+  granted: { requesting: SERVE, checking: SERVE },
+  queued: { requesting: QUEUED, checking: QUEUED },
+  busy: { requesting: BUSY, checking: BUSY },
+  'not queued': { requesting: NOT_QUEUED, checking: NOT_QUEUED },
+  'kind conflict': { requesting: CONFLICT, checking: CONFLICT },
+  'store failed': { requesting: FAILED, checking: FAILED },
+  offer: {
+    idle: RETURN_OFFER,
+    requesting: KEEP('requesting'),
+    queued: [
+      { when: 'offer is good', to: 'idle', effects: ['serve offer'] },
+      { when: 'offer is ours', to: 'queued', effects: [] },
+      { to: 'queued', effects: ['return offer'] },
+    ],
+    checking: KEEP('checking'),
+    backoff: [{ to: 'backoff', effects: ['return offer'] }],
+  },
+  timer: {
+    queued: [{ to: 'checking', effects: ['check'] }],
+    backoff: [{ to: 'requesting', effects: ['send'] }],
+  },
+  reconnected: {
+    requesting: [{ to: 'requesting', effects: ['recheck'] }],
+    queued: [{ to: 'checking', effects: ['check'] }],
+    checking: [{ to: 'checking', effects: ['recheck'] }],
+    backoff: [{ to: 'requesting', effects: ['send'] }],
+  },
+  subscribed: { backoff: [{ to: 'requesting', effects: ['send'] }] },
+  'lease over': {
+    idle: [
+      { when: 'supports queue', to: 'requesting', effects: ['send and release'] },
+      { to: 'backoff', effects: ['release', 'yield'] },
+    ],
+    requesting: RELEASE_ALONE('requesting'),
+    queued: [{ to: 'checking', effects: ['check and release'] }],
+    checking: RELEASE_ALONE('checking'),
+    backoff: RELEASE_ALONE('backoff'),
+  },
+  'nobody waits': {
+    requesting: WITHDRAW,
+    queued: WITHDRAW,
+    checking: WITHDRAW,
+    backoff: [{ to: 'idle', effects: ['forget'] }],
+  },
+  'kind changed': { requesting: REPLACE, queued: REPLACE, checking: REPLACE },
+};
+
+/** The event that a reply is. */
+export const EVENT_OF = {
+  granted: 'granted',
+  queued: 'queued',
+  busy: 'busy',
+  'not-queued': 'not queued',
+  'kind-conflict': 'kind conflict',
+} as const satisfies Record<AcquireReply['state'], RequestEvent>;
+
+/** The move of a state at an event, if there is one. */
+export function moveOf(
+  state: RequestState,
+  event: RequestEvent,
+  facts: { holds(guard: RequestGuard): boolean },
+): RequestMove | undefined {
+  return REQUEST_TABLE[event][state]?.find(({ when }) => when === undefined || facts.holds(when));
+}

@@ -1,0 +1,49 @@
+/** The holds that run in this engine, oldest first. Shutting down waits for them. */
+import type { LockLossReason } from '../../errors/index.js';
+import type { Clock } from '../time/clock.js';
+import { LinkedList, type ListNode } from '../util/linked-list.js';
+
+/** A hold, as far as shutting down needs it. */
+export interface ActiveHold {
+  lose(reason: LockLossReason): void;
+  release(): Promise<boolean>;
+}
+
+export class HoldRegistry {
+  readonly #clock: Clock;
+  readonly #holds = new LinkedList<ActiveHold>();
+  #onIdle: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** @returns the node that `ended` takes. */
+  started(hold: ActiveHold): ListNode<ActiveHold> {
+    return this.#holds.push(hold);
+  }
+
+  /** The hold was released or lost. Idempotent. */
+  ended(node: ListNode<ActiveHold>): void {
+    if (!node.listed) return;
+    this.#holds.remove(node);
+    if (this.#holds.size === 0) this.#onIdle?.();
+  }
+
+  all(): readonly ActiveHold[] {
+    return [...this.#holds];
+  }
+
+  /** Resolves when no hold runs, or after `ms`. */
+  async idle(ms: number): Promise<void> {
+    if (this.#holds.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.schedule(() => resolve(), ms);
+      this.#onIdle = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#onIdle = undefined;
+  }
+}
