@@ -231,7 +231,7 @@ describe('fake timers that are installed before the test kit is imported', () =>
         expect(await child.call(fakes)).toEqual({
           heldAfterJump: true,
           endsByItself: true,
-          handedOver: true,
+          handOff: true,
         });
       } finally {
         await child.stop();

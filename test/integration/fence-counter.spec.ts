@@ -46,7 +46,7 @@ const POISONS: Array<[name: string, poison: () => Promise<unknown>, said: RegExp
   ['inf', () => client.set(FENCE_COUNTER, 'inf'), /no whole number/],
   ['nan', () => client.set(FENCE_COUNTER, 'nan'), /no whole number/],
   ['a fraction', async () => client.set(FENCE_COUNTER, `${(await now()) + AN_HOUR}.5`), /no whole number/],
-  ['a list', () => client.multi().del(FENCE_COUNTER).rpush(FENCE_COUNTER, '1').exec(), /is no string/],
+  ['a list', () => client.multi().del(FENCE_COUNTER).rpush(FENCE_COUNTER, '1').exec(), /is not a string/],
 ];
 
 describe.each(POISONS)('a fence counter that holds %s', (_name, poison, said) => {

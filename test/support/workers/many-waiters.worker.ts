@@ -1,4 +1,4 @@
-/** A process of very many callers of one key, or of very many keys: what each costs, and what is left of them. */
+/** A process with very many callers of one key, or with very many keys: the cost of each, and the memory that stays. */
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import type { Redis } from 'ioredis';
@@ -11,11 +11,11 @@ import { type Locks, locksOn } from '../locks.js';
 
 export type KeyHandlers = typeof handlers;
 
-/** What the holds of a tenth of the callers cost. */
+/** The cost of the holds of a tenth of the callers. */
 export interface Tenth {
-  /** Of this process's time on processors, in µs a hold. */
+  /** The processor time of this process for each hold, in µs. */
   readonly cpu: number;
-  /** Redis commands a hold. */
+  /** The number of Redis commands for each hold. */
   readonly commands: number;
 }
 
@@ -24,13 +24,13 @@ const LONG = { ttl: '10m', wait: '10m' } as const;
 v8.setFlagsFromString('--expose-gc');
 const gc = vm.runInNewContext('gc') as () => void;
 
-/** What this process has used of processors, in µs. */
+/** The processor time of this process, in µs. */
 function cpu(): number {
   const { user, system } = process.cpuUsage();
   return user + system;
 }
 
-/** What lives on the heap, in bytes. */
+/** The used heap, in bytes. */
 function heap(): number {
   gc();
   gc();
@@ -45,9 +45,9 @@ async function scripts(client: Redis): Promise<number> {
   );
 }
 
-/** Calls `pile` while another process has the key, and then gives it to those who wait. */
+/** Calls `pile` while another process holds the key, and then releases the key. */
 async function piledUp<T>(url: string, pile: (locks: Locks) => Promise<T>): Promise<T> {
-  // So many callers at once keep this process busy for longer than a reply may usually take.
+  // So many callers keep this process busy for longer than the usual time-out of a command.
   const options = { commandTimeout: 120_000 };
   const [holder, locks] = [locksOn({ url }, options), locksOn({ url }, options)];
   const held = await holder.service.acquire('k', LONG);
@@ -59,7 +59,7 @@ async function piledUp<T>(url: string, pile: (locks: Locks) => Promise<T>): Prom
 }
 
 export const handlers = serve({
-  /** So many callers wait for one key, and are served: what that costs, by tenths of them. */
+  /** Makes `callers` callers wait for one key and be served. Resolves to the cost, by tenths of the callers. */
   serveAll(url: string, callers: number): Promise<Tenth[]> {
     return piledUp(url, async ({ service, client }) => {
       const marks: { cpu: number; commands: Promise<number> }[] = [];
@@ -81,7 +81,7 @@ export const handlers = serve({
       }));
     });
   },
-  /** Of so many callers the middle half leaves, by their signals: what each costs, in µs of processors. */
+  /** Aborts the middle half of `callers` callers by their signals. `cpu` is the processor time for each, in µs. */
   leave(url: string, callers: number): Promise<{ cpu: number; left: number; served: number }> {
     return piledUp(url, async ({ service }) => {
       const signals = Array.from({ length: callers }, () => new AbortController());
@@ -103,7 +103,7 @@ export const handlers = serve({
       return { cpu: used / middle.length, left, served: served.length };
     });
   },
-  /** So many keys, each used once, on a store in memory: by how many bytes the heap has grown. */
+  /** Uses `keys` keys once each, on a memory store. Resolves to the growth of the heap, in bytes. */
   async useOnceInMemory(keys: number): Promise<number> {
     const store = memoryStore();
     const engine = new LockEngine({
@@ -122,7 +122,7 @@ export const handlers = serve({
     await store.close();
     return grown;
   },
-  /** The same on Redis. */
+  /** As `useOnceInMemory`, on Redis. */
   async useOnce(url: string, keys: number): Promise<number> {
     const locks = locksOn({ url });
     await useOnce(locks.service, 'warm', 5_000);
@@ -134,7 +134,7 @@ export const handlers = serve({
   },
 });
 
-/** A hundred at a time, and five of these by two callers, of which one waits. */
+/** Uses a hundred keys at a time. Five of them have two callers, so that one caller waits. */
 async function useOnce(service: LockService, prefix: string, keys: number): Promise<void> {
   for (let i = 0; i < keys; i += 100) {
     const names = Array.from({ length: 100 }, (_, n) => `${prefix}:${i + n}`);
