@@ -1,10 +1,10 @@
 /**
- * Random exchanges, renewals and times on one key, of every kind: the store on Redis replies and offers as the store in memory
- * does. The store in memory is the reference model, because it is small, and its clock is the test's. The test of
- * test/scripts compares more, on a server whose clock and expiries are the test's as well.
+ * Random exchanges, renewals and times on one key, of every kind. The store on Redis replies and offers as the store in
+ * memory does. The store in memory is the reference model, because it is small, and its clock is the test's. The test of
+ * test/scripts compares more, on a server with a clock and expiries that are the test's as well.
  *
- * Nothing waits: time passes on Redis by bringing all ends nearer. Offers last a minute there, so that a slow machine
- * does not let them lapse, and everything else is minutes away from any moment that a program can reach.
+ * The test does not wait: time passes on Redis by bringing all ends nearer. Offers last a minute there, so that a slow
+ * machine does not let them lapse. All other ends are minutes away from any moment that a program can reach.
  */
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
