@@ -12,8 +12,8 @@ interface SourceLine {
 /**
  * A block of TypeScript. Comments beside it add to it:
  *
- * - `<!-- fixture: name -->` before it: `fixtures/name.md` has the code that goes before the block, such as imports, and the
- *   code that runs after it, with assertions.
+ * - `<!-- fixture: name -->` before it: `fixtures/name.md` has the code that goes before the block, such as imports, and
+ *   the code that runs after it, with assertions.
  * - `<!-- runs -->` before it: the block is a program, and is run. A block with code after it is run too.
  * - `<!-- prints -->` and a block of text after it: the output that the run must have.
  */

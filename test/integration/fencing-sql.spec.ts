@@ -132,7 +132,7 @@ describe('several writes of one holder', () => {
   });
 });
 
-/** The first holder reads and is paused past its lease. The next holder writes. Then the first holder wakes up and writes. */
+/** The first holder reads and is paused past its lease. The next holder writes. Then the first one wakes up and writes. */
 async function pausedAndOvertaken(way: Way): Promise<{ before: Outcome; after: Outcome }> {
   const before = slow.call('work', job(way, 1));
   await halfway(slow);

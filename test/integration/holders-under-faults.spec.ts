@@ -125,7 +125,8 @@ describe.each(SEVERAL)('%s lock: an unknown outcome', (_kind, access, other) => 
     const [a, b] = [world.guest(), through.guest()];
     await world.queues(a);
     await through.queues(b);
-    // The server knows the scripts then, and the session that the key is shared: replies that say so would be dropped as well.
+    // Now the server knows the scripts, and the session knows that the key has holders. Otherwise the replies that say so
+    // would be dropped as well.
     for (const each of [access, other]) await release(b, 'k', await take(b, each));
     await take(a, access);
     await take(a, access);

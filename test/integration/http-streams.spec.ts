@@ -1,4 +1,4 @@
-/** Handlers with a response that goes on after their return: Observables, SSE, files and generators, and clients that leave. */
+/** Handlers with a response that goes on after their return (Observables, SSE, files, generators), and clients that leave. */
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';

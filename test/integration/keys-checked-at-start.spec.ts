@@ -1,4 +1,4 @@
-/** Keys that are checked when the application starts: keys that no call could make, and keys that are probably a mistake. */
+/** Keys that are checked when the application starts: keys that no call could make, and keys that are likely mistakes. */
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
   Controller,

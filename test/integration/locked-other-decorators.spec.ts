@@ -1,4 +1,4 @@
-/** `@Locked` beside other decorators of the same method. Wrappers that inherit metadata are in locked-above-wrappers.spec.ts. */
+/** `@Locked` beside other decorators of a method. Wrappers that inherit metadata are in locked-above-wrappers.spec.ts. */
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Inject, Injectable, SetMetadata } from '@nestjs/common';
 import { Cron, ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';

@@ -1,4 +1,4 @@
-/** Instances with locked methods that Nest did not make itself: from factories, from values, and from the application's code. */
+/** Instances with locked methods that Nest did not make itself: from factories, values, and the application's code. */
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Inject, Injectable, Module, type Provider, Scope } from '@nestjs/common';
 import { ContextIdFactory } from '@nestjs/core';

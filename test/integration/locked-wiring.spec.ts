@@ -1,4 +1,4 @@
-/** How the methods of `@Locked` get their LockService, and that they fail if they have none or a mock that runs nothing. */
+/** How `@Locked` methods get their LockService. Without one, or with a mock that runs nothing, they fail. */
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Injectable, Logger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';

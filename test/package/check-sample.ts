@@ -1,6 +1,6 @@
 /**
- * The built sample application, as `npm start` and `npm run storm` run it. It sells tickets over HTTP and by WebSocket, and
- * its private server ends with it, however it ends. The storm has the right outcome, and leaves nothing behind.
+ * The built sample application, as `npm start` and `npm run storm` run it. It sells tickets over HTTP and by WebSocket,
+ * and its private server ends with it, however it ends. The storm has the right outcome, and leaves nothing behind.
  * `npm run check:sample` runs these checks.
  */
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -72,7 +72,7 @@ export async function tracesRedis(app: string, redis: RedisServer): Promise<void
   }
 }
 
-/** Lock errors of status 5xx reach Sentry with their class and code, a busy lock does not, and other errors stay as usual. */
+/** Lock errors of status 5xx reach Sentry with class and code. A busy lock does not. Other errors stay as usual. */
 export async function reportsErrors(app: string): Promise<void> {
   same(await printed(process.execPath, ['dist/tracked.js'], { cwd: app }), {
     busy: [423],

@@ -1,4 +1,4 @@
-/** The filter of docs/errors.md with the real Sentry. Prints the status of each request, and the errors that were reported. */
+/** The filter of docs/errors.md with the real Sentry. Prints the status of each request, and the reported errors. */
 import 'reflect-metadata';
 import { type ArgumentsHost, Controller, Get, Module, NotFoundException } from '@nestjs/common';
 import { APP_FILTER, HttpAdapterHost, NestFactory } from '@nestjs/core';
