@@ -7,7 +7,7 @@ import { TokenGenerator, newSessionId } from '../core/contracts/token.js';
 import { quoted } from '../errors/index.js';
 import { realClock, realPause } from './clocks.js';
 import { ControlledStore } from './controlled-store.js';
-import type { LockCall } from './recording-lock-service.js';
+import type { LockCall } from './lock-call.js';
 
 /** The holder's label in the error of a busy lock. */
 const OTHER_OWNER = 'another process';

@@ -1,23 +1,11 @@
 /** A LockService that also records its calls. */
 import type { AcquireOptions, UsingOptions } from '../core/options/acquire.options.js';
 import type { Lock } from '../core/contracts/lock.js';
+import type { LockCall } from './lock-call.js';
 import type { LockEngine } from '../core/engine/lock-engine.js';
 import type { LockPolicy } from '../core/options/resolve-options.js';
 import { isLockError } from '../errors/index.js';
 import { type LockedWork, LockService } from '../lock.service.js';
-
-/** One call of the service, for assertions in tests. `@Locked` calls `using`. */
-export interface LockCall {
-  readonly method: 'acquire' | 'tryAcquire' | 'using';
-  /** The keys as they were given. */
-  readonly keys: readonly string[];
-  /** The options as they were given. */
-  readonly options: UsingOptions | undefined;
-  /** `waiting` until the outcome is known, and `failed` for every error except a busy lock. */
-  readonly outcome: 'waiting' | 'held' | 'busy' | 'failed';
-  /** The error, if the call did not get the lock. */
-  readonly error: unknown;
-}
 
 type MutableCall = { -readonly [Property in keyof LockCall]: LockCall[Property] };
 

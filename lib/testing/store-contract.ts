@@ -6,9 +6,10 @@ import { semaphoreQueueContract } from './contract/semaphore-queue.contract.js';
 import { semaphoreContract } from './contract/semaphore.contract.js';
 import { sharedQueueContract } from './contract/shared-queue.contract.js';
 import { sharedContract } from './contract/shared.contract.js';
-import { type ContractRunner, type ContractSubject, type Suite, World } from './contract/world.js';
+import type { ContractRunner, ContractSubject } from './contract/contract-subject.js';
+import { type Suite, World } from './contract/world.js';
 
-export type { ContractRunner, ContractSubject } from './contract/world.js';
+export type { ContractRunner, ContractSubject } from './contract/contract-subject.js';
 
 /**
  * Registers the suite.

@@ -202,6 +202,12 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     else this.#stopAdmitting();
   }
 
+  /** For how long the key stays busy after the batch, in ms. */
+  get #busyFor(): number {
+    if (this.#busyUntil === -Infinity) return 0;
+    return Math.max(0, this.#busyUntil - this.#context.clock.monotonic());
+  }
+
   get #readers(): boolean {
     return this.#concurrency > 1;
   }
@@ -223,7 +229,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
       return 'released';
     }
     this.lease.alarmAt = Infinity;
-    if (this.#readers || this.#busyUntil > this.#context.clock.monotonic()) return this.#end();
+    if (this.#readers || this.#busyFor > 0) return this.#end();
     // A caller with several keys used a fence that was drawn after the others of this batch.
     this.#fences.raise(hold.usedFence);
     this.#admit();
@@ -254,8 +260,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     if (this.#over === undefined) {
       this.#context.renewals.remove(this.lease);
       this.lease.listener = undefined;
-      const left = this.#busyUntil - this.#context.clock.monotonic();
-      this.#over = this.#owner.batchEnded(this, Math.max(0, left));
+      this.#over = this.#owner.batchEnded(this, this.#busyFor);
     }
     return this.#over;
   }
