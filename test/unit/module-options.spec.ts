@@ -198,7 +198,7 @@ describe('given the options of the module', () => {
       `There is no lock option "reids". Did you mean "redis"?`,
     );
     expect(refused({ store, redis: 'redis://a' }).message).toBe(
-      'The lock option "redis" is for Redis, and "store" takes the place of Redis: give the one or the other.',
+      'The lock option "redis" is for Redis, and "store" takes the place of Redis: give only one of the two.',
     );
   });
 
