@@ -221,7 +221,7 @@ describe('given the options of the module', () => {
   });
 
   it('then "name" from a factory is refused, and the error says where it belongs', () => {
-    expect(refused({ name: 'billing' }).message).toMatch(/give it to LockModule\.forRootAsync\(\) itself/);
+    expect(refused({ name: 'billing' }).message).toMatch(/Give it to LockModule\.forRootAsync\(\) itself/);
   });
 });
 
@@ -440,7 +440,7 @@ describe('given extras and asynchronous options', () => {
     );
     const useFactory = () => ({});
     expect(refusal(() => checkAsyncOptions(untyped({ useFactory, prefix: 'x:' }))).message).toMatch(
-      /return it from the factory/,
+      /Return it from the factory/,
     );
   });
 });
