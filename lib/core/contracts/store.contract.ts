@@ -22,9 +22,9 @@ export interface LockStore {
 export interface LockStoreListener {
   /**
    * The key was handed to `token`, for {@link OFFER_MS} from the moment of the grant: confirm it by `renew`.
-   * @param doubtful somebody else may have said so: nothing starts before the confirmation, and the fence is not used.
+   * @param unverified somebody else may have said so: nothing starts before the confirmation, and the fence is not used.
    */
-  onGrant(key: string, token: string, fence: number, doubtful?: boolean): void;
+  onGrant(key: string, token: string, fence: number, unverified?: boolean): void;
   /**
    * Grants can reach the session again after an interruption: whoever waits must check.
    * @param counter for keys of this counter only; without it, for all.

@@ -43,7 +43,7 @@ export abstract class HeldKeys {
     return outer;
   }
 
-  /** Unlinks all that are over, the whole way out. */
+  /** Unlinks all that are over, the whole path out. */
   protected unlinkEnded(): void {
     let each: HeldKeys | undefined = this.outer;
     while (each !== undefined) each = each.outer;
@@ -62,7 +62,7 @@ export abstract class HeldKeys {
  * waits for a permit waits for any of its holders, and a cycle through one of them is none while another goes on.
  */
 export class WaitGraph {
-  /** By key: the claims that hold it while something waits under them. */
+  /** By key: the holders that hold it while something waits under them. */
   readonly #blocked = new Map<string, Set<HeldKeys>>();
   readonly #writerFirst: (key: string) => boolean;
 
@@ -99,29 +99,29 @@ export class WaitGraph {
     return new LockDeadlockError(key, cycle.map(linkOf));
   }
 
-  /** The claims that hold what is waited for and keep it from the one who waits, if something waits under them. */
+  /** The holders that hold what is waited for and keep it from the one who waits, if something waits under them. */
   holdersOf({ key, access }: Wait): HeldKeys[] {
-    const claims = this.#blocked.get(key);
-    if (claims === undefined) return [];
+    const holders = this.#blocked.get(key);
+    if (holders === undefined) return [];
     const reads = access.kind === 'shared' && !this.#writerFirst(key);
-    return [...claims].filter((each) => each.holding && !(reads && each.access.kind === 'shared'));
+    return [...holders].filter((each) => each.holding && !(reads && each.access.kind === 'shared'));
   }
 
   /** @internal Something waits under a claim of this graph's, for the first time. */
-  enter(heldKeys: HeldKeys): void {
+  addHolder(heldKeys: HeldKeys): void {
     for (const key of heldKeys.keys) {
-      const claims = this.#blocked.get(key);
-      if (claims === undefined) this.#blocked.set(key, new Set([heldKeys]));
-      else claims.add(heldKeys);
+      const holders = this.#blocked.get(key);
+      if (holders === undefined) this.#blocked.set(key, new Set([heldKeys]));
+      else holders.add(heldKeys);
     }
   }
 
   /** @internal Nothing does any more. */
-  leave(heldKeys: HeldKeys): void {
+  removeHolder(heldKeys: HeldKeys): void {
     for (const key of heldKeys.keys) {
       // It may have been lost meanwhile, and be somebody else's.
-      const claims = this.#blocked.get(key);
-      if (claims?.delete(heldKeys) === true && claims.size === 0) this.#blocked.delete(key);
+      const holders = this.#blocked.get(key);
+      if (holders?.delete(heldKeys) === true && holders.size === 0) this.#blocked.delete(key);
     }
   }
 }
@@ -141,14 +141,14 @@ export class Wait {
   block(heldKeys: HeldKeys): void {
     heldKeys.waits ??= new LinkedList();
     const node = heldKeys.waits.push(this);
-    if (heldKeys.waits.size === 1) heldKeys.graph.enter(heldKeys);
+    if (heldKeys.waits.size === 1) heldKeys.graph.addHolder(heldKeys);
     this.#blocks.push({ heldKeys, node });
   }
 
   end(): void {
     for (const { heldKeys, node } of this.#blocks) {
       heldKeys.waits?.remove(node);
-      if (heldKeys.waits?.size === 0) heldKeys.graph.leave(heldKeys);
+      if (heldKeys.waits?.size === 0) heldKeys.graph.removeHolder(heldKeys);
     }
   }
 
@@ -173,7 +173,7 @@ interface Step {
   readonly from: Step | undefined;
 }
 
-/** The shortest way from a wait to what its own caller holds, breadth first. Mostly the first check finds nobody. */
+/** The shortest path from a wait to what its own caller holds, breadth first. Mostly the first check finds nobody. */
 function cycleOf(start: Wait): Wait[] | undefined {
   if (start.graph.holdersOf(start).length === 0) return undefined;
   const seen = new Set<HeldKeys>();
@@ -181,7 +181,7 @@ function cycleOf(start: Wait): Wait[] | undefined {
   for (const step of steps) {
     for (const holder of step.wait.graph.holdersOf(step.wait)) {
       if (seen.has(holder)) continue;
-      if (runsUnder(start.heldKeys, holder)) return wayTo(step);
+      if (runsUnder(start.heldKeys, holder)) return pathTo(step);
       seen.add(holder);
       for (const wait of holder.waits ?? []) steps.push({ wait, from: step });
     }
@@ -195,10 +195,10 @@ function runsUnder(heldKeys: HeldKeys, outer: HeldKeys): boolean {
   return each !== undefined;
 }
 
-function wayTo(last: Step): Wait[] {
-  const way: Wait[] = [];
-  for (let step: Step | undefined = last; step !== undefined; step = step.from) way.push(step.wait);
-  return way.reverse();
+function pathTo(last: Step): Wait[] {
+  const path: Wait[] = [];
+  for (let step: Step | undefined = last; step !== undefined; step = step.from) path.push(step.wait);
+  return path.reverse();
 }
 
 function linkOf({ key, heldKeys, site }: Wait): DeadlockLink {

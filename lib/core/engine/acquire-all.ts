@@ -41,7 +41,7 @@ export async function acquireAll(
       }
       if (taken.holding) return holds;
     } catch (error) {
-      const given = Promise.all(holds.map((hold) => hold.abandon()));
+      const given = Promise.all(holds.map((hold) => hold.releaseUnused()));
       // To wait for a store that does not answer would go on past the deadline, or the abort.
       if (error instanceof LockStoreError || error instanceof LockAbortedError) context.tasks.track(given);
       else await given;
@@ -50,6 +50,6 @@ export async function acquireAll(
       const waited = Math.max(error.waited, Math.min(options.wait, context.clock.monotonic() - since));
       throw new LockBusyError(error.key, waited, error.holder, error.remaining);
     }
-    await Promise.all(holds.map((hold) => hold.abandon()));
+    await Promise.all(holds.map((hold) => hold.releaseUnused()));
   }
 }

@@ -44,7 +44,7 @@ export class KeyCoordinator implements KeyParts {
   readonly batches = new BatchSet();
   /** Of the latest caller. It tells which other kinds may be on the key. */
   #kind: LockKind | undefined;
-  #moving = false;
+  #performing = false;
   /** Leases that have ended while an event is performed. */
   #ended: Array<() => void> | undefined;
 
@@ -99,8 +99,8 @@ export class KeyCoordinator implements KeyParts {
   // ---- events of callers
 
   /** Waits for a hold, in order of arrival. */
-  join(options: ResolvedAcquire, wait: number): Promise<Hold> {
-    const refusal = this.refusal(options.access) ?? this.known.hopeless;
+  acquire(options: ResolvedAcquire, wait: number): Promise<Hold> {
+    const refusal = this.refusal(options.access) ?? this.known.lastingFailure;
     if (refusal !== undefined) return Promise.reject(refusal);
     const { maxWaiters } = this.#settings;
     if (this.queue.size >= maxWaiters) return Promise.reject(new LockQueueFullError(this.key, maxWaiters));
@@ -132,8 +132,8 @@ export class KeyCoordinator implements KeyParts {
   // ---- events of the store
 
   /** The store hands the key to a token of this session. An offer of a lease that is served already is none. */
-  onGrant(token: string, fence: number, doubtful = false): void {
-    if (!this.batches.has(token)) this.#requester.onGrant(token, fence, doubtful);
+  onGrant(token: string, fence: number, unverified = false): void {
+    if (!this.batches.has(token)) this.#requester.onGrant(token, fence, unverified);
   }
 
   onReconnected(): void {
@@ -142,7 +142,7 @@ export class KeyCoordinator implements KeyParts {
 
   /** Performs for the callers what an event of the request means. */
   readonly #perform: PerformForCallers = (effect, request, error): void => {
-    this.#moving = effect !== 'settled';
+    this.#performing = effect !== 'settled';
     this.#performEffect(effect, request, error);
   };
 
@@ -181,7 +181,7 @@ export class KeyCoordinator implements KeyParts {
   }
 
   batchEnded(batch: LeaseBatch, releaseAfter: number): Promise<ReleaseOutcome> {
-    if (!this.#moving) return this.#over(batch, releaseAfter);
+    if (!this.#performing) return this.#over(batch, releaseAfter);
     return new Promise((resolve) => {
       (this.#ended ??= []).push(() => resolve(this.#over(batch, releaseAfter)));
     });
@@ -190,8 +190,8 @@ export class KeyCoordinator implements KeyParts {
   #over(batch: LeaseBatch, releaseAfter: number): Promise<ReleaseOutcome> {
     const { served, lease } = batch;
     const exclusive = batch === this.batches.exclusive;
-    const moving = this.#moving;
-    this.#moving = true;
+    const outer = this.#performing;
+    this.#performing = true;
     // A lease that came too late to serve anybody does not show that the key was busy.
     if (exclusive && served) this.queue.inform();
     // An offer that had ended was no chance to serve: the place in the queue is still ours to take back.
@@ -208,7 +208,7 @@ export class KeyCoordinator implements KeyParts {
       effect === 'release and request'
         ? this.#requester.leaseOver(release)
         : this.context.commands.release(this.key, release);
-    this.#moving = moving;
+    this.#performing = outer;
     this.#settle();
     return outcome;
   }
@@ -216,14 +216,14 @@ export class KeyCoordinator implements KeyParts {
   // ---- what follows from an event
 
   #settle(): void {
-    if (this.#moving) return;
-    this.#moving = true;
+    if (this.#performing) return;
+    this.#performing = true;
     do {
       for (let over = this.#ended?.shift(); over !== undefined; over = this.#ended?.shift()) over();
       const event = this.queue.size > 0 ? 'callers wait' : 'nobody waits';
       for (const effect of SERVING_TABLE[event][this.batches.state]) this.#do(effect);
     } while (this.#ended !== undefined && this.#ended.length > 0);
-    this.#moving = false;
+    this.#performing = false;
   }
 
   #do(effect: ServingEffect): void {
@@ -247,10 +247,10 @@ export class KeyCoordinator implements KeyParts {
 
   #refuse(waiters: readonly Waiter[], error?: Error): void {
     if (waiters.length === 0) return;
-    const moving = this.#moving;
-    this.#moving = true;
+    const outer = this.#performing;
+    this.#performing = true;
     for (const waiter of waiters) waiter.refuse(error ?? this.busy(waiter.waited));
-    this.#moving = moving;
+    this.#performing = outer;
     this.#settle();
   }
 

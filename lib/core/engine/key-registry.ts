@@ -46,10 +46,10 @@ export class KeyRegistry {
   }
 
   /** The store hands a key to one of our tokens: if nobody waits any more, it goes back. */
-  onGrant(key: string, token: string, fence: number, doubtful = false): void {
+  onGrant(key: string, token: string, fence: number, unverified = false): void {
     const coordinator = this.find(key);
     if (coordinator === undefined) this.#context.commands.decline(key, token);
-    else coordinator.onGrant(token, fence, doubtful);
+    else coordinator.onGrant(token, fence, unverified);
   }
 
   /** @param counter of which keys; of all of them without it. */

@@ -28,7 +28,7 @@ export function startOffered(request: PendingRequest, parts: KeyParts): void {
   const { offer: fence = 0, offerEnds, firstUpTo = 0 } = request;
   // An older offer may have ended and come again, with other holders in between. Only the fences of the confirmation are
   // above those of the holders, and of all that began before a caller came that the offer was not requested for.
-  const young = !request.doubtful && offerEnds.remaining >= OFFER_MS / 2 && isFor(firstUpTo, parts);
+  const young = !request.unverified && offerEnds.remaining >= OFFER_MS / 2 && isFor(firstUpTo, parts);
   const { ttl, callers, upTo } = parts.queue.nextBatch();
   const lease = leaseOf(parts, request, ttl, young ? offerEnds : undefined, false);
   const drawn = young ? 1 : 0;

@@ -52,7 +52,7 @@ export class LockEngine {
     const clock = settings.clock ?? settings.store.clock ?? systemClock;
     const sessionId = newSessionId();
     const session = settings.store.open(sessionId, {
-      onGrant: (key, token, fence, doubtful) => this.#registry.onGrant(key, token, fence, doubtful),
+      onGrant: (key, token, fence, unverified) => this.#registry.onGrant(key, token, fence, unverified),
       onReconnected: (fenceDomain) => this.#registry.onReconnected(fenceDomain),
       onRecovered: () => this.#recovered(),
     });
@@ -117,18 +117,18 @@ export class LockEngine {
     }
     if (handle.lost !== undefined) {
       // The outer call ended while this one waited for the rest.
-      await Promise.all(own.map((hold) => hold.abandon()));
+      await Promise.all(own.map((hold) => hold.releaseUnused()));
       await handle.release();
       throw forCaller(handle.lost);
     }
-    if (options.minHold > 0) for (const hold of held) hold.keepOut(options.minHold);
+    if (options.minHold > 0) for (const hold of held) hold.extendMinHold(options.minHold);
     return handle;
   }
 
   #handOut(holds: readonly Hold[], site: CallSite | undefined, nested?: readonly NestedHold[]): LockHandle {
     // To join what is held takes nothing more: those who run are to come to their end.
     if (this.#refusing && holds.length > 0) {
-      for (const hold of holds) this.#context.tasks.track(hold.abandon());
+      for (const hold of holds) this.#context.tasks.track(hold.releaseUnused());
       throw new LockShutdownError(holds[0]?.key ?? '');
     }
     for (const hold of holds) {
@@ -189,9 +189,9 @@ export class LockEngine {
     if (wait <= 0) return this.#tryAcquire(key, options);
     const waiting =
       heldKeys === undefined ? undefined : this.waits.begin(key, heldKeys, site, options.access);
-    if (waiting === undefined) return this.#registry.of(key).join(options, wait);
+    if (waiting === undefined) return this.#registry.of(key).acquire(options, wait);
     if (waiting instanceof LockDeadlockError) return Promise.reject(waiting);
-    return waiting.during(this.#registry.of(key).join(options, wait));
+    return waiting.during(this.#registry.of(key).acquire(options, wait));
   }
 
   #tryAcquire(key: string, options: ResolvedAcquire): Promise<Hold> {
@@ -215,7 +215,7 @@ export class LockEngine {
   }
 
   #recovered(): void {
-    for (const lease of this.#context.renewals) lease.hasten();
+    for (const lease of this.#context.renewals) lease.renewSoon();
     this.#registry.onReconnected();
   }
 }

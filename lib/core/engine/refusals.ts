@@ -21,10 +21,10 @@ type RefusalEffect = Extract<CallerEffect, `refuse ${string}`>;
  */
 export function waiterDue(waiter: Waiter, parts: KeyParts): void {
   const { key, known, clock, context, queue } = parts;
-  if (known.trouble !== undefined) waiter.refuse(known.trouble);
+  if (known.failure !== undefined) waiter.refuse(known.failure);
   else if (isBusyFor(waiter, parts)) waiter.refuse(busy(waiter.waited, parts));
-  else if (waiter.overdue) waiter.refuse(silent(key, known.silent(clock) || waiter.waited));
-  else queue.linger(waiter, (context.session.verbTimeout ?? VERB_TIMEOUT) + MARGIN);
+  else if (waiter.overdue) waiter.refuse(unanswered(key, known.unansweredFor(clock) || waiter.waited));
+  else queue.stayForReply(waiter, (context.session.verbTimeout ?? VERB_TIMEOUT) + MARGIN);
 }
 
 /** True if the key is held here, or known to be busy, and no reply is awaited that could say otherwise. */
@@ -81,7 +81,7 @@ export function tooLate(key: string): LockStoreError {
 }
 
 /** The error of a caller that stayed past its deadline for a reply. @param ms for how long no reply has come. */
-export function silent(key: string, ms: number): LockStoreError {
+export function unanswered(key: string, ms: number): LockStoreError {
   return new LockStoreError(
     `The store has not answered for ${Math.round(ms)} ms: whether the lock ${quoted(key)} is free is ` +
       'not known. Check the connection to Redis.',

@@ -100,7 +100,7 @@ export class Hold implements ActiveHold {
   }
 
   /** Keeps others out for at least so long from now, in ms. */
-  keepOut(ms: number): void {
+  extendMinHold(ms: number): void {
     this.#minHold = Math.max(this.#minHold, this.age + ms);
   }
 
@@ -128,7 +128,7 @@ export class Hold implements ActiveHold {
   }
 
   /** Why the clocks say it is over, whether or not a timer has said so yet. Nothing while the lease is in doubt. */
-  get overdue(): LockLossReason | undefined {
+  get pendingLoss(): LockLossReason | undefined {
     if (this.#lease.lost !== undefined) return this.#lease.lost;
     if (this.#lease.remaining === 0 && !this.#lease.inDoubt) return 'expired';
     if (this.limitAt === Infinity) return undefined;
@@ -138,7 +138,9 @@ export class Hold implements ActiveHold {
 
   /** Is its lease's time over, and the reply to a renewal not read yet? Nothing is known then until the sockets were read. */
   get inDoubt(): boolean {
-    return !this.released && this.#lost === undefined && this.overdue === undefined && this.#lease.inDoubt;
+    return (
+      !this.released && this.#lost === undefined && this.pendingLoss === undefined && this.#lease.inDoubt
+    );
   }
 
   /** Resolves once it is held for sure, or lost. */
@@ -147,9 +149,9 @@ export class Hold implements ActiveHold {
   }
 
   /** Loses it if the clocks say that it is over. */
-  settleOverdue(): void {
-    const overdue = this.released ? undefined : this.overdue;
-    if (overdue !== undefined) this.lose(overdue);
+  loseIfOver(): void {
+    const pendingLoss = this.released ? undefined : this.pendingLoss;
+    if (pendingLoss !== undefined) this.lose(pendingLoss);
   }
 
   lose(reason: LockLossReason): void {
@@ -176,7 +178,7 @@ export class Hold implements ActiveHold {
   /** @throws LockStoreError, and LockLostError when the store names another owner. */
   async extend(ttl: number): Promise<void> {
     await this.#lease.extend(ttl);
-    this.settleOverdue();
+    this.loseIfOver();
     if (this.#lost !== undefined) throw this.#lost;
     if (!this.options.renew) {
       const { maxHold } = this.options;
@@ -194,20 +196,20 @@ export class Hold implements ActiveHold {
   }
 
   /** Gives it back before its caller had it: without its minimum hold. */
-  abandon(): Promise<boolean> {
+  releaseUnused(): Promise<boolean> {
     this.#unused = true;
     return this.release();
   }
 
   #finish(): Promise<boolean> {
-    if (this.overdue === undefined && this.#lease.inDoubt)
+    if (this.pendingLoss === undefined && this.#lease.inDoubt)
       return this.#lease.settled().then(() => this.#giveBack());
     return this.#giveBack();
   }
 
   #giveBack(): Promise<boolean> {
-    const overdue = this.overdue;
-    if (overdue !== undefined) this.lose(overdue);
+    const pendingLoss = this.pendingLoss;
+    if (pendingLoss !== undefined) this.lose(pendingLoss);
     if (this.nested !== undefined) for (const nested of [...this.nested]) nested.holdReleased?.();
     const outcome = this.#owner.holdEnded(this);
     // Whoever is told of it may come back here: it is to count as released by then.

@@ -28,7 +28,7 @@ export type HoldView = Pick<
   | 'root'
   | 'inDoubt'
   | 'age'
-  | 'settleOverdue'
+  | 'loseIfOver'
   | 'extend'
   | 'release'
 >;
@@ -150,13 +150,13 @@ export class LockHandle implements HeldLock, HoldListener {
 
   assertHeld(): void {
     this.#assertNotOver();
-    const doubtful = this.#holds.find((hold) => hold.inDoubt);
+    const unsure = this.#holds.find((hold) => hold.inDoubt);
     // Nothing is settled by it: the lock may turn out to be held once the sockets were read.
-    if (doubtful !== undefined) throw new LockLostError(doubtful.key, 'unconfirmed', doubtful.age);
+    if (unsure !== undefined) throw new LockLostError(unsure.key, 'unconfirmed', unsure.age);
   }
 
   #assertNotOver(): void {
-    for (const hold of this.#holds) hold.settleOverdue();
+    for (const hold of this.#holds) hold.loseIfOver();
     if (this.lost !== undefined) throw forCaller(this.lost);
     if (this.released) throw new LockNotHeldError(this.keys[0]);
   }

@@ -62,8 +62,8 @@ export class NestedHold implements HoldView, HoldListener {
     return !this.#over && this.#lost === undefined && this.root.inDoubt;
   }
 
-  settleOverdue(): void {
-    if (!this.#over) this.root.settleOverdue();
+  loseIfOver(): void {
+    if (!this.#over) this.root.loseIfOver();
   }
 
   extend(ttl: number): Promise<void> {
@@ -73,7 +73,7 @@ export class NestedHold implements HoldView, HoldListener {
   /** Resolves to whether the outer call still holds it. */
   async release(): Promise<boolean> {
     if (this.inDoubt) await this.root.settled();
-    this.settleOverdue();
+    this.loseIfOver();
     this.#over = true;
     this.root.nested?.remove(this.#node);
     return this.#lost === undefined;

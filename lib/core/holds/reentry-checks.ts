@@ -55,7 +55,7 @@ export function checkJoin(
   signal: AbortSignal | undefined,
 ): void {
   for (const hold of held) {
-    hold.settleOverdue();
+    hold.loseIfOver();
     if (hold.lost !== undefined) throw forCaller(hold.lost);
     // Both sorted. Elsewhere they are taken in order, and two such callers could wait for each other for ever.
     if (first !== undefined && first < hold.key) {

@@ -96,7 +96,7 @@ export class Lease implements Renewable {
   settled(): Promise<void> {
     return new Promise((resolve) => {
       this.#context.clock.schedule((readUntil = this.#context.clock.monotonic()) => {
-        this.#judge(readUntil);
+        this.#expireIfOver(readUntil);
         resolve();
       }, 0);
     });
@@ -110,13 +110,13 @@ export class Lease implements Renewable {
    * Makes the remaining time at least `ttl` and draws fences. Loses the lease when the store names another owner.
    * @throws LockStoreError when the store failed: the lease stands as it stood.
    */
-  renew(ttl: number, holds = 0): Promise<RenewReply> {
+  renew(ttl: number, fences = 0): Promise<RenewReply> {
     // It is for all whom the lease serves.
-    return runOutside(() => this.extend(ttl, holds));
+    return runOutside(() => this.extend(ttl, fences));
   }
 
   /** As {@link renew}, for the caller that requests it, and so in its async context. */
-  async extend(ttl: number, holds = 0): Promise<RenewReply> {
+  async extend(ttl: number, fences = 0): Promise<RenewReply> {
     const ends = Deadline.in(this.#context.clock, ttl);
     this.#renewing += 1;
     this.#promised = this.#promised === undefined ? ends : Deadline.later(this.#promised, ends);
@@ -125,7 +125,7 @@ export class Lease implements Renewable {
         key: this.key,
         token: this.token,
         ttl,
-        fences: holds,
+        fences,
       });
       if (!reply.held) this.lose('not-owner');
       if (this.#lost !== undefined) return { held: false, fence: 0 };
@@ -158,12 +158,12 @@ export class Lease implements Renewable {
     this.listener?.leaseLost(reason);
   }
 
-  #judge(readUntil: number): void {
+  #expireIfOver(readUntil: number): void {
     if (this.#deadline?.passedBy(readUntil) === true) this.lose('expired');
   }
 
   /** Renew at the next occasion: the store came back. */
-  hasten(): void {
+  renewSoon(): void {
     this.#renewAt = this.#context.clock.monotonic();
     this.#context.renewals.touch(this);
   }
@@ -175,7 +175,7 @@ export class Lease implements Renewable {
   }
 
   due(readUntil: number): void {
-    this.#judge(readUntil);
+    this.#expireIfOver(readUntil);
     if (this.#lost !== undefined || this.#deadline === undefined) return;
     const now = this.#context.clock.monotonic();
     if (now >= this.alarmAt) this.listener?.leaseAlarmed();

@@ -86,8 +86,8 @@ export class WaitQueue {
   }
 
   /** A waiter's deadline has come while a reply is awaited: the waiter stays for the reply, for `ms` at the most. */
-  linger(waiter: Waiter, ms: number): void {
-    waiter.linger(ms);
+  stayForReply(waiter: Waiter, ms: number): void {
+    waiter.stayForReply(ms);
     this.#overdue += 1;
   }
 

@@ -62,7 +62,7 @@ export class Waiter implements Due {
   }
 
   /** Its deadline has come: it stays for a reply, and for `ms` at the most. */
-  linger(ms: number): void {
+  stayForReply(ms: number): void {
     const { clock, deadlines } = this.#host;
     this.overdue = true;
     this.#timer?.cancel();

@@ -66,8 +66,8 @@ export class LeaseRequester implements Subscriber {
   // ---- events of the store and of timers
 
   /** The store hands the key to a token of this session. */
-  onGrant(token: string, fence: number, doubtful: boolean): void {
-    this.known.offer = { token, fence, doubtful };
+  onGrant(token: string, fence: number, unverified: boolean): void {
+    this.known.offer = { token, fence, unverified };
     this.#event('offer');
     this.known.offer = undefined;
   }
@@ -82,14 +82,14 @@ export class LeaseRequester implements Subscriber {
     this.#event('subscribed');
   }
 
-  unsubscribable(error: LockStoreError): void {
+  cannotSubscribe(error: LockStoreError): void {
     this.#perform('refuse all', undefined, error);
     this.#perform('settled');
   }
 
   #onReply(request: PendingRequest, reply: AcquireReply): void {
     request.unansweredSince = undefined;
-    this.known.trouble = undefined;
+    this.known.failure = undefined;
     if (request !== this.known.pending) {
       // The token was released behind the command. This is for a store that may have changed their order.
       if (reply.state === 'granted' || reply.state === 'queued')
@@ -110,7 +110,7 @@ export class LeaseRequester implements Subscriber {
   #onFailure(request: PendingRequest, error: LockStoreError): void {
     request.unansweredSince = undefined;
     if (request !== this.known.pending) return;
-    this.known.trouble = error;
+    this.known.failure = error;
     this.known.outage = isLockError(error, 'LOCK_STORE')
       ? this.#context.session.outage?.(this.#key)
       : undefined;
@@ -138,7 +138,7 @@ export class LeaseRequester implements Subscriber {
   }
 
   #do(effect: RequestEffect, request: PendingRequest | undefined): void {
-    const { ended, offer, reply, outage, trouble } = this.known;
+    const { ended, offer, reply, outage, failure } = this.known;
     switch (effect) {
       case 'send':
         return void this.#send();
@@ -166,9 +166,9 @@ export class LeaseRequester implements Subscriber {
         return;
       case 'return offer':
         return offer && this.#context.commands.decline(this.#key, offer.token);
-      case 'note place':
+      case 'note queue score':
         if (reply?.state !== 'queued') return;
-        request?.notePlace(reply);
+        request?.noteQueueScore(reply);
         this.known.queueScore = reply.queueScore;
         this.known.attempt = 0;
         return;
@@ -182,7 +182,7 @@ export class LeaseRequester implements Subscriber {
         return;
       case 'retry':
         return this.#timer(request, retryDelay((this.known.attempt += 1)));
-      case 'sit out':
+      case 'await recovery':
         return outage && this.#timer(request, outageDelay(outage));
       case 'yield':
         this.known.pending = new PendingRequest(this.#context.tokens.next(), 'once', EXCLUSIVE);
@@ -200,7 +200,7 @@ export class LeaseRequester implements Subscriber {
         return this.#perform(effect, request);
       case 'refuse uninformed':
       case 'refuse overdue':
-        return this.#perform(effect, request, trouble);
+        return this.#perform(effect, request, failure);
     }
   }
 
@@ -248,11 +248,11 @@ export class LeaseRequester implements Subscriber {
   #subscribe(): void {
     if (!this.#context.session.supportsQueue || this.known.canNotify) return;
     this.#unsubscribe();
-    this.#subscription = this.#context.subscriptions.await(this.#key, this);
+    this.#subscription = this.#context.subscriptions.subscribe(this.#key, this);
   }
 
   #unsubscribe(): void {
-    this.#subscription?.leave();
+    this.#subscription?.cancel();
     this.#subscription = undefined;
   }
 }

@@ -21,7 +21,7 @@ export class PendingRequest {
   /** The fence of an offer, which may come before the reply to a command with the token. */
   offer: number | undefined;
   /** True if another client may have made the offer. */
-  doubtful = false;
+  unverified = false;
   /**
    * The earliest end of an offer for this token. A grant cannot precede the latest command that was answered "queued", or
    * the first command. So an offer lasts at least its length from the sending of that command.
@@ -63,16 +63,16 @@ export class PendingRequest {
   }
 
   /** The latest command was answered "queued". */
-  notePlace({ fence }: Queued): void {
+  noteQueueScore({ fence }: Queued): void {
     this.offerEnds = this.sentAt.plus(OFFER_MS);
     this.floor = fence;
   }
 
   /** Keeps the offer with the highest fence. */
-  keep({ fence, doubtful }: { readonly fence: number; readonly doubtful: boolean }): void {
+  keep({ fence, unverified }: { readonly fence: number; readonly unverified: boolean }): void {
     if (this.offer !== undefined && fence <= this.offer) return;
     this.offer = fence;
-    this.doubtful = doubtful;
+    this.unverified = unverified;
   }
 
   /** A check is due at once if messages may have been lost. An offer that was kept has been judged. */

@@ -17,7 +17,7 @@ export interface Offer {
   readonly token: string;
   readonly fence: number;
   /** True if another client may have made the offer. */
-  readonly doubtful: boolean;
+  readonly unverified: boolean;
 }
 
 export class RequestKnowledge {
@@ -29,7 +29,7 @@ export class RequestKnowledge {
   /** The lease that has ended, to be released. */
   ended: ReleaseRequest | undefined;
   /** The latest failure, while no reply has come since. */
-  trouble: LockStoreError | undefined;
+  failure: LockStoreError | undefined;
   /** The outage behind the latest failure, if it may be over in a moment: no caller with time is refused for it. */
   outage: Outage | undefined;
   /** How often in a row the store was busy, or failed. */
@@ -49,8 +49,8 @@ export class RequestKnowledge {
   }
 
   /** Why a newcomer is refused at once: the store fails, and not for a moment only. */
-  get hopeless(): LockStoreError | undefined {
-    return this.outage === undefined ? this.trouble : undefined;
+  get lastingFailure(): LockStoreError | undefined {
+    return this.outage === undefined ? this.failure : undefined;
   }
 
   /** The kind that a kind conflict has named. */
@@ -64,7 +64,7 @@ export class RequestKnowledge {
   }
 
   /** For how long the command under way has not been answered, in ms. */
-  silent(clock: Clock): number {
+  unansweredFor(clock: Clock): number {
     const since = this.pending?.unansweredSince;
     return since === undefined ? 0 : clock.monotonic() - since;
   }
@@ -80,7 +80,7 @@ export class RequestKnowledge {
 
   /** No caller waits any more. A caller that comes while other leases run must not inherit what was learnt. */
   forget(): void {
-    this.trouble = this.outage = undefined;
+    this.failure = this.outage = undefined;
     this.attempt = 0;
     this.leaseServed(true);
   }

@@ -61,7 +61,7 @@ export type RequestEffect =
   /** Gives the offer back. */
   | 'return offer'
   /** Remembers the place in the store's queue. */
-  | 'note place'
+  | 'note queue score'
   /** Sets the timer of the next check. */
   | 'await offer'
   /** Makes grants reach this process. */
@@ -71,7 +71,7 @@ export type RequestEffect =
   /** Sets the timer of a new request, after a failure. */
   | 'retry'
   /** Sets the timer of a new request, for the end of a short outage. */
-  | 'sit out'
+  | 'await recovery'
   /** Sets the timer of a new request, so that other processes have a chance in between. */
   | 'yield'
   /** Refuses the callers that the request was for. */
@@ -141,8 +141,8 @@ const KEEP = (state: RequestState): RequestCell => [
 ];
 const SERVE: RequestCell = [{ to: 'idle', effects: ['serve'] }];
 const QUEUED: RequestCell = [
-  { when: 'kept offer is good', to: 'idle', effects: ['note place', 'serve offer'] },
-  { to: 'queued', effects: ['note place', 'await offer'] },
+  { when: 'kept offer is good', to: 'idle', effects: ['note queue score', 'serve offer'] },
+  { to: 'queued', effects: ['note queue score', 'await offer'] },
 ];
 const BUSY: RequestCell = [
   { when: 'could queue', to: 'requesting', effects: ['send'] },
@@ -154,7 +154,7 @@ const NOT_QUEUED: RequestCell = [
   { to: 'backoff', effects: ['subscribe', 'retry'] },
 ];
 const FAILED: RequestCell = [
-  { when: 'outage is short', to: 'backoff', effects: ['sit out', 'refuse overdue'] },
+  { when: 'outage is short', to: 'backoff', effects: ['await recovery', 'refuse overdue'] },
   { to: 'backoff', effects: ['retry', 'refuse uninformed'] },
 ];
 const REPLACE: RequestCell = [{ when: 'access differs', to: 'requesting', effects: ['replace'] }];

@@ -29,7 +29,7 @@ export class SessionCommands {
   readonly #tasks: BackgroundTasks;
   readonly #renewals: RenewalTimer;
   /** Tokens that keep their key busy for a while after their release. */
-  readonly #kept = new Set<string>();
+  readonly #releasedLater = new Set<string>();
 
   constructor(
     session: LockStoreSession,
@@ -59,9 +59,9 @@ export class SessionCommands {
   /** How to release a lease: at once, or `releaseAfter` ms later. A later release serves the queue as well. */
   releaseRequest(key: string, token: string, releaseAfter: number): ReleaseRequest {
     if (releaseAfter <= 0) return { token };
-    this.#kept.add(token);
+    this.#releasedLater.add(token);
     this.#tasks.later(releaseAfter, () => {
-      this.#kept.delete(token);
+      this.#releasedLater.delete(token);
       this.releaseInBackground(key, token);
     });
     return { token, releaseAfter };
@@ -84,6 +84,6 @@ export class SessionCommands {
   /** An offer that nobody waits for goes back. An offer of a token that holds is none: another client has sent it. */
   decline(key: string, token: string): void {
     for (const attempt of this.attempts) if (attempt === token) return;
-    if (!this.#kept.has(token) && !this.#renewals.holds(token)) this.releaseInBackground(key, token);
+    if (!this.#releasedLater.has(token) && !this.#renewals.holds(token)) this.releaseInBackground(key, token);
   }
 }

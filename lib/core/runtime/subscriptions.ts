@@ -8,7 +8,7 @@ export interface Subscriber {
   /** Grants of its key reach the session now, or it is known that they cannot. */
   subscribed(): void;
   /** They never will. */
-  unsubscribable(error: LockStoreError): void;
+  cannotSubscribe(error: LockStoreError): void;
 }
 
 /**
@@ -24,7 +24,7 @@ export class Subscriptions {
   }
 
   /** Tells the subscriber once. Returns what it leaves by, if it wants to be told no more. */
-  await(key: string, subscriber: Subscriber): Subscription {
+  subscribe(key: string, subscriber: Subscriber): Subscription {
     // It is for all who wait, and outlives this one.
     const waiting = runOutside(() => this.#waitingFor(this.#session.subscribe(key)));
     return new Subscription(waiting, waiting.push(subscriber));
@@ -37,7 +37,7 @@ export class Subscriptions {
     this.#pending.set(promise, waiting);
     promise.then(
       () => this.#settle(promise, (each) => each.subscribed()),
-      (error: LockStoreError) => this.#settle(promise, (each) => each.unsubscribable(error)),
+      (error: LockStoreError) => this.#settle(promise, (each) => each.cannotSubscribe(error)),
     );
     return waiting;
   }
@@ -56,7 +56,7 @@ export class Subscription {
   ) {}
 
   /** Idempotent. */
-  leave(): void {
+  cancel(): void {
     this.waiting.remove(this.node);
   }
 }

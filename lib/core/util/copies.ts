@@ -30,7 +30,7 @@ function directory(): string {
   Error.captureStackTrace(site, directory);
   const frame = String(site.stack)
     .split('\n')
-    .find((queue) => /:\d+:\d+\)?$/.test(queue));
+    .find((each) => /:\d+:\d+\)?$/.test(each));
   const file = /(?:file:\/\/)?((?:\/|[A-Za-z]:[\\/]).*):\d+:\d+\)?$/.exec(frame ?? '')?.[1];
   return file?.replace(/[\\/]core[\\/]copies\.[cm]?[jt]s$/, '') ?? 'an unknown place';
 }
