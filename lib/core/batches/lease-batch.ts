@@ -51,8 +51,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
   readonly #owner: BatchOwner;
   readonly #upTo: number;
   readonly #concurrency: number;
-  /** The time after which no further hold starts, on the monotonic clock. */
-  readonly #until: number;
+  readonly #readers: boolean;
   readonly #running: Hold[] = [];
   /** How many of the running holds want the lease renewed. */
   #renewing = 0;
@@ -70,7 +69,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     this.#fences = settings.fences;
     this.#owner = settings.owner;
     this.#concurrency = settings.concurrency;
-    this.#until = settings.concurrency === 1 ? this.lease.since + LONGEST_BATCH : Infinity;
+    this.#readers = settings.concurrency > 1;
     this.lease.listener = this;
     this.#context.renewals.add(this.lease);
   }
@@ -139,7 +138,9 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     const { first } = this.#owner;
     if (first === undefined || first.number > this.#upTo) return undefined;
     if (this.#readers && first.options.access.kind !== 'shared') return undefined;
-    if (this.#served && !renewed && this.#context.clock.monotonic() >= this.#until) return undefined;
+    if (this.#served && !renewed && !this.#readers) {
+      if (this.#context.clock.monotonic() >= this.lease.since + LONGEST_BATCH) return undefined;
+    }
     return this.#confirming !== undefined || this.#fences.hasFor(first.number) ? first : undefined;
   }
 
@@ -174,7 +175,6 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
       startedAt: now,
       owner: this,
     });
-    hold.alarmAt = Math.min(hold.limitAt, now + this.#context.longHold);
     this.#running.push(hold);
     if (waiter.options.renew) this.#renewing += 1;
     this.#setRenewal();
@@ -200,10 +200,6 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     if (this.#over !== undefined || (this.#running.length > 0 && !this.#admitting)) return;
     if (this.#running.length === 0) this.#context.tasks.track(this.#end());
     else this.#stopAdmitting();
-  }
-
-  get #readers(): boolean {
-    return this.#concurrency > 1;
   }
 
   #setRenewal(): void {
@@ -237,16 +233,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
 
   leaseAlarmed(): void {
     const now = this.#context.clock.monotonic();
-    for (const hold of [...this.#running]) {
-      if (now < hold.alarmAt) continue;
-      if (now >= hold.limitAt) {
-        hold.lose(hold.age >= hold.options.maxHold ? 'max-hold' : 'expired');
-        void this.holdEnded(hold);
-        continue;
-      }
-      if (now >= hold.startedAt + this.#context.longHold) hold.reportLong();
-      hold.alarmAt = hold.limitAt;
-    }
+    for (const hold of [...this.#running]) if (hold.alarm(now) === 'over') void this.holdEnded(hold);
     this.lease.alarmAt = this.#running.reduce((least, { alarmAt }) => Math.min(least, alarmAt), Infinity);
   }
 

@@ -17,17 +17,9 @@ import type { DeadlineTimer } from '../runtime/deadline-timer.js';
 import type { EngineContext } from '../runtime/engine-context.js';
 import type { ReleaseOutcome } from '../runtime/session-commands.js';
 import type { Clock } from '../time/clock.js';
-import type { KeyParts } from './key-parts.js';
+import type { KeyCoordinatorSettings, KeyParts } from './key-parts.js';
 import { startGranted, startOffered } from './lease-start.js';
 import { busy, concerned, conflictOf, tellBusy, tooLate, waiterDue } from './refusals.js';
-
-export interface KeyCoordinatorSettings {
-  readonly key: string;
-  readonly context: EngineContext;
-  readonly maxWaiters: number;
-  /** Nobody waits and nothing is held: the key can be forgotten. */
-  readonly onIdle: (coordinator: KeyCoordinator) => void;
-}
 
 /**
  * Events come in from callers, from the requester (replies, offers, timers) and from batches. Each event ends in
@@ -123,10 +115,7 @@ export class KeyCoordinator implements KeyParts {
 
   /** Ends all waits. */
   refuseAll(error: Error): void {
-    this.#refuse(
-      this.queue.select(() => true),
-      error,
-    );
+    this.#refuse(concerned('refuse all', undefined, this), error);
   }
 
   // ---- events of the store
@@ -156,8 +145,7 @@ export class KeyCoordinator implements KeyParts {
         if (request !== undefined) startOffered(request, this);
         return this.#refuseOverdue();
       case 'refuse conflict':
-        error = request && conflictOf(request, this);
-        return this.#refuse(concerned(effect, request, this), error);
+        return this.#refuse(concerned(effect, request, this), request && conflictOf(request, this));
       case 'refuse uninformed':
       case 'refuse overdue':
       case 'refuse all':

@@ -5,6 +5,14 @@ import type { WaitQueue } from '../queue/wait-queue.js';
 import type { RequestKnowledge } from '../requests/request-knowledge.js';
 import type { EngineContext } from '../runtime/engine-context.js';
 
+export interface KeyCoordinatorSettings {
+  readonly key: string;
+  readonly context: EngineContext;
+  readonly maxWaiters: number;
+  /** Nobody waits and nothing is held: the key can be forgotten. */
+  readonly onIdle: (parts: KeyParts) => void;
+}
+
 export interface KeyParts extends BatchOwner {
   readonly context: EngineContext;
   readonly queue: WaitQueue;

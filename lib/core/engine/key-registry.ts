@@ -1,6 +1,7 @@
 /** The coordinators of a session, by key: made when somebody waits, forgotten when nobody does and nothing is held. */
-import { KeyCoordinator } from './key-coordinator.js';
 import type { EngineContext } from '../runtime/engine-context.js';
+import { KeyCoordinator } from './key-coordinator.js';
+import type { KeyParts } from './key-parts.js';
 
 /** What a Map's old tables keep alive (see LinkedList) is this, and not the coordinator. */
 interface CoordinatorSlot {
@@ -61,10 +62,10 @@ export class KeyRegistry {
     }
   }
 
-  readonly #onIdle = (coordinator: KeyCoordinator): void => {
-    const slot = this.#slots.get(coordinator.key);
-    if (slot?.coordinator !== coordinator) return;
-    this.#slots.delete(coordinator.key);
+  readonly #onIdle = (parts: KeyParts): void => {
+    const slot = this.#slots.get(parts.key);
+    if (slot?.coordinator !== parts) return;
+    this.#slots.delete(parts.key);
     slot.coordinator = undefined;
   };
 }

@@ -45,7 +45,7 @@ export class Hold implements ActiveHold {
   /** When it ends by itself (`maxHold`, or the ttl under `renew: false`), on the monotonic clock. */
   limitAt: number;
   /** When the batch looks after the hold, on the monotonic clock: its limit, or the report of a long hold. */
-  alarmAt = Infinity;
+  alarmAt: number;
   listener: HoldListener | undefined;
   /** None for nearly all. */
   nested: LinkedList<HoldListener> | undefined;
@@ -75,6 +75,7 @@ export class Hold implements ActiveHold {
     this.#minHold = settings.options.minHold;
     const { maxHold, renew, ttl } = settings.options;
     this.limitAt = this.startedAt + Math.min(maxHold, renew ? Infinity : ttl);
+    this.alarmAt = Math.min(this.limitAt, this.startedAt + this.#context.longHold);
     this.#node = this.#context.holds.started(this);
   }
 
@@ -164,8 +165,20 @@ export class Hold implements ActiveHold {
     if (this.nested !== undefined) for (const nested of [...this.nested]) nested.holdLost(error);
   }
 
+  /** Loses the hold at its limit, and reports a long hold. @returns `'over'` once the limit has come. */
+  alarm(now: number): 'over' | 'running' {
+    if (now < this.alarmAt) return 'running';
+    if (now >= this.limitAt) {
+      this.lose(this.age >= this.options.maxHold ? 'max-hold' : 'expired');
+      return 'over';
+    }
+    if (now >= this.startedAt + this.#context.longHold) this.#reportLong();
+    this.alarmAt = this.limitAt;
+    return 'running';
+  }
+
   /** It has been held for long: says so once, with where it was taken. */
-  reportLong(): void {
+  #reportLong(): void {
     if (this.#reported) return;
     this.#reported = true;
     this.#context.events.emit('long-hold', () => ({

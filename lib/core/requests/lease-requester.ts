@@ -1,5 +1,5 @@
 /** A key's request in the store: performs the moves of the request table, and sends the commands. */
-import { isLockError, type LockStoreError } from '../../errors/index.js';
+import type { LockStoreError } from '../../errors/index.js';
 import type { AcquireReply, AcquireRequest, ReleaseRequest } from '../contracts/store.contract.js';
 import { EXCLUSIVE } from '../contracts/token.js';
 import type { WaitQueue } from '../queue/wait-queue.js';
@@ -110,10 +110,7 @@ export class LeaseRequester implements Subscriber {
   #onFailure(request: PendingRequest, error: LockStoreError): void {
     request.unansweredSince = undefined;
     if (request !== this.known.pending) return;
-    this.known.failure = error;
-    this.known.outage = isLockError(error, 'LOCK_STORE')
-      ? this.#context.session.outage?.(this.#key)
-      : undefined;
+    this.known.noteFailure(error);
     this.#event('store failed');
   }
 
@@ -154,24 +151,18 @@ export class LeaseRequester implements Subscriber {
         this.#outcome = this.#check(request, ended);
         return;
       case 'release':
-        // `leaseOver` sends the command.
-        return;
+        return; // `leaseOver` sends the command.
       case 'withdraw':
         return request && this.#context.commands.releaseInBackground(this.#key, request.token);
       case 'recheck':
         if (request !== undefined) request.recheck = true;
         return;
       case 'keep offer':
-        if (offer !== undefined) request?.keep(offer);
-        return;
+        return offer && request?.keep(offer);
       case 'return offer':
         return offer && this.#context.commands.decline(this.#key, offer.token);
       case 'note queue score':
-        if (reply?.state !== 'queued') return;
-        request?.noteQueueScore(reply);
-        this.known.queueScore = reply.queueScore;
-        this.known.attempt = 0;
-        return;
+        return this.known.noteQueueScore(request);
       case 'await offer':
         if (reply?.state === 'queued') this.#timer(request, request?.takeRecheck() ? 0 : checkDelay(reply));
         return;

@@ -63,7 +63,7 @@ export class PendingRequest {
   }
 
   /** The latest command was answered "queued". */
-  noteQueueScore({ fence }: Queued): void {
+  noteQueued({ fence }: Queued): void {
     this.offerEnds = this.sentAt.plus(OFFER_MS);
     this.floor = fence;
   }

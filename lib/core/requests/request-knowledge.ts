@@ -1,5 +1,5 @@
 /** What a process knows of a key's request: the event at hand, the latest replies and failures, and the guards on them. */
-import type { LockStoreError } from '../../errors/index.js';
+import { isLockError, type LockStoreError } from '../../errors/index.js';
 import type {
   AcquireReply,
   Holder,
@@ -67,6 +67,20 @@ export class RequestKnowledge {
   unansweredFor(clock: Clock): number {
     const since = this.pending?.unansweredSince;
     return since === undefined ? 0 : clock.monotonic() - since;
+  }
+
+  /** A command has failed. An error that the caller has caused is no outage. */
+  noteFailure(error: LockStoreError): void {
+    this.failure = error;
+    this.outage = isLockError(error, 'LOCK_STORE') ? this.#session.outage?.(this.#key) : undefined;
+  }
+
+  /** The store has queued the request. */
+  noteQueueScore(request: PendingRequest | undefined): void {
+    if (this.reply?.state !== 'queued') return;
+    request?.noteQueued(this.reply);
+    this.queueScore = this.reply.queueScore;
+    this.attempt = 0;
   }
 
   /**
