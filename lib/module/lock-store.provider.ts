@@ -1,8 +1,8 @@
 /** The store that this module opened itself, if it did: one that was given, or put in its place by a test, is not. */
 import type { LockStore } from '../core/contracts/store.contract.js';
 import type { StoreTarget } from './resolve-module-options.js';
-import type { ConnectionLog } from '../stores/redis/client/connection-log.js';
-import { type RedisConnection, connectRedis } from '../stores/redis/connecting/redis-client.factory.js';
+import type { ConnectionLog } from '../stores/redis/health/connection-log.js';
+import { type RedisConnection, connectRedis } from '../stores/redis/opening/redis-client.factory.js';
 import { RedisLockStore } from '../stores/redis/redis.store.js';
 
 export class LockStoreProvider {

@@ -24,7 +24,7 @@ import {
   DEFAULT_PREFIX,
   DEFAULT_REDIS_URL,
 } from '../lock.constants.js';
-import { type RedisTarget, checkRedis } from '../stores/redis/connecting/redis-option.js';
+import { type RedisTarget, checkRedis } from '../stores/redis/opening/redis-option.js';
 
 /** Where the locks are. */
 export type StoreTarget =

@@ -50,6 +50,8 @@ export const ALLOWED = [
   /\bsections? of (?:(?:this|the|a|its) )?(?:page|document|README|RFC|standard)\b/gi,
   // A part of what Redis answers to INFO.
   /\bINFO sections?\b|\bsections? of `?INFO\b/g,
+  // The errors by which a node of a Cluster names another node.
+  /\bMOVED\|ASK\b/g,
   // The term of the literature for code that one process at a time may run.
   /\bcritical sections?\b/gi,
 ];

@@ -1,4 +1,6 @@
-/** A process that computes for long: the replies that have arrived meanwhile count, though its timers come before them. */
+/**
+ * A process that computes for long: replies that arrived meanwhile count, although its timers run before it reads them.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
@@ -15,7 +17,7 @@ import type { LocksHandlers } from '../support/workers/locks.worker.js';
 
 let server: RedisServer;
 let client: Redis;
-/** A process of its own. */
+/** Another process. */
 let child: Child<LocksHandlers>;
 const opened: Locks[] = [];
 
@@ -40,19 +42,19 @@ function locksFor(options: LocksOptions = {}, target: { readonly url: string } =
   return locks;
 }
 
-/** Connected, and used once. */
+/** Locks that are connected and were used once. */
 async function warm(options?: LocksOptions, target?: { readonly url: string }): Promise<Locks> {
   const locks = locksFor(options, target);
   await (await locks.service.acquire('warm')).release();
   return locks;
 }
 
-describe('a call that waits, while its process computes beyond its wait', () => {
+describe('given a call in a process that computes for longer than the call may wait', () => {
   it.each([
     [100, 400],
     [1_000, 1_200],
     [1, 50],
-  ])('given a free key, is granted (wait %d ms, computation %d ms)', async (wait, ms) => {
+  ])('given a free key, then it is granted (wait %d ms, computation %d ms)', async (wait, ms) => {
     const { service } = await warm();
     const lock = await inIoCallback(() => {
       const requested = service.acquire('free', { wait });
@@ -63,7 +65,7 @@ describe('a call that waits, while its process computes beyond its wait', () => 
     expect(await lock.release()).toBe(true);
   });
 
-  it('given a free key for readers, is granted', async () => {
+  it('given a free key and a reader, then it is granted', async () => {
     const { service } = await warm();
     const lock = await inIoCallback(() => {
       const requested = service.acquire('free', { wait: 100, mode: 'shared' });
@@ -76,7 +78,7 @@ describe('a call that waits, while its process computes beyond its wait', () => 
   it.each([
     [100, 400],
     [1_000, 1_200],
-  ])('given a key that is held, is busy (wait %d ms, computation %d ms)', async (wait, ms) => {
+  ])('given a key that is held, then it is told "busy" (wait %d ms, computation %d ms)', async (wait, ms) => {
     await child.call('request', 'k');
     await child.call('acquired', 'k');
     const { service } = await warm();
@@ -89,7 +91,7 @@ describe('a call that waits, while its process computes beyond its wait', () => 
     await child.call('release', 'k');
   });
 
-  it('given several callers of a free key, grants one, and the others are busy', async () => {
+  it('given several callers of a free key, then one is granted, and the others are told "busy"', async () => {
     const { service } = await warm();
     const outcomes = await inIoCallback(() => {
       const calls = [1, 2, 3].map(() =>
@@ -103,7 +105,7 @@ describe('a call that waits, while its process computes beyond its wait', () => 
     expect(await (lock as Lock).release()).toBe(true);
   });
 
-  it('given a hand-off that has arrived unread, is granted', async () => {
+  it('given an unread message of a hand-off, then it is granted', async () => {
     await child.call('request', 'k');
     await child.call('acquired', 'k');
     const { service } = await warm();
@@ -111,7 +113,7 @@ describe('a call that waits, while its process computes beyond its wait', () => 
     await queueOf(client).holds(1);
     await inIoCallback(() => {
       void child.call('release', 'k');
-      // The message to the child leaves before the computation.
+      // The message to the child is sent before the computation begins.
       return pause(0);
     });
     await inIoCallback(() => compute(700));
@@ -119,19 +121,22 @@ describe('a call that waits, while its process computes beyond its wait', () => 
   });
 });
 
-describe('the first use of a connection, while its process computes', () => {
-  it.each([500, 2_600])('for %d ms, longer than a command may take, is granted', async (ms) => {
-    const locks = locksFor({ commandTimeout: ms === 500 ? 200 : 2_000 });
-    await eventuallyTrue(() => locks.client.status === 'ready');
-    const lock = await inIoCallback(() => {
-      const requested = locks.service.acquire('k', { wait: '10s' });
-      compute(ms);
-      return requested;
-    });
-    expect(await lock.release()).toBe(true);
-  });
+describe('given the first use of a connection in a process that computes', () => {
+  it.each([500, 2_600])(
+    'then the call is granted after a computation of %d ms, longer than the time-out of a command',
+    async (ms) => {
+      const locks = locksFor({ commandTimeout: ms === 500 ? 200 : 2_000 });
+      await eventuallyTrue(() => locks.client.status === 'ready');
+      const lock = await inIoCallback(() => {
+        const requested = locks.service.acquire('k', { wait: '10s' });
+        compute(ms);
+        return requested;
+      });
+      expect(await lock.release()).toBe(true);
+    },
+  );
 
-  it('given that each round trip is computed through, is granted in the end', async () => {
+  it('then the call is granted in the end, even if each round trip meets a computation', async () => {
     const locks = locksFor({ commandTimeout: 200 });
     await eventuallyTrue(() => locks.client.status === 'ready');
     let computing = true;
@@ -145,7 +150,7 @@ describe('the first use of a connection, while its process computes', () => {
     expect(await lock.release()).toBe(true);
   });
 
-  it('again and again, spoils no later call', async () => {
+  it('then later calls succeed, even if the process computes during each of them', async () => {
     const locks = locksFor({ commandTimeout: 150 });
     await eventuallyTrue(() => locks.client.status === 'ready');
     for (let i = 0; i < 6; i += 1) {
@@ -159,10 +164,10 @@ describe('the first use of a connection, while its process computes', () => {
   });
 });
 
-describe("the reckoning of the server's clock", () => {
+describe("given the estimate of the server's clock", () => {
   const at = (clock: ServerClock): number => clock.at(performance.now()) - performance.now() * 1_000;
 
-  it('given a reply that was read late, goes on from an earlier one that was not', () => {
+  it('given a reply that was read late, then the estimate of an earlier, timely reply stays', () => {
     const clock = new ServerClock();
     const now = (): number => performance.now() * 1_000;
     clock.set(now(), performance.now());
@@ -174,7 +179,7 @@ describe("the reckoning of the server's clock", () => {
     expect(at(clock)).toBeLessThanOrEqual(0);
   });
 
-  it('given a clock that was set back, follows it', () => {
+  it("given a server's clock that was set back, then the estimate follows it", () => {
     const clock = new ServerClock();
     const now = (): number => performance.now() * 1_000;
     clock.set(now() + 60_000_000, performance.now());
@@ -183,9 +188,9 @@ describe("the reckoning of the server's clock", () => {
   });
 });
 
-describe('a lease that was handed over, while its work computes', () => {
-  /** Waits for the key so long, is handed it, and computes at once. */
-  async function handedOver(
+describe('given a lease from a hand-off, and work that computes at once', () => {
+  /** Waits for the key for `before` ms, gets it by a hand-off, and computes for `ms` at once. */
+  async function afterHandOff(
     { before, ms }: { before: number; ms: number },
     work: (lock: Lock) => unknown = () => undefined,
     prepare: () => Promise<unknown> = () => Promise.resolve(),
@@ -210,9 +215,9 @@ describe('a lease that was handed over, while its work computes', () => {
     { before: 400, ms: 700 },
     { before: 20, ms: 2_500 },
     { before: 20, ms: 5_200 },
-  ])('for $ms ms, $before ms after it requested, is not lost', async (times) => {
+  ])('then the lease is not lost (computation of $ms ms, $before ms after the request)', async (times) => {
     let abortedOnce = false;
-    const token = await handedOver(times, async (lock) => {
+    const token = await afterHandOff(times, async (lock) => {
       lock.signal.addEventListener('abort', () => (abortedOnce = true));
       await pause(30);
       expect(lock.held).toBe(true);
@@ -225,27 +230,27 @@ describe('a lease that was handed over, while its work computes', () => {
     expect(await client.exists('lock:k')).toBe(0);
   });
 
-  it('and ends with the computation, is given back as held', async () => {
-    await expect(handedOver({ before: 20, ms: 1_100 })).resolves.toEqual(expect.any(String));
+  it('then work that ends with the computation releases the lock as held', async () => {
+    await expect(afterHandOff({ before: 20, ms: 1_100 })).resolves.toEqual(expect.any(String));
   });
 
-  it('is in doubt until the sockets were read: `held` is false, assertHeld() throws, and nothing is settled', async () => {
-    await handedOver({ before: 20, ms: 1_100 }, async (lock) => {
+  it('then the lock is in doubt until the sockets are read: held is false, assertHeld() throws, and no loss is reported', async () => {
+    await afterHandOff({ before: 20, ms: 1_100 }, async (lock) => {
       expect(lock.held).toBe(false);
       expect(lock.signal.aborted).toBe(false);
       expect(() => lock.assertHeld()).toThrow(
         expect.objectContaining({ code: 'LOCK_LOST', reason: 'unconfirmed' }),
       );
       expect(lock.signal.aborted).toBe(false);
-      // It can wait, and so knows.
+      // extend() waits for its reply. After it, the state is known.
       await lock.extend();
       expect(lock.held).toBe(true);
       lock.assertHeld();
     });
   });
 
-  it('is not lost to a cold cache of scripts', async () => {
-    await handedOver(
+  it('then the lease is not lost if the server has forgotten the scripts', async () => {
+    await afterHandOff(
       { before: 20, ms: 1_500 },
       async (lock) => {
         await pause(30);
@@ -257,21 +262,18 @@ describe('a lease that was handed over, while its work computes', () => {
   });
 });
 
-describe('a slow network', () => {
-  it.each([0, 50, 150, 250, 300, 400, 1_000])(
-    'of 350 ms a round trip: a wait of %d ms is as patient as any other',
-    async (wait) => {
-      const proxy = await startProxy(server);
-      try {
-        const locks = await warm({}, proxy);
-        proxy.delay(175);
-        const lock = await locks.service.acquire('k', { wait });
-        expect(lock.held).toBe(true);
-        expect(await lock.release()).toBe(true);
-      } finally {
-        await Promise.all(opened.splice(0).map((each) => each.close()));
-        await proxy.stop();
-      }
-    },
-  );
+describe('given a network with a round trip of 350 ms', () => {
+  it.each([0, 50, 150, 250, 300, 400, 1_000])('then a call with a wait of %d ms is granted', async (wait) => {
+    const proxy = await startProxy(server);
+    try {
+      const locks = await warm({}, proxy);
+      proxy.delay(175);
+      const lock = await locks.service.acquire('k', { wait });
+      expect(lock.held).toBe(true);
+      expect(await lock.release()).toBe(true);
+    } finally {
+      await Promise.all(opened.splice(0).map((each) => each.close()));
+      await proxy.stop();
+    }
+  });
 });

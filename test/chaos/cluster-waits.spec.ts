@@ -1,6 +1,6 @@
 /**
- * Nobody who waits in a Cluster is forgotten when the way by which hand-offs reach it is lost, or its slot goes elsewhere.
- * Each name says how long the wait is at the most, and why. The first check of each waiter is ten seconds off.
+ * Each waiter in a Cluster is served, even if its connection for hand-offs is lost or its slot moves to another node.
+ * Each title says how long the wait is at the most, and why. The first check of each waiter comes after ten seconds.
  */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Cluster } from 'ioredis';
@@ -25,7 +25,7 @@ let queue: ClusterQueueView;
 const opened: ClusterLocks[] = [];
 const ends: (() => Promise<void>)[] = [];
 
-// Each test has its own Cluster: what happens to it is not undone.
+// Each test has its own Cluster, because its changes to the Cluster are not undone.
 beforeEach(async () => {
   cluster = await startRedisCluster();
   client = cluster.client();
@@ -44,16 +44,16 @@ function locksOf(ioredis: 5 | 6): ClusterLocks {
   return locks;
 }
 
-/** The node with the key's slot, and the others. */
+/** The node with the slot of the key, and the other nodes. */
 function nodes(): { readonly master: RedisServer; readonly others: RedisServer[] } {
   const port = Number(client.slots[queue.slot][0].split(':').at(-1));
   const master = cluster.nodes.find((node) => node.port === port)!;
   return { master, others: cluster.nodes.filter((node) => node !== master) };
 }
 
-/** Somebody holds the key, and the locks wait for it, after ten others that are dead. */
+/** `holder` holds the key, and `locks` wait for it, behind ten dead waiters. */
 async function waiting(holder: ClusterLocks, locks: ClusterLocks) {
-  // The first to wait subscribes; from then on who has to wait queues at once.
+  // The first wait subscribes. From then on a request queues at once.
   const first = await holder.service.acquire('k', LONG);
   const subscribed = locks.service.acquire('k', LONG);
   await queue.holds(1);
@@ -67,20 +67,20 @@ async function waiting(holder: ClusterLocks, locks: ClusterLocks) {
   return { held, waits };
 }
 
-/** A replica of the node; stopped after the test. */
+/** A replica of the node. The replica is stopped after the test. */
 async function replicaOf(master: RedisServer): ReturnType<typeof startClusterReplica> {
   const replica = await startClusterReplica(cluster, master);
   ends.push(() => replica.server.stop());
   return replica;
 }
 
-describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
-  it('the connection for hand-offs is killed: until it is back, as the waiter then checks', async () => {
+describe.each([6, 5] as const)('given a waiter on ioredis %i', (ioredis) => {
+  it('given its connection for hand-offs is killed, then it waits for the reconnection, and then checks', async () => {
     const { held, waits } = await waiting(locksOf(ioredis), locksOf(ioredis));
     for (const node of cluster.nodes) {
       expect(await node.client().call('CLIENT', 'KILL', 'TYPE', 'pubsub')).toBeGreaterThanOrEqual(0);
     }
-    // Nobody can be told.
+    // No subscriber can get the message.
     const served = timed(waits);
     expect(await held.release()).toBe(true);
     const { value: lock, waited } = await served;
@@ -89,18 +89,18 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
     expect(await lock.release()).toBe(true);
   }, 60_000);
 
-  it('it is half open: three seconds to the next trial, two for its answer, and the new connection', async () => {
+  it('given that connection is half open, then it waits for the next trial (3 s), its time-out (2 s) and the new connection', async () => {
     const locks = locksOf(ioredis);
     const { master } = nodes();
     const proxy = await startProxy(master);
     ends.push(() => proxy.stop());
     divert(locks, proxy);
     const { held, waits } = await waiting(locksOf(ioredis), locks);
-    // Its receiver counts as alive: it is made an offer, of which it does not hear.
+    // The server counts the subscriber as alive, and makes an offer. The subscriber does not get the message.
     proxy.holdReplies();
     const served = timed(waits);
     expect(await held.release()).toBe(true);
-    // Over the old connection it sends nothing: this is a new one.
+    // Only `smessage` passes on the old connection, so this chunk belongs to a new one.
     await proxy.waitFor((chunk) => !chunk.includes('smessage'), { within: TRY_EVERY + TRY_TIMEOUT + LOADED });
     proxy.release();
     const { value: lock, waited } = await served;
@@ -108,7 +108,7 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
     expect(await lock.release()).toBe(true);
   }, 60_000);
 
-  it('its slot is moved to another node: nothing, as the waiter is told and goes there', async () => {
+  it('given the slot moves to another node, then it waits no longer: the server ends the subscription, and it subscribes there', async () => {
     const locks = locksOf(ioredis);
     const { held, waits } = await waiting(locksOf(ioredis), locks);
     withoutTrials(locks);
@@ -131,7 +131,7 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
     expect(await lock.release()).toBe(true);
   }, 60_000);
 
-  it('a replica takes over from a master that lives: three seconds at the most, nothing once the waiter is there', async () => {
+  it('given a replica replaces a master that lives, then it subscribes there within a trial, and waits no longer after that', async () => {
     const { master } = nodes();
     const { node } = await replicaOf(master);
     const locks = locksOf(ioredis);
@@ -149,7 +149,7 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
     expect(await lock.release()).toBe(true);
   }, 90_000);
 
-  it('the master is killed, and its replica takes over: until the waiter has found it, three seconds at the most', async () => {
+  it('given the master is killed and its replica replaces it, then it waits until it has found the replica: a trial (3 s) at the most', async () => {
     const { master } = nodes();
     const { node } = await replicaOf(master);
     const { held, waits } = await waiting(locksOf(ioredis), locksOf(ioredis));
@@ -161,7 +161,8 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
     const found = timed(queue.listens());
     expect((await found).waited).toBeLessThan(TRY_EVERY + LOADED);
     const served = timed(waits);
-    // What the holder's client made of its connection's end is not what this is about.
+    // Whether the client of the holder sends the release again after its connection ended is not the subject of this
+    // test.
     await eventuallyTrue(async () => (await held.release()) || (await queue.holder()) !== held.token);
     const { value: lock, waited } = await served;
     expect(waited).toBeLessThan(LOADED);
@@ -170,12 +171,13 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
   }, 90_000);
 });
 
-it('an offer is not sent to who listens at a replica alone, who would take it for its own', async () => {
+it('given a session that listens at a replica alone, then no offer is sent to it', async () => {
   const { master } = nodes();
   const { server } = await replicaOf(master);
   const locks = locksOf(6);
   const held = await locks.service.acquire('k', LONG);
-  // There a session may be left after a fail-over. A sharded message goes to replicas as well, and those are not counted.
+  // After a fail-over, a session may still listen there. A sharded message reaches replicas too, and their subscribers
+  // are not counted.
   const replica = server.client();
   const heard: string[] = [];
   replica.on('smessage', (_channel, message: string) => heard.push(message));
@@ -193,7 +195,7 @@ it('an offer is not sent to who listens at a replica alone, who would take it fo
   expect(heard).toEqual(['after']);
 }, 60_000);
 
-/** What it notices from now on, it does not notice by publishing to itself every three seconds. */
+/** From now on these locks send no trial message to themselves every three seconds. */
 function withoutTrials(locks: ClusterLocks): void {
   const call = locks.client.call.bind(locks.client);
   const isTrial = (args: unknown[]): boolean => String(args.at(-1)).startsWith('try ');
@@ -203,7 +205,7 @@ function withoutTrials(locks: ClusterLocks): void {
   });
 }
 
-/** From now on the locks' connections for hand-offs lead through the proxy; their commands do not. */
+/** From now on connections for hand-offs of these locks lead through the proxy. Their commands do not. */
 function divert(locks: ClusterLocks, proxy: TcpProxy): void {
   const nodesOf = locks.client.nodes.bind(locks.client);
   const diverted = (node: RedisLike): Pick<RedisLike, 'options' | 'duplicate'> => ({

@@ -1,6 +1,7 @@
 /**
- * An offer whose message is late, for a token that stands in the queue once more: the connection broke before the request was
- * answered, and the client sent the request again after that offer had ended. It must be known for an old one.
+ * The message of an offer is late, and its token is in the queue a second time. The connection broke before the reply
+ * to the request. The client then sent the request again, after the offer had ended. The waiter must recognise the
+ * offer as old.
  */
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventuallyTrue } from '../support/eventually.js';
@@ -21,7 +22,7 @@ const isCheck = (chunk: string): boolean => chunk.includes('\r\ncheck\r\n');
 const isRequest = (chunk: string): boolean =>
   chunk.includes('lock:~nl:q:k') && !isCheck(chunk) && !chunk.includes('\r\nonce\r\n');
 
-/** Does something in the moment in which the next request a place in the queue passes, before it is answered. */
+/** Calls `act` when the next request that queues passes the proxy, before its reply. */
 function atNextRequest(proxy: TcpProxy, act: () => void): Promise<void> {
   return new Promise((resolve) => {
     const unwatch = proxy.watch((chunk, direction) => {
@@ -33,9 +34,9 @@ function atNextRequest(proxy: TcpProxy, act: () => void): Promise<void> {
   });
 }
 
-describe('an offer that ended before its token was queued again', () => {
-  it.each(['before the answer to the second ask', 'after it, and after a look'])(
-    'is not believed when it comes %s: the place is kept, and the others wait for nothing',
+describe('given an offer that ended before its token was queued again', () => {
+  it.each(['before the reply to the second request', 'after that reply, and after a check'])(
+    'then the offer is ignored if its message comes %s: the waiter keeps its queueScore, and the others wait no longer',
     async (when) => {
       const server = await startRedis();
       const commands = await startProxy(server);
@@ -50,7 +51,7 @@ describe('an offer that ended before its token was queued again', () => {
       const client = server.client();
       const queue = queueOf(client);
 
-      // The request of B is queued, and B does not learn it.
+      // The request of B is queued, and B does not get the reply.
       const first = await a.service.acquire('k', LONG);
       const unanswered = atNextRequest(commands, () => commands.dropReplies());
       let served = false;
@@ -59,7 +60,7 @@ describe('an offer that ended before its token was queued again', () => {
       await queue.holds(1);
       const [token] = await queue.tokens();
 
-      // It is offered the key, does not hear of it, and the offer ends. C has the key then.
+      // B is offered the key and does not get the message. The offer ends, and C acquires the key.
       handOffs.holdReplies();
       await first.release();
       expect(await queue.holder()).toBe(token);
@@ -76,7 +77,7 @@ describe('an offer that ended before its token was queued again', () => {
       await again;
       await queue.holds(1);
       if (when.startsWith('after')) {
-        // By the time of that check, the offer would be a young one.
+        // Measured from that check, the offer would count as young.
         await checked;
         await b.client.ping();
       }
@@ -85,7 +86,7 @@ describe('an offer that ended before its token was queued again', () => {
       handOffs.release();
       await b.heard();
       commands.release();
-      // What it does about it has run by then, a command that follows from another's reply too.
+      // The commands that B sends in reaction have run by then, and so have commands that follow from their replies.
       for (let i = 0; i < 5; i += 1) await b.client.ping();
       expect(served).toBe(false);
       expect(await queue.tokens()).toEqual([token]);

@@ -1,4 +1,4 @@
-/** Renewals that fail, come late, or find somebody else: what the holder knows, and when. */
+/** Renewals that fail, come late, or find another holder: what the holder of the lease knows, and when. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
@@ -17,7 +17,7 @@ import type { LocksHandlers } from '../support/workers/locks.worker.js';
 let server: RedisServer;
 let client: Redis;
 let proxy: TcpProxy;
-/** Straight on the server. */
+/** Locks that are not behind the proxy. */
 let other: Locks;
 const opened: Locks[] = [];
 let child: Child<LocksHandlers>;
@@ -44,7 +44,7 @@ afterEach(async () => {
   await proxy.stop();
 });
 
-/** Through the proxy; closed after the test. */
+/** Locks behind the proxy. They are closed after the test. */
 async function proxied(options: LocksOptions = {}): Promise<Locks> {
   const locks = locksOn(proxy, options);
   opened.push(locks);
@@ -52,7 +52,9 @@ async function proxied(options: LocksOptions = {}): Promise<Locks> {
   return locks;
 }
 
-/** Counts the renewals that leave: they alone are sent with their script, once the others are known to the server. */
+/**
+ * Counts the renewals that are sent: once the server knows the other scripts, only a renewal is sent with its script.
+ */
 function renewals(): { readonly count: number } {
   const seen = { count: 0 };
   proxy.watch((chunk, direction) => {
@@ -61,14 +63,14 @@ function renewals(): { readonly count: number } {
   return seen;
 }
 
-/** Resolves with how long it took until the signal aborted. */
+/** Resolves when the signal aborts, with the ms since `since`. */
 function aborted(lock: Lock, since: number): Promise<number> {
   return new Promise((resolve) =>
     lock.signal.addEventListener('abort', () => resolve(performance.now() - since)),
   );
 }
 
-describe('a renewal that fails', () => {
+describe('given a renewal that fails', () => {
   const scripts = (sign: '+' | '-'): Promise<unknown> =>
     client.call('ACL', 'SETUSER', 'bob', `${sign}eval`, `${sign}evalsha`);
 
@@ -82,7 +84,7 @@ describe('a renewal that fails', () => {
 
   const failures = (locks: Locks): number => locks.events.filter(({ name }) => name === 'store-error').length;
 
-  it('peers: is tried again, and does not end the watchdog', async () => {
+  it('peers: then it is tried again, and renewals go on', async () => {
     const locks = await bob();
     const since = performance.now();
     const lock = await locks.service.acquire('k', { ttl: 1_500 });
@@ -98,7 +100,7 @@ describe('a renewal that fails', () => {
     expect(locks.events.every(({ name }) => name === 'store-error')).toBe(true);
   });
 
-  it('peers: is no loss before the very end of the lease', async () => {
+  it('peers: then the lock is lost at the end of the lease, and not before', async () => {
     const locks = await bob();
     const since = performance.now();
     const lock = await locks.service.acquire('k', { ttl: 800 });
@@ -111,7 +113,7 @@ describe('a renewal that fails', () => {
     await scripts('+');
   });
 
-  it('peers: by a time-out, is tried again, and leaves no rejection unhandled', async () => {
+  it('peers: given a time-out, then it is tried again, and no rejection is unhandled', async () => {
     const locks = await proxied({ commandTimeout: 150 });
     const lock = await locks.service.acquire('k', { ttl: 1_500 });
     proxy.holdReplies();
@@ -122,27 +124,27 @@ describe('a renewal that fails', () => {
     expect(await lock.release()).toBe(true);
   });
 
-  it('with the connection, is made up for as soon as that is back', async () => {
+  it('given the connection breaks, then the lease is renewed as soon as the connection is back', async () => {
     const locks = await proxied();
     const lock = await locks.service.acquire('k', { ttl: '60s' });
     const seen = renewals();
     proxy.cut();
-    // Twenty seconds before its hold.
+    // The next regular renewal would come after twenty seconds.
     await eventuallyTrue(() => seen.count === 1, { within: 2_000 });
     await eventuallyTrue(() => lock.remaining > 59_000);
     expect(await lock.release()).toBe(true);
   });
 });
 
-describe('a reply that does not come', () => {
-  it('peers: does not keep `held` true beyond the lease: the clock decides when it is read', async () => {
+describe('given a reply that does not come', () => {
+  it('peers: then held is false from the end of the lease on, because the clock is read with the property', async () => {
     const locks = await proxied({ commandTimeout: 10_000 });
     const since = performance.now();
     const lock = await locks.service.acquire('k', { ttl: 600 });
     const { signal } = lock;
     proxy.holdReplies();
     expect(lock.held).toBe(true);
-    // No timer can run before this is over.
+    // No timer can run during this wait.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, since + 605 - performance.now());
     expect(lock.held).toBe(false);
     expect(lock.remaining).toBe(0);
@@ -151,7 +153,7 @@ describe('a reply that does not come', () => {
     expect(signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'expired' });
   });
 
-  it('aborts the signal at the local deadline, and a late success does not bring the lock back', async () => {
+  it('then the signal aborts at the local deadline, and a late positive reply does not restore the lock', async () => {
     const locks = await proxied({ commandTimeout: 10_000 });
     const seen = renewals();
     const since = performance.now();
@@ -161,23 +163,23 @@ describe('a reply that does not come', () => {
     expect(lostAfter).toBeLessThan(900);
     expect(lostAfter).toBeGreaterThan(580);
     expect(seen.count).toBe(1);
-    // At the server it was renewed, and then released.
+    // On the server the lease was renewed, and then released.
     proxy.release();
     expect(await lock.release()).toBe(false);
     expect(lock.held).toBe(false);
     await eventually(async () => expect(await client.exists('lock:k')).toBe(0), { within: 500 });
   });
 
-  it('to the confirmation of a hand-off, ends it with the offer, and gives the key back', async () => {
+  it('given the missing reply is the confirmation of a hand-off, then the hold ends with the offer, and the key is released', async () => {
     const locks = await proxied({ commandTimeout: 10_000 });
-    // The proxy holds the replies, and hand-offs come by a way of their own.
+    // The proxy holds the replies to commands. Hand-offs come by another connection.
     const duplicate = locks.client.duplicate.bind(locks.client);
     const straight = (options: object): Redis => duplicate({ ...options, port: server.port });
     Object.assign(locks.client, { duplicate: straight });
     const held = await other.service.acquire('k');
     const waiting = locks.service.acquire('k');
     await eventually(async () => expect(await client.zcard('lock:~nl:q:k')).toBe(1));
-    // That it is queued must have been told before replies are held.
+    // The reply "queued" must have arrived before replies are held.
     await locks.client.ping();
     const since = performance.now();
     proxy.holdReplies();
@@ -185,7 +187,7 @@ describe('a reply that does not come', () => {
     const lock = await waiting;
     expect(lock.held).toBe(true);
     await aborted(lock, since);
-    // It was requested before the hand-off: the offer's second counts from there.
+    // The confirmation was requested before the hand-off. The second of the offer counts from then.
     expect(performance.now() - since).toBeLessThan(1_200);
     const next = other.service.acquire('k');
     proxy.release();
@@ -194,8 +196,8 @@ describe('a reply that does not come', () => {
   });
 });
 
-describe('the work under a lock that is lost', () => {
-  it('ends first: then `using` rejects, with its error as the cause', async () => {
+describe('given work under a lock that is lost', () => {
+  it('then using() waits for the end of the work, and rejects with the error of the work as the cause', async () => {
     const locks = await proxied({ commandTimeout: 300 });
     const mine = new Error('mine');
     const steps: string[] = [];
@@ -213,7 +215,7 @@ describe('the work under a lock that is lost', () => {
     expect((error as { held: number }).held).toBeGreaterThan(250);
   });
 
-  it('peers: does not pass as if nothing had happened, when it succeeds', async () => {
+  it('peers: then using() rejects even if the work succeeds', async () => {
     const locks = await proxied({ commandTimeout: 300 });
     const run = locks.service.using('k', { ttl: 300 }, async (lock) => {
       proxy.holdReplies();
@@ -226,29 +228,32 @@ describe('the work under a lock that is lost', () => {
   });
 });
 
-describe('somebody else at the key', () => {
+describe('given another client that changes the key', () => {
   it.each([
     ['deleted', () => client.del('lock:k')],
     ['overwritten', () => client.set('lock:k', 'somebody')],
     ['overwritten with a list', async () => (await client.del('lock:k'), client.rpush('lock:k', 'x'))],
-  ])('%s: learned at the next renewal, not later, and what is there is left alone', async (name, meddle) => {
-    const locks = await proxied();
-    const lock = await locks.service.acquire('k', { ttl: 1_500 });
-    const since = performance.now();
-    const loss = aborted(lock, since);
-    await meddle();
-    const before = await client.dump('lock:k');
-    expect(await loss).toBeLessThan(900);
-    expect(lock.signal.reason).toMatchObject({ code: 'LOCK_LOST', key: 'k', reason: 'not-owner' });
-    expect(lock.held).toBe(false);
-    expect(await lock.release()).toBe(false);
-    expect(await client.dump('lock:k')).toEqual(before);
-    expect(locks.events.map((event) => event.name)).toEqual(
-      name === 'overwritten with a list' ? expect.arrayContaining(['lost']) : ['lost'],
-    );
-  });
+  ])(
+    'given the key is %s, then the next renewal finds the loss, and the present value is not changed',
+    async (name, meddle) => {
+      const locks = await proxied();
+      const lock = await locks.service.acquire('k', { ttl: 1_500 });
+      const since = performance.now();
+      const loss = aborted(lock, since);
+      await meddle();
+      const before = await client.dump('lock:k');
+      expect(await loss).toBeLessThan(900);
+      expect(lock.signal.reason).toMatchObject({ code: 'LOCK_LOST', key: 'k', reason: 'not-owner' });
+      expect(lock.held).toBe(false);
+      expect(await lock.release()).toBe(false);
+      expect(await client.dump('lock:k')).toEqual(before);
+      expect(locks.events.map((event) => event.name)).toEqual(
+        name === 'overwritten with a list' ? expect.arrayContaining(['lost']) : ['lost'],
+      );
+    },
+  );
 
-  it('is learned at once by extend()', async () => {
+  it('then extend() finds the loss at once', async () => {
     const lock = await other.service.acquire('k');
     await client.set('lock:k', 'somebody');
     await expect(lock.extend()).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'not-owner' });
@@ -257,11 +262,11 @@ describe('somebody else at the key', () => {
   });
 });
 
-describe('the timer', () => {
+describe('given the timer of renewals', () => {
   it.each([
     [1_000, 5, 7],
     [300, 10, 24],
-  ])('peers: renews at a third of the ttl, and no faster (ttl %p ms)', async (ttl, least, most) => {
+  ])('peers: then a renewal is sent after each third of the ttl (ttl %p ms)', async (ttl, least, most) => {
     const locks = await proxied();
     const lock = await locks.service.acquire('k', { ttl });
     const seen = renewals();
@@ -272,7 +277,7 @@ describe('the timer', () => {
     await lock.release();
   });
 
-  it('peers: is not armed again by a renewal that was under way at the release', async () => {
+  it('peers: then a renewal that was under way at the release sets no timer', async () => {
     const locks = await proxied();
     const seen = renewals();
     const lock = await locks.service.acquire('k', { ttl: 300 });
@@ -286,7 +291,7 @@ describe('the timer', () => {
     expect(await client.exists('lock:k')).toBe(0);
   });
 
-  it('peers: does not keep a process alive whose renewal is under way at the release', async () => {
+  it('peers: then a process ends although a renewal was under way at the release', async () => {
     await child.call('open', proxy.url, { commandTimeout: 400 });
     const seen = renewals();
     await child.call('request', 'k', { ttl: 900 });
@@ -301,8 +306,8 @@ describe('the timer', () => {
   });
 });
 
-describe("the machine's clock", () => {
-  it('set forward ends a lease, at once for who reads, at the next renewal for the signal', async () => {
+describe('given the wall clock of the machine', () => {
+  it('given it is set forward, then held is false at once, and the signal aborts at the next renewal', async () => {
     const { clock, engine } = core();
     const service = new LockService(engine, resolvePolicy());
     let during: Lock | undefined;
@@ -320,7 +325,7 @@ describe("the machine's clock", () => {
     expect(await outcome).toMatchObject({ code: 'LOCK_LOST', reason: 'expired' });
   });
 
-  it('set back ends none, and does not prolong it either', async () => {
+  it('given it is set back, then a lease neither ends nor lasts longer', async () => {
     const { clock, engine } = core();
     const service = new LockService(engine, resolvePolicy());
     const lock = await service.acquire('k', { renew: false });

@@ -1,4 +1,4 @@
-/** SIGTERM under load: applications over HTTP in processes of their own, and what they leave in Redis. */
+/** SIGTERM under load: applications over HTTP, each in its own process, and the keys that they leave in Redis. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { Lock } from 'nestjs-locked';
@@ -11,7 +11,7 @@ import type { ShutdownHandlers, ShutdownOptions } from '../support/workers/shutd
 
 const WORKER = new URL('../support/workers/shutdown.worker.ts', import.meta.url);
 const WAITERS = 20;
-/** The longest that a process takes to notice and to answer, on a busy machine. */
+/** The longest time in which a process notices and replies, on a busy machine. */
 const SOON = { within: 15_000, every: 10 };
 
 interface Instance {
@@ -19,7 +19,7 @@ interface Instance {
   get(path: string): Promise<AcquireReply>;
 }
 
-/** What a client sees of one request. */
+/** The HTTP response that a client gets. */
 type AcquireReply =
   { readonly status: number; readonly retryAfter: string | null; readonly body: string } | 'cut off';
 
@@ -77,19 +77,21 @@ const entered = (instance: Instance, n: number): Promise<void> =>
 
 interface Scene {
   readonly ending: Instance;
-  /** Its handler that runs. */
+  /** The response of the handler that runs. */
   readonly running: Promise<AcquireReply>;
-  /** Its requests that wait for the key of that handler, and for one that is held elsewhere. */
+  /**
+   * The responses of handlers that wait: for the key of the running handler, and for a key that another process holds.
+   */
   readonly waiting: ReadonlyArray<Promise<AcquireReply>>;
-  /** What this process gets of the first key. */
+  /** The lock of this process on the first key. */
   readonly next: Promise<Lock>;
-  /** Has it? */
+  /** Whether this process has got that lock. */
   readonly taken: () => boolean;
-  /** Of the one that is to end. */
+  /** The token of the process that shuts down. */
   readonly token: string | null;
 }
 
-/** A handler of a process runs, others of it wait; this process waits too. */
+/** One handler of a process runs, others of the process wait, and this process waits too. */
 async function scene(options: Partial<ShutdownOptions> = {}): Promise<Scene> {
   const ending = await start(options);
   held = await other.service.acquire('work:2');
@@ -107,7 +109,7 @@ async function scene(options: Partial<ShutdownOptions> = {}): Promise<Scene> {
 const terminate = ({ child }: Instance, signal: NodeJS.Signals = 'SIGTERM'): boolean =>
   process.kill(child.pid, signal);
 
-/** The counter of fences stays. */
+/** Resolves when Redis has no key except the fence counter. */
 async function nothingLeft(): Promise<void> {
   await eventually(
     async () =>
@@ -124,9 +126,9 @@ const REFUSED = {
   body: expect.stringContaining('"code":"LOCK_SHUTDOWN"'),
 };
 
-describe.each(['Express', 'Fastify'])('SIGTERM on %s', (platform) => {
+describe.each(['Express', 'Fastify'])('given SIGTERM to an application on %s', (platform) => {
   it.each([false, true])(
-    'refuses, finishes, gives back, hands over (forceCloseConnections: %s)',
+    'then waiters are refused, the handler finishes, and its key goes to the next process by a hand-off (forceCloseConnections: %s)',
     async (forceCloseConnections) => {
       const { ending, running, waiting, next, taken, token } = await scene({
         platform,
@@ -134,18 +136,19 @@ describe.each(['Express', 'Fastify'])('SIGTERM on %s', (platform) => {
       });
       terminate(ending);
       await eventuallyTrue(() => ending.child.call('isShuttingDown'), SOON);
-      // Those who waited, and those who come while the server is open still.
+      // Callers that waited are refused, and so are callers that come while the server is still open.
       expect(await Promise.all(waiting)).toEqual(Array(WAITERS).fill(REFUSED));
       expect(await ending.get('/work/1')).toEqual(REFUSED);
       expect(await ending.get('/quick/1')).toEqual(REFUSED);
-      // Out of the queue, at once.
+      // The process left the queue at once.
       await queueOf(client, 'work:2').holds(0);
-      // With these behind us, we check after ten seconds only: we cannot take over but by being handed the lock.
+      // With ten more in the queue, this process checks after ten seconds only. Only a hand-off can give it the lock
+      // earlier.
       const [ours] = await queue.tokens();
       await queue.crowd(10);
       await ending.child.call('proceed');
       if (forceCloseConnections) expect(await running).toBe('cut off');
-      // The handler runs on, under its lock.
+      // The handler still runs, under its lock.
       expect([await queue.holder(), taken()]).toEqual([token, false]);
       await ending.child.call('finish');
       await eventuallyTrue(taken);
@@ -160,8 +163,8 @@ describe.each(['Express', 'Fastify'])('SIGTERM on %s', (platform) => {
   );
 });
 
-describe('the end', () => {
-  it('of every lock comes before that of the connection: none of many is left behind', async () => {
+describe('given an application that shuts down', () => {
+  it('then all its locks are released before the connection closes, and none of fifty stays', async () => {
     const ending = await start();
     const running = Array.from({ length: 50 }, (_, i) => ending.get(`/work/${i}`));
     await entered(ending, 50);
@@ -171,11 +174,11 @@ describe('the end', () => {
     await ending.child.call('finish');
     expect(await Promise.all(running)).toEqual(Array(50).fill(expect.objectContaining({ body: 'done' })));
     expect(await ending.child.exited).toBe('SIGTERM');
-    // Of leases of thirty seconds: what is gone by now was given back.
+    // Leases last thirty seconds, so a key that does not exist any more was released.
     expect(await client.keys('lock:work:*')).toEqual([]);
   }, 60_000);
 
-  it('is not hurried by more signals: the handler keeps its lock to its end', async () => {
+  it('then further signals change nothing: the handler keeps its lock to its end', async () => {
     const { ending, running, next, taken, token } = await scene();
     terminate(ending);
     await eventuallyTrue(() => ending.child.call('isShuttingDown'), SOON);
@@ -189,7 +192,7 @@ describe('the end', () => {
     await next;
   }, 60_000);
 
-  it('of the grace period takes the lock from a handler that does not end, and gives it back', async () => {
+  it('then the lock of a handler that does not end is released after the grace', async () => {
     const { ending, next, token } = await scene({ forceCloseConnections: true });
     terminate(ending);
     await ending.child.call('proceed');
@@ -199,7 +202,7 @@ describe('the end', () => {
     expect(await ending.child.exited).toBe('SIGTERM');
   }, 60_000);
 
-  it('by SIGKILL in the middle of it leaves what expires, and no more', async () => {
+  it('given SIGKILL during the shutdown, then the keys that stay expire', async () => {
     const { ending, next, token } = await scene({ ttl: '3s' });
     terminate(ending);
     await eventuallyTrue(() => ending.child.call('isShuttingDown'), SOON);
@@ -210,7 +213,7 @@ describe('the end', () => {
     await nothingLeft();
   }, 60_000);
 
-  it('without enableShutdownHooks comes at once, and costs the rest of the lease', async () => {
+  it('given no enableShutdownHooks(), then the process ends at once, and its lock stays for the rest of the lease', async () => {
     const { ending, running, waiting, next } = await scene({ hooks: false, ttl: '3s' });
     terminate(ending);
     expect(await ending.child.exited).toBe('SIGTERM');

@@ -1,6 +1,6 @@
 /**
- * Nobody who waits is forgotten when a connection or a message goes lost, and no grant stays with a caller who has left.
- * Each name says how long the others wait at the most, and why; `docs/protocol.md` has all of it in a table.
+ * Each waiter is served, even if a connection or a message is lost, and no grant stays with a caller that has left.
+ * Each title says how long the others wait at the most, and why. `docs/protocol.md` has the same figures in a table.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
@@ -18,9 +18,9 @@ const LONG = { ttl: '60s', wait: '60s' } as const;
 let server: RedisServer;
 let client: Redis;
 let queue: QueueView;
-/** In front of what the test is about. */
+/** In front of the server, for the connections that a test disturbs. */
 let proxy: TcpProxy;
-/** Two processes that nothing happens to. */
+/** Two engines on undisturbed connections. */
 let other: Locks;
 let third: Locks;
 const opened: Locks[] = [];
@@ -44,19 +44,19 @@ afterEach(async () => {
   await proxy.stop();
 });
 
-/** Closed after the test. */
+/** These locks are closed after the test. */
 function opening<L extends Locks>(locks: L): L {
   opened.push(locks);
   return locks;
 }
 
-/** Its hand-offs come through the proxy, and its commands do not. */
+/** Locks with a proxy for their hand-offs. Their commands do not pass the proxy. */
 const handOffsProxied = (): SplitLocks => opening(splitLocks({ commands: server, handOffs: proxy }));
 
 const isHandOff = (chunk: string): boolean => chunk.includes('lock:~nl:w:');
 
-describe('the message of a hand-off', () => {
-  it('lost: one check, since who does not hear of its offer finds it by checking, or finds that it has ended', async () => {
+describe('given the message of a hand-off', () => {
+  it('given it is lost, then the waiters wait for one check, which finds the offer or its end', async () => {
     const locks = handOffsProxied();
     const held = await other.service.acquire('k', LONG);
     const first = locks.service.acquire('k', LONG);
@@ -74,7 +74,7 @@ describe('the message of a hand-off', () => {
     await queue.nothingLeft();
   });
 
-  it('held up for longer than its offer: one check, and when it comes at last it disturbs nobody', async () => {
+  it('given it is later than the end of the offer, then the waiters wait for one check, and the late message changes nothing', async () => {
     const locks = handOffsProxied();
     const held = await other.service.acquire('k', LONG);
     const first = locks.service.acquire('k', LONG);
@@ -96,7 +96,7 @@ describe('the message of a hand-off', () => {
     await queue.nothingLeft();
   });
 
-  it('that crosses the cancel of its caller: nothing, as the token is released though no message told of it', async () => {
+  it('given its caller cancels before it arrives, then the next waits no longer: the token is released without the message', async () => {
     for (const behind of [false, true]) {
       const locks = handOffsProxied();
       const abort = new AbortController();
@@ -112,7 +112,7 @@ describe('the message of a hand-off', () => {
       expect(await queue.holder()).toBe(own);
       abort.abort();
       await expect(call).rejects.toMatchObject({ code: 'LOCK_ABORTED' });
-      // What was sent before this has run by now.
+      // Commands that were sent before this one have run by now.
       await locks.client.ping();
       expect(await queue.holder()).toBe(following);
 
@@ -128,8 +128,8 @@ describe('the message of a hand-off', () => {
   });
 });
 
-describe('a granting reply', () => {
-  it('that crosses the cancel of its caller: nothing, as the token is released behind the command', async () => {
+describe('given a reply that grants', () => {
+  it('given its caller cancels before it arrives, then the next waits no longer: the token is released behind the command', async () => {
     const locks = opening(locksOn(proxy));
     await (await locks.service.acquire('warm')).release();
     const abort = new AbortController();
@@ -141,7 +141,7 @@ describe('a granting reply', () => {
     await queue.holds(11);
     abort.abort();
     await expect(call).rejects.toMatchObject({ code: 'LOCK_ABORTED' });
-    // The replies are held up still.
+    // The replies are still held.
     const { value: lock, waited } = await timed(waiting);
     expect(waited).toBeLessThan(LOADED);
     proxy.release();
@@ -152,8 +152,8 @@ describe('a granting reply', () => {
   });
 });
 
-describe('the subscription of a waiter', () => {
-  it('killed, and away for as long as it likes: one check, as who cannot be told requests outside the queue', async () => {
+describe('given the subscription of a waiter that is killed', () => {
+  it('given it does not come back, then the waiter waits for one check, with a request outside the queue', async () => {
     const locks = handOffsProxied();
     const held = await other.service.acquire('k', LONG);
     const waiting = locks.service.acquire('k', LONG);
@@ -163,14 +163,14 @@ describe('the subscription of a waiter', () => {
     await client.call('CLIENT', 'KILL', 'TYPE', 'PUBSUB');
     await queue.deaf(own);
     expect(await held.release()).toBe(true);
-    // Nobody could be told.
+    // No subscriber could get the message.
     expect(await queue.holder()).toBeNull();
     const { value, waited } = await timed(waiting);
     expect(waited).toBeLessThan(check(1) + LOADED);
     await value.release();
   });
 
-  it('killed, and restored after the hand-off: the reconnection, as who hears again requests at once', async () => {
+  it('given it comes back after the hand-off, then the waiter waits for the reconnection, and then sends a request at once', async () => {
     const locks = handOffsProxied();
     const held = await other.service.acquire('k', LONG);
     await queue.crowd(10);
@@ -189,8 +189,8 @@ describe('the subscription of a waiter', () => {
   });
 });
 
-describe('the connections of a waiter at the head', () => {
-  it('swallow everything: the next one waits for one check, in which the offer of a second ends, and not for the ttl', async () => {
+describe('given the connections of the first waiter', () => {
+  it('given they swallow all data, then the next waiter waits for one check, in which the offer of a second ends, and not for the ttl', async () => {
     const locks = opening(locksOn(proxy, { commandTimeout: 300 }));
     const held = await other.service.acquire('k', LONG);
     const swallowed = locks.service.acquire('k', LONG);
@@ -205,13 +205,13 @@ describe('the connections of a waiter at the head', () => {
     proxy.dropRequests();
     expect(await held.release()).toBe(true);
     const served = timed(next);
-    // The server counts it as a listener.
+    // The server still counts the subscriber.
     expect(await queue.holder()).toBe(slow);
     expect(await queue.left()).toBeLessThanOrEqual(1_000);
     const { value: lock, waited } = await served;
     expect(waited).toBeLessThan(check(3) + LOADED);
 
-    // When it is there again it has its place, before those who came after it.
+    // When its connection is back, the first waiter has its queueScore again, before the waiters that came later.
     proxy.refuse();
     proxy.cut();
     await queue.deaf(slow);

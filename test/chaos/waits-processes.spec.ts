@@ -1,6 +1,6 @@
 /**
- * Nobody who waits is forgotten when another process dies or stops. Each name says how long the others wait at the most,
- * and why; `docs/protocol.md` has all of it in a table.
+ * Each waiter is served, even if another process dies or stops. Each title says how long the others wait at the most,
+ * and why. `docs/protocol.md` has the same figures in a table.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
@@ -15,10 +15,10 @@ type Worker = Child<LocksHandlers>;
 
 let server: RedisServer;
 let client: Redis;
-/** A new one for each test: what a worker still waits for after a test that failed disturbs no other. */
+/** Each test has its own key: if a test fails, a worker that still waits does not disturb the next test. */
 let key = 'k0';
 let queue: QueueView;
-/** Two processes in this one. */
+/** Two engines of this process. */
 let locks: Locks;
 let last: Locks;
 const workers = new Map<string, Worker>();
@@ -53,15 +53,15 @@ function worker(name: string): Worker {
   return started;
 }
 
-/** Requests in a process, and resolves when `n` queue. Nobody releases before the test is over. */
+/** Requests the key in a process, and resolves when `n` tokens wait. */
 async function requests(process: Worker, n: number): Promise<void> {
   await process.call('request', key, { wait: '60s', ttl: '60s' });
   await queue.holds(n);
 }
 
-describe('a holder', () => {
+describe('given a holder that ends without a release', () => {
   it.each(['killed', 'paused'])(
-    '%s: those who wait, wait for the rest of its lease and a fifth of a check, since nobody but a check notices',
+    'given it is %s, then the waiters wait for the rest of its lease and a fifth of a check, which finds the free key',
     async (how) => {
       const [gone, behind] = [worker(how === 'killed' ? 'killed holder' : 'paused'), worker('behind')];
       await gone.call('request', key, { ttl: 1_500 });
@@ -76,7 +76,7 @@ describe('a holder', () => {
       expect(next.waited).toBeLessThan(rest + check(2) / 5 + LOADED);
       expect(next.value.fence).toBeGreaterThan(fence);
       if (how === 'paused') {
-        // It comes back, and nobody is disturbed.
+        // The process goes on, and changes nothing.
         gone.resume();
         expect(await gone.call('state', key)).toMatchObject({ held: false, remaining: 0 });
         expect(await gone.call('release', key)).toBe(false);
@@ -89,8 +89,8 @@ describe('a holder', () => {
   );
 });
 
-describe('a waiter at the head of the queue', () => {
-  it('killed: the next one does not wait for it, since the script that hands over skips it', async () => {
+describe('given a first waiter that cannot use an offer', () => {
+  it('given it is killed, then the next waiter waits no longer: the script of the hand-off skips it', async () => {
     const [gone, behind] = [worker('killed waiter'), worker('behind')];
     const held = await locks.service.acquire(key, { ttl: '60s' });
     await requests(gone, 1);
@@ -99,14 +99,14 @@ describe('a waiter at the head of the queue', () => {
     await gone.kill();
     await queue.deaf(dead);
     expect(await held.release()).toBe(true);
-    // By the script of the release: nothing else of the others' has run since.
+    // The script of the release did the hand-off. No other command has run since.
     expect(await queue.holder()).toBe(next);
     expect((await behind.call('acquired', key)).token).toBe(next);
     await behind.call('release', key);
     await queue.nothingLeft();
   });
 
-  it('dead, with 250 others: one check, as a script skips a hundred at the most, and those after it follow at once', async () => {
+  it('given 250 dead waiters, then the living one waits for one check, because one script skips a hundred at the most', async () => {
     const behind = worker('behind');
     const held = await locks.service.acquire(key, { ttl: '60s' });
     await queue.crowd(250);
@@ -115,7 +115,7 @@ describe('a waiter at the head of the queue', () => {
     expect(await held.release()).toBe(true);
     expect(await queue.holder()).toBeNull();
     await queue.holds(151);
-    // Its check would come within twelve seconds. It comes now, as its subscription is a new one.
+    // The check would come within twelve seconds. A new subscription makes the process check at once.
     await client.call('CLIENT', 'KILL', 'TYPE', 'PUBSUB');
     const { value, waited } = await timed(behind.call('acquired', key));
     expect(value.token).toBe(own);
@@ -124,7 +124,7 @@ describe('a waiter at the head of the queue', () => {
     await queue.nothingLeft();
   });
 
-  it('paused: the next one waits for one check, in which its offer of a second ends, and not for the ttl', async () => {
+  it('given it is paused, then the next waiter waits for one check, in which the offer of a second ends, and not for the ttl', async () => {
     const [paused, behind] = [worker('paused'), worker('behind')];
     const held = await locks.service.acquire(key, { ttl: '60s' });
     await requests(paused, 1);
@@ -140,7 +140,7 @@ describe('a waiter at the head of the queue', () => {
     const { value, waited } = await next;
     expect(waited).toBeLessThan(check(3) + LOADED);
 
-    // It requests again when it goes on, and does not run on what it lost.
+    // When the process goes on, it sends a new request. It does not run on the offer that it lost.
     const resumed = paused.call('acquired', key);
     const thirdServed = third.then((lock) => lock.release());
     paused.resume();

@@ -1,6 +1,7 @@
 /**
- * Nobody who waits is forgotten when the server forgets, or when a client that knows nothing of queues takes or deletes the
- * key. Each name says how long the others wait at the most, and why; `docs/protocol.md` has all of it in a table.
+ * Each waiter is served, even if the server forgets data, or if a foreign client without a queue takes or deletes the
+ * key. Each title says how long the others wait at the most, and why. `docs/protocol.md` has the same figures in a
+ * table.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
@@ -19,7 +20,7 @@ let server: RedisServer;
 let client: Redis;
 let queue: QueueView;
 let proxy: TcpProxy;
-/** Three processes, straight on the server. */
+/** Three engines on undisturbed connections. */
 let holder: Locks;
 let waiter: Locks;
 let behind: Locks;
@@ -42,7 +43,7 @@ afterEach(async () => {
   await proxy.stop();
 });
 
-/** Closed after the test. */
+/** These locks are closed after the test. */
 function on(target: { readonly url: string }, options?: LocksOptions): Locks {
   return opening(locksOn(target, options));
 }
@@ -52,8 +53,8 @@ function opening(locks: Locks): Locks {
   return locks;
 }
 
-describe('a server', () => {
-  it('restarted empty: the reconnection, after which whoever waits requests again at once', async () => {
+describe('given a server that forgets', () => {
+  it('given it restarts empty, then the waiters wait for the reconnection, and then send requests at once', async () => {
     const held = await holder.service.acquire('k', LONG);
     await queue.crowd(10);
     const first = waiter.service.acquire('k', LONG);
@@ -61,7 +62,7 @@ describe('a server', () => {
     const second = behind.service.acquire('k', LONG);
     await queue.holds(12);
     await server.restart();
-    // Looks come every ten seconds, and the former holder would have had the key for a minute.
+    // Checks come every ten seconds, and the lease of the former holder would have lasted a minute.
     const { value, waited } = await timed(Promise.race([first, second]));
     expect(waited).toBeLessThan(1_000 + LOADED);
     expect(value.fence).toBeGreaterThan(held.fence);
@@ -71,7 +72,7 @@ describe('a server', () => {
     await queue.nothingLeft();
   });
 
-  it('that forgets the scripts: nothing, as a script it does not know is sent to it in full', async () => {
+  it('given it forgets the scripts, then the waiters wait no longer: an unknown script is sent in full', async () => {
     const locks = opening(splitLocks({ commands: server, handOffs: proxy }));
     const held = await holder.service.acquire('k', LONG);
     const first = locks.service.acquire('k', LONG);
@@ -81,7 +82,7 @@ describe('a server', () => {
     await client.script('FLUSH');
     expect(await held.release()).toBe(true);
     expect(await queue.holder()).toBe(next);
-    // Once more, between the hand-off and its confirmation.
+    // The server forgets them again between the hand-off and its confirmation.
     await client.script('FLUSH');
     proxy.release();
     const lock = await first;
@@ -92,8 +93,8 @@ describe('a server', () => {
   });
 });
 
-describe('a queue of the dead', () => {
-  it('uses up a fence for each, as a replica may pass on what reached nobody here', async () => {
+describe('given a queue of dead waiters', () => {
+  it('then each of them uses up a fence, for a replica may pass on a message that reached no subscriber here', async () => {
     const held = await holder.service.acquire('k', LONG);
     await queue.crowd(3);
     const waiting = waiter.service.acquire('k', LONG);
@@ -113,14 +114,14 @@ describe('a queue of the dead', () => {
     await lock.release();
   });
 
-  it('longer than one script skips: whoever does not wait is not served before a living one behind them', async () => {
+  it('given more of them than one script skips, then tryAcquire is not served before a living waiter behind them', async () => {
     const held = await holder.service.acquire('k', LONG);
     await queue.crowd(150);
     const waiting = waiter.service.acquire('k', LONG);
     await queue.holds(151);
     await client.del('lock:k');
     expect(await behind.service.tryAcquire('k')).toBeNull();
-    // The rest of the dead are skipped by now, and the living one has the key.
+    // The other dead waiters are skipped by now, and the living waiter has the key.
     expect(await behind.service.tryAcquire('k')).toBeNull();
     const lock = await waiting;
     expect(await held.release()).toBe(false);
@@ -134,17 +135,17 @@ describe('a queue of the dead', () => {
   });
 });
 
-describe('a foreign client', () => {
+describe('given a foreign client', () => {
   const take = (px: number): Promise<unknown> => client.set('lock:k', 'foreign', 'PX', px, 'NX');
   const drop = (): Promise<unknown> => client.del('lock:k');
 
-  /** How many scripts have run: while nothing else goes on, how often somebody checked. */
+  /** How many scripts have run. While nothing else happens, this is the number of checks. */
   async function scripts(): Promise<number> {
     const stats = await client.info('commandstats');
     return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
   }
 
-  it('takes the key that we release: its hold and 60 ms, as the first in the queue checks that often', async () => {
+  it('given it takes the released key, then the first waiter waits for its hold and 60 ms, the time between two checks', async () => {
     const held = await holder.service.acquire('k', LONG);
     expect(await held.release()).toBe(true);
     expect(await take(60_000)).toBe('OK');
@@ -153,7 +154,7 @@ describe('a foreign client', () => {
     const second = behind.service.acquire('k', LONG);
     await queue.holds(2);
     const before = await scripts();
-    // Two in the queue would come to ten checks in ten seconds otherwise.
+    // Without the faster checks, two waiters would send ten checks in ten seconds.
     await eventuallyTrue(async () => (await scripts()) > before + 30, { within: 10_000 });
     await drop();
     const { value, waited } = await timed(first);
@@ -163,7 +164,7 @@ describe('a foreign client', () => {
     await queue.nothingLeft();
   });
 
-  it("deletes our holder's key: one check, as whoever checks finds the key free", async () => {
+  it('given it deletes the key of the holder, then the waiter waits for one check, which finds the free key', async () => {
     const held = await holder.service.acquire('k', LONG);
     const first = waiter.service.acquire('k', LONG);
     await queue.holds(1);
@@ -179,7 +180,7 @@ describe('a foreign client', () => {
     await queue.nothingLeft();
   });
 
-  it("deletes our holder's key and takes it: its hold and one check, and nobody of ours runs beside it", async () => {
+  it('given it deletes and takes the key of the holder, then the waiter waits for its hold and one check, and does not run beside it', async () => {
     const held = await holder.service.acquire('k', LONG);
     const first = waiter.service.acquire('k', LONG);
     await queue.holds(1);
@@ -195,8 +196,8 @@ describe('a foreign client', () => {
   });
 });
 
-describe('the release of a holder', () => {
-  it('whose reply is lost: nothing, as the script has handed the key over', async () => {
+describe('given the release of a holder', () => {
+  it('given its reply is lost, then the waiter waits no longer, because the script has done the hand-off', async () => {
     const locks = on(proxy, { commandTimeout: COMMAND_TIMEOUT });
     const held = await locks.service.acquire('k', LONG);
     await queue.crowd(10);
@@ -207,7 +208,7 @@ describe('the release of a holder', () => {
     const { value, waited } = await timed(first);
     expect(waited).toBeLessThan(LOADED);
     expect(await released).toBe(true);
-    // It is released again, which must not take the key from the one who has it by now.
+    // The release is sent again, and must not take the key from its present holder.
     proxy.cut();
     proxy.release();
     await eventuallyTrue(() => locks.client.status === 'ready');
@@ -217,8 +218,8 @@ describe('the release of a holder', () => {
     await queue.nothingLeft();
   });
 
-  it('which is lost itself: until the connection is back, and no longer than its lease, as it is sent again', async () => {
-    // By us: the client does not send again.
+  it('given it is lost itself, then the waiter waits for the reconnection, after which it is sent again', async () => {
+    // The store sends the release again. The client does not send commands again.
     const redis = { autoResendUnfulfilledCommands: false };
     const locks = on(proxy, { commandTimeout: COMMAND_TIMEOUT, redis });
     const held = await locks.service.acquire('k', LONG);

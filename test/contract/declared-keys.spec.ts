@@ -1,18 +1,15 @@
 /**
- * Every key that a script touches is declared in its KEYS: Redis requests it, a Cluster's routing goes by it, and servers
- * such as Dragonfly refuse a script otherwise.
+ * Every key that a script touches is declared in its KEYS. Redis demands this, a Cluster routes by these keys, and
+ * servers such as Dragonfly refuse an undeclared key.
  *
- * The whole contract suite runs on scripts whose `redis.call` checks each key up in KEYS.
+ * The whole contract suite runs on scripts in which `redis.call` accepts keys from KEYS alone.
  */
 import { setTimeout as elapse } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import type { RedisLike } from '../../lib/stores/redis/client/redis-client.interface.js';
 import { RedisLockStore } from '../../lib/stores/redis/redis.store.js';
-import { REACH } from '../../lib/stores/redis/scripts/reach.script.js';
-import { RENEW } from '../../lib/stores/redis/scripts/renew.script.js';
-import { TURN } from '../../lib/stores/redis/scripts/turn.script.js';
-import { TURNS } from '../../lib/stores/redis/scripts/turns.script.js';
+import * as scripts from '../../lib/stores/redis/scripts/scripts.js';
 import type { LockService } from '../../lib/lock.service.js';
 import { storeContract } from '../../lib/testing/store-contract.js';
 import { type Locks, locksWith } from '../support/locks.js';
@@ -24,7 +21,7 @@ import {
   startRedisCluster,
 } from '../support/redis-server.js';
 
-/** Goes before a script: a command on a key that is not declared is an error, and so is a command unknown here. */
+/** A prefix for scripts: a command on an undeclared key is an error, and so is a command that is not listed here. */
 const CHECKING = `
 local declared = {}
 for _, key in ipairs(KEYS) do declared[key] = true end
@@ -46,15 +43,16 @@ end
 local redis = setmetatable({ call = checked(server.call), pcall = checked(server.pcall) }, { __index = server })
 `;
 
-const SCRIPTS = [TURN, TURNS, RENEW, REACH];
+const { ACQUIRE, BATCH, EXCHANGE, HANDOFF, NOTIFY, RELEASE, RENEW } = scripts;
+const SCRIPTS = [ACQUIRE, BATCH, EXCHANGE, HANDOFF, NOTIFY, RELEASE, RENEW];
 
-/** A command as it was sent: the script, and the names of its keys. */
+/** A command that was sent: the script, and the names of its keys. */
 interface Sent {
   readonly script: string;
   readonly keys: readonly string[];
 }
 
-/** Sends each script in full, behind the check. */
+/** Sends each script in full, after the prefix. */
 function checking<Client extends RedisLike>(client: Client, seen: Sent[] = []): Client {
   const send = client.call.bind(client) as (...args: unknown[]) => Promise<unknown>;
   const call = (command: string, ...args: unknown[]): Promise<unknown> => {
@@ -84,7 +82,7 @@ afterAll(() => Promise.all([server.stop(), cluster.stop()]));
 
 storeContract(
   { describe, it },
-  'RedisLockStore, whose scripts declare each key that they touch,',
+  'RedisLockStore, with scripts that declare each key which they touch,',
   async () => {
     const client = new Redis(server.url, { keyPrefix: 'app:' });
     await client.call('FLUSHALL');
@@ -95,16 +93,20 @@ storeContract(
   },
 );
 
-storeContract({ describe, it }, 'RedisLockStore on a Cluster, whose scripts declare each key,', async () => {
-  for (const node of cluster.nodes) {
-    const client = node.client();
-    await client.flushall();
-    client.disconnect();
-  }
-  return { store: storeOn(checking(new Cluster([...cluster.startupNodes]))), elapse };
-});
+storeContract(
+  { describe, it },
+  'RedisLockStore on a Cluster, with scripts that declare each key,',
+  async () => {
+    for (const node of cluster.nodes) {
+      const client = node.client();
+      await client.flushall();
+      client.disconnect();
+    }
+    return { store: storeOn(checking(new Cluster([...cluster.startupNodes]))), elapse };
+  },
+);
 
-describe('the keys of a command', () => {
+describe('given the keys that a command declares', () => {
   let locks: Locks;
   let service: LockService;
   const seen: Sent[] = [];
@@ -122,32 +124,32 @@ describe('the keys of a command', () => {
   const THREE = ['lock:k', 'lock:~nl:q:k', 'lock:~nl:f'];
   const FOUR = [...THREE, 'lock:~nl:h:k'];
 
-  it('are three to request an exclusive lock, which pays for no set of holders', async () => {
+  it('then a request for an exclusive lock declares three, without the set of holders', async () => {
     const lock = await service.acquire('k');
     await lock.extend('40s');
     await lock.release();
     expect(seen).toEqual([
-      { script: TURN.sha, keys: THREE },
+      { script: ACQUIRE.sha, keys: THREE },
       { script: RENEW.sha, keys: ['lock:k', 'lock:~nl:f'] },
-      { script: TURN.sha, keys: FOUR },
+      { script: RELEASE.sha, keys: FOUR },
     ]);
   });
 
-  it('include the set of holders for what several may hold', async () => {
+  it('then commands for a shared lock or a semaphore declare the set of holders', async () => {
     for (const options of [{ mode: 'shared' }, { limit: 2 }] as const) {
       seen.length = 0;
       const lock = await service.acquire('k', options);
       await lock.extend('40s');
       await lock.release();
       expect(seen).toEqual([
-        { script: TURN.sha, keys: FOUR },
+        { script: EXCHANGE.sha, keys: FOUR },
         { script: RENEW.sha, keys: ['lock:k', 'lock:~nl:f', 'lock:~nl:h:k'] },
-        { script: TURN.sha, keys: FOUR },
+        { script: RELEASE.sha, keys: FOUR },
       ]);
     }
   });
 
-  it('are told to a writer that meets readers by its first reply, and then remembered', async () => {
+  it('then a writer that meets readers learns from its first reply to declare the set of holders, and remembers it', async () => {
     const other = locksWith(checking(new Redis(server.url)), {});
     const reader = await other.service.acquire('k', { mode: 'shared' });
     expect(await service.tryAcquire('k')).toBeNull();
@@ -157,7 +159,7 @@ describe('the keys of a command', () => {
     await other.close();
   });
 
-  it('include it for each release, which may hand over to readers: in one command', async () => {
+  it('then each release declares the set of holders, so that a hand-off to readers needs one command', async () => {
     const other = locksWith(checking(new Redis(server.url)), {});
     const writer = await service.acquire('k');
     const reading = other.service.acquire('k', { mode: 'shared' });
@@ -171,12 +173,12 @@ describe('the keys of a command', () => {
     await other.close();
   });
 
-  it('are found missing by a writer that finds the key free, and readers waiting for it', async () => {
+  it('then a writer that finds a free key and waiting readers sends its request again with the set of holders', async () => {
     const [third, other] = [1, 2].map(() => locksWith(checking(new Redis(server.url)), {}));
     const holder = await third.service.acquire('k', { ttl: 60_000 });
     const reading = other.service.acquire('k', { mode: 'shared' });
     await queueOf(admin()).holds(1);
-    // The holder's key goes, and nobody announces it.
+    // The key of the holder is deleted, without a message.
     await admin().del('lock:k');
     seen.length = 0;
     const writing = service.acquire('k');
@@ -187,26 +189,26 @@ describe('the keys of a command', () => {
     await Promise.all([third.close(), other.close()]);
   });
 
-  it('are found missing in the middle of a batch, where the other turns are what they would be alone', async () => {
+  it('then a batch of commands that lacks one key gives each other exchange the reply that it would have alone', async () => {
     const other = locksWith(checking(new Redis(server.url)), {});
     const readers = await Promise.all(
       ['b', 'd'].map((key) => other.service.acquire(key, { mode: 'shared' })),
     );
     const tries = await Promise.all(['warm', 'a', 'b', 'c', 'd'].map((key) => service.tryAcquire(key)));
     expect(tries.map((lock) => lock !== null)).toEqual([true, true, false, true, false]);
-    const mixed = ['b', 'c', 'd', 'e'].map((key) => service.tryAcquire(key, { mode: 'shared' }));
-    expect((await Promise.all(mixed)).map((lock) => lock !== null)).toEqual([true, false, true, true]);
+    const reading = ['b', 'c', 'd', 'e'].map((key) => service.tryAcquire(key, { mode: 'shared' }));
+    expect((await Promise.all(reading)).map((lock) => lock !== null)).toEqual([true, false, true, true]);
     await Promise.all(readers.map((lock) => lock.release()));
     await other.close();
   });
 
-  it('include it where a dead writer stands before the readers, and the release requests again', async () => {
+  it('then a release that also requests declares the set of holders, with a dead writer before the readers', async () => {
     const other = locksWith(checking(new Redis(server.url)), {});
     const writer = await service.acquire('k');
     await admin().zadd('lock:~nl:q:k', 1, 'nl1:dead:1:dead');
     const reading = other.service.acquire('k', { mode: 'shared' });
     await queueOf(admin()).holds(2);
-    // Requests again in the step that releases.
+    // The process requests the key in the exchange that releases it.
     const again = service.acquire('k');
     expect(await writer.release()).toBe(true);
     await (await reading).release();

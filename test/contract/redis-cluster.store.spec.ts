@@ -46,17 +46,17 @@ for (const [name, connect] of Object.entries(CLIENTS)) {
   });
 }
 
-describe('in a Cluster', () => {
-  it('has a queue: what the suite says of queues was not passed over', async () => {
+describe('given a store on a Cluster', () => {
+  it('then it has a queue, so that the suite did not skip its tests of queues', async () => {
     const store = storeOn(CLIENTS['ioredis 6']());
     const nothing = (): void => undefined;
-    const session = store.open('party', { onGrant: nothing, onReconnected: nothing, onRecovered: nothing });
+    const session = store.open('session', { onGrant: nothing, onReconnected: nothing, onRecovered: nothing });
     await session.subscribe('k');
     expect([session.supportsQueue, session.canNotify('k')]).toEqual([true, true]);
     await store.close();
   });
 
-  it('refuses a prefix with a brace, which would move its keys to another slot', () => {
+  it('then a prefix with a brace is refused, because it would move the keys to another slot', () => {
     const client = new Cluster6([...cluster.startupNodes]);
     expect(() => storeOn(client, 'lock{a}:')).toThrow(/prefix .* holds a brace/);
     client.disconnect();

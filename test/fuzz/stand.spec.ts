@@ -1,6 +1,6 @@
 /** What stands in Redis: that the good passes, and each thing that must not be is seen. */
 import { describe, expect, it } from '@jest/globals';
-import { MARKERS } from '../../lib/stores/redis/scripts/holders.js';
+import { MARKERS } from '../../lib/stores/redis/scripts/scripts.js';
 import { type KeyStand, type Stand, isFormerLife, leftBy, passedBetween, wrongIn } from './stand.js';
 
 const NOW = 1_000;

@@ -1,6 +1,6 @@
 /** What stands in Redis at one moment, and what of it must not be, whatever the program and its faults. */
 import type { Redis } from 'ioredis';
-import { MARKERS } from '../../lib/stores/redis/scripts/holders.js';
+import { MARKERS } from '../../lib/stores/redis/scripts/scripts.js';
 import { compatibleKinds, type LockKind, ownerOf, accessOf } from '../../lib/core/contracts/token.js';
 import type { Passed } from './events.js';
 import { isCrowded } from './rules/crowd.js';

@@ -7,8 +7,7 @@ import { LockEngine } from '../../lib/core/engine/lock-engine.js';
 import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
 import { LockService } from '../../lib/lock.service.js';
 import type { RedisLike } from '../../lib/stores/redis/client/redis-client.interface.js';
-import { RENEW } from '../../lib/stores/redis/scripts/renew.script.js';
-import { TURN } from '../../lib/stores/redis/scripts/turn.script.js';
+import { ACQUIRE, EXCHANGE, HANDOFF, RELEASE, RENEW } from '../../lib/stores/redis/scripts/scripts.js';
 import { clusterLocksOn } from '../support/cluster-locks.js';
 import { eventually } from '../support/eventually.js';
 import { Remains } from '../support/garbage.js';
@@ -34,7 +33,7 @@ interface Recorded {
 
 const SCRIPTS = new Map([
   [RENEW.source, 'renew'],
-  [TURN.sha, 'turn'],
+  ...[ACQUIRE, EXCHANGE, HANDOFF, RELEASE].map(({ sha }): [string, string] => [sha, 'exchange']),
 ]);
 
 /** Notes what goes over a client, and over its duplicates. */
@@ -88,9 +87,9 @@ afterEach(async () => {
 describe('a caller in a trace', () => {
   it('given it takes and gives back a lock, then both commands are in its trace, and nothing else is', async () => {
     await inTrace('mine', () => mine.service.using('k', () => undefined));
-    expect(of('turn')).toEqual([
-      { what: 'turn', in: 'mine' },
-      { what: 'turn', in: 'mine' },
+    expect(of('exchange')).toEqual([
+      { what: 'exchange', in: 'mine' },
+      { what: 'exchange', in: 'mine' },
     ]);
     // Shared by all who follow: the connection that its first command opened, and the reading of the server's clock.
     expect(of('connect')).toEqual([{ what: 'connect', in: undefined }]);
@@ -119,9 +118,9 @@ describe('a caller in a trace', () => {
       expect(of(what).length).toBeGreaterThan(0);
       expect(of(what).filter((each) => each.in !== undefined)).toEqual([]);
     }
-    const before = of('turn').length;
+    const before = of('exchange').length;
     await inTrace('mine', () => lock.release());
-    expect(of('turn').slice(before)).toEqual([{ what: 'turn', in: 'mine' }]);
+    expect(of('exchange').slice(before)).toEqual([{ what: 'exchange', in: 'mine' }]);
   }, 20_000);
 
   it('given callers that take turns in one process, then no renewal between them is in a trace', async () => {

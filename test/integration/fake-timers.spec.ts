@@ -231,7 +231,7 @@ describe('fake timers that were installed before the test kit was imported', () 
         expect(await child.call(fakes)).toEqual({
           heldAfterJump: true,
           endsByItself: true,
-          handedOver: true,
+          handOff: true,
         });
       } finally {
         await child.stop();

@@ -48,7 +48,7 @@ const POISONS: Array<[name: string, poison: () => Promise<unknown>, said: RegExp
   ['inf', () => client.set(COUNTER, 'inf'), /no whole number/],
   ['nan', () => client.set(COUNTER, 'nan'), /no whole number/],
   ['a fraction', async () => client.set(COUNTER, `${(await now()) + AN_HOUR}.5`), /no whole number/],
-  ['a list', () => client.multi().del(COUNTER).rpush(COUNTER, '1').exec(), /is no string/],
+  ['a list', () => client.multi().del(COUNTER).rpush(COUNTER, '1').exec(), /is not a string/],
 ];
 
 describe.each(POISONS)('a counter that holds %s', (_name, poison, said) => {

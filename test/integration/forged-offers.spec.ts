@@ -5,7 +5,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { sessionIdOf } from '../../lib/core/contracts/token.js';
-import { RENEW } from '../../lib/stores/redis/scripts/renew.script.js';
+import { RENEW } from '../../lib/stores/redis/scripts/scripts.js';
 import { eventually } from '../support/eventually.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { queueOf } from '../support/queue.js';

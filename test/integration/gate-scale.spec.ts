@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { MOST_HOLDS } from '../../lib/core/queue/batch-limits.js';
 import { type Child, startChild } from '../support/child-process.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-import type { KeyHandlers, Tenth } from '../support/workers/gate.worker.js';
+import type { KeyHandlers, Tenth } from '../support/workers/many-callers.worker.js';
 
 const MEGABYTE = 2 ** 20;
 
@@ -13,7 +13,7 @@ let child: Child<KeyHandlers>;
 beforeAll(async () => {
   [server, child] = await Promise.all([
     startRedis(),
-    startChild<KeyHandlers>(new URL('../support/workers/gate.worker.ts', import.meta.url), {
+    startChild<KeyHandlers>(new URL('../support/workers/many-callers.worker.ts', import.meta.url), {
       within: 170_000,
     }),
   ]);

@@ -3,9 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { EXCLUSIVE, SHARED, type LockAccess } from '../../lib/core/contracts/token.js';
-import { MARKERS } from '../../lib/stores/redis/scripts/holders.js';
+import { EXCHANGE, MARKERS } from '../../lib/stores/redis/scripts/scripts.js';
 import { KeyNames } from '../../lib/stores/redis/naming/key-names.js';
-import { TURN } from '../../lib/stores/redis/scripts/turn.script.js';
 import { slotOf } from '../../lib/stores/redis/naming/cluster-slots.js';
 import {
   SHORT,
@@ -217,11 +216,12 @@ describe.each(SEVERAL)('%s: the state', (kind, access) => {
 
     await pause(SHORT + 20);
     const reply = await client.eval(
-      TURN.source,
-      3,
+      EXCHANGE.source,
+      4,
       'lock:k',
       'lock:~nl:q:k',
       'lock:~nl:f',
+      'lock:~nl:h:k',
       held,
       a.token(access),
       '10000',

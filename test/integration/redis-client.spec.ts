@@ -4,14 +4,12 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { LockStoreError } from '../../lib/errors/index.js';
-import { addressOf, messageOf } from '../../lib/stores/redis/client/connection-log.js';
+import { messageOf } from '../../lib/stores/redis/errors/error-message.js';
+import { addressOf } from '../../lib/stores/redis/health/connection-log.js';
 import { keyPrefixOf } from '../../lib/stores/redis/client/key-prefix.js';
-import {
-  type RedisConnection,
-  connectRedis,
-} from '../../lib/stores/redis/connecting/redis-client.factory.js';
+import { type RedisConnection, connectRedis } from '../../lib/stores/redis/opening/redis-client.factory.js';
 import type { RedisLike } from '../../lib/stores/redis/client/redis-client.interface.js';
-import { checkRedis } from '../../lib/stores/redis/connecting/redis-option.js';
+import { checkRedis } from '../../lib/stores/redis/opening/redis-option.js';
 import { eventually } from '../support/eventually.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';

@@ -1,13 +1,12 @@
 /** The turns of one tick leave in one command, and are what they would be alone. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { MOST_TURNS, TURNS } from '../../lib/stores/redis/scripts/turns.script.js';
-import { TURN } from '../../lib/stores/redis/scripts/turn.script.js';
+import { ACQUIRE, BATCH, MOST_EXCHANGES, RELEASE } from '../../lib/stores/redis/scripts/scripts.js';
 import { eventually } from '../support/eventually.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
-const KEYS = Array.from({ length: 2 * MOST_TURNS + 1 }, (_, i) => `k${i}`);
+const KEYS = Array.from({ length: 2 * MOST_EXCHANGES + 1 }, (_, i) => `k${i}`);
 
 let server: RedisServer;
 let client: Redis;
@@ -60,9 +59,8 @@ describe('the exchanges of one tick', () => {
       const held = await Promise.all(KEYS.map((key) => locks.service.acquire(key)));
       await Promise.all(held.map((lock) => lock.release()));
     });
-    const { sha: many } = TURNS;
-    const { sha: one } = TURN;
-    expect(seen).toEqual([one, many, many, one, many, many]);
+    const [acquire, release, batch] = [ACQUIRE, RELEASE, BATCH].map(({ sha }) => sha);
+    expect(seen).toEqual([acquire, batch, batch, release, batch, batch]);
   });
 
   it('are each answered by their own: granted, busy, or an error of the key', async () => {

@@ -1,4 +1,4 @@
-/** The walls of the house: who may import whom in lib/, and a checker that names each breach. */
+/** The layers of lib/: which files a file may import, and a checker that names each breach. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path/posix';
 import { fileURLToPath } from 'node:url';
@@ -16,14 +16,14 @@ export interface Import {
 interface Layer {
   readonly name: string;
   readonly files: RegExp;
-  /** Packages and `node:` modules that may be imported; all of them where absent. */
+  /** Packages and `node:` modules that may be imported. If absent, all may be imported. */
   readonly packages?: RegExp;
 }
 
-/** What the core may import besides itself: it knows neither Nest nor Redis. */
+/** The packages that the core may import. The core knows neither Nest nor Redis. */
 const CORE = /^(node:.*|ms)$/;
 
-/** Rooms of the core that no other room of their row imports, from the bottom up. */
+/** The folders of the core, from the bottom up. Folders of one row do not import each other. */
 export const CORE_ROOMS = [
   ['util', 'time', 'events', 'keys'],
   ['contracts'],
@@ -35,12 +35,12 @@ export const CORE_ROOMS = [
   ['engine'],
 ] as const;
 
-/** The rooms of the Redis store, likewise. */
+/** The folders of the Redis store, from the bottom up. */
 const REDIS_ROOMS = [
-  ['naming', 'scripts'],
-  ['client'],
-  ['connection', 'connecting'],
-  ['commands'],
+  ['naming', 'scripts', 'client'],
+  ['errors'],
+  ['health'],
+  ['opening', 'commands'],
   ['notifications'],
 ] as const;
 
@@ -71,17 +71,20 @@ const LAYERS: readonly Layer[] = [
   { name: 'optional entries', files: /^lib\/(store|testing|health|telemetry|dashboard)\// },
 ];
 
-/** Parts that know nothing of each other. */
+/** Parts that do not import each other. */
 const APART = [
   /^lib\/stores\/[^/]+\//,
   /^lib\/(store|testing|health|telemetry|dashboard)\//,
   ...[...CORE_ROOMS, ...REDIS_ROOMS].map((row) => new RegExp(`^lib/(core|stores/redis)/(${row.join('|')})/`)),
 ];
 
-/** The only file that makes clients: elsewhere a client is known by its structure, as two versions are served. */
-const CLIENT_FACTORY = 'lib/stores/redis/connecting/redis-client.factory.ts';
+/**
+ * The only file that creates clients. Elsewhere a client is recognised by its structure, because two versions are
+ * supported.
+ */
+const CLIENT_FACTORY = 'lib/stores/redis/opening/redis-client.factory.ts';
 
-/** Every breach, in words; none when the house stands. */
+/** Each breach as a sentence. */
 export function breaches(sources: Sources): string[] {
   const graph = new Map<string, string[]>();
   const found: string[] = [];
@@ -109,7 +112,7 @@ export function breaches(sources: Sources): string[] {
   return [...found, ...cycles(graph).map((cycle) => `a cycle: ${cycle.join(' → ')}`)];
 }
 
-/** The sources of lib/ as they stand. */
+/** The present sources of lib/. */
 export function readLib(): Sources {
   const root = fileURLToPath(new URL('../../', import.meta.url));
   const files = readdirSync(join(root, 'lib'), { recursive: true, encoding: 'utf8' })
@@ -170,7 +173,7 @@ function isImport(callee: ts.Expression): boolean {
   );
 }
 
-/** One cycle for each import that closes one. Imports of types count: files that need each other are one file. */
+/** One cycle for each import that closes a cycle. Imports of types count: files that need each other are one file. */
 function cycles(graph: ReadonlyMap<string, readonly string[]>): string[][] {
   const found: string[][] = [];
   const done = new Set<string>();

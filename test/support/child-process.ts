@@ -1,6 +1,6 @@
 /**
- * Worker processes for tests: a TypeScript file runs as it stands in a process of its own, serves calls, and can be
- * paused and killed. The worker's side is {@link serve} in `child-worker.ts`.
+ * Worker processes for tests: a TypeScript file runs without a build in its own process, serves calls, and can be
+ * paused and killed. The side of the worker is {@link serve} in `child-worker.ts`.
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -9,18 +9,21 @@ import { endWithUs, letGo } from './watchdog.js';
 
 export interface Child<H extends Handlers = Handlers> {
   readonly pid: number;
-  /** What it has written to stdout and stderr. */
+  /** The output of the worker on stdout and stderr. */
   readonly output: string;
-  /** Calls a handler of the worker. Rejects with its error (name, message, code), when it ends, or after `within` ms. */
+  /**
+   * Calls a handler of the worker. Rejects with its error (name, message, code), if the worker ends, or after `within`
+   * ms.
+   */
   call<M extends keyof H & string>(method: M, ...args: Parameters<H[M]>): Promise<Awaited<ReturnType<H[M]>>>;
-  /** SIGKILL, and waits until it has gone. */
+  /** Sends SIGKILL, and waits for the end of the worker. */
   kill(): Promise<void>;
-  /** SIGTERM, and waits until it has gone; SIGKILL after 5 s. Idempotent. */
+  /** Sends SIGTERM, waits for the end of the worker, and sends SIGKILL after 5 s. Idempotent. */
   stop(): Promise<void>;
-  /** SIGSTOP: it does nothing more, its timers included, until {@link resume}. */
+  /** Sends SIGSTOP: the worker and its timers stand still until {@link resume}. */
   pause(): void;
   resume(): void;
-  /** How it ended: the exit code, or the signal. */
+  /** How the worker ended: the exit code, or the signal. */
   readonly exited: Promise<number | NodeJS.Signals>;
 }
 
@@ -30,7 +33,7 @@ interface Call {
 }
 
 /**
- * Starts `file`, which calls `serve(handlers)`, and waits until it serves.
+ * Starts `file`, which calls `serve(handlers)`, and waits until the worker serves.
  * `const child = await startChild<typeof handlers>(new URL('./worker.ts', import.meta.url))`
  */
 export async function startChild<H extends Handlers>(
@@ -41,7 +44,7 @@ export async function startChild<H extends Handlers>(
   const child = fork(file, [...(options.args ?? [])], {
     execArgv: ['--enable-source-maps', '--import', REGISTER],
     env: { ...process.env, ...options.env },
-    // Ctrl-C in the terminal is for the tests, which end their children themselves.
+    // Ctrl-C in the terminal must reach the tests alone. They end their children themselves.
     detached: true,
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -120,7 +123,7 @@ export async function startChild<H extends Handlers>(
     exited,
   };
   try {
-    // The worker's first message, of id 0, says that it serves.
+    // The first message of the worker has the id 0. It says that the worker serves.
     await request(`Starting ${fileURLToPath(file)}`, () => undefined);
   } catch (error) {
     if (child.pid !== undefined) await handle.kill();

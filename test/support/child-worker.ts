@@ -1,6 +1,6 @@
-/** The worker's side of `child-process.ts`. */
+/** The side of the worker for `child-process.ts`. */
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- each handler has parameters of its own
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- handlers have different parameters
 export type Handlers = Record<string, (...args: any[]) => unknown>;
 
 export interface ToChild {
@@ -15,7 +15,9 @@ export interface FromChild {
   readonly error?: { readonly name: string; readonly message: string; readonly code?: unknown };
 }
 
-/** Serves calls of the parent until it goes or says so. Returns its argument, so that its type can be exported. */
+/**
+ * Serves calls of the parent until the parent ends or says so. Returns its argument, so that its type can be exported.
+ */
 export function serve<H extends Handlers>(handlers: H): H {
   const send = (message: FromChild) => process.send?.(message);
   process.on('message', (message) => void answer(message as ToChild));

@@ -5,7 +5,7 @@ import type { ClusterLike } from '../../lib/stores/redis/client/redis-client.int
 import { type Locks, type LocksOptions, locksWith } from './locks.js';
 
 export interface ClusterLocksOptions extends Omit<LocksOptions, 'redis'> {
-  /** Of which major version of ioredis; 6 by default. */
+  /** The major version of ioredis. Default: 6. */
   readonly ioredis?: 5 | 6;
   readonly cluster?: ClusterOptions;
 }

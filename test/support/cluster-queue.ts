@@ -1,4 +1,4 @@
-/** What a Redis Cluster knows of one lock, and of its slot. */
+/** The state of one lock and of its slot in a Redis Cluster. */
 import type { Cluster } from 'ioredis';
 import { sessionIdOf } from '../../lib/core/contracts/token.js';
 import { KeyNames } from '../../lib/stores/redis/naming/key-names.js';
@@ -9,19 +9,19 @@ const NAMES = new KeyNames('lock:', '', true);
 
 export interface ClusterQueueView {
   readonly slot: number;
-  /** The name of the key's counter of fences: one for each slot. */
+  /** The name of the fence counter of the key. There is one for each slot. */
   readonly fences: string;
-  /** Where a session hears of hand-offs of the slot's keys. */
+  /** The channel on which a session gets hand-offs of the keys of the slot. */
   channelOf(session: string): string;
-  /** The token at the key. */
+  /** The token that holds the key. */
   holder(): Promise<string | null>;
   /** The tokens that wait, in order. */
   tokens(): Promise<string[]>;
   /** Resolves when `n` tokens wait. */
   holds(n: number): Promise<void>;
-  /** Resolves when the session of the token that waits last is subscribed at the slot's master. */
+  /** Resolves when the session of the last waiting token is subscribed at the master of the slot. */
   listens(options?: { within: number }): Promise<void>;
-  /** Puts `n` dead waiters at the end: who queues with ten of them checks every 10 to 12 s only. */
+  /** Adds `n` dead waiters at the end. A process that queues with ten of them checks only every 10 to 12 s. */
   crowd(n: number): Promise<void>;
 }
 

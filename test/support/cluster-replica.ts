@@ -1,14 +1,14 @@
-/** A replica of one of a Cluster's masters. */
+/** A replica of one master of a Cluster. */
 import type { Redis } from 'ioredis';
 import { eventuallyTrue } from './eventually.js';
 import { type RedisCluster, type RedisServer, startRedis } from './redis-server.js';
 
 const WITHIN = { within: 20_000 };
 
-/** What a node is called in its Cluster. */
+/** The id of a node in its Cluster. */
 export const nodeId = async (node: Redis): Promise<string> => String(await node.call('CLUSTER', 'MYID'));
 
-/** Starts a replica of the node, and waits until it is in sync and the Cluster knows it. To be stopped by the caller. */
+/** Starts a replica of the node, and waits until it is in sync and known to the Cluster. The caller must stop it. */
 export async function startClusterReplica(
   cluster: RedisCluster,
   master: RedisServer,

@@ -12,7 +12,7 @@ export interface CoreSettings {
   store?: LockStore;
   maxWaiters?: number;
   longHold?: number;
-  /** In place of gathering them. */
+  /** Receives the events. Default: they are gathered in `events`. */
   emit?: LockEventSink;
 }
 
@@ -38,7 +38,7 @@ export function core(settings: CoreSettings = {}): Core {
   return { clock, store, engine, events };
 }
 
-/** Acquire options, resolved, with the module's defaults. */
+/** Resolved acquire options, with the defaults of the module. */
 export function acquiring(options: Partial<ResolvedAcquire> = {}): ResolvedAcquire {
   return {
     ttl: 30_000,

@@ -1,2 +1,2 @@
-/** A promise that a test settles: to keep a method running until the test says so. */
+/** A promise that a test settles, for instance to end a method at a chosen time. */
 export { type Deferred, deferred } from '../../lib/core/util/deferred.js';

@@ -1,9 +1,9 @@
-/** Waits for a condition with a bound, in place of a sleep that hopes. */
+/** Waits for a condition with a bound, in place of a sleep of a guessed length. */
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
- * Retries `fn` until it neither throws nor rejects, and returns its result; past `within` ms it fails with the last
- * error. Each try is bounded too, so that a command that hangs cannot outlast it.
+ * Retries `fn` until it neither throws nor rejects, and returns its result. After `within` ms it fails with the last
+ * error. Each try has the same bound, so that a command that hangs does not exceed it.
  */
 export async function eventually<T>(
   fn: () => T | PromiseLike<T>,
@@ -20,7 +20,7 @@ export async function eventually<T>(
   }
 }
 
-/** As {@link eventually}, for a predicate: until it is true. */
+/** As {@link eventually}, until a predicate is true. */
 export function eventuallyTrue(
   predicate: () => boolean | PromiseLike<boolean>,
   options: { within?: number; every?: number } = {},

@@ -1,4 +1,4 @@
-/** A clock whose time the test advances: timers run in order, at their time. */
+/** A clock that a test advances. Timers run in order, at their time. */
 import type { Clock, Timer } from '../../lib/core/time/clock.js';
 
 interface Entry {
@@ -21,7 +21,7 @@ export class FakeClock implements Clock {
     return this.#now + this.#wallOffset;
   }
 
-  /** Moves the wall clock alone, as an administrator or a suspended machine does. */
+  /** Moves the wall clock alone, as after a change by an administrator or a suspension of the machine. */
   jumpWall(ms: number): void {
     this.#wallOffset += ms;
   }
@@ -37,7 +37,7 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Lets `ms` pass: runs what falls due, and the promise jobs in between. */
+  /** Lets `ms` pass: runs the timers that are due, and the promise jobs in between. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     await settle();
@@ -56,7 +56,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Lets all promise jobs run that are ready, and those they make ready. */
+/** Runs all promise jobs that are ready, and the promise jobs that follow from them. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 3; i += 1) await new Promise((resolve) => setImmediate(resolve));
 }

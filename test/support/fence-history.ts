@@ -1,42 +1,45 @@
-/** Checks what holds saw: do fences tell their order? */
+/** Checks whether the fences of recorded holds tell the order of these holds. */
 
-/** One hold, with times on a clock that all who report share, in ms. */
+/** One hold. Times are in ms, on one clock for all reporting processes. */
 export interface SeenHold {
   readonly keys: readonly string[];
-  /** When `acquire` was called. */
+  /** The time of the call of `acquire`. */
   readonly requested: number;
-  /** When it had resolved. */
+  /** The time after the call resolved. */
   readonly began: number;
   readonly fence: number;
-  /** It was not held any more when it began, as where its process was paused: its place among others says nothing. */
+  /**
+   * Whether the lease had ended when the hold began, because its process was paused. The order of such a hold says
+   * nothing.
+   */
   readonly late?: boolean;
-  /** It may hold its keys together with others of the same word: who of them began first says nothing. */
+  /** A group of holds that may share their keys. The order of two holds of one group says nothing. */
   readonly beside?: string;
 }
 
-/** When a test made Redis forget: from before the command to after its reply. */
+/** The time in which a test made Redis forget: from before the command to after its reply. */
 export interface Forgetting {
   readonly from: number;
   readonly to: number;
-  /** What it forgot; everything where absent. */
+  /** The key that was deleted. If absent, all keys were deleted. */
   readonly key?: string;
 }
 
-/** Two holds whose fences contradict the promise. */
+/** Two holds with fences that contradict the promise. */
 export interface FenceFault<S extends SeenHold> {
   readonly holds: readonly [S, S];
   readonly what: string;
 }
 
 /**
- * Every breach of what a fence promises over all keys of one counter:
+ * Each breach of the promises that fences make for all keys of one fence domain:
  *
- * 1. No two holds have the same.
- * 2. A hold that was requested after another one had begun has the higher one, whatever the keys, and whatever Redis
- *    forgot in between.
- * 3. Holds of one key have increasing ones in the order in which they began, but for those that may hold it together.
- *    Those that waited while Redis forgot their lease are left out: they may begin beside a later holder, and must then
- *    have the lower one.
+ * 1. No two holds have the same fence.
+ * 2. A hold that was requested after another hold began has the higher fence, for all keys, and even if Redis forgot
+ *    data in between.
+ * 3. Holds of one key have increasing fences in the order in which they began, except holds that may share the key. A
+ *    hold that waited while Redis forgot its lease is left out: it may begin beside a later holder, with the lower
+ *    fence.
  */
 export function findFenceFaults<S extends SeenHold>(
   holds: readonly S[],
@@ -46,7 +49,7 @@ export function findFenceFaults<S extends SeenHold>(
   return [...repeated(inOrder), ...overtaken(inOrder), ...outOfOrder(inOrder, forgettings)];
 }
 
-/** As {@link findFenceFaults}, in words. */
+/** As {@link findFenceFaults}, as sentences. */
 export function fenceFaults(
   holds: readonly SeenHold[],
   options?: { forgettings?: readonly Forgetting[] },
@@ -76,7 +79,7 @@ function overtaken<S extends SeenHold>(inOrder: readonly S[]): FenceFault<S>[] {
       if (highest === undefined || next.fence > highest.fence) highest = next;
     }
     if (highest !== undefined && hold.fence <= highest.fence)
-      faults.push(fault('not above that of one that had begun before it was asked for', highest, hold));
+      faults.push(fault('not above that of one that had begun before it was requested', highest, hold));
   }
   return faults;
 }
@@ -108,5 +111,5 @@ function fault<S extends SeenHold>(what: string, former: S, hold: S): FenceFault
 }
 
 function told({ keys, fence, requested, began }: SeenHold): string {
-  return `${keys.join('+')} #${fence} (asked ${requested.toFixed(3)}, began ${began.toFixed(3)})`;
+  return `${keys.join('+')} #${fence} (requested ${requested.toFixed(3)}, began ${began.toFixed(3)})`;
 }

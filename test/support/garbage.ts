@@ -1,11 +1,11 @@
-/** What the collector leaves alive: for tests of what must not be kept. */
+/** What the garbage collector leaves alive, for tests of objects that must not be kept. */
 import v8 from 'node:v8';
 import vm from 'node:vm';
 
 v8.setFlagsFromString('--expose-gc');
 const gc = vm.runInNewContext('gc') as () => void;
 
-/** Collects what nothing refers to any more, once the jobs at hand are done. */
+/** Collects unreferenced objects, after the ready jobs. */
 export async function collect(): Promise<void> {
   for (let i = 0; i < 3; i += 1) {
     await new Promise((resolve) => setImmediate(resolve));
@@ -13,13 +13,13 @@ export async function collect(): Promise<void> {
   }
 }
 
-/** What lives on the heap, in bytes. */
+/** The used heap, in bytes. */
 export async function heap(): Promise<number> {
   await collect();
   return process.memoryUsage().heapUsed;
 }
 
-/** Objects that are watched without being kept. */
+/** Objects that are observed without a strong reference. */
 export class Remains {
   readonly #refs: Array<WeakRef<object>> = [];
 
@@ -27,7 +27,7 @@ export class Remains {
     this.#refs.push(new WeakRef(object));
   }
 
-  /** How many of them are still alive. */
+  /** How many of the objects are still alive. */
   async count(): Promise<number> {
     await collect();
     return this.#refs.filter((ref) => ref.deref() !== undefined).length;

@@ -1,10 +1,10 @@
-/** What Redis itself knows of a lock that several may hold, and sessions that use a store without a coordinator. */
+/** The state of a shared lock or a semaphore in Redis, and sessions that use a store without a coordinator. */
 import type { Redis } from 'ioredis';
 import { World } from '../../lib/testing/contract/world.js';
 import { setTimeout as elapse } from 'node:timers/promises';
 import { type Locks, type LocksOptions, locksOn } from './locks.js';
 
-/** A world of the contract suite on a server: its guests are sessions of one store. */
+/** A world of the contract suite on a server. Its guests are sessions of one store. */
 export interface Sessions {
   readonly world: World;
   readonly locks: Locks;
@@ -19,7 +19,7 @@ export interface HoldersView {
   readonly lock: string;
   readonly queue: string;
   readonly holders: string;
-  /** The holders' tokens in the order in which their leases end, and their ends in ms of the server's clock. */
+  /** The tokens of the holders in the order in which their leases end, with these times in ms of the server's clock. */
   members(): Promise<Map<string, number>>;
   /** The server's clock, in ms. */
   now(): Promise<number>;

@@ -1,4 +1,4 @@
-/** Nest's HTTP adapters on a server of HTTP/2, without TLS. */
+/** The HTTP adapters of Nest on an HTTP/2 server, without TLS. */
 import http2 from 'node:http2';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
@@ -9,14 +9,14 @@ export const HTTP2_PLATFORMS: ReadonlyArray<[name: string, adapter: () => Abstra
   ['Fastify', () => new FastifyAdapter({ http2: true } as object)],
 ];
 
-/** The two prototypes that an application of Express gives its requests and responses. */
+/** The two prototypes that an Express application gives to its requests and responses. */
 interface ExpressApp {
   (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse): void;
   request: object;
   response: object;
 }
 
-/** Express knows HTTP/1 only: here its methods stand on the classes of HTTP/2. */
+/** Express knows HTTP/1 only. Here its methods are put on the classes of HTTP/2. */
 class Http2ExpressAdapter extends ExpressAdapter {
   override initHttpServer(): void {
     const app = this.getInstance<ExpressApp>();
@@ -26,7 +26,9 @@ class Http2ExpressAdapter extends ExpressAdapter {
   }
 }
 
-/** What an application adds (`app`) lies above what Express adds (`send`), which lies above Node's class. */
+/**
+ * The members of an application (`app`) are above the members of Express (`send`), which are above the class of Node.
+ */
 function onTopOf(base: object, prototype: object): object {
   const methods = Object.getPrototypeOf(prototype) as object;
   return Object.create(

@@ -1,4 +1,4 @@
-/** A LockService on a Redis, without Nest: what a module would make, with all that tests want to reach. */
+/** A LockService on Redis without Nest, as a module makes it, with the parts that tests need. */
 import { Redis, type RedisOptions } from 'ioredis';
 import type { LockDefaults } from '../../lib/core/options/acquire.options.js';
 import type { LockEvent } from '../../lib/core/events/events.js';
@@ -17,7 +17,7 @@ export interface LocksOptions {
   /** In ms. */
   readonly longHold?: number;
   readonly owner?: string;
-  /** Options of the client. */
+  /** Options of the Redis client. */
   readonly redis?: RedisOptions;
 }
 
@@ -27,16 +27,16 @@ export interface Locks<Client extends RedisLike = Redis> {
   readonly store: RedisLockStore;
   /** The client that the store uses. */
   readonly client: Client;
-  /** What was worth a log line. */
+  /** The events of the engine. */
   readonly events: LockEvent[];
   readonly warnings: string[];
-  /** What went right again. */
+  /** Messages of recoveries. */
   readonly notes: string[];
-  /** Ends it all, held locks included. */
+  /** Ends everything, with the locks that are held. */
   close(): Promise<void>;
 }
 
-/** @param target a server or a proxy in front of one. */
+/** @param target a server, or a proxy in front of a server. */
 export function locksOn(target: { readonly url: string }, options: LocksOptions = {}): Locks {
   const client = new Redis(target.url, {
     maxRetriesPerRequest: null,
@@ -47,7 +47,7 @@ export function locksOn(target: { readonly url: string }, options: LocksOptions 
   return locksWith(client, options);
 }
 
-/** @param client the locks' own from now on. */
+/** @param client a client that belongs to the locks from now on. */
 export function locksWith<Client extends RedisLike>(client: Client, options: LocksOptions): Locks<Client> {
   const warnings: string[] = [];
   const notes: string[] = [];

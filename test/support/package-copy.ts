@@ -1,4 +1,4 @@
-/** Another copy of the package in this process, as npm may install one: its own classes, the same Nest. */
+/** Another copy of the package in this process, as npm may install one: other classes, the same Nest. */
 import {
   mkdirSync,
   mkdtempSync,
@@ -26,7 +26,7 @@ export interface PackageCopy {
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Compiles the sources to a directory of their own, and loads them from there. */
+/** Compiles the sources to a separate directory, and loads them from there. */
 export async function loadCopy(): Promise<PackageCopy> {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'lock-test-copy-')));
   const remove = (): void => rmSync(dir, { recursive: true, force: true });

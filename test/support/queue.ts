@@ -1,27 +1,27 @@
-/** What Redis itself knows of one lock: who holds it, and who queues for it. */
+/** The state of one lock in Redis: its holder and its queue. */
 import type { Redis } from 'ioredis';
 import { sessionIdOf } from '../../lib/core/contracts/token.js';
 import { eventuallyTrue } from './eventually.js';
 
 export interface QueueView {
-  /** The token at the key. */
+  /** The token that holds the key. */
   holder(): Promise<string | null>;
-  /** How long the key lives, in ms. */
+  /** The remaining time of the key, in ms. */
   left(): Promise<number>;
   /** The tokens that wait, in order. */
   tokens(): Promise<string[]>;
   /** Resolves when `n` tokens wait. */
   holds(n: number): Promise<void>;
-  /** Resolves when nobody listens for hand-offs to the session of a token. */
+  /** Resolves when no connection is subscribed for the session of a token. */
   deaf(token: string): Promise<void>;
-  /** Resolves when its session listens. */
+  /** Resolves when the session of a token is subscribed. */
   listens(token: string): Promise<void>;
   /**
-   * Puts `n` dead waiters at the end. Who queues with ten of them checks every 10 to 12 s only: what is noticed earlier was
-   * not noticed by a check.
+   * Adds `n` dead waiters at the end. A process that queues with ten of them checks only every 10 to 12 s. If it
+   * notices a change earlier, a check was not the cause.
    */
   crowd(n: number): Promise<void>;
-  /** Resolves when nobody holds it, and nobody queues. */
+  /** Resolves when the key is free and its queue is empty. */
   nothingLeft(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** The recipe of docs/fencing.md, as it stands there: its tables, and its functions as a module. */
+/** The recipe of docs/fencing.md, read from that page: its tables, and its functions as a module. */
 import { readFileSync } from 'node:fs';
 import ts from 'typescript';
 import type { Database } from './sql-client.js';
@@ -12,14 +12,14 @@ export interface Recipe {
   fenced<T>(db: Database, name: string, fence: number, work: () => Promise<T>): Promise<T>;
 }
 
-/** Its blocks of code, in the order of the page. */
+/** The code blocks of the recipe, in the order of the page. */
 function blocks(language: 'sql' | 'ts'): string[] {
   const page = readFileSync(new URL('../../docs/fencing.md', import.meta.url), 'utf8');
   const marked = /<!-- recipe -->\n(?:<!-- fixture: [\w-]+ -->\n)?\n```(\w+)\n([^]*?)\n```/g;
   return [...page.matchAll(marked)].filter(([, each]) => each === language).map(([, , code]) => code);
 }
 
-/** The statements that make its tables. */
+/** The statements that create its tables. */
 export function recipeTables(): string[] {
   return blocks('sql');
 }

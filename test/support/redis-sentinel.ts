@@ -1,4 +1,4 @@
-/** A sentinel for tests: private, on a free port, and gone with the process that started it. */
+/** A sentinel for tests: private, on a free port, and ended with the process that started it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -11,15 +11,15 @@ import { endWithUs, letGo } from './watchdog.js';
 
 export interface RedisSentinel {
   readonly port: number;
-  /** Waits until it knows the replica, and hands the master's part to it, as an operator does. */
+  /** Waits until the sentinel knows the replica, and makes the replica the master, as an operator does. */
   failOver(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** What its master is called. */
+/** The name of its master. */
 export const MASTER = 'mymaster';
 
-/** Starts a sentinel of its own mind (its quorum is one), and waits until it answers. */
+/** Starts a sentinel with a quorum of one, and waits until it answers. */
 export async function startSentinel(
   master: RedisServer,
   { password }: { password?: string } = {},
@@ -27,7 +27,7 @@ export async function startSentinel(
   const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'lock-test-sentinel-'));
   const file = join(dir, 'sentinel.conf');
-  const lines = [
+  const settings = [
     'bind 127.0.0.1',
     `port ${port}`,
     `dir ${dir}`,
@@ -35,7 +35,7 @@ export async function startSentinel(
     `sentinel down-after-milliseconds ${MASTER} 5000`,
     ...(password === undefined ? [] : [`requirepass ${password}`]),
   ];
-  writeFileSync(file, `${lines.join('\n')}\n`);
+  writeFileSync(file, `${settings.join('\n')}\n`);
   const child = spawn(findServer(), [file, '--sentinel'], { detached: true, stdio: 'ignore' });
   const callOff = child.pid === undefined ? () => undefined : endWithUs(child.pid, dir);
   const client = new Redis({ port, password, lazyConnect: true, retryStrategy: () => 20 });
@@ -57,7 +57,7 @@ export async function startSentinel(
     port,
     stop,
     async failOver() {
-      // A replica that it has just met is not good enough yet: it says so.
+      // The sentinel refuses a replica that it has just found.
       await eventually(() => client.call('SENTINEL', 'FAILOVER', MASTER), { within: 20_000, every: 100 });
     },
   };

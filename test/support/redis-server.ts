@@ -1,6 +1,6 @@
 /**
- * Real Redis servers for tests: each one private, on a free port, in a directory of its own, and gone with the process
- * that started it. The binary is LOCK_TEST_SERVER (a path), or `redis-server`, or `valkey-server` on PATH.
+ * Real Redis servers for tests. Each is private, has a free port and its own directory, and ends with the process that
+ * started it. The binary is LOCK_TEST_SERVER (a path), or `redis-server`, or `valkey-server` on PATH.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -11,34 +11,34 @@ import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { eventually } from './eventually.js';
 import { endWithUs, letGo } from './watchdog.js';
 
-/** Lines of redis.conf; an array stands for several lines of one name (`user`). */
+/** Settings of redis.conf. An array gives one setting several times (`user`). */
 export type RedisConfig = Record<string, string | readonly string[]>;
 
 export interface RedisServer {
   readonly port: number;
   readonly url: string;
-  /** Of the process that runs now. */
+  /** The id of the present process of the server. */
   readonly pid: number;
-  /** Its directory, as long as it has files. */
+  /** The directory of the server, while it has files. */
   readonly dir: string | undefined;
-  /** Ends it and its clients, and removes its files. Idempotent. */
+  /** Ends the server and its clients, and removes its files. Idempotent. */
   stop(): Promise<void>;
-  /** SIGKILL. Its files stay until {@link stop}, as after a crash. */
+  /** Sends SIGKILL. The files stay until {@link stop}, as after a crash. */
   kill(): Promise<void>;
-  /** Starts it again on its port: empty, unless it was killed and its configuration persists. */
+  /** Starts the server again on its port. It is empty, unless it was killed and its configuration persists. */
   restart(): Promise<void>;
-  /** SIGSTOP: connections stay open and nothing answers. */
+  /** Sends SIGSTOP: connections stay open, and no command gets a reply. */
   pause(): void;
   resume(): void;
-  /** A client of the test's own, that knows the password; closed by {@link stop}. */
+  /** A new client for the test, with the password. {@link stop} closes it. */
   client(options?: RedisOptions): Redis;
 }
 
 export interface RedisCluster {
   readonly nodes: readonly RedisServer[];
-  /** What `new Cluster()` takes first. */
+  /** The first argument of `new Cluster()`. */
   readonly startupNodes: ReadonlyArray<{ host: string; port: number }>;
-  /** A client of the test's own; closed by {@link stop}. */
+  /** A new client for the test. {@link stop} closes it. */
   client(options?: ClusterOptions): Cluster;
   stop(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export interface RedisCluster {
 const HOST = '127.0.0.1';
 const READY_WITHIN = 15_000;
 
-/** Below the range that systems give outgoing connections, so that a port is still free at a restart. */
+/** Ports below the range of outgoing connections, so that a port is still free at a restart. */
 const PORTS = { from: 10_000, to: 22_000 };
 
 /** Starts an empty server without persistence, and waits until it answers. */
@@ -125,14 +125,14 @@ export async function startRedisCluster(
   return cluster;
 }
 
-/** Shares out the slots evenly and lets the nodes meet. */
+/** Divides the slots evenly, and makes the nodes meet. */
 async function formCluster(nodes: readonly RedisServer[]): Promise<void> {
   const clients = nodes.map((node) => node.client());
   await Promise.all(
     clients.map(async (client, i) => {
       const from = Math.floor((16_384 * i) / nodes.length);
       const to = Math.floor((16_384 * (i + 1)) / nodes.length) - 1;
-      // Epochs of their own spare the nodes a round of conflicts.
+      // With different epochs the nodes need no round of conflicts.
       await client.call('CLUSTER', 'SET-CONFIG-EPOCH', String(i + 1));
       await client.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to));
     }),
@@ -144,7 +144,7 @@ async function formCluster(nodes: readonly RedisServer[]): Promise<void> {
         async () => {
           const info = String(await client.call('CLUSTER', 'INFO'));
           const ready = ['cluster_state:ok', 'cluster_slots_ok:16384', `cluster_known_nodes:${nodes.length}`];
-          if (!ready.every((line) => info.includes(line)))
+          if (!ready.every((state) => info.includes(state)))
             throw new Error(`The Cluster is not complete:\n${info}`);
         },
         { within: 30_000, every: 20 },
@@ -155,7 +155,7 @@ async function formCluster(nodes: readonly RedisServer[]): Promise<void> {
 }
 
 class Server implements RedisServer {
-  /** Those that have not ended: ioredis sets a timer of 2 s when one is disconnected twice. */
+  /** The clients that have not ended. ioredis sets a timer of 2 s if a client is disconnected twice. */
   readonly #clients = new Set<Redis>();
   #dir: string | undefined;
   #port = 0;
@@ -250,10 +250,10 @@ class Server implements RedisServer {
       daemonize: 'no',
       ...this.config,
     };
-    const lines = Object.entries(config).flatMap(([name, value]) =>
+    const settings = Object.entries(config).flatMap(([name, value]) =>
       [value].flat().map((each) => `${name} ${each === '' ? '""' : each}`),
     );
-    writeFileSync(file, `${lines.join('\n')}\n`);
+    writeFileSync(file, `${settings.join('\n')}\n`);
     this.#process = await Process.start(file, this.#dir);
   }
 
@@ -263,10 +263,10 @@ class Server implements RedisServer {
   }
 }
 
-/** Another program listens on the port. */
+/** Thrown if another program listens on the port. */
 class PortTakenError extends Error {}
 
-/** One run of the server's program, with a watchdog that ends it when this process has gone, in whatever way. */
+/** One run of the server program, with a watchdog that ends it when this process ends in any way. */
 class Process {
   private constructor(
     private readonly child: ChildProcess,
@@ -276,14 +276,15 @@ class Process {
 
   static async start(config: string, dir: string): Promise<Process> {
     const program = findServer();
-    // A group of its own: Ctrl-C in the terminal is for the tests, which end their servers themselves.
+    // The server has its own process group, because Ctrl-C in the terminal must reach the tests alone. They end their
+    // servers.
     const child = spawn(program, [config], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     let log = '';
     const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     const ready = new Promise<void>((resolve, reject) => {
       const read = (chunk: Buffer) => {
         log = (log + chunk.toString()).slice(-20_000);
-        // The program's own word, not a PING: on a port that was taken, another server would answer it.
+        // The output of the program counts, not a PING. On an occupied port another server would answer the PING.
         if (log.includes('Ready to accept connections')) resolve();
       };
       child.stdout.on('data', read);
@@ -308,7 +309,7 @@ class Process {
     } finally {
       clearTimeout(timer);
     }
-    // A server that a test forgot must not keep the test's process alive: the watchdog ends it.
+    // A server that a test did not stop must not keep the test process alive. The watchdog ends it.
     letGo(child);
     return running;
   }
@@ -317,7 +318,7 @@ class Process {
     return this.child.pid!;
   }
 
-  /** Requests it to end, a paused one too, and insists after a while. */
+  /** Sends SIGTERM, to a paused server too, and SIGKILL after some time. */
   async end(): Promise<void> {
     this.#signal('SIGTERM');
     this.#signal('SIGCONT');
@@ -344,7 +345,7 @@ class Process {
 
 let found: string | undefined;
 
-/** The server's program. */
+/** The server program. */
 export function findServer(): string {
   return (found ??=
     process.env.LOCK_TEST_SERVER || onPath('redis-server') || onPath('valkey-server') || missing());

@@ -1,4 +1,6 @@
-/** A LockService whose commands and whose hand-offs reach it by different ways: a test holds up one of them alone. */
+/**
+ * A LockService with different targets for commands and for hand-offs, so that a test can delay one of the two alone.
+ */
 import type { Redis } from 'ioredis';
 import { type Locks, type LocksOptions, locksOn } from './locks.js';
 
@@ -8,7 +10,7 @@ export interface Ways {
 }
 
 export interface SplitLocks extends Locks {
-  /** Resolves when every hand-off has been acted upon that was on its way to it before. */
+  /** Resolves when the service has handled each hand-off that was on its way before. */
   heard(): Promise<unknown>;
 }
 

@@ -10,7 +10,7 @@ export interface Database {
   query(sql: string, values?: unknown[]): Promise<QueryResult>;
 }
 
-/** A connection of its own to the database at `url`: its transactions are its own. */
+/** A new connection to the database at `url`, with its own transactions. */
 export function connectSql(url: string): Database {
   const connection = randomUUID();
   return {

@@ -1,8 +1,9 @@
 /**
- * A real SQL database for several processes: PGlite (PostgreSQL in WebAssembly) in this one, behind HTTP.
+ * A real SQL database for several processes: PGlite (PostgreSQL in WebAssembly) in this process, behind HTTP.
  *
- * PGlite is embedded in one process, and the holders of a lock are others. HTTP is in Node and needs no driver; as with a
- * server, what a process has sent arrives though it is paused by then, and its connection has its transactions to itself.
+ * PGlite is embedded in one process, and the holders of a lock are other processes. HTTP is part of Node and needs no
+ * driver. As with a database server, a statement that was sent arrives even if its process is paused by then. Each
+ * connection has its own transactions.
  */
 import { type IncomingMessage, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,7 +13,7 @@ import type { Database, QueryResult } from './sql-client.js';
 
 export interface SqlServer extends Database {
   readonly url: string;
-  /** Called with each statement from outside, before it runs: it runs when this has resolved. */
+  /** Called with each statement from another process. The statement runs when the returned promise has resolved. */
   onArrival: ((sql: string) => Promise<void> | void) | undefined;
   stop(): Promise<void>;
 }
@@ -26,7 +27,8 @@ interface Query {
 export async function startSql(): Promise<SqlServer> {
   const db = new PGlite();
   await db.waitReady;
-  // PGlite has one session. From BEGIN to its end it belongs to one connection; the others wait, as for locked rows.
+  // PGlite has one session. From BEGIN to the end of the transaction it belongs to one connection. Other connections
+  // wait, as for locked rows.
   let exchange: Promise<void> = Promise.resolve();
   const transactions = new Map<string, () => void>();
 

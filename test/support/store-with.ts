@@ -1,4 +1,4 @@
-/** A store that does some things otherwise, as a test says. */
+/** A store with some methods replaced by a test. */
 import type {
   LockStore,
   LockStoreListener,
@@ -6,7 +6,7 @@ import type {
 } from '../../lib/core/contracts/store.contract.js';
 import type { FakeClock } from './fake-clock.js';
 
-/** @param inner of sessions that are plain objects, as the memory store's. */
+/** @param inner a store with sessions that are plain objects, as the memory store. */
 export function storeWith(
   inner: LockStore,
   change: (session: LockStoreSession, listener: LockStoreListener) => Partial<LockStoreSession>,
@@ -20,7 +20,7 @@ export function storeWith(
   };
 }
 
-/** Grants come late: of a lease of 90 ms too little is left to start on. */
+/** Grants arrive 40 ms late, so that too little of a lease of 90 ms is left to start a hold. */
 export function lateGrants(clock: FakeClock, session: LockStoreSession): Pick<LockStoreSession, 'exchange'> {
   return {
     exchange: async (request) => {

@@ -1,4 +1,4 @@
-/** A TCP proxy in front of a server, through which a test holds, drops, delays, cuts and watches what passes. */
+/** A TCP proxy in front of a server, with which a test holds, drops, delays, cuts and watches data. */
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 
 export type Direction = 'request' | 'reply';
@@ -16,45 +16,48 @@ interface Watcher {
 export interface TcpProxy {
   readonly port: number;
   readonly url: string;
-  /** Buffers what the server answers, in order, until {@link release}. */
+  /** Buffers data from the server, in order, until {@link release}. */
   holdReplies(): void;
-  /** Buffers what clients send, in order, until {@link release}. */
+  /** Buffers data from clients, in order, until {@link release}. */
   holdRequests(): void;
-  /** Swallows what the server answers until {@link release}. */
+  /** Drops data from the server until {@link release}. */
   dropReplies(): void;
-  /** Swallows what clients send until {@link release}. */
+  /** Drops data from clients until {@link release}. */
   dropRequests(): void;
-  /** Lets both directions flow again: first what was held, in order. What was dropped stays lost. */
+  /** Opens both directions again. Held data comes first, in order. Dropped data stays lost. */
   release(): void;
-  /** Lets each chunk wait this long, each way, from now on. */
+  /** Delays each chunk by `ms` in each direction, from now on. */
   delay(ms: number): void;
-  /** Destroys all current connections, with what was held in them. */
+  /** Destroys all present connections with their held data. */
   cut(): void;
   /**
-   * Clients see all current connections end, and new ones flow; what was held in the old ones stays under way, until the
-   * returned function lets it arrive.
+   * Ends all present connections for the clients, and lets new connections pass. Held data of the old connections
+   * arrives when the returned function is called.
    */
   strand(): () => void;
   /** Destroys each new connection at once, until {@link accept}. */
   refuse(): void;
   accept(): void;
-  /** Leads new connections to another server, as a service's name does after a fail-over. */
+  /** Leads new connections to another server, as the name of a service does after a fail-over. */
   retarget(target: { readonly port: number }): void;
-  /** How many connections are open now. */
+  /** The number of open connections. */
   readonly connections: number;
-  /** How many chunks are held now. */
+  /** The number of held chunks. */
   readonly held: number;
   /**
-   * Resolves when a chunk that satisfies the predicate arrives from now on, whether it passes, is held or is dropped.
-   * Fails after `within` ms. A chunk may hold several commands or a part of one.
+   * Resolves when a chunk that satisfies the predicate arrives from now on. The chunk may pass, be held or be dropped.
+   * Fails after `within` ms. A chunk may contain several commands or a part of one command.
    */
   waitFor(predicate: Predicate, options?: { within?: number }): Promise<void>;
-  /** Calls back for each chunk, in the order of arrival, before it passes. Returns a function that ends it. */
+  /**
+   * Calls back for each chunk, in the order of arrival, before the chunk passes. Returns a function that ends the
+   * calls.
+   */
   watch(callback: (chunk: string, direction: Direction) => void): () => void;
   stop(): Promise<void>;
 }
 
-/** Starts a proxy on a free port of its own in front of `target`. */
+/** Starts a proxy on a free port in front of `target`. */
 export async function startProxy(target: { readonly port: number }): Promise<TcpProxy> {
   const proxy = new Proxy(target.port);
   await proxy.start();
@@ -216,8 +219,8 @@ interface LinkRules {
 }
 
 /**
- * One client's connection and the one to the server that belongs to it. When one side closes, what is still under way
- * to the other side arrives first, as in a network: a held request reaches the server after its client has gone.
+ * The connection of a client, with its connection to the server. If one side closes, data that is under way to the
+ * other side still arrives first, as in a network. A held request reaches the server after the end of its client.
  */
 class Link {
   readonly #server: Socket;
@@ -271,7 +274,7 @@ class Link {
   }
 }
 
-/** One direction of one connection: keeps the order, whatever is held or delayed. */
+/** One direction of one connection. It keeps the order of chunks that are held or delayed. */
 class Lane {
   #held: Buffer[] = [];
   #delayed: Array<{ readonly chunk: Buffer; readonly due: number }> = [];
@@ -300,13 +303,13 @@ class Lane {
       this.to.write(chunk);
       return;
     }
-    // A chunk never overtakes an earlier one that is still delayed.
+    // A chunk never overtakes an earlier chunk that is still delayed.
     const due = Math.max(performance.now() + delay, this.#delayed.at(-1)?.due ?? 0);
     this.#delayed.push({ chunk, due });
     this.#timer ??= setTimeout(() => this.#pump(), Math.ceil(due - performance.now()));
   }
 
-  /** Closes the far side once everything has reached it. */
+  /** Closes the far side after all data has reached it. */
   end(): void {
     this.#ending = true;
     this.#endIfDrained();

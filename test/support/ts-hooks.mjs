@@ -1,5 +1,5 @@
-// Module hooks: finds `./thing.ts` for `./thing.js`, the library by its name, and transpiles what it loads. What has been
-// transpiled is kept: of a child process that starts anew, nearly all of the time would go there.
+// Module hooks: they find `./thing.ts` for `./thing.js`, find the library by its name, and transpile the loaded files.
+// The output is kept, because a new child process would spend nearly all of its start on it.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ const root = new URL('../../', import.meta.url);
 const kept = new URL('node_modules/.cache/ts-hooks/', root);
 mkdirSync(kept, { recursive: true });
 
-/** What the output depends on, besides the file itself. */
+/** The inputs of the output, besides the file itself. */
 const toolchain = ['tsconfig.json', 'node_modules/typescript/package.json', 'test/support/ts-transpile.mjs']
   .map((file) => readFileSync(new URL(file, root), 'utf8'))
   .join('\0');
@@ -37,7 +37,7 @@ async function transpiled(fileName) {
   } catch {
     const { transpile } = await import('./ts-transpile.mjs');
     const output = transpile(source, fileName);
-    // Others may be at the same file: whoever reads it finds all of it.
+    // Other processes may write the same file. A reader must find the complete file.
     const part = new URL(`${name}.${process.pid}`, kept);
     writeFileSync(part, output);
     renameSync(part, file);

@@ -1,4 +1,4 @@
-// From TypeScript to JavaScript, one file by itself, with the root's tsconfig.
+// Transpiles one TypeScript file to JavaScript, with the tsconfig of the repository.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';

@@ -1,15 +1,15 @@
-/** Callers that hold and want keys, as an oracle: who gets what when, and which wait would close a cycle. */
+/** A model of callers that hold and want keys: which caller gets a key, and which wait would close a cycle. */
 
 /** One strand of an async context: a caller, or a branch that it forked and awaits before it leaves the level. */
 export interface Strand {
   readonly id: number;
-  /** The strand that forked it, and how many levels that one had then. */
+  /** The strand that forked this strand, and the number of its levels at that time. */
   readonly parent: { readonly strand: Strand; readonly depth: number } | undefined;
-  /** The keys of each `using` that it is in, outermost first. */
+  /** The keys of each `using` that the strand is in, outermost first. */
   readonly levels: string[][];
-  /** What it is taking: keys sorted, of which it has the first so many. */
+  /** The sorted keys that the strand acquires. It has the first `has` of them. */
   taking: { readonly keys: readonly string[]; has: number } | undefined;
-  /** The key that it waits for. */
+  /** The key that the strand waits for. */
   wants: string | undefined;
   over: boolean;
 }
@@ -18,7 +18,7 @@ export type Outcome = `${number} ${'has' | 'deadlock'}`;
 
 interface Owner {
   readonly strand: Strand;
-  /** Which level of its; Infinity for what it is taking. */
+  /** The level of the strand that has the key. Infinity for a key of `taking`. */
   level: number;
 }
 
@@ -35,14 +35,14 @@ export class WaitModel {
     return strand;
   }
 
-  /** Forked in its present level, and not over. */
+  /** Whether the strand has branches, forked in its present level, that are not over. */
   hasBranches(strand: Strand): boolean {
     return this.strands.some(
       ({ parent, over }) => !over && parent?.strand === strand && parent.depth === strand.levels.length,
     );
   }
 
-  /** All that it holds, outer strands' included. */
+  /** All keys that the strand holds, with the keys of outer strands. */
   holds(strand: Strand): string[] {
     return [...this.#owners].filter(([, owner]) => isUnder(strand, owner)).map(([key]) => key);
   }
@@ -87,7 +87,7 @@ export class WaitModel {
     return outcomes;
   }
 
-  /** @param next whoever gets it is added. */
+  /** @param next the strand that gets the key is added here. */
   #pass(key: string, next: Strand[]): void {
     this.#owners.delete(key);
     const first = this.#queues.get(key)?.shift();
@@ -98,7 +98,9 @@ export class WaitModel {
     next.push(first);
   }
 
-  /** By the transitive closure over keys: one leads to another that is waited for under the first one's owner. */
+  /**
+   * Uses the transitive closure over keys. A key leads to another key if the owner of the first waits for the second.
+   */
   #closesCircle(strand: Strand, wanted: string): boolean {
     const keys = [...this.#owners.keys()];
     const leads = new Set<string>();
@@ -118,7 +120,7 @@ export class WaitModel {
   }
 }
 
-/** Does the owner wait for what the strand waits for? */
+/** Whether the owner waits for the key that the strand waits for. */
 function isUnder(strand: Strand, owner: Owner): boolean {
   if (strand === owner.strand) return true;
   for (let each = strand; each.parent !== undefined; each = each.parent.strand) {

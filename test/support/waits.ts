@@ -1,16 +1,22 @@
-/** How long waits last, and how long the design lets them last. */
+/** The length of waits, and the bounds that the design sets. */
 import { setImmediate } from 'node:timers/promises';
 import type { Locks } from './locks.js';
 
-/** What a machine under load may add to any wait, in ms. What the waits would be without the design is longer still. */
+/**
+ * The time that a machine under load may add to a wait, in ms. Without the design the waits would be longer than the
+ * bounds.
+ */
 export const LOADED = 2_500;
 
-/** The longest time between two checks of a process while `n` queue, in ms: a second for each, and a fifth of jitter. */
+/**
+ * The longest time between two checks of a process while `n` processes queue, in ms: a second for each, and a fifth of
+ * jitter.
+ */
 export function check(n: number): number {
   return 1_200 * Math.min(n, 10);
 }
 
-/** Awaits it, and tells how long that took, in ms. */
+/** Awaits a promise and measures the wait, in ms. */
 export async function timed<T>(
   wait: PromiseLike<T>,
 ): Promise<{ readonly value: T; readonly waited: number }> {
@@ -20,8 +26,8 @@ export async function timed<T>(
 }
 
 /**
- * Resolves when its commands have been answered, and those that followed from the answers: who has just subscribed checks
- * once more, and must not be mistaken for one that was told.
+ * Resolves when the commands of the locks have their replies, and commands that follow from these replies too. A
+ * process that has just subscribed checks once more. A test must not mistake this check for the effect of a message.
  */
 export async function answered({ client }: Pick<Locks, 'client'>): Promise<void> {
   for (let i = 0; i < 3; i += 1) {

@@ -1,11 +1,11 @@
-/** Compiles snippets against the library's sources, as a user's editor would. */
+/** Compiles snippets against the sources of the library, as the editor of a user does. */
 import { resolve } from 'node:path';
 import ts from 'typescript';
 
 export interface Complaint {
-  /** The text of the queue that the compiler points at, trimmed. */
-  readonly line: string;
-  /** The whole message, its chain included. */
+  /** The source text of the marked row, trimmed. */
+  readonly code: string;
+  /** The whole message, with its chain. */
   readonly message: string;
 }
 
@@ -16,7 +16,7 @@ const CONFIG = ts.getParsedCommandLineOfConfigFile(
   { ...ts.sys, onUnRecoverableConfigFileDiagnostic: (diagnostic) => fail(diagnostic) },
 );
 
-/** Compiles several snippets in one program: parsing Nest once is what takes the time. */
+/** Compiles several snippets in one program, because most of the time is for parsing Nest. */
 export function compile(snippets: Readonly<Record<string, string>>): Record<string, Complaint[]> {
   const files = new Map(
     Object.entries(snippets).map(([name, source]) => [
@@ -51,9 +51,9 @@ export function compile(snippets: Readonly<Record<string, string>>): Record<stri
 }
 
 function complaintOf(file: ts.SourceFile, { start, messageText }: ts.Diagnostic): Complaint {
-  const { line } = file.getLineAndCharacterOfPosition(start ?? 0);
+  const row = file.text.slice(0, start ?? 0).split('\n').length - 1;
   return {
-    line: (file.text.split('\n')[line] ?? '').trim(),
+    code: (file.text.split('\n')[row] ?? '').trim(),
     message: ts.flattenDiagnosticMessageText(messageText, '\n'),
   };
 }

@@ -1,4 +1,4 @@
-/** The package as another project has it: its declarations alone, under node_modules, behind `exports`. */
+/** The package as another project sees it: its declarations alone, under node_modules, with `exports`. */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -18,13 +18,13 @@ const OPTIONS: ts.CompilerOptions = {
   emitDeclarationOnly: true,
 };
 
-/** What a project that installed the package gets: its declarations, or what the compiler says against them. */
+/** The output of a project that installed the package: its declarations, and the complaints of the compiler. */
 export interface Emitted {
   readonly complaints: readonly string[];
   readonly declarations: string;
 }
 
-/** Compiles the source of a project with `declaration`, as the author of a library or of a monorepo does. */
+/** Compiles the source of a project with `declaration`, as in a library or a monorepo. */
 export function emitInstalled(source: string): Emitted {
   const folder = mkdtempSync(join(tmpdir(), 'nestjs-locked-types-'));
   try {

@@ -1,4 +1,4 @@
-/** What `@Locked` refuses at compile time, and that the compiler says why; and what it must not refuse. */
+/** Code that `@Locked` refuses at compile time, with the message of the compiler, and code that it must accept. */
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Complaint, compile } from './compile.js';
 import { emitInstalled } from './installed.js';
@@ -18,7 +18,7 @@ declare const mine: Mine;
 const ByName = <K extends string>(key: K) => Locked(key, { wait: 0 });
 `;
 
-/** By title: a class's members, the marked line, what the message says. */
+/** By title: the members of a class, the marked source text, and a part of the message. */
 const REFUSED: Record<string, { code: string; at: string; says: string }> = {
   'a synchronous method': {
     code: `@Locked('a') take(): number { return 1; }`,
@@ -65,7 +65,7 @@ const REFUSED: Record<string, { code: string; at: string; says: string }> = {
     at: '@Locked((sku?: string)',
     says: `'undefined' is not assignable to type 'LockKeyValue'`,
   },
-  'a document in lockKey, whose text shows its contents': {
+  'a document in lockKey, with a text that shows its contents': {
     code: `take(doc: { id: string; toJSON(): object; toString(): string }) { return lockKey\`order:\${doc}\`; }`,
     at: 'take(doc:',
     says: `is not assignable to parameter of type 'LockKeyValue'`,
@@ -306,32 +306,32 @@ const REFUSED: Record<string, { code: string; at: string; says: string }> = {
     at: `@Locked('a:{2}')`,
     says: 'the key names {2}, and the method has no argument 2',
   },
-  'an argument that is not there, by a decorator of your own': {
+  'an argument that is not there, by a custom decorator': {
     code: `@ByName('a:{5}') async take(sku: string) {}`,
     at: `@ByName('a:{5}')`,
     says: 'the key names {5}, and the method has no argument 5',
   },
-  'in a class with type parameters, a synchronous method': {
+  'a synchronous method, in a class with type parameters': {
     code: `} export class Of<T> { @Locked('a') take(of: T): T[] { return [of]; }`,
     at: `@Locked('a') take`,
     says: 'a locked method must be asynchronous',
   },
-  'in a class with type parameters, an argument that is not there': {
+  'an argument that is not there, in a class with type parameters': {
     code: `} export class Of<T> { @Locked('a:{1}') async take(of: T) {}`,
     at: `@Locked('a:{1}') async take`,
     says: 'the key names {1}, and the method has no argument 1',
   },
-  'in a class with type parameters, a key function of more parameters': {
+  'a key function of more parameters, in a class with type parameters': {
     code: `} export class Of<T> { @Locked((of: T, n: number) => lockKey\`a:\${n}\`) async take(of: T) {}`,
     at: '@Locked((of: T, n: number)',
     says: 'do not accept the arguments of the method',
   },
-  'in a class with type parameters, a parameter without annotation': {
+  'a parameter without annotation, in a class with type parameters': {
     code: `} export class Of<T> { @Locked((of: T, n) => lockKey\`a:\${n}\`) async take(of: T, n: number) {}`,
     at: '@Locked((of: T, n)',
     says: 'annotate the parameters of the key function',
   },
-  'in a class with type parameters, skip where the result does not depend on them': {
+  'skip where the result does not depend on them, in a class with type parameters': {
     code: `} export class Of<T> { @Locked('a', { onBusy: 'skip' }) async take(of: T): Promise<number> { return 1; }`,
     at: `@Locked('a', { onBusy: 'skip' })`,
     says: `onBusy: 'skip' returns undefined`,
@@ -347,7 +347,7 @@ const ACCEPTED: Record<string, string> = {
   'a static key': `@Locked('a') async take() {}`,
   'a method of everything': `@Locked('a') async take(...all: unknown[]): Promise<any> {}`,
   'a template of arguments': `@Locked('a:{0}:{1.sku}') async take(id: number, dto: { sku: string }) {}`,
-  // Closes the class that it is put into.
+  // This code closes the class around it.
   'a class with type parameters, and a path into one': `} export class Of<T extends { sku: string }> { @Locked('a:{0.sku}') async take(of: T) {}`,
   'a template of an optional argument': `@Locked('a:{1}') async take(id: number, n?: number) {}`,
   'a template of rest arguments': `@Locked('a:{7}') async take(...ids: number[]) {}`,
@@ -398,18 +398,18 @@ const ACCEPTED: Record<string, string> = {
   'an onBusy function that is async': `@Locked('a', { onBusy: async () => 0 }) async take(): Promise<number> { return 1; }`,
   'an onBusy function that throws': `@Locked('a', { onBusy: (): never => { throw new Error(); } }) async take(): Promise<number> { return 1; }`,
   'an onBusy function for an Observable': `@Locked('a', { onBusy: () => new Observable<number>() }) take(): Observable<number> { return new Observable(); }`,
-  'by applyDecorators': `} const Paying = () => applyDecorators(Post('x'), Locked('a'));
+  'a use in applyDecorators': `} const Paying = () => applyDecorators(Post('x'), Locked('a'));
   export class Of { @Paying() async take() {}`,
-  'by applyDecorators, with a key function and options': `} const Paying = () => applyDecorators(
+  'a use in applyDecorators, with a key function and options': `} const Paying = () => applyDecorators(
     Post('x'), Locked((id: number) => lockKey\`a:\${id}\`, { onBusy: 'skip' }), Locked(['b:{0}'], { wait: 0 }), Locked('c', some));
   export class Of { @Paying() async take(id: number) {}`,
-  'as a MethodDecorator': `} const decorators: MethodDecorator[] = [
+  'a use as a MethodDecorator': `} const decorators: MethodDecorator[] = [
     Locked('a'), Locked('a:{0}'), Locked((id: number) => lockKey\`a:\${id}\`), Locked('a', { onBusy: () => 1 }),
     Locked(fromContext(() => 'a')), Locked('a', some)];
   const own = (): MethodDecorator => Locked('a');
   const keyed = <K extends LockedKey>(key: K): MethodDecorator => Locked(key);
   export class Of { @own() @keyed('b') @(decorators[0]) async take() {}`,
-  'by a decorator of your own': `@ByName('a:{0}') async take(sku: string) {}`,
+  'a custom decorator': `@ByName('a:{0}') async take(sku: string) {}`,
   'a key function of a type parameter': `} export class Of<T extends { id: number }> {
     @Locked((of: T) => lockKey\`a:\${of.id}\`) async take(of: T) {}`,
   'a key function of what a type parameter extends': `} export class Of<T extends { id: number }> {
@@ -447,23 +447,29 @@ beforeAll(() => {
   );
 }, 120_000);
 
-describe('@Locked refuses, in words', () => {
-  it.each(Object.keys(REFUSED).map((title, at) => [title, at] as const))('%s', (title, at) => {
-    const { at: line, says } = REFUSED[title];
-    const found = complaints[at];
-    expect(found.map(({ message }) => message).join('\n')).toContain(says);
-    expect(found[0].line).toContain(line);
-  });
+describe('given code that @Locked must refuse', () => {
+  it.each(Object.keys(REFUSED).map((title, at) => [title, at] as const))(
+    'then the compiler refuses %s',
+    (title, at) => {
+      const { at: marked, says } = REFUSED[title];
+      const found = complaints[at];
+      expect(found.map(({ message }) => message).join('\n')).toContain(says);
+      expect(found[0].code).toContain(marked);
+    },
+  );
 });
 
-describe('@Locked accepts', () => {
-  it.each(Object.keys(ACCEPTED).map((title, at) => [title, at] as const))('%s', (_, at) => {
-    expect(complaints[Object.keys(REFUSED).length + at]).toEqual([]);
-  });
+describe('given code that @Locked must accept', () => {
+  it.each(Object.keys(ACCEPTED).map((title, at) => [title, at] as const))(
+    'then the compiler accepts %s',
+    (_, at) => {
+      expect(complaints[Object.keys(REFUSED).length + at]).toEqual([]);
+    },
+  );
 });
 
-describe('a decorator of your own that is exported, in a project with "declaration"', () => {
-  it('has a type that the package exports', () => {
+describe('given an exported custom decorator, in a project with "declaration"', () => {
+  it('then its type is one that the package exports', () => {
     const { complaints, declarations } = emitInstalled(`
       import { fromContext, Locked, lockKey, type LockedOptions } from 'nestjs-locked';
       export const Plain = () => Locked('a');

@@ -1,4 +1,4 @@
-/** Durations as users write them, and those that come from the environment. */
+/** Durations as users write them, and durations that come from the environment. */
 import { describe, expect, it } from '@jest/globals';
 import { type Duration, duration, isLockError, type LockOptionsError, memoryStore } from '../../lib/index.js';
 import { resolveModuleOptions } from '../../lib/module/resolve-module-options.js';
@@ -10,10 +10,10 @@ const refusal = (value: unknown, name?: string): LockOptionsError => {
     if (isLockError(error, 'LOCK_OPTIONS')) return error as LockOptionsError;
     throw error;
   }
-  throw new Error('Nothing was refused.');
+  throw new Error('The value was accepted.');
 };
 
-describe('a duration from the environment', () => {
+describe('given a value from the environment as a duration', () => {
   it.each<[string | number, number]>([
     ['30s', 30_000],
     ['250ms', 250],
@@ -23,11 +23,11 @@ describe('a duration from the environment', () => {
     ['0s', 0],
     [0, 0],
     [1_500, 1_500],
-  ])('%j is %d ms', (value, ms) => {
+  ])('then %j is read as %d ms', (value, ms) => {
     expect(duration(value, 'LOCK_TTL')).toBe(ms);
   });
 
-  it('given as a string, fits the options', () => {
+  it('then the result of a plain string fits the options of the module', () => {
     const fromEnvironment: string = '45s';
     const ttl: Duration = duration(fromEnvironment, 'LOCK_TTL');
     const { policy } = resolveModuleOptions({ store: memoryStore(), defaults: { ttl } });
@@ -54,18 +54,18 @@ describe('a duration from the environment', () => {
     [5n, 'is 5n'],
     [['5s'], 'is a list of 1'],
     [{ ms: 5 }, 'is { ms }'],
-  ])('%j is refused by its name, with what is wrong', (value, problem) => {
+  ])('then %j is refused, with the name of the variable and the problem', (value, problem) => {
     const error = refusal(value, 'LOCK_TTL');
     expect(error.option).toBe('LOCK_TTL');
     expect(error.message).toContain(`The duration "LOCK_TTL" ${problem}`);
     expect(error.message).toMatch(/must be .*'30s'/);
   });
 
-  it('needs no name', () => {
+  it('then the error of a value without a name is complete, too', () => {
     expect(refusal('soon').message).toMatch(/^The duration is 'soon'; it must be /);
   });
 
-  it('shows nothing of what stands under the wrong name', () => {
+  it('then no secret is shown that was read from the wrong variable', () => {
     expect(refusal('redis://user:hunter2@host', 'LOCK_TTL').message).not.toContain('hunter2');
     for (const secret of ['hunter2', '12345678']) {
       const error = refusal(secret, 'REDIS_PASSWORD');

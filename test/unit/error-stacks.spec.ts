@@ -1,4 +1,4 @@
-/** The stack of an error that ends a wait, or tells of a loss: it leads to the code that waited. */
+/** The stack of an error that ends a wait or reports a loss: it leads to the code that waited. */
 import { describe, expect, it } from '@jest/globals';
 import { types } from 'node:util';
 import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
@@ -10,12 +10,8 @@ import { LockControls } from '../../lib/testing/lock-controls.js';
 import { memoryLocks, provideLocks } from '../../lib/testing/provide-locks.js';
 import { core } from '../support/core.js';
 import { FakeClock, settle } from '../support/fake-clock.js';
+import { serviceOnFakeClock } from '../support/service.js';
 import { storeWith } from '../support/store-with.js';
-
-function setup() {
-  const { engine, clock } = core();
-  return { engine, clock, locks: new LockService(engine, resolvePolicy()) };
-}
 
 async function errorOf(promise: Promise<unknown>): Promise<Error & { code?: unknown }> {
   return promise.then(
@@ -52,9 +48,9 @@ const WAITS: Record<string, (locks: LockService, options: object) => Promise<unk
 // Jest's source maps drop the word "async".
 const mine = /at (async )?myBusinessFunction/;
 
-describe.each(Object.entries(WAITS))('the stack of an error of %s', (_, wait) => {
-  it('given the key stays busy, then it names the caller', async () => {
-    const { locks, clock } = setup();
+describe.each(Object.entries(WAITS))('given an error of %s', (_, wait) => {
+  it('given the key stays busy, then its stack names the caller', async () => {
+    const { locks, clock } = serviceOnFakeClock();
     await locks.acquire('k');
     const waiting = errorOf(wait(locks, { wait: 100 }));
     await clock.advance(100);
@@ -64,14 +60,14 @@ describe.each(Object.entries(WAITS))('the stack of an error of %s', (_, wait) =>
     expect(error.stack).toMatch(/^LockBusyError: The lock "k" stayed busy/);
   });
 
-  it('given a key that is busy and no wait, then it names the caller', async () => {
-    const { locks } = setup();
+  it('given a busy key and "wait: 0", then its stack names the caller', async () => {
+    const { locks } = serviceOnFakeClock();
     await locks.acquire('k');
     expect((await errorOf(wait(locks, { wait: 0 }))).stack).toMatch(/at (async )?myBusinessFunction/);
   });
 
-  it('given its signal aborts, then it names the caller, and the reason stays its cause', async () => {
-    const { locks } = setup();
+  it('given the signal aborts, then its stack names the caller, and the reason is its cause', async () => {
+    const { locks } = serviceOnFakeClock();
     await locks.acquire('k');
     const controller = new AbortController();
     const waiting = errorOf(wait(locks, { signal: controller.signal }));
@@ -83,8 +79,8 @@ describe.each(Object.entries(WAITS))('the stack of an error of %s', (_, wait) =>
     expect(error.stack).toMatch(mine);
   });
 
-  it('given the application shuts down, then it names the caller', async () => {
-    const { locks, engine } = setup();
+  it('given the application shuts down, then its stack names the caller', async () => {
+    const { locks, engine } = serviceOnFakeClock();
     await locks.acquire('k');
     const waiting = errorOf(wait(locks, {}));
     await settle();
@@ -95,8 +91,8 @@ describe.each(Object.entries(WAITS))('the stack of an error of %s', (_, wait) =>
   });
 });
 
-describe('an error that ends several waits at once', () => {
-  it('given one failure of the store, then each caller has an error of its own, and its own stack', async () => {
+describe('given an error that ends several waits at once', () => {
+  it('then each caller has an error of its own, with a stack of its own', async () => {
     const clock = new FakeClock();
     const exchange = () => Promise.reject(new LockStoreError('down', new Error('why')));
     const store = storeWith(memoryStore({ clock }), () => ({ exchange }));
@@ -120,8 +116,8 @@ describe('an error that ends several waits at once', () => {
   });
 });
 
-describe('the stack of a LockLostError', () => {
-  it('given using() rejects with it, or assertHeld() throws it, or extend() rejects, then it names the caller', async () => {
+describe('given a LockLostError', () => {
+  it('then its stack names the caller of using(), of assertHeld() and of extend()', async () => {
     const controls = new LockControls();
     const locks = memoryLocks(controls);
     let asserted: unknown;
@@ -144,7 +140,7 @@ describe('the stack of a LockLostError', () => {
     expect((extended as Error).stack).toMatch(/LockHandle\.assertHeld|at (async )?inside/);
   });
 
-  it('given the work failed too, then that is its cause', async () => {
+  it('given the work failed too, then the error of the work is its cause', async () => {
     const controls = new LockControls();
     const locks = memoryLocks(controls);
     const failure = new Error('work');
@@ -160,9 +156,9 @@ describe('the stack of a LockLostError', () => {
   });
 });
 
-describe('what is not made anew', () => {
-  it('given an error of the call itself, then its stack is that of the call', async () => {
-    const { locks } = setup();
+describe('given an error that is thrown by the call itself', () => {
+  it('then its stack is the stack of the call', async () => {
+    const { locks } = serviceOnFakeClock();
     function unawaited() {
       return locks.acquire('k', { ttl: 'never' as never });
     }

@@ -5,8 +5,8 @@ function rest(supply: FenceSupply): number[] {
   return Array.from({ length: supply.left }, () => supply.take());
 }
 
-describe('a supply of fences', () => {
-  it('gives out what was added, in order', () => {
+describe('given a supply of fences', () => {
+  it('then it returns the fences that were added, in order', () => {
     expect(rest(new FenceSupply().add(5, 2).add(10, 0).add(20, 1))).toEqual([5, 6, 20]);
   });
 
@@ -18,21 +18,21 @@ describe('a supply of fences', () => {
     [20, [21]],
     [21, []],
     [99, []],
-  ])('raised to %p gives out only higher ones', (fence, left) => {
+  ])('then only higher fences are left once it was raised to %p', (fence, left) => {
     const supply = new FenceSupply().add(5, 2).add(20, 2);
     supply.raise(fence);
     expect(supply.left).toBe(left.length);
     expect(rest(supply)).toEqual(left);
   });
 
-  it('raised before they come gives out only higher ones of them', () => {
+  it('then fences that are added after it was raised count only above that value', () => {
     const supply = new FenceSupply().add(1, 1);
     supply.raise(10);
     supply.raise(3);
     expect(rest(supply.add(9, 4))).toEqual([11, 12]);
   });
 
-  it('has none to give when it is empty', () => {
+  it('then an empty supply throws a RangeError', () => {
     expect(() => new FenceSupply().take()).toThrow(RangeError);
   });
 });

@@ -7,7 +7,7 @@ import { LockKeyError } from '../../lib/errors/index.js';
 const fill = (source: string, values: Record<string, unknown> = {}): string =>
   fillTemplate(parseTemplate(source), (placeholder) => values[placeholder.source]);
 
-describe('a key template', () => {
+describe('given a key template', () => {
   it.each<[string, Record<string, unknown>, string]>([
     ['hourly-report', {}, 'hourly-report'],
     ['order:{params.id}', { '{params.id}': 7 }, 'order:7'],
@@ -18,11 +18,11 @@ describe('a key template', () => {
     ['{{{0}}}', { '{0}': 1 }, '{1}'],
     ['a:$5', {}, 'a:$5'],
     ['${{x}}', {}, '${x}'],
-  ])('%s', (source, values, key) => {
+  ])('then %s is filled with its values', (source, values, key) => {
     expect(fill(source, values)).toBe(key);
   });
 
-  it('knows roots and paths', () => {
+  it('then each placeholder is read as a root and a path', () => {
     expect(parseTemplate('{12.a.b}').parts).toEqual([{ source: '{12.a.b}', root: 12, path: ['a', 'b'] }]);
     expect(parseTemplate('{gql.a}').parts).toEqual([{ source: '{gql.a}', root: 'gql', path: ['a'] }]);
   });
@@ -43,30 +43,30 @@ describe('a key template', () => {
     ['order:{dto.sku}', /write \{0\.sku\} for the first one, or \{params\.dto\.sku\} for/],
     ['order:{-1}', /names "-1"/],
     ['', /is an empty string/],
-  ])('%s is refused when it is parsed', (source, message) => {
+  ])('then %s is refused when it is parsed', (source, message) => {
     expect(() => parseTemplate(source)).toThrow(LockKeyError);
     expect(() => parseTemplate(source)).toThrow(message);
   });
 
-  it('follows a path until it breaks off', () => {
+  it('then a path is followed as far as the values have it', () => {
     expect(follow({ a: [{ b: 1 }] }, ['a', '0', 'b'])).toBe(1);
     expect(follow({ a: null }, ['a', 'b'])).toBeUndefined();
     expect(follow('x', [])).toBe('x');
   });
 
-  it('peers: a path that breaks off makes no key named "undefined"', () => {
+  it('peers: then a path without a value is refused, and makes no key named "undefined"', () => {
     const template = parseTemplate('order:{0.id}');
     expect(() => fillTemplate(template, ({ path }) => follow({}, path))).toThrow(/\{0\.id\} is undefined/);
   });
 });
 
-describe('a list of keys', () => {
-  it('is sorted, each key once', () => {
+describe('given a list of keys', () => {
+  it('then it is sorted, and holds each key once', () => {
     expect(normaliseKeys('a')).toEqual(['a']);
     expect(normaliseKeys(['b', 'a', 'b', 'A'])).toEqual(['A', 'a', 'b']);
   });
 
-  it('leaves the given one alone', () => {
+  it('then the list of the caller is not changed', () => {
     const given = Object.freeze(['b', 'a']);
     normaliseKeys(given);
     expect(given).toEqual(['b', 'a']);
@@ -82,7 +82,7 @@ describe('a list of keys', () => {
     [['a', ['b']], /this one is an array/],
     [{ a: 1 }, /this one is an object/],
     ['a\udc00', /no well-formed string/],
-  ])('%p is refused', (keys, message) => {
+  ])('then %p is refused', (keys, message) => {
     expect(() => normaliseKeys(keys as string[])).toThrow(LockKeyError);
     expect(() => normaliseKeys(keys as string[])).toThrow(message);
   });

@@ -1,4 +1,4 @@
-/** What may stand in a key, and how it is written there. */
+/** Which values a key may contain, and how they are written in the key. */
 import { inspect } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
@@ -10,7 +10,7 @@ import { LockKeyError } from '../../lib/errors/index.js';
 const origin = { template: 'order:{params.id}', path: '{params.id}' };
 const part = (value: unknown): string => keyPart(value, origin);
 
-/** As of the package bson. */
+/** As in the package bson. */
 class ObjectId {
   constructor(private readonly hex: string) {}
   toHexString(): string {
@@ -23,7 +23,7 @@ class ObjectId {
     return this.hex;
   }
 }
-/** As of decimal.js, bignumber.js and big.js. */
+/** As in decimal.js, bignumber.js and big.js. */
 class Decimal {
   constructor(private readonly digits: string) {}
   toJSON(): string {
@@ -33,7 +33,7 @@ class Decimal {
     return this.digits;
   }
 }
-/** As of luxon, whose invalid ones give null. */
+/** As in luxon, where `toJSON` of an invalid date gives null. */
 class DateTime {
   constructor(private readonly iso: string | null) {}
   toJSON(): string | null {
@@ -43,7 +43,7 @@ class DateTime {
     return this.iso ?? 'Invalid DateTime';
   }
 }
-/** As of a mongoose model: what it is made of shows, and so does what is loaded of it. */
+/** As a mongoose model: its text shows its fields, and therefore changes with what was loaded. */
 class Model {
   constructor(readonly fields: Record<string, unknown>) {}
   get id(): unknown {
@@ -77,7 +77,7 @@ class Dto {
   readonly id = 1;
 }
 
-describe('a value in a key', () => {
+describe('given a value in a key', () => {
   it.each([
     ['abc', 'abc'],
     ['A-z_0.9@x', 'A-z_0.9@x'],
@@ -104,7 +104,7 @@ describe('a value in a key', () => {
     [Object(true), 'true'],
     [Object(5n), '5'],
     [runInNewContext('new Date(0)'), '1970-01-01T00%3A00%3A00.000Z'],
-  ])('%p is written as %s', (value, written) => {
+  ])('then %p is written as %s', (value, written) => {
     expect(part(value)).toBe(written);
   });
 
@@ -201,7 +201,7 @@ describe('a value in a key', () => {
     ['a buffer of bytes', new ArrayBuffer(2), 'is binary data'],
     ['an empty id', new ObjectId(''), 'is an instance of ObjectId whose toHexString gives nothing'],
     ['half of a surrogate pair', '\ud83d', 'is no well-formed string'],
-  ])('%s is refused, with the template and the path', (_, value, problem) => {
+  ])('then %s is refused, with the template and the path', (_, value, problem) => {
     const error = thrownBy(() => part(value));
     expect(error).toBeInstanceOf(LockKeyError);
     expect(error.message).toContain('"order:{params.id}"');
@@ -209,7 +209,7 @@ describe('a value in a key', () => {
     expect((error as LockKeyError).key).toBe('order:{params.id}');
   });
 
-  it('two reads of one document are refused, whatever has been loaded of it: they would exclude nobody', () => {
+  it('then a document is refused: two reads of one document may differ, and their keys would not exclude each other', () => {
     const [brief, whole] = [new Model({ _id: 1 }), new Model({ _id: 1, paid: true })];
     for (const document of [brief, whole]) {
       expect(() => lockKey`order:${document as never}`).toThrow(/Use its id, or String\(value\)/);
@@ -217,12 +217,12 @@ describe('a value in a key', () => {
     expect(lockKey`order:${String(brief.id)}`).toBe(lockKey`order:${String(whole.id)}`);
   });
 
-  it('keeps what its conversion threw', () => {
+  it('then the error of a conversion that throws is kept as the cause', () => {
     const error = thrownBy(() => part({ toJSON: () => fail() }));
     expect(error.cause).toMatchObject({ message: 'not loaded' });
   });
 
-  it('is told apart from every other one, and stays within its part of the key', () => {
+  it('then different texts give different parts of a key, without a separator', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'grapheme', minLength: 1 }),
@@ -236,20 +236,20 @@ describe('a value in a key', () => {
   });
 });
 
-describe('lockKey', () => {
-  it('leaves the text as it is written and escapes the values', () => {
+describe('given the tag lockKey', () => {
+  it('then it keeps the text of the template and escapes the values', () => {
     expect(lockKey`order:${'a:b'}/{x}:${7}`).toBe('order:a%3Ab/{x}:7');
     expect(lockKey`plain`).toBe('plain');
   });
 
-  it('names the value that cannot stand there', () => {
+  it('then its error names the value that a key cannot contain', () => {
     const id = undefined as unknown as string;
     expect(() => lockKey`order:${1}:${id}`).toThrow(
       /"order:\$\{1\}:\$\{2\}" cannot be made: value 2 is undefined/,
     );
   });
 
-  it('says how it is written when it is called like a function', () => {
+  it('then a call as a function is refused, and the error says how to write the tag', () => {
     expect(() => (lockKey as unknown as (key: string) => string)('order:1')).toThrow(/lockKey is a tag/);
   });
 });
@@ -264,5 +264,5 @@ function thrownBy(work: () => unknown): Error {
   } catch (error) {
     return error as Error;
   }
-  throw new Error('It did not throw.');
+  throw new Error('The work did not throw.');
 }

@@ -1,4 +1,4 @@
-/** A lease whose known time is over while the reply to its renewal lies unread: what its holder sees, and what settles it. */
+/** A lease that ends by the local clock while the reply to its renewal is unread: its state, and what decides it. */
 import { stat } from 'node:fs';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../lib/core/time/clock.js';
@@ -11,15 +11,15 @@ import { compute } from '../support/computation.js';
 import { eventuallyTrue } from '../support/eventually.js';
 import { storeWith } from '../support/store-with.js';
 
-const lockers: LockEngine[] = [];
+const engines: LockEngine[] = [];
 afterEach(async () => {
-  for (const engine of lockers.splice(0)) {
+  for (const engine of engines.splice(0)) {
     await engine.drain(0);
     await engine.close();
   }
 });
 
-/** Replies to renewals are read with the sockets, as those of a server. */
+/** Locks on a store that replies to renewals when sockets are read, as a server does. */
 function locks(
   replyTo: (session: LockStoreSession['renew']) => LockStoreSession['renew'] = (renew) => renew,
 ): {
@@ -33,7 +33,7 @@ function locks(
     return {
       renew: async (request): Promise<RenewReply> => {
         renewals += 1;
-        // It arrives while the process computes.
+        // The reply arrives while the process computes.
         const arrived = read();
         const reply = await renew(request);
         await arrived;
@@ -49,17 +49,17 @@ function locks(
     emit: () => undefined,
     clock: systemClock,
   });
-  lockers.push(engine);
+  engines.push(engine);
   return { service: new LockService(engine, resolvePolicy()), renewals: () => renewals };
 }
 
 const TTL = 600;
 
-/** Computes, once a renewal has left, until `ms` after the acquisition. */
+/** Computes, as soon as a renewal was sent, until `ms` after the acquisition. */
 async function computeAfterRenewal(renewals: () => number, ms: number): Promise<void> {
   const since = performance.now();
   let computed = false;
-  // In the very tick in which the renewal leaves.
+  // The computation begins in the tick in which the renewal is sent.
   while (!computed) {
     await new Promise((resolve) => setTimeout(resolve, 1));
     if (renewals() === 0) continue;
@@ -68,8 +68,10 @@ async function computeAfterRenewal(renewals: () => number, ms: number): Promise<
   }
 }
 
-describe('a lease whose deadline passes while a renewal is under way', () => {
-  /** The renewal leaves, and the process computes at once, in the store's verb: no reply can be read before. */
+describe('given a lease that passes its deadline while a renewal is under way', () => {
+  /**
+   * The process computes within `renew` of the store, right after the renewal was sent. No reply can be read before.
+   */
   function computingLocks(until: number, reply?: RenewReply): { service: LockService } {
     let since = 0;
     let computed = false;
@@ -90,7 +92,7 @@ describe('a lease whose deadline passes while a renewal is under way', () => {
     return { service };
   }
 
-  it('given a positive reply that was unread, is held again, and its holder hears of no loss', async () => {
+  it('given an unread positive reply, then the lock is held again, and no loss is reported', async () => {
     const { service } = computingLocks(TTL + 80);
     const lock = await service.acquire('k', { ttl: TTL });
     const seen: boolean[] = [];
@@ -102,7 +104,7 @@ describe('a lease whose deadline passes while a renewal is under way', () => {
     expect(await lock.release()).toBe(true);
   });
 
-  it('given that the computation outlasts what the renewal gives, too, is lost', async () => {
+  it('given a computation longer than the renewed lease, then the lock is lost', async () => {
     const { service } = computingLocks(TTL / 3 + TTL + 100);
     const lock = await service.acquire('k', { ttl: TTL });
     await eventuallyTrue(() => lock.signal.aborted);
@@ -110,14 +112,14 @@ describe('a lease whose deadline passes while a renewal is under way', () => {
     expect(await lock.release()).toBe(false);
   });
 
-  it('given a negative reply that was unread, is lost to somebody else', async () => {
+  it('given an unread negative reply, then the lock is lost, with the reason "not-owner"', async () => {
     const { service } = computingLocks(TTL + 80, { held: false, fence: 0 });
     const lock = await service.acquire('k', { ttl: TTL });
     await eventuallyTrue(() => lock.signal.aborted);
     expect(lock.signal.reason).toMatchObject({ reason: 'not-owner' });
   });
 
-  it('given no reply at all, is lost as soon as the sockets were read', async () => {
+  it('given no reply, then the lock is lost as soon as the sockets were read', async () => {
     const { service, renewals } = locks(() => () => new Promise(() => undefined));
     const lock = await service.acquire('k', { ttl: TTL });
     await computeAfterRenewal(renewals, TTL + 80);
@@ -126,14 +128,14 @@ describe('a lease whose deadline passes while a renewal is under way', () => {
     expect(lock.signal.reason).toMatchObject({ reason: 'expired' });
   });
 
-  it('given its release in that moment, waits for the sockets, and knows', async () => {
+  it('given a release at that moment, then release() reads the sockets first, and returns false', async () => {
     const { service, renewals } = locks(() => () => new Promise(() => undefined));
     const lock = await service.acquire('k', { ttl: TTL });
     await computeAfterRenewal(renewals, TTL + 80);
     expect(await lock.release()).toBe(false);
   });
 
-  it('given no renewal that was sent in time, is over at once', async () => {
+  it('given no renewal was sent in time, then the lock is lost at once', async () => {
     const { service } = locks();
     const lock = await service.acquire('k', { ttl: TTL });
     compute(TTL + 50);

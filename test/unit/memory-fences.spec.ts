@@ -1,12 +1,12 @@
-/** Fences of the memory store: they rise, and are not ahead of the clock, as those of Redis. */
+/** Fences of the memory store rise and are not ahead of the clock. Fences of Redis have the same two properties. */
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { MemoryFences } from '../../lib/stores/memory/memory.fences.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { acquiring, core } from '../support/core.js';
 
-describe('fences of the memory store', () => {
-  it('rise, and are never ahead of a clock that goes on by a millisecond between two draws', () => {
+describe('given fences of the memory store', () => {
+  it('then they rise, and are not ahead of a clock that advances by a millisecond or more between two draws', () => {
     fc.assert(
       fc.property(
         fc.array(
@@ -30,17 +30,17 @@ describe('fences of the memory store', () => {
     );
   });
 
-  it('are fewer than were requested, rather than ahead of the clock', () => {
+  it('then a draw returns fewer fences than requested, before it returns one ahead of the clock', () => {
     const clock = new FakeClock();
     const fences = MemoryFences.of(clock);
     expect(fences.draw(4_000).drawn).toBe(4_000);
     expect(fences.draw(4_000).drawn).toBe(1_000);
     expect(fences.last).toBe(clock.wall() * 1_000);
-    // At the least one, where the clock stands still.
+    // A draw returns at least one fence, even if the clock stands still.
     expect(fences.draw(64)).toEqual({ fence: clock.wall() * 1_000 + 1, drawn: 1 });
   });
 
-  it('go on rising when the clock goes back, and over stores that are made anew on one clock', () => {
+  it('then they still rise after the clock went back, and across new stores on one clock', () => {
     const clock = new FakeClock();
     const { fence } = MemoryFences.of(clock).draw(1);
     clock.jumpWall(-3_600_000);
@@ -48,7 +48,7 @@ describe('fences of the memory store', () => {
     expect(MemoryFences.of(clock).draw(1).fence).toBe(fence + 3);
   });
 
-  it('are not ahead of the clock after a storm of callers', async () => {
+  it('then they are not ahead of the clock after many rounds of concurrent callers', async () => {
     const { clock, engine } = core();
     const seen: number[] = [];
     for (let round = 0; round < 20; round += 1) {

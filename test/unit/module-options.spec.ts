@@ -1,4 +1,4 @@
-/** Options of the module: defaults, checks, messages, passwords kept out of them. */
+/** Options of the module: defaults, checks, and error messages that show no password. */
 import { hostname } from 'node:os';
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
@@ -14,12 +14,12 @@ import {
   checkExtras,
   resolveModuleOptions,
 } from '../../lib/module/resolve-module-options.js';
-import { IOREDIS_OPTIONS, nearMiss, TLS_OPTIONS } from '../../lib/stores/redis/connecting/ioredis-options.js';
+import { IOREDIS_OPTIONS, nearMiss, TLS_OPTIONS } from '../../lib/stores/redis/opening/ioredis-options.js';
 import { redactError, redactUrl } from '../../lib/errors/redact.js';
 
 const store: LockStore = {
   open: () => {
-    throw new Error('Nothing is to be opened here.');
+    throw new Error('No session may be opened in this spec.');
   },
   close: () => Promise.resolve(),
 };
@@ -35,10 +35,10 @@ function refusal(run: () => unknown): LockError {
     if (isLockError(error, 'LOCK_OPTIONS')) return error;
     throw error;
   }
-  throw new Error('Nothing was refused.');
+  throw new Error('The options were accepted.');
 }
 
-/** Whatever a log, a serializer or a debugger could show of an error. */
+/** All that a log, a serializer or a debugger could show of an error. */
 function everythingOf(error: LockError): string {
   const { value } = error as LockError & { value: unknown };
   return `${inspect(error, { depth: 9, showHidden: true })}${JSON.stringify(error)}${inspect(value, { depth: 9 })}`;
@@ -46,8 +46,8 @@ function everythingOf(error: LockError): string {
 
 const refused = (options: unknown) => refusal(() => resolveModuleOptions(untyped(options)));
 
-describe('resolveModuleOptions', () => {
-  it('has the documented defaults', () => {
+describe('given the options of the module', () => {
+  it('then an empty object has the documented defaults', () => {
     expect(resolveModuleOptions({})).toEqual({
       target: {
         kind: 'redis',
@@ -76,17 +76,17 @@ describe('resolveModuleOptions', () => {
     });
   });
 
-  it('takes undefined for "not given", as an unset variable of the environment leaves it', () => {
+  it('then undefined counts as "not given", as for an unset variable of the environment', () => {
     const unset: LockModuleOptions = { prefix: undefined, store: undefined, http: {} };
     expect(resolveModuleOptions(unset)).toEqual(resolveModuleOptions({}));
   });
 
-  it('given redis: undefined and no store, then refuses it: locks would be on localhost', () => {
+  it('then "redis: undefined" without a store is refused, because locks would be on localhost', () => {
     const error = refused({ redis: undefined });
     expect(error).toMatchObject({ option: 'redis', value: undefined });
     expect(error.message).toMatch(/"redis" is given as undefined.*unset variable.*leave the option out/);
     expect(refused({ redis: undefined, store: undefined })).toMatchObject({ option: 'redis' });
-    // A class of options, whose properties are those of its prototype.
+    // Options may be an instance of a class, with getters on the prototype.
     class Options {
       get redis(): undefined {
         return undefined;
@@ -96,7 +96,7 @@ describe('resolveModuleOptions', () => {
     expect(resolveModuleOptions({ redis: undefined, store }).target).toEqual({ kind: 'store', store });
   });
 
-  it('takes everything at once', () => {
+  it('then all options can be given together', () => {
     const options = resolveModuleOptions({
       redis: { host: 'redis', port: 6380 },
       prefix: '',
@@ -124,7 +124,7 @@ describe('resolveModuleOptions', () => {
     });
   });
 
-  it('takes a store', () => {
+  it('then a store is accepted as the target', () => {
     expect(resolveModuleOptions({ store }).target).toEqual({ kind: 'store', store });
   });
 
@@ -152,9 +152,9 @@ describe('resolveModuleOptions', () => {
     ['redis', true],
     ['redis', ''],
     ['redis', [{ host: 'a' }]],
-  ])('refuses %s: %p by its name', (name, value) => {
+  ])('then an invalid %s, %p, is refused by its name', (name, value) => {
     const error = refused({ [name]: value });
-    // Of an object no more than its shape is told: anything may be in it.
+    // Of an object only the shape is shown, because the object may contain secrets.
     expect(error).toMatchObject({ option: name, value: Object(value) === value ? undefined : value });
     expect(error.message).toMatch(new RegExp(`^The lock option "${name}" is .*(must be|either)`));
   });
@@ -180,13 +180,13 @@ describe('resolveModuleOptions', () => {
     [{ redis: { sentinels: [{ port: 26_379 }], name: 'mymaster' } }, 'redis.sentinels.0.host'],
     [{ redis: { sentinels: [{ host: 'a', port: 0 }], name: 'mymaster' } }, 'redis.sentinels.0.port'],
     [{ redis: { sentinels: ['a:26379'], name: 'mymaster' } }, 'redis.sentinels.0'],
-  ])('refuses %j by the path %s', (options, path) => {
+  ])('then %j is refused by the path %s', (options, path) => {
     const error = refused(options);
     expect(error).toMatchObject({ option: path });
     expect(error.message).toContain(`"${path}"`);
   });
 
-  it('reads well', () => {
+  it('then the error messages are sentences that name the cure', () => {
     expect(refused({ redis: 42 }).message).toBe(
       `The lock option "redis" is 42; it must be a URL such as 'redis://localhost:6379', ioredis options such as ` +
         `{ host, port }, or a Redis or Cluster of ioredis.`,
@@ -202,12 +202,12 @@ describe('resolveModuleOptions', () => {
     );
   });
 
-  it('refuses "store" with anything that is for Redis', () => {
+  it('then "store" together with an option for Redis is refused', () => {
     expect(refused({ store, prefix: 'x:' })).toMatchObject({ option: 'prefix' });
     expect(refused({ store, commandTimeout: '1s' })).toMatchObject({ option: 'commandTimeout' });
   });
 
-  it('sees a store that was not called, and a client in its place', () => {
+  it('then a store function that was not called is refused, and a client in place of a store, too', () => {
     function memoryStore() {
       return store;
     }
@@ -216,16 +216,16 @@ describe('resolveModuleOptions', () => {
     expect(refused({ store: client }).message).toMatch(/a client of Redis goes to "redis"/);
   });
 
-  it.each([undefined, null, 'redis://localhost', 5])('refuses %p from a factory', (value) => {
+  it.each([undefined, null, 'redis://localhost', 5])('then %p from a factory is refused', (value) => {
     expect(refused(value).message).toMatch(/factory must return it/);
   });
 
-  it('says that a name comes too late from a factory', () => {
+  it('then "name" from a factory is refused, and the error says where it belongs', () => {
     expect(refused({ name: 'billing' }).message).toMatch(/give it to LockModule\.forRootAsync\(\) itself/);
   });
 });
 
-describe('the option "redis"', () => {
+describe('given the option "redis"', () => {
   it.each([
     'redis://localhost',
     'redis://localhost:6379',
@@ -235,11 +235,11 @@ describe('the option "redis"', () => {
     'redis://[::1]:6379',
     '/run/redis.sock',
     '/run/redis.sock?db=2',
-  ])('takes the URL %s', (url) => {
+  ])('then the URL %s is accepted', (url) => {
     expect(resolveModuleOptions({ redis: url }).target).toMatchObject({ redis: { kind: 'url', url } });
   });
 
-  it('keeps TLS when the scheme is in capitals, which ioredis does not know', () => {
+  it('then a scheme in capitals keeps TLS, although ioredis does not know such a scheme', () => {
     expect(resolveModuleOptions({ redis: 'REDISS://h:1' }).target).toMatchObject({
       redis: { url: 'rediss://h:1' },
     });
@@ -258,7 +258,7 @@ describe('the option "redis"', () => {
     ['/run/redis.sock?db=orders', /"db" is not the number of a database/],
     ['redis://host?sentinels=a:1', /cannot name sentinels/],
     ['redis://host?database=3', /ioredis calls it "db"/],
-  ])('refuses the URL %s', (url, message) => {
+  ])('then the URL %s is refused', (url, message) => {
     expect(refused({ redis: url }).message).toMatch(message);
   });
 
@@ -271,7 +271,7 @@ describe('the option "redis"', () => {
     'user:hunter2@host:6379',
     'http://user:hunter2@host',
     'redis://host:port?password=hunter2&db=1',
-  ])('names %s without its password', (url) => {
+  ])('then an error shows %s without its password', (url) => {
     const error = refused({ redis: url });
     const everything = inspect(error, { depth: 5, showHidden: true }) + JSON.stringify(error);
     expect(everything).not.toMatch(/hun|ter2/);
@@ -288,7 +288,7 @@ describe('the option "redis"', () => {
     { redis: { port: 0, password: 'hunter2' } },
     { redis: { uri: 'redis://:hunter2@host' } },
     { redis: { sendCommand() {}, options: { password: 'hunter2' } } },
-    // A misspelt name tells nobody that a password stands under it.
+    // A misspelt name does not show that its value is a password.
     { pasword: 'hunter2' },
     { passphrase: ['hunter2'] },
     { credentials: Symbol('hunter2') },
@@ -303,7 +303,7 @@ describe('the option "redis"', () => {
     'redis://user:hunter2@host',
     'user:hunter2@host',
     ['hunter2'],
-  ])('shows no password of other mistakes, either in the message or in the error (%#)', (options) => {
+  ])('then no password is shown for other mistakes, in the message and in the error (%#)', (options) => {
     expect(everythingOf(refused(options))).not.toContain('hunter2');
   });
 
@@ -316,18 +316,18 @@ describe('the option "redis"', () => {
     ['an acquisition', () => resolveAcquire(untyped({ pasword: 'hunter2' }), resolvePolicy())],
     ['using', () => resolveUsing(untyped({ pasword: { of: 'hunter2' } }), resolvePolicy())],
     ['@Locked', () => resolveLockedOptions(untyped({ pasword: 'hunter2' }))],
-  ])('shows nothing of the value of an unknown option of %s', (_where, work) => {
+  ])('then the value of an unknown option of %s is not shown', (_where, work) => {
     const error = refusal(work);
     expect(error).toMatchObject({ option: expect.stringMatching(/pasword|redis/) });
     expect(everythingOf(error)).not.toContain('hunter2');
   });
 
-  it('escapes and cuts the name of an unknown option', () => {
+  it('then the name of an unknown option is escaped and cut', () => {
     expect(refused({ 'a\nb': 1 }).message).toContain('"a\\nb"');
     expect(refused({ ['x'.repeat(100_000)]: 1 }).message.length).toBeLessThan(500);
   });
 
-  it('names a password of the wrong type without showing it', () => {
+  it('then a password of the wrong type is named and not shown', () => {
     const error = refused({ redis: { password: 12_345_678 } });
     expect(inspect(error, { showHidden: true })).not.toContain('12345678');
   });
@@ -337,12 +337,12 @@ describe('the option "redis"', () => {
     ['Redis of ioredis 5', () => new Redis5({ lazyConnect: true })],
     ['Cluster of ioredis 6', () => new Cluster([{ port: 1 }], { lazyConnect: true })],
     ['Cluster of ioredis 5', () => new Cluster5([{ port: 1 }], { lazyConnect: true })],
-  ])('knows a %s by its structure', (_title, make) => {
+  ])('then a %s is recognised by its structure', (_title, make) => {
     const client = make();
     expect(resolveModuleOptions({ redis: client }).target).toMatchObject({ redis: { kind: 'client' } });
   });
 
-  it('refuses the client of another library, and names of other libraries', () => {
+  it('then a client of another library is refused, and option names of other libraries, too', () => {
     const nodeRedis = { sendCommand() {}, connect() {}, duplicate() {}, on() {} };
     expect(refused({ redis: nodeRedis }).message).toMatch(/not of ioredis/);
     expect(refused({ redis: { socket: { host: 'a' } } }).message).toMatch(/of the package "redis"/);
@@ -372,7 +372,7 @@ describe('the option "redis"', () => {
     ['redis.dbb', 'redis://x?dbb=3', 'redis.db'],
     ['redis.dbb', '/run/redis.sock?dbb=3', 'redis.db'],
   ])(
-    'given %s, a near miss of a name of ioredis, then refuses it and requests what was meant',
+    'then %s, close to a name of ioredis, is refused, and the error suggests that name',
     (option, redis, meant) => {
       const error = refused({ redis });
       expect(error).toMatchObject({ option });
@@ -381,12 +381,12 @@ describe('the option "redis"', () => {
     },
   );
 
-  it('given a name that no known version of ioredis has and that is close to none, then passes it on', () => {
+  it('then a name that is unknown to ioredis and close to none of its names is passed on', () => {
     const settings = { host: 'x', quicTransport: true, tls: { hybridKeyShare: true } };
     expect(resolveModuleOptions({ redis: settings }).target).toMatchObject({ redis: { settings } });
   });
 
-  it('knows every option that ioredis 5 and 6 have a default for', () => {
+  it('then each option with a default in ioredis 5 or 6 is known', () => {
     for (const { options } of [new Redis({ lazyConnect: true }), new Redis5({ lazyConnect: true })]) {
       expect(IOREDIS_OPTIONS).toEqual(expect.arrayContaining(Object.keys(options)));
     }
@@ -395,14 +395,14 @@ describe('the option "redis"', () => {
     }
   });
 
-  it('given empty options, then they are those of ioredis: localhost', () => {
+  it('then empty options mean the defaults of ioredis: localhost', () => {
     expect(resolveModuleOptions({ redis: {} }).target).toMatchObject({ redis: { kind: 'settings' } });
     expect(resolveModuleOptions({ redis: { port: 6380 } }).target).toMatchObject({
       redis: { kind: 'settings' },
     });
   });
 
-  it("passes ioredis's own options on, strings of digits included", () => {
+  it('then options of ioredis are passed on, strings of digits included', () => {
     const settings = { host: 'h', port: untyped('6380'), db: 2, enableAutoPipelining: true, tls: {} };
     expect(resolveModuleOptions({ redis: settings }).target).toMatchObject({
       redis: { kind: 'settings', settings },
@@ -410,16 +410,16 @@ describe('the option "redis"', () => {
   });
 });
 
-describe('extras and asynchronous options', () => {
-  it.each([[''], [5], [null], [Symbol('x')]])('refuses the name %p', (name) => {
+describe('given extras and asynchronous options', () => {
+  it.each([[''], [5], [null], [Symbol('x')]])('then the name %p is refused', (name) => {
     expect(refusal(() => checkExtras({ name: untyped(name) }))).toMatchObject({ option: 'name' });
   });
 
-  it('refuses an isGlobal that is not a boolean', () => {
+  it('then an isGlobal that is not a boolean is refused', () => {
     expect(refusal(() => checkExtras({ isGlobal: untyped('false') }))).toMatchObject({ option: 'isGlobal' });
   });
 
-  it('takes exactly one way to the options', () => {
+  it('then exactly one of useFactory, useClass and useExisting is accepted', () => {
     const useFactory = () => ({});
     class Factory {
       createLockOptions = () => ({});
@@ -434,7 +434,7 @@ describe('extras and asynchronous options', () => {
     });
   });
 
-  it('refuses misspelt names, and options that stand beside the factory', () => {
+  it('then misspelt names and options beside the factory are refused', () => {
     expect(refusal(() => checkAsyncOptions(untyped({ usefactory: () => ({}) }))).message).toMatch(
       /Did you mean "useFactory"\?/,
     );
@@ -445,14 +445,14 @@ describe('extras and asynchronous options', () => {
   });
 });
 
-describe('redaction', () => {
-  it('keeps what is no secret', () => {
+describe('given a URL or an error with a password', () => {
+  it('then the password is replaced, and the rest is kept', () => {
     expect(redactUrl('redis://user:secret@host:6379/2')).toBe('redis://***@host:6379/2');
     expect(redactUrl('redis://host:6379')).toBe('redis://host:6379');
     expect(redactUrl('redis://host?password=a&db=2')).toBe('redis://host?password=***&db=2');
   });
 
-  it('drops the password from the error of a failed login', () => {
+  it('then the password is removed from the error of a failed login', () => {
     const error = Object.assign(new Error('WRONGPASS'), {
       command: { name: 'hello', args: [3, 'AUTH', 'u', 'secret'] },
     });

@@ -1,4 +1,4 @@
-/** What is read of Nest's own metadata, against Nest. */
+/** The metadata of handler parameters, compared with Nest. */
 import { describe, expect, it } from '@jest/globals';
 import { Body, createParamDecorator, Headers, Param, ParseIntPipe, Query, Req } from '@nestjs/common';
 import * as nest from '@nestjs/common/internal';
@@ -27,15 +27,15 @@ class Overriding extends Base {
   override async handle(@Param('other') _id: number): Promise<void> {}
 }
 
-describe("Nest's parameter metadata", () => {
-  it('has the name and the numbers that are counted on', () => {
+describe('given the parameter metadata of Nest', () => {
+  it('then Nest has the metadata key and the numbers that this library relies on', () => {
     expect(ROUTE_ARGS_METADATA).toBe(nest.ROUTE_ARGS_METADATA);
     for (const [name, kind] of Object.entries(ParameterKind)) {
       expect([name, nest.RouteParamtypes[name as keyof typeof ParameterKind]]).toEqual([name, kind]);
     }
   });
 
-  it('is read as bindings, custom decorators left out', () => {
+  it('then it is read as bindings, without custom decorators', () => {
     const sorted = parameterBindings(Base, 'handle')?.sort((a, b) => a.index - b.index);
     expect(sorted).toEqual([
       { kind: ParameterKind.PARAM, index: 0, property: 'id' },
@@ -47,7 +47,7 @@ describe("Nest's parameter metadata", () => {
     ]);
   });
 
-  it('is inherited with the method, and replaced with it', () => {
+  it('then an inherited method keeps its bindings, and an overriding method has its own', () => {
     expect(parameterBindings(Derived, 'handle')).toHaveLength(6);
     expect(parameterBindings(Overriding, 'handle')).toContainEqual({
       kind: ParameterKind.PARAM,

@@ -1,28 +1,17 @@
-/** `reentry: 'wait'`: calls that inherited a holder's async context, and are no part of its work. */
+/** `reentry: 'wait'`: calls that inherited the async context of a holder, and are no part of its work. */
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
-import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
-import { isLockError } from '../../lib/errors/index.js';
-import { LockService } from '../../lib/lock.service.js';
-import { core } from '../support/core.js';
 import { deferred } from '../support/deferred.js';
 import { settle } from '../support/fake-clock.js';
+import { nestedCalls } from '../support/nested-calls.js';
+import { watch } from '../support/scenario.js';
 
 const waiting = { reentry: 'wait' } as const;
 const shared = { mode: 'shared' } as const;
 
-function setup() {
-  const { engine, clock } = core();
-  return { engine, clock, locks: new LockService(engine, resolvePolicy()) };
-}
-
-const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (error: unknown) => (isLockError(error) ? error.code : error),
-  );
-
-/** Runs one task at a time, each in the context of whoever ran the one before: as p-limit, p-queue and fastq may. */
+/**
+ * Runs one task at a time, each in the async context of the caller that started it: as p-limit, p-queue and fastq may.
+ */
 class SharedQueue {
   readonly #tasks: Array<() => Promise<void>> = [];
   #running = false;
@@ -41,138 +30,114 @@ class SharedQueue {
   }
 }
 
-describe('a call that waits for a key of its context', () => {
-  it('given a task that a shared queue runs in the context of a holder, then it runs after the holder, not beside it', async () => {
-    const { locks } = setup();
+describe('given a call that waits for a key of its context', () => {
+  it('then a task that a shared queue runs in the context of a holder runs after the holder, not beside it', async () => {
+    const { begin, end, locks } = nestedCalls();
     const queue = new SharedQueue();
-    const seen: string[] = [];
-    const [begun, end] = [deferred(), deferred()];
-    let code: Promise<unknown> | undefined;
-    const holder = locks.using('k', async () => {
-      const own = queue.add(async () => {
-        begun.resolve();
-        await settle();
-      });
-      await own;
-      await end.promise;
-      seen.push('holder');
-    });
-    await begun.promise;
-    const unrelated = queue.add(() => {
-      code = codeOf(locks.acquire('k'));
-      return locks.using('k', waiting, () => void seen.push('task'));
-    });
+    const holder = await begin('k');
+    const own = deferred();
+    await holder.run(() => void queue.add(() => own.promise));
+    let refused: Promise<unknown> | undefined;
+    const unrelated = watch(
+      queue.add(() => {
+        refused = locks.acquire('k');
+        void refused.catch(() => undefined);
+        return locks.using('k', waiting, () => 'task');
+      }),
+    );
+    own.resolve();
     await settle();
-    await settle();
-    expect(await code).toBe('LOCK_REENTRY');
-    end.resolve();
-    await Promise.all([holder, unrelated]);
-    expect(seen).toEqual(['holder', 'task']);
+    await expect(refused).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
+    expect([holder.state, unrelated.settled]).toEqual(['inside', false]);
+    await holder.leave();
+    expect(unrelated.value).toBe('task');
+    await end(holder);
   });
 
-  it('given a listener of an event that is emitted under the lock, then it runs once the lock is given back', async () => {
-    const { locks, engine } = setup();
+  it('then a listener of an event that is emitted under the lock runs after the release', async () => {
+    const { begin, end, locks, engine } = nestedCalls();
     const events = new EventEmitter();
-    const seen: string[] = [];
-    let listened: Promise<unknown> | undefined;
-    events.on('paid', () => {
-      listened = locks.using('k', waiting, () => void seen.push('listener'));
-    });
-    await locks.using('k', async () => {
-      events.emit('paid');
-      await settle();
-      seen.push('emitter');
-    });
-    await listened;
-    expect(seen).toEqual(['emitter', 'listener']);
+    const listened: unknown[] = [];
+    events.on('paid', () => void locks.using('k', waiting, () => listened.push('listener')));
+    const emitter = await begin('k');
+    await emitter.run(() => events.emit('paid'));
+    expect([emitter.state, listened]).toEqual(['inside', []]);
+    await emitter.leave();
+    expect(listened).toEqual(['listener']);
+    await end(emitter);
     expect([engine.waits.size, engine.keyCount]).toEqual([0, 0]);
   });
 
-  it('given it is part of the holder, then "wait" ends it, as of anybody', async () => {
-    const { locks, clock } = setup();
-    await locks.using('k', async (lock) => {
-      const busy = codeOf(locks.acquire(['j', 'k'], { ...waiting, wait: 300 }));
-      await clock.advance(299);
-      expect(await Promise.race([busy, Promise.resolve('waiting')])).toBe('waiting');
-      await clock.advance(1);
-      expect(await busy).toBe('LOCK_BUSY');
-      expect(await locks.tryAcquire('k', waiting)).toBeNull();
-      expect(lock.held).toBe(true);
-    });
+  it('then "wait" ends the call at its deadline if it is part of the work of the holder', async () => {
+    const { begin, end, locks, pass } = nestedCalls();
+    const holder = await begin('k');
+    const busy = await holder.run(() => locks.acquire(['j', 'k'], { ...waiting, wait: 300 }));
+    await pass(299);
+    expect(busy.settled).toBe(false);
+    await pass(1);
+    expect(busy.code).toBe('LOCK_BUSY');
+    expect((await holder.run(() => locks.tryAcquire('k', waiting))).value).toBeNull();
+    expect(holder.state).toBe('inside');
+    await end(holder);
   });
 
-  it('given a reader within a reader, then it has a hold of its own, which outlives the outer one', async () => {
-    const { locks } = setup();
-    const own = await locks.using('k', shared, async (outer) => {
-      const lock = await locks.acquire('k', { ...shared, ...waiting });
-      expect(lock.fence).toBeGreaterThan(outer.fence);
-      return lock;
-    });
-    expect(own.held).toBe(true);
+  it('then a reader within a reader has a hold of its own, which outlives the outer hold', async () => {
+    const { task, end, locks } = nestedCalls();
+    const reader = task();
+    const outer = await reader.enter('k', shared);
+    const own = await reader.run(() => locks.acquire('k', { ...shared, ...waiting }));
+    expect(own.value?.fence).toBeGreaterThan(outer.value?.fence ?? Infinity);
+    await reader.leave();
+    expect([outer.state, own.value?.held]).toEqual(['left', true]);
     expect(await locks.tryAcquire('k')).toBeNull();
-    await own.release();
+    await own.value?.release();
+    await end(reader);
   });
 
-  it('given a writer within a reader, then it waits for the reader, and is not refused as an upgrade', async () => {
-    const { locks } = setup();
-    let writer: Promise<unknown> | undefined;
-    await locks.using('k', shared, async () => {
-      writer = locks.using('k', waiting, () => 'written');
-      await settle();
-    });
-    expect(await writer).toBe('written');
+  it('then a writer within a reader waits for the reader, and is not refused as an upgrade', async () => {
+    const { begin, end, locks } = nestedCalls();
+    const reader = await begin('k', shared);
+    const writer = await reader.run(() => locks.using('k', waiting, () => 'written'));
+    expect(writer.settled).toBe(false);
+    await reader.leave();
+    expect(writer.value).toBe('written');
+    await end(reader);
   });
 
-  it('given another kind of lock, then it is refused as a caller from outside is', async () => {
-    const { locks } = setup();
-    await locks.using('k', { limit: 2 }, async () => {
-      expect(await codeOf(locks.acquire('k', waiting))).toBe('LOCK_OPTIONS');
-    });
+  it('then another kind of lock is refused as for a caller outside that context', async () => {
+    const { begin, end, locks } = nestedCalls();
+    const holder = await begin('k', { limit: 2 });
+    expect((await holder.run(() => locks.acquire('k', waiting))).code).toBe('LOCK_OPTIONS');
+    await end(holder);
   });
 });
 
-describe('deadlocks of calls that wait for a key of their context', () => {
-  it('given the holder waits for others meanwhile, then no cycle is seen through it that is none', async () => {
-    const { locks } = setup();
-    let listener: Promise<unknown> | undefined;
-    const [read, end] = [deferred(), deferred()];
-    const holder = locks.using('h', async () => {
-      await locks.using('k', shared, async () => {
-        await read.promise;
-        listener = locks.using('k', waiting, () => 'listener');
-        await end.promise;
-      });
-      return 'holder';
-    });
-    // Another reader, which the listener waits for too, waits for what the holder holds.
-    const reader = locks.using('k', shared, async () => {
-      read.resolve();
-      return locks.using('h', () => 'reader');
-    });
-    await settle();
-    end.resolve();
-    expect(await Promise.all([holder, reader])).toEqual(['holder', 'reader']);
-    expect(await listener).toBe('listener');
+describe('given deadlocks among calls that wait for a key of their context', () => {
+  it('then no cycle is seen through a holder that does not wait itself', async () => {
+    const { begin, end, locks } = nestedCalls();
+    const holder = await begin('h');
+    await holder.enter('k', shared);
+    const reader = await begin('k', shared);
+    // The listener waits for both readers of "k". The second reader waits for "h", which the holder holds.
+    await reader.enter('h');
+    const listener = await holder.run(() => locks.using('k', waiting, () => 'listener'));
+    expect([reader.state, listener.settled]).toEqual(['waiting', false]);
+    await end(holder);
+    expect([reader.state, listener.settled]).toEqual(['inside', false]);
+    await end(reader);
+    expect(listener.value).toBe('listener');
   });
 
-  it('given what it holds itself closes a cycle, then it is found', async () => {
-    const { locks, engine } = setup();
-    const barrier = deferred();
-    let listener: Promise<unknown> | undefined;
-    const holder = locks.using('k', async () => {
-      listener = codeOf(
-        locks.using('own', async () => {
-          await barrier.promise;
-          return locks.using('k', waiting, () => 'listener');
-        }),
-      );
-      await settle();
-      barrier.resolve();
-      await settle();
-      return codeOf(locks.using('own', () => 'holder'));
-    });
-    const ends = [await holder, await listener];
-    expect(ends.filter((end) => end === 'LOCK_DEADLOCK')).toHaveLength(1);
+  it('then a cycle is found that a key of the waiting call itself closes', async () => {
+    const { begin, end, engine } = nestedCalls();
+    const holder = await begin('k');
+    const listener = await holder.detach();
+    await listener.enter('own');
+    await listener.enter('k', waiting);
+    await holder.enter('own');
+    const ends = [holder.state, listener.state];
+    expect(ends.filter((state) => state === 'LOCK_DEADLOCK')).toHaveLength(1);
+    await end(holder, listener);
     expect(engine.waits.size).toBe(0);
   });
 });

@@ -7,7 +7,7 @@ import { type LockOptionsError, isLockError } from '../../lib/errors/index.js';
 
 const policy = resolvePolicy();
 
-/** What a user without types may write. */
+/** A value that a user without TypeScript may pass. */
 function untyped(value: unknown): never {
   return value as never;
 }
@@ -19,11 +19,11 @@ function refusal(run: () => unknown): LockOptionsError {
     if (isLockError(error, 'LOCK_OPTIONS')) return error as LockOptionsError;
     throw error;
   }
-  throw new Error('Nothing was refused.');
+  throw new Error('The options were accepted.');
 }
 
-describe('resolvePolicy', () => {
-  it('has the documented defaults', () => {
+describe('given the defaults of the module', () => {
+  it('then the policy has the documented values', () => {
     expect(policy).toEqual({
       ttl: 30_000,
       wait: 10_000,
@@ -38,16 +38,16 @@ describe('resolvePolicy', () => {
     });
   });
 
-  it('takes durations as strings and as milliseconds', () => {
+  it('then durations are accepted as strings and as milliseconds', () => {
     const own = resolvePolicy({ ttl: '5s', wait: 250, renew: false, maxHold: '2m', onLost: 'warn' });
     expect(own).toMatchObject({ ttl: 5_000, wait: 250, renew: false, maxHold: 120_000, onLost: 'warn' });
   });
 
-  it('takes undefined for "not given"', () => {
+  it('then undefined counts as "not given"', () => {
     expect(resolvePolicy({ ttl: undefined, wait: undefined, maxHold: undefined })).toEqual(policy);
   });
 
-  it('cannot be changed afterwards', () => {
+  it('then the policy cannot be changed afterwards', () => {
     expect(Object.isFrozen(policy)).toBe(true);
   });
 
@@ -59,30 +59,30 @@ describe('resolvePolicy', () => {
     ['maxHold', 0, /"defaults\.maxHold" is 0; .* of at least 1 ms/],
     ['renew', 'yes', /"defaults\.renew" is 'yes'; it must be true or false/],
     ['onLost', 'ignore', /"defaults\.onLost" is 'ignore'; it must be 'throw' or 'warn'/],
-  ])('refuses %s: %p by its path', (name, value, message) => {
+  ])('then an invalid %s, %p, is refused by its path', (name, value, message) => {
     const error = refusal(() => resolvePolicy(untyped({ [name]: value })));
     expect(error).toMatchObject({ option: `defaults.${name}`, value });
     expect(error.message).toMatch(message);
   });
 
-  it('refuses what only an acquisition can have, and what is misspelt', () => {
+  it('then options of a call alone are refused, and misspelt names, too', () => {
     expect(refusal(() => resolvePolicy(untyped({ minHold: '1s' }))).option).toBe('defaults.minHold');
     const error = refusal(() => resolvePolicy(untyped({ tll: '5s' })));
     expect(error.message).toMatch(/no lock option "defaults\.tll"\. Did you mean "defaults\.ttl"\?/);
   });
 
-  it.each([null, [], 'ttl', 5])('refuses %p in place of an object', (value) => {
+  it.each([null, [], 'ttl', 5])('then %p in place of an object is refused', (value) => {
     expect(refusal(() => resolvePolicy(untyped(value))).option).toBe('defaults');
   });
 });
 
-describe('resolveAcquire', () => {
-  it('returns the policy itself where there is nothing to resolve', () => {
+describe('given the options of a call', () => {
+  it('then no options give the policy itself', () => {
     expect(resolveAcquire(undefined, policy)).toBe(policy);
     expect(resolveUsing(undefined, policy)).toBe(policy);
   });
 
-  it('takes from the policy what the call leaves open', () => {
+  it('then an option that is not given comes from the policy', () => {
     const own = resolvePolicy({ ttl: '5s', maxHold: '1m', renew: false });
     expect(resolveAcquire({ wait: '1s', minHold: '3s' }, own)).toMatchObject({
       ttl: 5_000,
@@ -94,16 +94,16 @@ describe('resolveAcquire', () => {
     expect(resolveAcquire({ ttl: undefined }, own).ttl).toBe(5_000);
   });
 
-  it('lets a call go back to renewal, and bounds a hold that is not renewed', () => {
+  it('then a call may enable renewal again, and maxHold counts for a hold without renewal', () => {
     const own = resolvePolicy({ renew: false });
     expect(resolveAcquire({ renew: true }, own).renew).toBe(true);
-    // extend() may carry it past its ttl, up to maxHold.
+    // extend() may lengthen such a hold beyond its ttl, up to maxHold.
     expect(resolveAcquire({ renew: false, ttl: '1s', maxHold: '5s' }, policy)).toMatchObject({
       maxHold: 5_000,
     });
   });
 
-  it('allows a wait and a minHold of 0, and a ttl of 50 ms', () => {
+  it('then wait: 0, minHold: 0 and a ttl of 50 ms are accepted', () => {
     expect(resolveAcquire({ wait: 0, minHold: 0, ttl: 50 }, policy)).toMatchObject({
       wait: 0,
       minHold: 0,
@@ -111,27 +111,30 @@ describe('resolveAcquire', () => {
     });
   });
 
-  it('throws at re-entry unless it is told otherwise, by the call and not by the defaults', () => {
+  it('then "reentry" is "throw" unless the call says otherwise; the defaults cannot say otherwise', () => {
     expect(resolveAcquire({}, policy).reentry).toBe('throw');
     expect(resolveUsing({ reentry: 'join' }, policy).reentry).toBe('join');
     expect(resolveUsing({ reentry: 'wait' }, policy).reentry).toBe('wait');
     expect(refusal(() => resolvePolicy(untyped({ reentry: 'join' }))).option).toBe('defaults.reentry');
   });
 
-  it.each([true, false, undefined])('given "reentrant: %p", it names "reentry" and its values', (value) => {
-    const error = refusal(() => resolveAcquire(untyped({ reentrant: value }), policy));
-    expect(error).toMatchObject({ option: 'reentrant', value });
-    expect(error.message).toMatch(/no lock option "reentrant".*"reentry".*'join'.*'wait'.*'throw'/);
-    expect(refusal(() => resolveLockedOptions(untyped({ reentrant: value }))).message).toBe(error.message);
-  });
+  it.each([true, false, undefined])(
+    'then "reentrant: %p" is refused, and the error names "reentry" and its values',
+    (value) => {
+      const error = refusal(() => resolveAcquire(untyped({ reentrant: value }), policy));
+      expect(error).toMatchObject({ option: 'reentrant', value });
+      expect(error.message).toMatch(/no lock option "reentrant".*"reentry".*'join'.*'wait'.*'throw'/);
+      expect(refusal(() => resolveLockedOptions(untyped({ reentrant: value }))).message).toBe(error.message);
+    },
+  );
 
-  it('given "within" at a decoration, where no lock is held yet, it says what to do', () => {
+  it('then "within" at a decoration is refused, for no lock is held yet, and the error names the cure', () => {
     const error = refusal(() => resolveLockedOptions(untyped({ within: {} })));
     expect(error.option).toBe('within');
     expect(error.message).toMatch(/before any lock is held.*reentry: 'join'/);
   });
 
-  it('keeps the signal', () => {
+  it('then the signal is kept', () => {
     const { signal } = new AbortController();
     expect(resolveAcquire({ signal }, policy).signal).toBe(signal);
   });
@@ -165,9 +168,9 @@ describe('resolveAcquire', () => {
     ['limit', Infinity],
     ['limit', 2 ** 60],
     ['limit', null],
-  ])('refuses %s: %p', (name, value) => {
+  ])('then an invalid %s, %p, is refused', (name, value) => {
     const error = refusal(() => resolveAcquire(untyped({ [name]: value }), policy));
-    // Of an object no more than its shape is told: anything may be in it.
+    // Of an object only the shape is shown, because the object may contain secrets.
     expect(error).toMatchObject({ option: name, value: Object(value) === value ? undefined : value });
     expect(error.message).toContain(`"${name}"`);
   });
@@ -179,13 +182,13 @@ describe('resolveAcquire', () => {
     ['minHodl', 'Did you mean "minHold"?'],
     ['waits', 'Did you mean "wait"?'],
     ['singal', 'Did you mean "signal"?'],
-  ])('refuses the unknown name %s with a cure', (name, cure) => {
+  ])('then the unknown name %s is refused, and the error names a known one', (name, cure) => {
     const error = refusal(() => resolveAcquire(untyped({ [name]: '1s' }), policy));
     expect(error.option).toBe(name);
     expect(error.message).toContain(cure);
   });
 
-  it('makes a kind of mode and limit, and refuses both together', () => {
+  it('then "mode" or "limit" gives the kind of lock, and both together are refused', () => {
     const kindOf = (options: object): unknown => resolveAcquire(options, policy).access;
     expect(kindOf({})).toEqual({ kind: 'exclusive', limit: 1 });
     expect(kindOf({ mode: 'exclusive', limit: undefined })).toEqual({ kind: 'exclusive', limit: 1 });
@@ -197,32 +200,32 @@ describe('resolveAcquire', () => {
     expect(refusal(() => resolveUsing(untyped({ mode: 'shared', limit: 3 }), policy)).option).toBe('limit');
   });
 
-  it('says where onLost belongs', () => {
+  it('then "onLost" for acquire() is refused, and the error says where it belongs', () => {
     expect(refusal(() => resolveAcquire(untyped({ onLost: 'warn' }), policy)).message).toMatch(
       /for using\(\) and @Locked/,
     );
     expect(resolveUsing({ onLost: 'warn' }, policy).onLost).toBe('warn');
   });
 
-  it.each([null, 'abc', 5, ['a'], () => 0])('refuses %p in place of options', (value) => {
+  it.each([null, 'abc', 5, ['a'], () => 0])('then %p in place of options is refused', (value) => {
     expect(refusal(() => resolveAcquire(untyped(value), policy)).option).toBe('options');
   });
 
-  it('is not taken in by names of Object.prototype', () => {
+  it('then names of Object.prototype are unknown names', () => {
     expect(refusal(() => resolveAcquire(untyped({ toString: 1 }), policy)).option).toBe('toString');
     expect(refusal(() => resolveAcquire(untyped(JSON.parse('{"__proto__": 1}')), policy)).option).toBe(
       '__proto__',
     );
   });
 
-  it('shows a long value in short', () => {
+  it('then a long value is cut in the message', () => {
     const error = refusal(() => resolveAcquire(untyped({ ttl: 'x'.repeat(5_000) }), policy));
     expect(error.message.length).toBeLessThan(300);
   });
 });
 
-describe('closest', () => {
-  it('finds a swap, an omission and another case, and nothing in what is far', () => {
+describe('given a misspelt option name', () => {
+  it('then a swap, an omission and another case are recognised, and a distant name is not', () => {
     const known = ['redis', 'prefix', 'maxWaiters'];
     expect(closest('reids', known)).toBe('redis');
     expect(closest('Redis', known)).toBe('redis');

@@ -1,12 +1,12 @@
-/** What is known of the server's clock from a reading: what it shows at least, and at the most. */
+/** The bounds of the server's clock that follow from one reading: the least and the most that it can show. */
 import { describe, expect, it } from '@jest/globals';
 import { ServerClock } from '../../lib/stores/redis/commands/server-clock.js';
 
 /** In µs. */
 const SERVER = 1_800_000_000_000_000;
 
-describe('a time of the server', () => {
-  it('may be ahead while the clock is not known', () => {
+describe('given a time of the server', () => {
+  it('then it may be ahead while the clock of the server is not known', () => {
     const clock = new ServerClock();
     expect(clock.mayBeAhead(SERVER)).toBe(true);
     clock.set(SERVER, performance.now());
@@ -14,7 +14,7 @@ describe('a time of the server', () => {
     expect(clock.mayBeAhead(SERVER)).toBe(true);
   });
 
-  it('is ahead beyond what the clock can show, and not for what a trip or two clocks are apart', () => {
+  it('then it is ahead beyond the most that the clock can show, and not within one round trip or the drift of two clocks', () => {
     const clock = new ServerClock();
     clock.set(SERVER, performance.now());
     expect(clock.mayBeAhead(SERVER + 1_000)).toBe(false);
@@ -23,9 +23,9 @@ describe('a time of the server', () => {
     expect(clock.mayBeAhead(Number.MAX_SAFE_INTEGER)).toBe(true);
   });
 
-  it('is not taken to be ahead because the reading came late: fences of hand-offs need no second trip then', () => {
+  it('then a reading that arrived late does not make it ahead, so that a fence of a hand-off needs no second round trip', () => {
     const clock = new ServerClock();
-    // The server read its clock at once, and we its reply 3 s later.
+    // The server read its clock at once. The reply was read 3 s later.
     clock.set(SERVER, performance.now() - 3_000);
     expect(clock.mayBeAhead(SERVER + 3_000_000)).toBe(false);
     expect(clock.at(performance.now())).toBeLessThanOrEqual(SERVER + 1_000);

@@ -1,8 +1,10 @@
 /** The leases that a key has in this process: one exclusive lease, the leases of readers, or the permits of a semaphore. */
 import type { LockKind } from '../contracts/token.js';
 import { FenceSupply } from '../leases/fence-supply.js';
+import type { Lease } from '../leases/lease.js';
+import type { EngineContext } from '../runtime/engine-context.js';
 import { LinkedList } from '../util/linked-list.js';
-import { LeaseBatch, type LeaseBatchSettings } from './lease-batch.js';
+import { type BatchOwner, LeaseBatch } from './lease-batch.js';
 
 /**
  * - `nothing`: no lease.
@@ -20,15 +22,16 @@ export interface DrawnFences {
 }
 
 export class BatchSet {
-  readonly #batches = new LinkedList<LeaseBatch>();
   #exclusive: LeaseBatch | undefined;
+  /** Leases of readers, and permits. Made for the first of them: most keys have none. */
+  #shared: LinkedList<LeaseBatch> | undefined;
   /** The latest shared lease, until it has admitted its callers. */
   #latest: LeaseBatch | undefined;
-  /** Of all permits: fences rise with every hold of this process, whichever permit serves it. */
+  /** The fences of all permits: fences rise with every hold of this process, whichever permit serves it. */
   #permitFences: FenceSupply | undefined;
 
   get size(): number {
-    return this.#batches.size;
+    return (this.#exclusive === undefined ? 0 : 1) + (this.#shared?.size ?? 0);
   }
 
   get state(): ServingState {
@@ -47,38 +50,47 @@ export class BatchSet {
   }
 
   has(token: string): boolean {
-    for (const { lease } of this.#batches) if (lease.token === token) return true;
+    if (this.#exclusive?.lease.token === token) return true;
+    if (this.#shared !== undefined)
+      for (const { lease } of this.#shared) if (lease.token === token) return true;
     return false;
   }
 
+  /** Starts a batch for a lease. @param upTo the number of the last caller that the batch may serve. */
   add(
     kind: LockKind,
-    settings: Omit<LeaseBatchSettings, 'fences' | 'concurrency'>,
-    { fence, drawn, upTo }: DrawnFences,
+    context: EngineContext,
+    lease: Lease,
+    upTo: number,
+    owner: BatchOwner,
+    drawn: DrawnFences,
   ): LeaseBatch {
     const fences = kind === 'semaphore' ? (this.#permitFences ??= new FenceSupply()) : new FenceSupply();
-    fences.add(fence, drawn, upTo);
-    const batch = new LeaseBatch({ ...settings, fences, concurrency: kind === 'shared' ? Infinity : 1 });
-    batch.node = this.#batches.push(batch);
+    fences.add(drawn.fence, drawn.drawn, drawn.upTo);
+    const concurrency = kind === 'shared' ? Infinity : 1;
+    const batch = new LeaseBatch({ context, lease, upTo, fences, owner, concurrency });
     if (kind === 'exclusive') this.#exclusive = batch;
-    else this.#latest = batch;
+    else {
+      batch.node = (this.#shared ??= new LinkedList()).push(batch);
+      this.#latest = batch;
+    }
     return batch;
   }
 
-  /** The batch has started holds. @returns true if it was the latest, and has admitted its callers by now. */
-  admitted(batch: LeaseBatch): boolean {
+  /** A batch has started holds. @returns true if the latest shared lease has admitted its callers by now. */
+  admitted(): boolean {
     if (this.#latest === undefined || this.#latest.admitting) return false;
     this.#latest = undefined;
-    return batch !== this.#exclusive;
+    return true;
   }
 
-  /** The batch is over. @returns true if it was the latest one, or the exclusive one. */
+  /** The batch is over. @returns true if it was the exclusive one, or the latest of the others. */
   remove(batch: LeaseBatch): boolean {
-    if (batch.node !== undefined) this.#batches.remove(batch.node);
     if (this.#exclusive === batch) {
       this.#exclusive = undefined;
       return true;
     }
+    if (batch.node !== undefined) this.#shared?.remove(batch.node);
     if (this.#latest !== batch) return false;
     this.#latest = undefined;
     return true;
@@ -86,6 +98,7 @@ export class BatchSet {
 
   /** Nobody waits any more: each lease that serves nobody just now goes back. */
   queueEmptied(): void {
-    for (const batch of [...this.#batches]) batch.queueEmptied();
+    this.#exclusive?.queueEmptied();
+    if (this.#shared !== undefined) for (const batch of [...this.#shared]) batch.queueEmptied();
   }
 }

@@ -138,9 +138,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     const { first } = this.#owner;
     if (first === undefined || first.number > this.#upTo) return undefined;
     if (this.#readers && first.options.access.kind !== 'shared') return undefined;
-    if (this.#served && !renewed && !this.#readers) {
-      if (this.#context.clock.monotonic() >= this.lease.since + LONGEST_BATCH) return undefined;
-    }
+    if (this.#served && !renewed && !this.#readers && this.lease.age >= LONGEST_BATCH) return undefined;
     return this.#confirming !== undefined || this.#fences.hasFor(first.number) ? first : undefined;
   }
 
@@ -202,6 +200,11 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     else this.#stopAdmitting();
   }
 
+  /** For how long the key stays busy after the batch, in ms. */
+  get #busyFor(): number {
+    return this.#busyUntil === -Infinity ? 0 : Math.max(0, this.#busyUntil - this.#context.clock.monotonic());
+  }
+
   #setRenewal(): void {
     const starting = this.#running.length === 0 || (this.#admitting && this.#readers);
     this.lease.autoRenew = this.#renewing > 0 || starting || !this.lease.confirmed;
@@ -219,7 +222,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
       return 'released';
     }
     this.lease.alarmAt = Infinity;
-    if (this.#readers || this.#busyUntil > this.#context.clock.monotonic()) return this.#end();
+    if (this.#readers || this.#busyFor > 0) return this.#end();
     // A caller with several keys used a fence that was drawn after the others of this batch.
     this.#fences.raise(hold.usedFence);
     this.#admit();
@@ -238,12 +241,9 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
   }
 
   #end(): Promise<ReleaseOutcome> {
-    if (this.#over === undefined) {
-      this.#context.renewals.remove(this.lease);
-      this.lease.listener = undefined;
-      const left = this.#busyUntil - this.#context.clock.monotonic();
-      this.#over = this.#owner.batchEnded(this, Math.max(0, left));
-    }
-    return this.#over;
+    if (this.#over !== undefined) return this.#over;
+    this.#context.renewals.remove(this.lease);
+    this.lease.listener = undefined;
+    return (this.#over = this.#owner.batchEnded(this, this.#busyFor));
   }
 }

@@ -161,7 +161,7 @@ export class KeyCoordinator implements KeyParts {
 
   batchServed(batch: LeaseBatch): void {
     if (batch === this.batches.exclusive) return;
-    if (this.batches.admitted(batch)) {
+    if (this.batches.admitted()) {
       this.known.leaseServed(true);
       this.#refuseOverdue();
     }

@@ -58,5 +58,5 @@ function add(
   upTo: number,
   fences: DrawnFences,
 ): LeaseBatch {
-  return parts.batches.add(access.kind, { context: parts.context, lease, upTo, owner: parts }, fences);
+  return parts.batches.add(access.kind, parts.context, lease, upTo, parts, fences);
 }

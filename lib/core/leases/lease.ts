@@ -82,6 +82,11 @@ export class Lease implements Renewable {
     return this.#confirmed;
   }
 
+  /** The time since the lease was made, in ms. */
+  get age(): number {
+    return this.#context.clock.monotonic() - this.since;
+  }
+
   get remaining(): number {
     return this.#lost === undefined && this.#deadline !== undefined ? this.#deadline.remaining : 0;
   }

@@ -54,7 +54,7 @@ export class PendingRequest {
     queueScore: number | undefined,
   ): AcquireRequest {
     this.sentAt = Deadline.in(clock, 0);
-    this.unansweredSince = clock.monotonic();
+    this.unansweredSince = this.sentAt.monotonic;
     this.offerEnds ??= this.sentAt.plus(OFFER_MS);
     this.ttl = ttl;
     this.upTo = upTo;

@@ -225,5 +225,9 @@ export function moveOf(
   event: RequestEvent,
   facts: { holds(guard: RequestGuard): boolean },
 ): RequestMove | undefined {
-  return REQUEST_TABLE[event][state]?.find(({ when }) => when === undefined || facts.holds(when));
+  const cell = REQUEST_TABLE[event][state];
+  if (cell === undefined) return undefined;
+  // By hand: each command comes this way.
+  for (const move of cell) if (move.when === undefined || facts.holds(move.when)) return move;
+  return undefined;
 }

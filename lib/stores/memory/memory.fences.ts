@@ -1,10 +1,13 @@
 /**
- * The memory store's counter of fences. As in the Redis scripts (lib/stores/redis/scripts/fences.ts) no fence is ahead of the
- * clock, as long as the clock goes on: the fences of a process's next life are above those of its last one.
+ * The memory store's fence counter. As in the scripts of the Redis store, no fence is ahead of the clock while the
+ * clock goes forward. So the fences of a restarted process are above the fences of the process before.
  */
 import type { Clock } from '../../core/time/clock.js';
 
-/** How far behind the clock fences may be, in µs. A clock that shows whole milliseconds leaves some for each moment so. */
+/**
+ * How far fences may be behind the clock, in µs. Some fences are then left at each moment, even if the clock shows only
+ * whole milliseconds.
+ */
 const BEHIND = 5_000;
 
 const counters = new WeakMap<Clock, MemoryFences>();
@@ -15,11 +18,11 @@ export class MemoryFences {
 
   private constructor(clock: Clock) {
     this.#clock = clock;
-    // A process takes longer than this to start, so those of its former life are below.
+    // A process takes longer than this to start, so the fences of the process before are lower.
     this.#last = this.now - BEHIND;
   }
 
-  /** All stores of one clock draw from one counter: one that is made anew goes on. */
+  /** All stores with one clock draw from one counter, so a new store continues the fences of an earlier store. */
   static of(clock: Clock): MemoryFences {
     let counter = counters.get(clock);
     if (counter === undefined) {
@@ -29,7 +32,7 @@ export class MemoryFences {
     return counter;
   }
 
-  /** The latest one. */
+  /** The latest fence. */
   get last(): number {
     return this.#last;
   }
@@ -39,11 +42,11 @@ export class MemoryFences {
     return Math.floor(this.#clock.wall() * 1000);
   }
 
-  /** Draws up to `count` consecutive ones, and one at least: fewer where the clock has not left as many. */
+  /** Draws at least one fence, and up to `count` consecutive fences: fewer if the clock does not leave as many. */
   draw(count: number): { fence: number; drawn: number } {
     const { now } = this;
     const last = Math.max(this.#last, now - BEHIND);
-    // If the clock went back, or stood still for thousands of fences, the next ones follow the last.
+    // If the clock went back, or stood still for thousands of fences, the next fences follow the latest one.
     const left = last > now ? count : Math.min(count, now - last);
     const drawn = Math.max(1, left);
     this.#last = last + drawn;

@@ -1,10 +1,10 @@
-/** One key of the memory store: who holds it until when, and who queues for it. Knows no clock and no sessions. */
+/** One key of the memory store: the tokens that hold it, until when, and its queue. Knows no clock and no sessions. */
 import type { Holder } from '../../core/contracts/store.contract.js';
 import { EXCLUSIVE, type LockKind, type LockAccess, accessOf } from '../../core/contracts/token.js';
 
 interface Held {
   readonly token: string;
-  /** On the store's clock, in ms; it counts only before it. */
+  /** The token holds the key before this time of the store's clock, in ms. */
   until: number;
 }
 
@@ -14,16 +14,16 @@ interface Waiting {
 }
 
 export class MemoryKey {
-  /** All of one kind: whoever holds a key keeps the other kinds out. */
+  /** All holders have one kind: a holder excludes tokens of other kinds. */
   #holders: Held[] = [];
-  /** In the order of their places. */
+  /** In ascending order of `queueScore`. */
   readonly #queue: Waiting[] = [];
 
   get unused(): boolean {
     return this.#holders.length === 0 && this.#queue.length === 0;
   }
 
-  /** Forgets the holders whose time is over. */
+  /** Removes the holders that have expired. */
   prune(now: number): void {
     this.#holders = this.#holders.filter(({ until }) => until > now);
   }
@@ -34,7 +34,7 @@ export class MemoryKey {
     return this.#held(token) !== undefined;
   }
 
-  /** Does it go with those who hold the key, and is there room for one more? */
+  /** Whether the token can hold the key beside its present holders. */
   fits(token: string): boolean {
     const { kind, limit } = access(token);
     const holder = this.#holders[0];
@@ -45,15 +45,15 @@ export class MemoryKey {
     this.#holders.push({ token, until });
   }
 
-  /** Never shortens it. */
+  /** Extends a holder's time. A later end stays as it is. */
   extend(token: string, until: number): void {
     const held = this.#held(token);
     if (held !== undefined) held.until = Math.max(held.until, until);
   }
 
   /**
-   * @param keptUntil keeps the token as a holder until then, and no longer.
-   * @returns whether it was one.
+   * @param keptUntil if given, the token remains a holder until this time, and no longer.
+   * @returns whether the token was a holder.
    */
   release(token: string, keptUntil: number | undefined): boolean {
     const held = this.#held(token);
@@ -63,7 +63,10 @@ export class MemoryKey {
     return true;
   }
 
-  /** The holder to wait for: of readers the last, as a writer needs them all gone; of a semaphore's the first. */
+  /**
+   * The holder that a waiter waits for. Among readers this is the last to expire, because a writer waits for all of
+   * them. Among the holders of a semaphore this is the first to expire.
+   */
   holder(now: number): Holder {
     const [first, ...others] = this.#holders;
     if (first === undefined) return { holder: '', remaining: 0 };
@@ -75,7 +78,7 @@ export class MemoryKey {
     return { holder: token, remaining: until - now };
   }
 
-  /** The kind that is there, where the token's does not go with it. Who holds the key counts before who queues. */
+  /** The kind of the holders, or else of the queue, if the token's kind is incompatible with it. */
   otherKind(token: string): LockKind | undefined {
     const there = this.#holders[0] ?? this.#queue[0];
     if (there === undefined) return undefined;
@@ -89,7 +92,7 @@ export class MemoryKey {
 
   // The queue.
 
-  /** The token of the first. */
+  /** The first token of the queue. */
   get head(): string | undefined {
     return this.#queue[0]?.token;
   }
@@ -104,7 +107,11 @@ export class MemoryKey {
     return waiting === undefined ? undefined : { queueScore: waiting.queueScore, first: index === 0 };
   }
 
-  /** A new place is behind all others; one that is taken back is where it was, before one of the same microsecond. */
+  /**
+   * A new token gets a score behind all others. A token that returns to the queue keeps its former score, and stands
+   * before a token with the same score.
+   * @param former the token's score when it was in the queue before, in µs.
+   */
   enqueue(token: string, former: number | undefined, now: number): void {
     const queueScore = former ?? Math.max((this.#queue.at(-1)?.queueScore ?? 0) + 1, now);
     const index = this.#queue.findIndex((waiting) => waiting.queueScore >= queueScore);

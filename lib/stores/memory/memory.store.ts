@@ -1,4 +1,7 @@
-/** A store in this process's memory: for tests and for applications that run once. Excludes nobody outside it. */
+/**
+ * A store in the memory of this process, for tests and for applications with one process. Other processes are not
+ * excluded.
+ */
 import { type Clock, systemClock } from '../../core/time/clock.js';
 import { runOutside } from '../../core/time/outside.js';
 import {
@@ -18,11 +21,11 @@ import { MemoryFences } from './memory.fences.js';
 import { MemoryKey } from './memory.key.js';
 
 export interface MemoryStoreOptions {
-  /** Of the leases of the modules that use the store, too. @default the system's clock */
+  /** The modules that use the store measure their leases by this clock, too. @default the system's clock */
   clock?: Clock;
 }
 
-/** Locks in memory. One store may serve several modules, which then exclude each other. */
+/** Locks in memory. One store may serve several modules. These modules then exclude each other. */
 export function memoryStore(options: MemoryStoreOptions = {}): LockStore {
   return new MemoryLockStore(options.clock ?? systemClock);
 }
@@ -78,7 +81,7 @@ class MemoryLockStore implements LockStore {
     const { token, mode } = request;
     const until = this.clock.monotonic() + request.ttl;
     if (mode !== 'check' && !state.holds(token) && state.queueScore(token) === undefined) {
-      // Dead ones at the head are no reason to refuse the request.
+      // Waiters of closed sessions at the head are no reason to refuse the request.
       if (state.otherKind(token) !== undefined) this.#promote(key, state);
       const kind = state.otherKind(token);
       if (kind !== undefined) return { state: 'kind-conflict', kind };
@@ -100,8 +103,8 @@ class MemoryLockStore implements LockStore {
   }
 
   /**
-   * Grants the key to the first of its queue for as long as they fit. Who does not listen any more is skipped; the requesting
-   * token learns of it by its own reply.
+   * Grants the key to the first tokens of the queue, as long as each can hold the key beside its holders. A token of a
+   * closed session is skipped. The requesting token gets no offer: its reply tells that the key was granted.
    */
   #promote(
     key: string,
@@ -123,18 +126,18 @@ class MemoryLockStore implements LockStore {
 
   #offer(listener: LockStoreListener, key: string, token: string): void {
     const { fence } = this.#fences.draw(1);
-    // Not by queueMicrotask: fake timers hold it up. It is not part of the work of whoever gave the key back.
+    // Fake timers would delay queueMicrotask. The offer is made outside the async context of the caller that released.
     runOutside(() => void Promise.resolve().then(() => listener.onGrant(key, token, fence)));
   }
 
-  #renew({ key, token, ttl, fences: holds }: RenewRequest): RenewReply {
+  #renew({ key, token, ttl, fences: count }: RenewRequest): RenewReply {
     const state = this.#key(key);
     if (!state.holds(token)) return { held: false, fence: 0 };
     state.extend(token, this.clock.monotonic() + ttl);
-    return holds > 0 ? { held: true, ...this.#fences.draw(holds) } : { held: true, fence: 0 };
+    return count > 0 ? { held: true, ...this.#fences.draw(count) } : { held: true, fence: 0 };
   }
 
-  /** The key as it stands now: a holder whose time is over is none. */
+  /** The key at this moment, without holders that have expired. */
   #key(key: string): MemoryKey {
     const state = this.#keys.get(key) ?? new MemoryKey();
     state.prune(this.clock.monotonic());

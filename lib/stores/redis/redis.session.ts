@@ -1,4 +1,4 @@
-/** One session's session with one Redis: sends the scripts, and sees to outcomes that are unknown. */
+/** A session with one Redis: sends the scripts, and releases tokens when the outcome of a command is unknown. */
 import type {
   LockStoreListener,
   LockStoreSession,
@@ -10,13 +10,13 @@ import type {
 } from '../../core/contracts/store.contract.js';
 import { TOKEN_MARK } from '../../core/contracts/token.js';
 import type { LockStoreError } from '../../errors/index.js';
-import type { ConnectionLog } from './client/connection-log.js';
+import type { ConnectionLog } from './health/connection-log.js';
 import { HandOffLog } from './notifications/hand-off-log.js';
 import type { KeyNames } from './naming/key-names.js';
 import type { CommandSender } from './commands/command-sender.js';
-import { RENEW } from './scripts/renew.script.js';
+import { RENEW } from './scripts/scripts.js';
 import { isExclusive, SharedKeys } from './commands/shared-keys.js';
-import { isWrongType } from './client/redis-errors.js';
+import { isWrongType } from './errors/redis-errors.js';
 import { ShardedChannels } from './notifications/sharded-channels.js';
 import { ExchangeBatch } from './commands/exchange-batch.js';
 import { MOST_ATTEMPTS, ExchangeCommand, type ExchangeContext } from './commands/exchange-command.js';
@@ -33,7 +33,7 @@ export interface RedisSessionSettings {
   readonly sessionId: string;
   readonly listener: LockStoreListener;
   readonly log: ConnectionLog;
-  /** Says, once, that the server refuses PUBLISH. */
+  /** Called when the server refuses PUBLISH. */
   readonly onPublishRefused: (why: string) => void;
   readonly onClose: (session: RedisSession) => void;
 }
@@ -57,11 +57,12 @@ export class RedisSession implements LockStoreSession {
       const offer = parseOffer(message, tokens);
       const key = offer && names.keyOf(offer.lock);
       if (offer === undefined || key === undefined) return;
-      // No script draws a fence that is ahead of the clock, but for a counter that is.
+      // No script draws a fence that is ahead of the server's clock, except if the fence counter is ahead. So another
+      // client may have published the offer.
       listener.onGrant(key, offer.token, offer.fence, sender.clock.mayBeAhead(offer.fence));
     };
     const log = new HandOffLog({ log: settings.log, down: () => sender.down });
-    const onReconnected = (counter?: string): void => listener.onReconnected(counter);
+    const onReconnected = (fenceDomain?: string): void => listener.onReconnected(fenceDomain);
     this.#notifications = sender.cluster
       ? new ShardedChannels({ sender, names, sessionId, log, onMessage, onReconnected })
       : new SingleChannel({
@@ -75,7 +76,8 @@ export class RedisSession implements LockStoreSession {
     this.#context = {
       sender,
       batch: new ExchangeBatch(sender),
-      sharedKeys: new SharedKeys(names),
+      sharedKeys: new SharedKeys(),
+      holdersOf: (key) => names.holdersOf(key),
       cleanUp: ({ key, release, acquire: request }, notAfter) => {
         if (request !== undefined) this.#orphans.add(key, request.token, notAfter);
         if (release !== undefined) this.#orphans.add(key, release.token, 0);
@@ -89,7 +91,10 @@ export class RedisSession implements LockStoreSession {
     return this.#notifications.possible;
   }
 
-  /** A verb reads the server's clock first, perhaps, and may be sent several times: each has its own time. */
+  /**
+   * A verb may have to read the server's clock first, and may be sent several times. Each command has a time-out of its
+   * own.
+   */
   get verbTimeout(): number {
     return (1 + MOST_ATTEMPTS) * this.#sender.commandTimeout;
   }
@@ -120,7 +125,7 @@ export class RedisSession implements LockStoreSession {
       this.#sender.synchronise(until).then(
         () => command.send(),
         (error: LockStoreError) => {
-          // The request was not sent.
+          // The request was not sent, so only the release may be unknown.
           this.#context.cleanUp({ key, release: request.release }, 0);
           if (!this.#sender.down) this.#sender.trouble.failed(this.#names.of(key).fences, error);
           reject(error);
@@ -129,11 +134,11 @@ export class RedisSession implements LockStoreSession {
     });
   }
 
-  async renew({ key, token, ttl, fences: holds }: RenewRequest): Promise<RenewReply> {
+  async renew({ key, token, ttl, fences: count }: RenewRequest): Promise<RenewReply> {
     const { lock, fences } = this.#names.of(key);
     const keys = isExclusive(token) ? ['2', lock, fences] : ['3', lock, fences, this.#names.holdersOf(key)];
-    const parameters = [...keys, token, String(Math.ceil(ttl)), String(holds)];
-    // Urgent: a hold may start on the strength of its being on its way.
+    const parameters = [...keys, token, String(Math.ceil(ttl)), String(count)];
+    // Urgent: a hold may start as soon as the command has left the process.
     const raw = await this.#sender
       .run(this.#sender.until(), RENEWING, key, RENEW, parameters, true)
       .catch(notOursByType);
@@ -141,14 +146,14 @@ export class RedisSession implements LockStoreSession {
     return { held: Number(raw) >= 0, fence: 0 };
   }
 
-  /** The connection is back. */
+  /** Commands can be sent again. */
   onRecovered(): void {
     this.#orphans.hasten();
     this.#settings.listener.onRecovered();
   }
 
   #release(key: string, token: string): Promise<unknown> {
-    // If this release fails, the clean-up that sent it tries again.
+    // OrphanCleanup tries again by itself: a failed release must not be added to it a second time.
     const context: ExchangeContext = { ...this.#context, cleanUp: () => undefined };
     return new Promise((resolve, reject) => {
       const names = this.#names.of(key);
@@ -167,7 +172,10 @@ export class RedisSession implements LockStoreSession {
   }
 }
 
-/** What is no string at the key was put there by somebody else: no reason to hope until the lease's end. */
+/**
+ * The lease is lost if the value at the key is not a string: another client put the value there. There is no reason to
+ * try again until the lease ends.
+ */
 function notOursByType(error: unknown): number {
   if (isWrongType(error)) return -1;
   throw error;

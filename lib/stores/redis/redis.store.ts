@@ -1,7 +1,19 @@
-/** Locks on Redis: standalone, behind Sentinel, or a Cluster. */
+/**
+ * Locks on Redis: standalone, behind Sentinel, or a Cluster.
+ *
+ * The folders beside this file, from the bottom up:
+ * - `naming`: what the keys and channels of a lock are called.
+ * - `scripts`: what happens atomically at the server.
+ * - `client`: what the store uses of an ioredis client.
+ * - `errors`: what Redis and ioredis report, as a LockStoreError that says what to do.
+ * - `health`: whether the connection can be used now, and what is logged if it cannot.
+ * - `opening`: from the option `redis` to a client.
+ * - `commands`: how commands are sent, and what their outcome means.
+ * - `notifications`: how a session hears of hand-offs.
+ */
 import type { LockStore, LockStoreListener, LockStoreSession } from '../../core/contracts/store.contract.js';
-import { DatabaseGuard } from './connecting/database-guard.js';
-import { checkEviction } from './connecting/eviction-check.js';
+import { DatabaseGuard } from './health/database-guard.js';
+import { checkEviction } from './opening/eviction-check.js';
 import { KeyNames } from './naming/key-names.js';
 import { keyPrefixOf } from './client/key-prefix.js';
 import type { RedisLike } from './client/redis-client.interface.js';
@@ -10,17 +22,17 @@ import { RedisSession } from './redis.session.js';
 
 export interface RedisStoreSettings {
   readonly client: RedisLike;
-  /** Goes before every key. */
+  /** Stands before the name of every key and channel. */
   readonly prefix: string;
-  /** How long to wait for each reply, in ms. */
+  /** How long each reply may take, in ms. */
   readonly commandTimeout: number;
-  /** Did we open the client? Then `close` closes it. */
+  /** Whether the store opened the client. If so, `close` closes the client. */
   readonly owned: boolean;
-  /** Told of what a person should know and no caller is told. */
+  /** Logs what an operator should know and what no caller is told. */
   readonly warn: (message: string) => void;
-  /** Of the client. @default one of the store's own */
+  /** The guard of the client's database. @default a guard of the store's own */
   readonly database?: DatabaseGuard;
-  /** Told of what went right again. */
+  /** Logs that a problem is over. */
   readonly log?: (message: string) => void;
 }
 
@@ -81,8 +93,8 @@ export class RedisLockStore implements LockStore {
     if (this.#warnedOfPublish) return;
     this.#warnedOfPublish = true;
     this.#settings.warn(
-      `Redis refuses ${this.#sender.cluster ? 'SPUBLISH' : 'PUBLISH'} (${why}): waiting callers learn of a free lock late, by asking again. ` +
-        `Give the Redis user the command, and the channels "${this.#names.channelPattern}".`,
+      `Redis refuses ${this.#sender.cluster ? 'SPUBLISH' : 'PUBLISH'} (${why}): waiting callers learn of a free lock late, at their next check. ` +
+        `Give the Redis user the right to the command and to the channels "${this.#names.channelPattern}".`,
     );
   }
 }

@@ -1,4 +1,4 @@
-/** A process of several callers that each read, wait and write one counter under one lock. */
+/** A process with several callers. Each reads a counter, waits, and writes the counter, under one lock. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { serve } from '../child-worker.js';

@@ -1,4 +1,4 @@
-/** A machine of several: an application whose job is due every few seconds, by a clock that is wrong by a given skew. */
+/** One machine of several: an application with a job that is due every few seconds, by a clock with a given skew. */
 import { subscribe } from 'node:diagnostics_channel';
 import { type INestApplicationContext, Injectable, Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -11,22 +11,22 @@ export type CronHandlers = typeof handlers;
 
 export interface CronOptions {
   readonly url: string;
-  /** The period, in seconds; left out, the job is due by {@link CronHandlers.fire} only. */
+  /** The period, in seconds. If absent, the job runs by {@link CronHandlers.fire} only. */
   readonly every?: number;
   readonly ttl?: string;
   readonly minHold?: string;
-  /** The job never ends. */
+  /** Whether the job never ends. */
   readonly hang?: boolean;
 }
 
-/** What became of the job on one occasion. */
+/** The outcome of the job on one occasion. */
 export interface Attempt {
   readonly ran: boolean;
-  /** Which occasion, by this machine's clock. */
+  /** The occasion, by the clock of this machine. */
   readonly tick: number;
-  /** How late by this machine's clock, in ms. */
+  /** The delay by the clock of this machine, in ms. */
   readonly late: number;
-  /** On the clock that all processes share, in ms. */
+  /** The time on the clock of all processes, in ms. */
   readonly at: number;
 }
 
@@ -40,7 +40,7 @@ function note(ran: boolean): void {
   attempts.push({ ran, tick, late: now - tick * period, at: Number(process.hrtime.bigint() / 1_000_000n) });
 }
 
-/** Wrong for all that requests: the scheduler, and the locks. */
+/** Skews the time of this process, for the scheduler and for the locks. */
 function skewClock(skew: number): void {
   const Right = Date;
   globalThis.Date = class extends Right {
@@ -55,12 +55,12 @@ function skewClock(skew: number): void {
 }
 
 export const handlers = serve({
-  /** @param skew in ms: how far this machine's clock is ahead. */
+  /** @param skew how far the clock of this machine is ahead, in ms. */
   boot(skew: number): void {
     skewClock(skew);
     subscribe('nestjs-locked:busy', () => note(false));
   },
-  /** Starts the application, in the place of the one before. */
+  /** Starts the application, and ends the application before. */
   async start({ url, every, ttl = '30s', minHold = '0s', hang = false }: CronOptions): Promise<void> {
     await app?.close();
     [attempts, period] = [[], (every ?? 1) * 1000];
@@ -83,7 +83,7 @@ export const handlers = serve({
     Logger.overrideLogger(false);
     app = await NestFactory.createApplicationContext(Machine, { logger: false });
   },
-  /** Has the job done now, as the clock would; tells whether it ran, once that is known. */
+  /** Runs the job now, as the scheduler does. Resolves to whether the job ran. */
   async fire(): Promise<boolean> {
     const before = attempts.length;
     void app?.get(SchedulerRegistry).getCronJob('report').fireOnTick();

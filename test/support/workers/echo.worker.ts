@@ -1,4 +1,6 @@
-/** The worker of the spec of child processes: imports the library's TypeScript, answers, and starts a server. */
+/**
+ * The worker for the spec of child processes: it imports the TypeScript of the library, replies, and starts a server.
+ */
 import { LockBusyError } from '../../../lib/errors/index.js';
 import { serve } from '../child-worker.js';
 import { startRedis } from '../redis-server.js';

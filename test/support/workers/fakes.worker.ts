@@ -1,4 +1,4 @@
-/** Installs fake timers in the global realm before it imports the test kit, and then moves them. */
+/** Installs fake timers in the global realm before it imports the test kit, and then advances them. */
 import { createRequire } from 'node:module';
 import { mock } from 'node:test';
 import { serve } from '../child-worker.js';
@@ -6,12 +6,12 @@ import { serve } from '../child-worker.js';
 export type FakesHandlers = typeof handlers;
 
 interface Report {
-  /** After an hour of the fake timers in one jump. */
+  /** Whether the lock is held after an hour of the fake timers in one jump. */
   readonly heldAfterJump: boolean;
-  /** A lease of 60 ms that is not renewed ends, in real time. */
+  /** Whether a lease of 60 ms without renewal has ended, in real time. */
   readonly endsByItself: boolean;
-  /** Somebody waited, and was handed the key. */
-  readonly handedOver: boolean;
+  /** Whether a waiter got the key by a hand-off. */
+  readonly handOff: boolean;
 }
 
 async function report(jump: () => void): Promise<Report> {
@@ -27,11 +27,11 @@ async function report(jump: () => void): Promise<Report> {
   await ended;
   await lock.release();
   const next = await waiting;
-  return { heldAfterJump, endsByItself: !short.held, handedOver: next.held };
+  return { heldAfterJump, endsByItself: !short.held, handOff: next.held };
 }
 
 export const handlers = serve({
-  /** Those of jest and of vitest. */
+  /** The fake timers of jest and of vitest. */
   async sinon(): Promise<Report> {
     const require = createRequire(import.meta.url);
     const jest = createRequire(require.resolve('@jest/fake-timers'));
@@ -48,7 +48,7 @@ export const handlers = serve({
       clock.uninstall();
     }
   },
-  /** Those of node:test. */
+  /** The fake timers of node:test. */
   async node(): Promise<Report> {
     mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate', 'Date'] });
     try {

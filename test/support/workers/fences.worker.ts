@@ -1,4 +1,4 @@
-/** A process that takes locks as fast as it can, and reports what its holds saw. */
+/** A process that acquires locks as fast as possible, and reports its holds. */
 import { serve } from '../child-worker.js';
 import { type Locks, locksOn } from '../locks.js';
 import { sharedNow } from '../shared-clock.js';
@@ -6,7 +6,7 @@ import { sharedNow } from '../shared-clock.js';
 export type FencesHandlers = typeof handlers;
 
 export interface Hammering {
-  /** What is requested: each of these lists of keys by `callers` at once, over and over. */
+  /** The requested keys: `callers` callers at once request each of these lists, repeatedly. */
   readonly lists: readonly (readonly string[])[];
   readonly callers: number;
   /** In ms. */

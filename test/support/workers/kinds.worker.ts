@@ -1,4 +1,4 @@
-/** A process that takes locks of every kind on demand, several of one key too, and works under many at once. */
+/** A process that acquires locks of each kind on demand, several of one key too, and works under many at once. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { UsingOptions } from '../../../lib/core/options/acquire.options.js';
 import type { Lock } from '../../../lib/core/contracts/lock.js';
@@ -13,7 +13,7 @@ const requested = new Map<string, Promise<Lock>>();
 
 async function lockOf(name: string): Promise<Lock> {
   const lock = await requested.get(name);
-  if (lock === undefined) throw new Error(`"${name}" was never asked for.`);
+  if (lock === undefined) throw new Error(`"${name}" was never requested.`);
   return lock;
 }
 
@@ -21,7 +21,7 @@ export const handlers = serve({
   open(url: string): void {
     locks = locksOn({ url });
   },
-  /** Requests in the background, for what is called `name` from then on. */
+  /** Requests a lock in the background. From then on the lock is called `name`. */
   request(name: string, key: string, options: UsingOptions = {}): void {
     const lock = locks.service.acquire(key, options);
     lock.catch(() => undefined); // `acquired` tells
@@ -39,8 +39,8 @@ export const handlers = serve({
     return (await lockOf(name)).release();
   },
   /**
-   * `callers` of the key, one after the other `rounds` times each, all at once. Resolves to how many were inside, on all
-   * machines together, as each of them came in: counted by the server.
+   * Runs `callers` callers of the key at once, `rounds` times each. Resolves to the number of callers that were inside
+   * in all processes, counted by the server at each entry.
    */
   async work(key: string, options: UsingOptions, callers: number, rounds: number): Promise<number[]> {
     const inside: number[] = [];

@@ -1,4 +1,4 @@
-/** A process that takes and gives back locks on demand, and says what it holds: to be paused and killed by a test. */
+/** A process that acquires and releases locks on demand and reports its locks. Tests pause and kill it. */
 import type { AcquireOptions } from '../../../lib/core/options/acquire.options.js';
 import type { Lock } from '../../../lib/core/contracts/lock.js';
 import { serve } from '../child-worker.js';
@@ -22,7 +22,7 @@ const acquiring = new Map<string, Promise<Lock>>();
 
 async function lockOf(key: string): Promise<Lock> {
   const lock = await acquiring.get(key);
-  if (lock === undefined) throw new Error(`"${key}" was never asked for.`);
+  if (lock === undefined) throw new Error(`"${key}" was never requested.`);
   return lock;
 }
 
@@ -33,13 +33,13 @@ export const handlers = serve({
   openOnCluster(target: ClusterTarget, options: ClusterLocksOptions = {}): void {
     locks = clusterLocksOn(target, options);
   },
-  /** Requests in the background. */
+  /** Requests a lock in the background. */
   request(key: string, options: AcquireOptions = {}): void {
     const requested = locks.service.acquire(key, options);
     requested.catch(() => undefined); // `acquired` tells
     acquiring.set(key, requested);
   },
-  /** Waits for what was requested. */
+  /** Waits for the requested lock. */
   async acquired(key: string): Promise<Acquired> {
     const { token, fence } = await lockOf(key);
     return { token, fence };
@@ -51,7 +51,7 @@ export const handlers = serve({
   async release(key: string): Promise<boolean> {
     return (await lockOf(key)).release();
   },
-  /** Gives back, closes everything, and leaves the exit to Node: it comes when nothing keeps the process alive. */
+  /** Releases the lock and closes everything. The process then ends as soon as nothing keeps it alive. */
   async finish(key: string): Promise<boolean> {
     const released = (await lockOf(key)).release();
     await locks.close();

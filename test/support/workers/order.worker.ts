@@ -1,6 +1,6 @@
 /**
- * A process whose callers write into a stream of Redis in what order they are served: entries get their place in it from the
- * server, and only who has the lock writes that it entered.
+ * A process with callers that record the order of their service in a Redis stream. The server orders the entries, and
+ * only a caller that holds the lock writes that it entered.
  */
 import type { Lock } from '../../../lib/core/contracts/lock.js';
 import { serve } from '../child-worker.js';
@@ -11,9 +11,9 @@ export type OrderHandlers = typeof handlers;
 export interface Entry {
   readonly event: 'requested' | 'entered';
   readonly process: string;
-  /** Calls of a process are numbered in the order in which they requested, from 0. */
+  /** The number of the call, counted in the order of the requests of this process, from 0. */
   readonly call: number;
-  /** Of the lease under which it entered. */
+  /** The token of the lease under which the call entered. */
   readonly token: string;
 }
 
@@ -41,21 +41,22 @@ export const handlers = serve({
     locks = locksOn({ url });
     name = called;
   },
-  /** So many callers request at once. */
+  /** Makes `callers` callers request the lock at once. */
   request(callers: number): void {
     running = Promise.all(Array.from({ length: callers }, () => enter(calls++, request())));
   },
-  /** Until all who requested have been served. */
+  /** Resolves when all callers have been served. */
   async served(): Promise<void> {
     await running;
   },
-  /** So many callers request over and over, each in so many turns, and write that they have. */
-  async loop(callers: number, exchanges: number): Promise<void> {
+  /** Makes `callers` callers request the lock `rounds` times each, and record each request. */
+  async loop(callers: number, rounds: number): Promise<void> {
     const caller = async (): Promise<void> => {
-      for (let exchange = 0; exchange < exchanges; exchange += 1) {
+      for (let round = 0; round < rounds; round += 1) {
         const call = calls++;
         const requested = request();
-        // By the connection of the request, and after it: that leaves at the end of the tick.
+        // The entry goes over the connection of the request, and after the request, which is sent at the end of the
+        // tick.
         const written = endOfTick().then(() => write('requested', call, ''));
         await enter(call, requested);
         await written;

@@ -1,4 +1,4 @@
-/** An application over HTTP that is told to end by signals, and whose handlers and shutdown go on when the test says so. */
+/** An application over HTTP that signals end. The test says when its handlers and its shutdown go on. */
 import {
   type BeforeApplicationShutdown,
   Controller,
@@ -22,25 +22,25 @@ export interface ShutdownOptions {
   readonly url: string;
   readonly platform: string;
   readonly forceCloseConnections: boolean;
-  /** Does it call `enableShutdownHooks()`? */
+  /** Whether the application calls `enableShutdownHooks()`. */
   readonly hooks: boolean;
   readonly ttl: string;
 }
 
-/** Waiting to be told: the handlers, and the shutdown behind its first step. */
+/** The handlers, and the shutdown after its first step, wait for these. */
 const work = deferred();
 const shutdown = deferred();
 let entered = 0;
 let shuttingDown = false;
 
-/** Loaded for itself: starting is what takes the time. */
+/** Only this platform is loaded, because loading takes most of the start. */
 async function adapter(platform: string): Promise<AbstractHttpAdapter> {
   if (platform === 'Express') return new (await import('@nestjs/platform-express')).ExpressAdapter();
   return new (await import('@nestjs/platform-fastify')).FastifyAdapter();
 }
 
 export const handlers = serve({
-  /** Starts it; tells its URL. */
+  /** Starts the application. Resolves to its URL. */
   async start({ url, platform, forceCloseConnections, hooks, ttl }: ShutdownOptions): Promise<string> {
     @Controller()
     class Handlers {
@@ -59,7 +59,7 @@ export const handlers = serve({
         return 'done';
       }
     }
-    /** Between the locks' refusing and the server's closing. */
+    /** Runs after the locks refuse new calls, and before the server closes. */
     @Injectable()
     class Slow implements BeforeApplicationShutdown {
       beforeApplicationShutdown(): Promise<void> {
@@ -83,12 +83,12 @@ export const handlers = serve({
     await app.listen(0, '127.0.0.1');
     return app.getUrl();
   },
-  /** How many handlers have begun. */
+  /** The number of handlers that have begun. */
   entered: () => entered,
-  /** Are new acquisitions refused, while the server is open? */
+  /** Whether new acquisitions are refused, while the server is open. */
   isShuttingDown: () => shuttingDown,
-  /** The handlers, those to come included, go on to their end. */
+  /** Lets all handlers go on to their end, later handlers too. */
   finish: () => work.resolve(),
-  /** The shutdown goes on. */
+  /** Lets the shutdown go on. */
   proceed: () => shutdown.resolve(),
 });

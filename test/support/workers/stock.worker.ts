@@ -1,4 +1,4 @@
-/** A process that works on a row under a lock, in two halves: between them the test may pause it. */
+/** A process that changes a row under a lock, in two halves. Between the halves a test may pause it. */
 import { serve } from '../child-worker.js';
 import { type Deferred, deferred } from '../deferred.js';
 import { locksOn } from '../locks.js';
@@ -7,14 +7,14 @@ import { connectSql } from '../sql-client.js';
 
 export type StockHandlers = typeof handlers;
 
-/** How it writes. `unfenced`: as one would without the fence. */
+/** How the process writes. `unfenced`: without a check of the fence. */
 export type Way = 'unfenced' | 'setUnits' | 'claim' | 'move' | 'put' | 'fenced';
 
 export interface Job {
   readonly redis: string;
   readonly sql: string;
   readonly way: Way;
-  /** How many units it takes out. */
+  /** The number of units to remove. */
   readonly units: number;
   /** In ms. */
   readonly ttl: number;
@@ -23,15 +23,15 @@ export interface Job {
 
 export interface Outcome {
   readonly fence: number;
-  /** Did it believe that it held the lock when it began to write? */
+  /** Whether `held` was true when the process began to write. */
   readonly held: boolean;
-  /** The name of the error it ended with, and of that one's cause. */
+  /** The name of the error that ended the job, and the name of its cause. */
   readonly error: string | undefined;
   readonly cause: string | undefined;
 }
 
 const { setUnits, claim, write, move, put, fenced } = await recipeModule();
-/** Of the job under way, once its first half is done: settled when it may go on. */
+/** Set after the first half of a job. The second half begins when it settles. */
 let halfway: Deferred | undefined;
 
 export const handlers = serve({

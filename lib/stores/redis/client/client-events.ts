@@ -1,4 +1,4 @@
-/** The events of a client: it may be the application's own, and shared by several modules. */
+/** Listens to a client's events. Several modules may share a client of the application, and then share one listener. */
 import { SharedListeners } from '../../../core/util/shared-listeners.js';
 import type { RedisLike } from './redis-client.interface.js';
 
@@ -7,7 +7,7 @@ const clients = new SharedListeners<RedisLike>((client, event, listener) => {
   return () => void client.off(event, listener);
 });
 
-/** @returns takes the listener away. */
+/** @returns a function that removes the listener. */
 export function onClient(
   client: RedisLike,
   event: string | symbol,

@@ -1,4 +1,4 @@
-/** The prefix that a client of ioredis puts before every key by itself. */
+/** The prefix that an ioredis client itself puts before every key. */
 import type { RedisLike } from './redis-client.interface.js';
 
 interface Prefixed {
@@ -6,7 +6,7 @@ interface Prefixed {
   readonly redisOptions?: { readonly keyPrefix?: string | Buffer | null };
 }
 
-/** @returns an empty string for none. */
+/** @returns an empty string if there is no prefix. */
 export function keyPrefixOf(client: RedisLike): string {
   const { keyPrefix, redisOptions } = client.options as Prefixed;
   return String(keyPrefix || redisOptions?.keyPrefix || '');

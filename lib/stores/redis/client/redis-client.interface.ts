@@ -1,5 +1,7 @@
-/** What of ioredis is used, by structure: versions 5 and 6 have types that exclude each other, and `instanceof` fails
- * across copies. */
+/**
+ * What the store uses of an ioredis client, as structural types. The types of versions 5 and 6 exclude each other, and
+ * `instanceof` fails if the application has another copy of ioredis.
+ */
 
 /** Any `Redis` or `Cluster` of ioredis 5 or 6. */
 export interface RedisLike {
@@ -21,15 +23,15 @@ export interface RedisLike {
   disconnect(reconnect?: boolean): void;
 }
 
-/** What a `Cluster` has besides. */
+/** What a `Cluster` has in addition. */
 export interface ClusterLike extends RedisLike {
-  /** The addresses of each slot's nodes, its master's first. Empty before the first connection. */
+  /** The addresses of each slot's nodes. The master's address is the first. Empty before the first connection. */
   readonly slots: readonly (readonly string[] | undefined)[];
   nodes(role?: 'all' | 'master' | 'slave'): RedisLike[];
   refreshSlotsCache?(callback?: () => void): void;
 }
 
-/** ioredis options, passed on as they are. */
+/** Options of ioredis. They are passed on unchanged. */
 export interface RedisSettings {
   host?: string;
   port?: number;
@@ -41,7 +43,7 @@ export interface RedisSettings {
   tls?: object;
   sentinels?: ReadonlyArray<{ host?: string; port?: number }>;
   name?: string;
-  /** Leave a master as soon as the sentinels have replaced it. @default true with `sentinels` */
+  /** Leaves a master as soon as the sentinels have replaced it. @default true with `sentinels` */
   failoverDetector?: boolean;
   [option: string]: unknown;
 }

@@ -1,36 +1,34 @@
-/** The connection that a store's commands go over: their time-outs, whether it is down, and the server's clock. */
-import { runOutside } from '../../../core/time/outside.js';
+/**
+ * Sends a store's commands: each command is answered, or fails, within its time-out. The parts of the sender:
+ * - {@link ConnectionState} knows whether commands can be sent.
+ * - {@link CommandTimeouts} keeps the commands that wait for a reply.
+ * - {@link ScriptRunner} writes scripts.
+ * - {@link ClockReader} reads the server's clock.
+ */
 import type { Outage } from '../../../core/contracts/store.contract.js';
-import type { DatabaseGuard } from '../connecting/database-guard.js';
-import { type Command, CommandTimeouts, type Watching } from './command-timeouts.js';
-import { onClient } from '../client/client-events.js';
-import { ConnectionTrouble } from '../connection/connection-trouble.js';
-import { NodeConnections } from '../connection/node-connections.js';
-import type { ClusterLike, RedisLike } from '../client/redis-client.interface.js';
-import { type Script, isUnknownScript } from '../scripts/script.js';
-import { ServerClock } from './server-clock.js';
-import { SilenceWatch } from '../connection/silence-watch.js';
-import { afterRefresh, pauseBefore } from '../connection/slots-refresh.js';
-import { describe, isElsewhere, lostError } from '../client/redis-errors.js';
-
-/** The server's clock is read again after this long, in ms: two quartz clocks part by some ms a minute. */
-const CLOCK_AGE = 30_000;
+import type { RedisLike } from '../client/redis-client.interface.js';
+import { afterRefresh, pauseBefore } from '../client/slots-refresh.js';
+import { describe, isElsewhere, lostError } from '../errors/redis-errors.js';
+import { ConnectionState } from '../health/connection-state.js';
+import type { ConnectionTrouble } from '../health/connection-trouble.js';
+import type { DatabaseGuard } from '../health/database-guard.js';
+import type { Script } from '../scripts/script.js';
+import { type Command, CommandTimeouts, type PendingCommand } from './command-timeouts.js';
+import { type ScriptCall, ScriptRunner } from './script-runner.js';
+import { ClockReader, ServerClock } from './server-clock.js';
 
 export interface CommandSenderSettings {
   readonly client: RedisLike;
   readonly database: DatabaseGuard;
-  /** In ms. */
+  /** How long each reply may take, in ms. */
   readonly commandTimeout: number;
-  /** Did we open the client? */
+  /** Whether the store opened the client. */
   readonly owned: boolean;
-  /** The connection is ready again after it was not. */
+  /** Called when commands can be sent again after they could not. */
   readonly onRecovered: () => void;
 }
 
-/** A connection may be silent for so many time-outs of a command, and for this long at least, in ms. */
-const SILENCE = { timeouts: 2, least: 5_000 };
-
-/** Until when a verb may take, on the monotonic clock. */
+/** The time by which a command is answered or has failed, on the monotonic clock. */
 export type Until = number;
 
 export class CommandSender {
@@ -38,107 +36,90 @@ export class CommandSender {
   readonly cluster: boolean;
   readonly clock = new ServerClock();
   readonly trouble: ConnectionTrouble;
-  readonly #settings: CommandSenderSettings;
-  readonly #autoPipelining: boolean;
-  readonly #watch: CommandTimeouts;
-  /** Of a connection that we opened. That of the application's own client is the application's. */
-  readonly #silence: SilenceWatch | undefined;
-  readonly #database: DatabaseGuard;
-  readonly #nodes: NodeConnections | undefined;
-  readonly #stops: ReadonlyArray<() => void>;
-  #interruptions = 0;
-  #down: boolean;
-  #reading: Promise<void> | undefined;
-
-  constructor(settings: CommandSenderSettings) {
-    const { client, owned, commandTimeout } = settings;
-    this.#settings = settings;
-    this.client = client;
-    this.#database = settings.database;
-    this.#database.onRecovered = settings.onRecovered;
-    this.trouble = new ConnectionTrouble(client, commandTimeout, () => this.#onDown());
-    if (owned)
-      this.#silence = new SilenceWatch(client, Math.max(SILENCE.timeouts * commandTimeout, SILENCE.least));
-    this.#watch = new CommandTimeouts(
-      (doing) => this.trouble.silentError(doing),
-      (until) => this.#silence?.expect(until - commandTimeout),
-    );
-    this.cluster = client.isCluster === true;
-    this.#down = ['close', 'reconnecting', 'end'].includes(client.status);
-    this.#autoPipelining =
-      (client.options as { enableAutoPipelining?: boolean }).enableAutoPipelining === true;
-    this.#nodes = this.cluster
-      ? new NodeConnections(client as ClusterLike, () => (this.#interruptions += 1))
-      : undefined;
-    this.#stops = [
-      onClient(client, 'ready', this.#onReady),
-      onClient(client, 'close', this.#onClose),
-      onClient(client, 'end', this.#onClose),
-    ];
-  }
-
-  /** Is it known to be down? What is run then fails at once, and nothing is sent. */
-  get down(): boolean {
-    return this.#down || this.#database.refused;
-  }
-
-  /** What the fence domain's latest command failed by, if it may be over in a moment. A database that is refused is not. */
-  outageOf(domain: string): Outage | undefined {
-    return this.#database.refused ? undefined : this.trouble.outageOf(domain, this.#down);
-  }
-
-  /** Is no reply waited for? */
-  get idle(): boolean {
-    return this.#watch.idle;
-  }
-
-  /** How often the connection was interrupted: what was under way then may have run twice. */
-  get interruptions(): number {
-    return this.#interruptions;
-  }
-
   /** In ms. */
-  get commandTimeout(): number {
-    return this.#settings.commandTimeout;
+  readonly commandTimeout: number;
+  readonly #connection: ConnectionState;
+  readonly #timeouts: CommandTimeouts;
+  readonly #scripts: ScriptRunner;
+  readonly #clockReader: ClockReader;
+
+  constructor({ client, database, commandTimeout, owned, onRecovered }: CommandSenderSettings) {
+    this.client = client;
+    this.cluster = client.isCluster === true;
+    this.commandTimeout = commandTimeout;
+    this.#timeouts = new CommandTimeouts(
+      (doing) => this.trouble.silentError(doing),
+      (until) => this.#connection.missedSince(until - commandTimeout),
+    );
+    this.#connection = new ConnectionState(
+      { client, database, commandTimeout, owned },
+      {
+        onReady: () => this.clock.forget(),
+        onRecovered,
+        // A command that was written may be written again, and has its time-out. A command that waits for the connection
+        // fails now.
+        onDown: () => this.#timeouts.failUnsent((doing) => this.trouble.downError(doing)),
+        onForgotten: () => this.#timeouts.failAll(lostError),
+      },
+    );
+    this.trouble = this.#connection.trouble;
+    this.#scripts = new ScriptRunner(client, database);
+    this.#clockReader = new ClockReader(
+      this.clock,
+      (until) => this.serverTime(until),
+      () => this.until(),
+    );
   }
 
-  /** A verb's bound, from now. */
+  /** Whether commands fail at once, and are not sent. */
+  get down(): boolean {
+    return this.#connection.down;
+  }
+
+  /** The outage by which the latest command of the fence domain failed, if it may be over in a moment. */
+  outageOf(domain: string): Outage | undefined {
+    return this.#connection.outageOf(domain);
+  }
+
+  /** True while no command waits for a reply. */
+  get idle(): boolean {
+    return this.#timeouts.idle;
+  }
+
+  /** How often the connection was interrupted. A command that was under way then may have run twice. */
+  get interruptions(): number {
+    return this.#connection.interruptions;
+  }
+
+  /** The bound of a command that starts now. */
   until(): Until {
-    return performance.now() + this.#settings.commandTimeout;
+    return performance.now() + this.commandTimeout;
   }
 
-  /** The server's time in µs that the end of the bound surely comes after. */
+  /** A time of the server, in µs, that the server's clock has reached by `until` at the latest. */
   serverTimeAt(until: Until): number {
     return this.clock.at(until);
   }
 
-  /** Is the server's clock known? Reads it again in the background when the reading will be old by then. */
+  /** Whether the server's clock is known. An old reading is renewed in the background. */
   isSynchronised(until: Until): boolean {
-    if (!this.clock.known) return false;
-    if (until - this.clock.readAt > CLOCK_AGE && this.#reading === undefined) {
-      this.synchronise(this.until()).catch(() => undefined); // the old reckoning serves until then
-    }
-    return true;
+    return this.#clockReader.isSynchronised(until);
   }
 
-  /** Knows the server's clock when it resolves. @throws LockStoreError */
+  /** Resolves when the server's clock is known. @throws LockStoreError */
   synchronise(until: Until): Promise<void> {
-    const sentAt = performance.now();
-    this.#reading ??= runOutside(() => this.serverTime(until))
-      .then((time) => this.clock.set(time, sentAt))
-      .finally(() => (this.#reading = undefined));
-    return this.#reading;
+    return this.#clockReader.read(until);
   }
 
   /** The server's time in µs. @throws LockStoreError */
   async serverTime(until: Until): Promise<number> {
     const reply = await new Promise((onReply, onFailure) => {
       const command = { until, doing: "reading the server's clock", key: undefined, onReply, onFailure };
-      const watching = this.#begin(command);
-      if (watching === undefined) return;
+      const pending = this.#begin(command);
+      if (pending === undefined) return;
       this.client.call('TIME').then(
-        (time) => this.#answer(watching, time),
-        (error: unknown) => this.#fail(watching, error),
+        (time) => this.#answer(pending, time),
+        (error: unknown) => this.#fail(pending, error),
       );
     });
     const [seconds, micros] = reply as [unknown, unknown];
@@ -147,8 +128,9 @@ export class CommandSender {
 
   /**
    * Runs a script.
-   * @param doing a verb, and the key it is about: for messages.
-   * @param urgent it must be written, and take effect at the server, before anything else happens here.
+   * @param doing a verb, for messages. The key follows it.
+   * @param urgent the command must be written, and take effect at the server, before anything else happens in this
+   * process.
    * @throws LockStoreError at `until` at the latest; at once while the connection is known to be down.
    */
   run(
@@ -164,143 +146,69 @@ export class CommandSender {
     });
   }
 
-  /** As {@link run}, for those to whom a promise is too much. */
+  /** As {@link run}, with callbacks: a promise for each command would cost time. */
   send(command: Command, script: Script, parameters: readonly string[], urgent = false): void {
-    const watching = this.#begin(command);
-    if (watching === undefined) return;
-    this.#evaluate(
-      script,
-      parameters,
-      urgent,
-      (reply) => this.#answer(watching, reply),
-      (error) => this.#redirect(watching, error, script, parameters, urgent),
-    );
+    const pending = this.#begin(command);
+    if (pending !== undefined) this.#evaluate(pending, { script, parameters, urgent });
   }
 
-  /** Several commands that one script sees to: it replies with an array of their replies, or errors. */
+  /** Sends several commands as one script, which replies with an array of their replies or errors. */
   sendAll(commands: readonly Command[], script: Script, parameters: readonly string[]): void {
     const all = commands.flatMap((command) => this.#begin(command) ?? []);
     if (all.length === 0) return;
-    this.#evaluate(
-      script,
-      parameters,
-      false,
-      (replies) => all.forEach((watching, i) => this.#answer(watching, (replies as unknown[])[i])),
-      (error) => all.forEach((watching) => this.#fail(watching, error)),
+    this.#scripts.run(
+      { script, parameters, urgent: false },
+      (replies) => all.forEach((pending, i) => this.#answer(pending, (replies as unknown[])[i])),
+      (error) => all.forEach((pending) => this.#fail(pending, error)),
     );
   }
 
-  /** Stops listening. The client is not closed. */
+  /** Stops listening, and fails the commands that wait for a reply. The client is not closed. */
   end(): void {
-    for (const stop of this.#stops) stop();
-    this.#nodes?.end();
-    this.#silence?.end();
-    this.trouble.end();
-    this.#watch.end();
+    this.#connection.end();
+    this.#timeouts.end();
   }
 
-  /** Fails the command if the connection is known to be down, or known to be in no database for locks. */
-  #begin(command: Command): Watching | undefined {
-    if (!this.#down && !this.#database.refused) return this.#watch.add(command, this.#connecting());
-    const doing = describe(command.doing, command.key);
-    const refused = this.#database.refused;
-    command.onFailure(refused ? this.#database.errorOf(doing) : this.trouble.downError(doing));
+  /** Starts the time-out of a command. If the connection is down, the command fails and nothing is returned. */
+  #begin(command: Command): PendingCommand | undefined {
+    if (!this.#connection.down) return this.#timeouts.add(command, this.#connection.open());
+    command.onFailure(this.#connection.downError(describe(command.doing, command.key)));
     return undefined;
   }
 
-  /** Is the connection still to come? The command would open it by itself, in the async context of its caller. */
-  #connecting(): boolean {
-    const { client } = this;
-    this.#nodes?.open();
-    if (client.status === 'ready') return false;
-    // Its failure comes with the client's events.
-    if (client.status === 'wait') void runOutside(() => client.connect().catch(() => undefined));
-    return true;
+  #evaluate(pending: PendingCommand, call: ScriptCall, attempt = 0): void {
+    this.#scripts.run(
+      call,
+      (reply) => this.#answer(pending, reply),
+      (error) => this.#redirect(pending, call, error, attempt),
+    );
   }
 
-  #evaluate(
-    script: Script,
-    parameters: readonly string[],
-    urgent: boolean,
-    onReply: (reply: unknown) => void,
-    onError: (error: unknown) => void,
-  ): void {
-    const client = urgent && this.#autoPipelining ? unpipelined(this.client) : this.client;
-    const { sha, source } = this.#database.script(script);
-    // A server that does not know the script would say so, and the reply may lie unread until it is too late.
-    if (urgent) return void client.call('EVAL', source, ...parameters).then(onReply, onError);
-    client.call('EVALSHA', sha, ...parameters).then(onReply, (error: unknown) => {
-      if (isUnknownScript(error)) client.call('EVAL', source, ...parameters).then(onReply, onError);
-      else onError(error);
-    });
-  }
-
-  #answer(watching: Watching, reply: unknown): void {
-    this.#silence?.heard();
-    if (reply instanceof Error) this.#fail(watching, reply);
-    else if (this.#watch.settle(watching)) watching.value.command.onReply(reply);
-  }
-
-  #fail(watching: Watching, error: unknown): void {
-    this.#silence?.heard();
-    const { command } = watching.value;
-    const { doing, key } = command;
-    if (this.#watch.settle(watching)) command.onFailure(this.trouble.storeError(describe(doing, key), error));
-  }
-
-  /** In a Cluster, a node may have refused it that does not serve the slot: nothing has run, and it is sent again. */
-  #redirect(
-    watching: Watching,
-    error: unknown,
-    script: Script,
-    parameters: readonly string[],
-    urgent: boolean,
-    attempt = 0,
-  ): void {
-    const { until } = watching.value.command;
+  /**
+   * In a Cluster, a node that does not serve the slot may have refused the command. If so, nothing has run, and the
+   * command is sent again.
+   */
+  #redirect(pending: PendingCommand, call: ScriptCall, error: unknown, attempt: number): void {
+    const { until } = pending.value.command;
     if (!this.cluster || !isElsewhere(error) || performance.now() + pauseBefore(attempt) >= until) {
-      return this.#fail(watching, error);
+      return this.#fail(pending, error);
     }
     afterRefresh(this.client, attempt, () => {
-      if (!watching.listed) return;
-      const onReply = (reply: unknown): void => this.#answer(watching, reply);
-      const onError = (again: unknown): void =>
-        this.#redirect(watching, again, script, parameters, urgent, attempt + 1);
-      this.#evaluate(script, parameters, urgent, onReply, onError);
+      if (pending.listed) this.#evaluate(pending, call, attempt + 1);
     });
   }
 
-  readonly #onReady = (): void => {
-    const recovered = this.#down;
-    this.#down = false;
-    this.trouble.connected();
-    // It may be another server now.
-    this.clock.forget();
-    if (recovered) this.#settings.onRecovered();
-  };
-
-  readonly #onClose = (): void => {
-    this.trouble.disconnected();
-    this.#interruptions += 1;
-    this.#onDown();
-    if (this.trouble.forgets) this.#watch.failSent(lostError);
-  };
-
-  /** What was sent may be sent again once the connection is back, and has its time-out; what waited for one fails now. */
-  #onDown(): void {
-    this.#down = true;
-    this.#watch.failUnsent((doing) => this.trouble.downError(doing));
+  #answer(pending: PendingCommand, reply: unknown): void {
+    this.#connection.heard();
+    if (reply instanceof Error) this.#fail(pending, reply);
+    else if (this.#timeouts.settle(pending)) pending.value.command.onReply(reply);
   }
-}
 
-/** Auto-pipelining holds a command back until the replies of the former batch are in; an explicit pipeline does not. */
-function unpipelined(client: RedisLike): Pick<RedisLike, 'call'> {
-  return {
-    async call(command, ...args: unknown[]) {
-      const results = await client.pipeline([['call', command, ...args]]).exec();
-      const [error, reply] = results?.[0] ?? [new Error('The pipeline was discarded.'), undefined];
-      if (error) throw error;
-      return reply;
-    },
-  };
+  #fail(pending: PendingCommand, error: unknown): void {
+    this.#connection.heard();
+    const { command } = pending.value;
+    const { doing, key } = command;
+    if (this.#timeouts.settle(pending))
+      command.onFailure(this.trouble.storeError(describe(doing, key), error));
+  }
 }

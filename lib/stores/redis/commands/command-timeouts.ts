@@ -1,89 +1,92 @@
-/** The commands that wait for their replies: one timer for all of their time-outs. */
+/** The commands that wait for their replies, and one timer for all of their time-outs. */
 import { systemClock, type Timer } from '../../../core/time/clock.js';
 import { LinkedList, type ListNode } from '../../../core/util/linked-list.js';
 import type { LockStoreError } from '../../../errors/index.js';
-import { describe, endedError } from '../client/redis-errors.js';
+import { describe, endedError } from '../errors/redis-errors.js';
 
-/** What was sent, and what its sender does about the outcome: one of the two is called, once. */
+/** A command, and what its sender does about the outcome. One of the two callbacks is called, once. */
 export interface Command {
-  /** How long it may take, on the monotonic clock. */
+  /** The time by which the command must be answered, on the monotonic clock. */
   readonly until: number;
-  /** A verb, and the key it is about: for messages. */
+  /** A verb, for messages. The key follows it. */
   readonly doing: string;
   readonly key: string | undefined;
   onReply(reply: unknown): void;
   onFailure(error: LockStoreError): void;
 }
 
-interface Watched {
+interface Pending {
   readonly command: Command;
-  /** It waits for the connection: nothing was written yet. */
+  /** True if the command waited for the connection when it was added: nothing was written then. */
   readonly unsent: boolean;
 }
 
-/** What `add` returns, to settle the command by. */
-export type Watching = ListNode<Watched>;
+/** What {@link CommandTimeouts.add} returns: the command is settled by it. */
+export type PendingCommand = ListNode<Pending>;
 
 /**
- * All have the same bound, so the oldest is the first whose time is over. The timer is set for it and left alone while
- * replies come: a timer a command would cost a good part of the command.
+ * All commands have the same time-out, so the oldest command is the first to exceed it. The timer is set for the oldest
+ * command, and is not moved while replies arrive: a timer for each command would cost a considerable part of the
+ * command itself.
  */
 export class CommandTimeouts {
-  readonly #pending = new LinkedList<Watched>();
+  readonly #pending = new LinkedList<Pending>();
   readonly #silent: (doing: string) => LockStoreError;
   readonly #onSilent: (until: number) => void;
   #timer: Timer | undefined;
 
   /**
-   * @param silent the error of a command whose time is over.
-   * @param onSilent told when a command failed by it, with the time until which it might have taken.
+   * @param silent makes the error of a command that was not answered in time.
+   * @param onSilent called when a written command was not answered in time, with the command's `until`.
    */
   constructor(silent: (doing: string) => LockStoreError, onSilent: (until: number) => void) {
     this.#silent = silent;
     this.#onSilent = onSilent;
   }
 
-  /** Is nothing waited for? */
+  /** True while no command waits for a reply. */
   get idle(): boolean {
     return this.#pending.size === 0;
   }
 
-  add(command: Command, unsent: boolean): Watching {
+  add(command: Command, unsent: boolean): PendingCommand {
     if (this.#timer === undefined) this.#arm(command.until);
     return this.#pending.push({ command, unsent });
   }
 
-  /** It was answered. Does its sender still want to know? */
-  settle(watching: Watching): boolean {
-    const { listed } = watching;
-    this.#pending.remove(watching);
+  /**
+   * The command was answered.
+   * @returns whether its sender is still to be told: false after the time-out, for example.
+   */
+  settle(pending: PendingCommand): boolean {
+    const { listed } = pending;
+    this.#pending.remove(pending);
     return listed;
   }
 
-  /** Fails what was not written yet. */
+  /** Fails the commands that waited for the connection when they were added. */
   failUnsent(error: (doing: string) => LockStoreError): void {
-    this.#failAll(({ unsent }) => unsent, error);
+    this.#failEach(({ unsent }) => unsent, error);
   }
 
-  /** Fails what is left, as its replies will not come. */
-  failSent(error: (doing: string) => LockStoreError): void {
-    this.#failAll(() => true, error);
+  /** Fails all commands, because their replies will not arrive. */
+  failAll(error: (doing: string) => LockStoreError): void {
+    this.#failEach(() => true, error);
   }
 
-  /** Fails what is left. */
   end(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#failAll(() => true, endedError);
+    this.failAll(endedError);
   }
 
-  #failAll(which: (watched: Watched) => boolean, error: (doing: string) => LockStoreError): void {
+  #failEach(which: (pending: Pending) => boolean, error: (doing: string) => LockStoreError): void {
     for (const node of [...this.#pending.nodes()]) {
       if (node.listed && which(node.value)) this.#fail(node, error);
     }
   }
 
-  #fail(node: Watching, error: (doing: string) => LockStoreError): void {
+  #fail(node: PendingCommand, error: (doing: string) => LockStoreError): void {
     this.#pending.remove(node);
     const { doing, key } = node.value.command;
     node.value.command.onFailure(error(describe(doing, key)));
@@ -103,7 +106,7 @@ export class CommandTimeouts {
       if (until > readUntil) return this.#arm(until);
       const { unsent } = oldest.value;
       this.#fail(oldest, this.#silent);
-      // A connection that is still being opened is silent for another reason.
+      // A connection that is still being opened has another reason to be silent.
       if (!unsent) this.#onSilent(until);
     }
   }

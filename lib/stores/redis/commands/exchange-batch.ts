@@ -2,33 +2,35 @@
 import type { Command } from './command-timeouts.js';
 import type { LockNames } from '../naming/key-names.js';
 import type { CommandSender } from './command-sender.js';
-import { TURN } from '../scripts/turn.script.js';
-import { MOST_TURNS, TURNS } from '../scripts/turns.script.js';
+import {
+  BATCH,
+  type ExchangeCall,
+  MOST_EXCHANGES,
+  batchParametersOf,
+  parametersOf,
+} from '../scripts/scripts.js';
 
-interface Turn {
+interface Exchange {
   readonly command: Command;
-  readonly names: LockNames;
-  /** The set of holders, where it is declared. */
-  readonly holders: string | undefined;
-  readonly parameters: readonly string[];
+  readonly keys: LockNames;
+  readonly call: ExchangeCall;
 }
 
 /**
- * Turns leave in the order in which they came. One that finds the connection idle leaves at once: a lone caller has nothing
+ * Exchanges leave in the order in which they came. One that finds the connection idle leaves at once: a lone caller has nothing
  * to gather, and whoever waits for a hand-off would wait for the rest of our tick. The others leave when the promise jobs
  * at hand are done; a single one as it is. In a Cluster each goes by itself: they may be of different nodes.
  */
 export class ExchangeBatch {
   readonly #sender: CommandSender;
-  #exchanges: Turn[] = [];
+  #exchanges: Exchange[] = [];
 
   constructor(sender: CommandSender) {
     this.#sender = sender;
   }
 
-  /** @param parameters the arguments of `exchange`. */
-  send(command: Command, names: LockNames, holders: string | undefined, parameters: readonly string[]): void {
-    const exchange = { command, names, holders, parameters };
+  send(command: Command, keys: LockNames, call: ExchangeCall): void {
+    const exchange = { command, keys, call };
     if (this.#sender.cluster) return this.#sendOne(exchange);
     if (this.#exchanges.length === 0 && this.#sender.idle) return this.#sendOne(exchange);
     if (this.#exchanges.length === 0) process.nextTick(() => this.#flush());
@@ -38,31 +40,20 @@ export class ExchangeBatch {
   #flush(): void {
     const exchanges = this.#exchanges;
     this.#exchanges = [];
-    for (let i = 0; i < exchanges.length; i += MOST_TURNS) {
-      const some = exchanges.slice(i, i + MOST_TURNS);
+    for (let i = 0; i < exchanges.length; i += MOST_EXCHANGES) {
+      const some = exchanges.slice(i, i + MOST_EXCHANGES);
       const [first] = some;
       if (first !== undefined && some.length === 1) this.#sendOne(first);
       else this.#sendAll(some);
     }
   }
 
-  #sendOne({ command, names: { lock, queue, fences }, holders, parameters }: Turn): void {
-    const keys = holders === undefined ? ['3', lock, queue, fences] : ['4', lock, queue, fences, holders];
-    this.#sender.send(command, TURN, keys.concat(parameters));
+  #sendOne({ command, keys, call }: Exchange): void {
+    this.#sender.send(command, call.script, parametersOf(call, keys));
   }
 
-  #sendAll(exchanges: readonly Turn[]): void {
-    const keys = [exchanges[0]?.names.fences ?? ''];
-    const all: string[] = [];
-    for (const { names, holders, parameters } of exchanges) {
-      keys.push(names.lock, names.queue);
-      if (holders === undefined) all.push(String(parameters.length), ...parameters);
-      else {
-        keys.push(holders);
-        all.push(String(-parameters.length), ...parameters);
-      }
-    }
+  #sendAll(exchanges: readonly Exchange[]): void {
     const commands = exchanges.map(({ command }) => command);
-    this.#sender.sendAll(commands, TURNS, [String(keys.length), ...keys, ...all]);
+    this.#sender.sendAll(commands, BATCH, batchParametersOf(exchanges));
   }
 }

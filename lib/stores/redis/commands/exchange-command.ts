@@ -4,10 +4,9 @@ import type { ExchangeReply, ExchangeRequest } from '../../../core/contracts/sto
 import type { Command } from './command-timeouts.js';
 import type { LockNames } from '../naming/key-names.js';
 import type { CommandSender, Until } from './command-sender.js';
-import { digitsOf } from './server-clock.js';
-import { isExclusive, type SharedKeys } from './shared-keys.js';
+import { type CallContext, exchangeCall } from './exchange-call.js';
 import type { ExchangeBatch } from './exchange-batch.js';
-import { describe, silentError } from '../client/redis-errors.js';
+import { describe, silentError } from '../errors/redis-errors.js';
 import { parseExchange } from './exchange-reply.js';
 
 /** A request is sent so often before it counts as too slow for its time limit. */
@@ -17,10 +16,9 @@ const ASKING = 'asking for';
 const GIVING_UP = 'giving up';
 
 /** What a session does about the exchanges it sends. */
-export interface ExchangeContext {
+export interface ExchangeContext extends CallContext {
   readonly sender: CommandSender;
   readonly batch: ExchangeBatch;
-  readonly sharedKeys: SharedKeys;
   /** Whether they ran is not known: the tokens are to be released. */
   cleanUp(request: ExchangeRequest, notAfter: number): void;
   publishRefused(why: string): void;
@@ -76,8 +74,8 @@ export class ExchangeCommand implements Command {
     // Of the first sending: it may have released what a later one does not find.
     if (this.#attempts === 1) this.#interruptions = sender.interruptions;
     this.#down = sender.down;
-    const holders = this.#context.sharedKeys.holdersFor(this.#request);
-    this.#context.batch.send(this, this.#names, holders, exchangeArguments(this.#request, this.#notAfter));
+    const call = exchangeCall(this.#request, this.#notAfter, this.#context);
+    this.#context.batch.send(this, this.#names, call);
   }
 
   onReply(raw: unknown): void {
@@ -111,20 +109,4 @@ export class ExchangeCommand implements Command {
     if (!sender.down) sender.trouble.failed(this.#names.fences, error);
     this.#reject(error);
   }
-}
-
-/** The arguments of the script, without the trailing ones that are at their defaults: each costs time. */
-function exchangeArguments({ release, acquire: request }: ExchangeRequest, notAfter: number): string[] {
-  const parameters = [release?.token ?? ''];
-  const releaseAfter = release?.releaseAfter ?? 0;
-  if (request !== undefined) {
-    parameters.push(request.token, String(Math.ceil(request.ttl)), digitsOf(notAfter));
-    const plain = request.fences === 1 && isExclusive(request.token);
-    if (request.mode === 'queue' && plain && request.queueScore === undefined && releaseAfter <= 0)
-      return parameters;
-    parameters.push(request.mode, plain ? '' : String(request.fences), String(request.queueScore ?? ''));
-  } else if (releaseAfter > 0) parameters.push('', '', '', '', '', '');
-  if (releaseAfter > 0) parameters.push(String(Math.ceil(releaseAfter)));
-  while (parameters.at(-1) === '') parameters.pop();
-  return parameters;
 }

@@ -1,32 +1,37 @@
-/** Releases the tokens of commands whose outcome is unknown: they may have run, or may run later. */
+/** Releases orphans: the tokens of commands with an unknown outcome. Such a command may have run, or may run later. */
 import { runOutside } from '../../../core/time/outside.js';
 import type { CommandSender } from './command-sender.js';
 
-/** Between two tries, in ms. */
+/** The pause between two tries, in ms. */
 const RETRY = { first: 100, longest: 1_000 };
-/** How many are sent before their replies are waited for. */
+/** How many releases are sent before their replies are awaited. */
 const AT_ONCE = 100;
-/** After this long, in ms, a key is left to its own expiry. */
+/** After this long, in ms, an orphan is abandoned: its key expires by itself. */
 const LONGEST = 600_000;
 
 export interface OrphanCleanupSettings {
   readonly sender: CommandSender;
-  /** Sends it. @throws LockStoreError */
+  /** Sends the release. @throws LockStoreError */
   readonly release: (key: string, token: string) => Promise<unknown>;
 }
 
 interface Orphan {
   readonly key: string;
   readonly token: string;
-  /** The command cannot run after this server time, in µs: only a release later than that is final. 0: any is. */
+  /**
+   * The command cannot run after this server time, in µs, so only a later release is final. 0: each release is final.
+   */
   readonly notAfter: number;
   readonly abandonedAt: number;
   attempt: number;
-  /** When to try next, on the monotonic clock. */
+  /** The time of the next try, on the monotonic clock. */
   dueAt: number;
 }
 
-/** One round at a time, and none before the server answers: what gathers while it hangs costs one command a try. */
+/**
+ * There is one round at a time, and each round begins with a command that reads the server's clock. While the server
+ * does not answer, a try costs that one command, however many orphans there are.
+ */
 export class OrphanCleanup {
   readonly #settings: OrphanCleanupSettings;
   readonly #pending = new Set<Orphan>();
@@ -49,11 +54,11 @@ export class OrphanCleanup {
       attempt: 0,
       dueAt: 0,
     });
-    // While the server does not answer, the next try is due by its own timer.
+    // While the server does not answer, a timer starts the next try.
     if (this.#attempt === 0) void runOutside(() => this.#run());
   }
 
-  /** The connection is back: what waited for it goes out now. */
+  /** The connection is back: all orphans are due now. */
   hasten(): void {
     this.#attempt = 0;
     for (const orphan of this.#pending) orphan.dueAt = 0;
@@ -72,7 +77,7 @@ export class OrphanCleanup {
     clearTimeout(this.#timer);
     const started = performance.now();
     try {
-      // The time is read before releasing: a reading after it would not show that nothing ran in between.
+      // The time is read before the release. A reading after the release would not show that nothing ran in between.
       const now = await this.#settings.sender.serverTime(this.#settings.sender.until());
       this.#attempt = 0;
       await this.#releaseDue(now);
@@ -116,7 +121,7 @@ export class OrphanCleanup {
   }
 }
 
-/** After the n-th failure in a row. */
+/** The pause after the n-th failure in a row, in ms. */
 function pause(attempt: number): number {
   return Math.min(RETRY.first * 2 ** attempt, RETRY.longest);
 }

@@ -15,7 +15,7 @@ function crc16(bytes: Uint8Array): number {
   return crc;
 }
 
-/** The slot of a key: of what stands between its first `{` and the next `}`, if that is not empty. */
+/** The slot of a key. If there is text between the first `{` and the next `}`, only that text is hashed. */
 export function slotOf(key: string): number {
   const open = key.indexOf('{');
   const close = open < 0 ? -1 : key.indexOf('}', open + 1);
@@ -25,7 +25,7 @@ export function slotOf(key: string): number {
 
 let tags: string[] | undefined;
 
-/** A short tag that lies in the slot. The table is built at the first use. */
+/** A short hash tag of the slot. The table of tags is built at the first use. */
 export function tagOfSlot(slot: number): string {
   tags ??= buildTags();
   return tags[slot] ?? '';

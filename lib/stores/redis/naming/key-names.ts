@@ -1,31 +1,32 @@
-/** What the keys and channels of a lock are called in Redis. */
+/** The names of a lock's keys and channels in Redis. */
 import { LockKeyError, LockOptionsError, quoted } from '../../../errors/index.js';
 import { slotOf, tagOfSlot } from './cluster-slots.js';
 
 export interface LockNames {
-  /** The lock itself: `<prefix><key>`, the very name that plain `SET NX` clients use. */
+  /** The lock itself: `<prefix><key>`, the same name that plain `SET NX` clients use. */
   readonly lock: string;
-  /** Its queue. */
+  /** The queue of the lock. */
   readonly queue: string;
-  /** The counter of fences it draws from. */
+  /** The fence counter of the lock's fence domain. */
   readonly fences: string;
 }
 
-/** Goes after the prefix in every name that is not a lock. No lock's own key may begin so. */
+/** Follows the prefix in every name that is not a lock's. The key of a lock must not begin with it. */
 const RESERVED = '~nl:';
 
 /**
- * Standalone, all names are `<prefix>~nl:…`, so that one ACL pattern `<prefix>*` covers them. In a Cluster they carry a
- * hash tag from a table of one tag a slot: `{<lock>}` would be another slot for locks that have braces of their own.
+ * Without a Cluster, all names are `<prefix>~nl:…`, so one ACL pattern `<prefix>*` covers them. In a Cluster, names
+ * contain a hash tag from a table with one tag for each slot. The tag `{<lock>}` would belong to another slot if the
+ * lock's key contains braces itself.
  */
 export class KeyNames {
   readonly #prefix: string;
   readonly #clientPrefix: string;
   readonly #cluster: boolean;
-  /** Standalone, one counter serves all. */
+  /** Without a Cluster, one fence counter serves all keys. In a Cluster, the hash tag follows. */
   readonly #fences: string;
 
-  /** @param clientPrefix what the client itself puts before every key (its `keyPrefix`). */
+  /** @param clientPrefix the prefix that the client itself puts before every key (its `keyPrefix`). */
   constructor(prefix: string, clientPrefix: string, cluster: boolean) {
     this.#prefix = prefix;
     this.#clientPrefix = clientPrefix;
@@ -36,17 +37,17 @@ export class KeyNames {
         'prefix',
         clientPrefix + prefix,
         `prefix (with the client's keyPrefix: ${quoted(clientPrefix + prefix)}) holds a brace, which a Cluster would take for ` +
-          "a hash tag. Use a prefix without braces; hash tags belong in the locks' own keys.",
+          'a hash tag. Use a prefix without braces. Hash tags belong in the keys of the locks.',
       );
     }
   }
 
-  /** Without the client's own prefix, which it adds by itself. */
+  /** The names without the client's own prefix: the client adds that prefix. @throws LockKeyError for a reserved key */
   of(key: string): LockNames {
     if (key.startsWith(RESERVED)) {
       throw new LockKeyError(
         key,
-        `The key ${quoted(key)} begins with "${RESERVED}", which is reserved. Use another name.`,
+        `The key ${quoted(key)} begins with "${RESERVED}", which is reserved. Use another key.`,
       );
     }
     const lock = this.#prefix + key;
@@ -59,19 +60,21 @@ export class KeyNames {
   }
 
   /**
-   * The set of those who hold a shared lock or a semaphore. It is not among the {@link of | names} that every command
-   * declares.
+   * The set of the tokens that hold a shared lock or a semaphore. This name is not among the {@link of | names} that
+   * every command declares.
    */
   holdersOf(key: string): string {
     return `${this.#prefix}${RESERVED}h${this.#cluster ? `{${this.fenceDomainOf(key)}}` : ''}:${key}`;
   }
 
-  /** Standalone there is one counter, in a Cluster one a slot. */
+  /** The key's fence domain. Without a Cluster there is one domain, in a Cluster one for each slot. */
   fenceDomainOf(key: string): string {
     return this.#cluster ? tagOfSlot(slotOf(this.#clientPrefix + this.#prefix + key)) : '';
   }
 
-  /** The lock's key, from the name that Redis knows it by; undefined for a name that is no lock's of ours. */
+  /**
+   * The key of a lock, from the lock's full name in Redis; undefined for a name that is not a lock's with our prefix.
+   */
   keyOf(fullName: string): string | undefined {
     const prefix = this.#clientPrefix + this.#prefix;
     const key = fullName.slice(prefix.length);
@@ -79,14 +82,14 @@ export class KeyNames {
   }
 
   /**
-   * A session's channel for the keys of a counter, in full: channels get no prefix from the client. The scripts make it from
-   * the counter's name.
+   * The full name of a session's channel for the keys of a fence domain: the client adds no prefix to channels. The
+   * scripts make the same name from the name of the fence counter.
    */
-  channelOf(counter: string, sessionId: string): string {
-    return `${this.#channels}${counter === '' ? '' : `{${counter}}`}:${sessionId}`;
+  channelOf(fenceDomain: string, sessionId: string): string {
+    return `${this.#channels}${fenceDomain === '' ? '' : `{${fenceDomain}}`}:${sessionId}`;
   }
 
-  /** A pattern that all channels fit. */
+  /** A pattern that matches all channels. */
   get channelPattern(): string {
     return `${this.#channels}${this.#cluster ? '{' : ':'}*`;
   }

@@ -1,17 +1,20 @@
-/** The way by which hand-offs reach a session: one channel on a single Redis, one for each slot in a Cluster. */
+/** How hand-offs reach a session: by one channel on a single Redis, or by one channel for each slot in a Cluster. */
 import type { ExchangeRequest } from '../../../core/contracts/store.contract.js';
 
 export interface GrantNotifications {
-  /** Can it work at all? False from when the server proves to lack a command for it. */
+  /** Whether hand-offs can be notified. Becomes false when the server proves to lack a command for notifications. */
   readonly possible: boolean;
-  /** Do hand-offs of the key arrive now? */
+  /** Whether hand-offs of the key arrive now. */
   canNotify(key: string): boolean;
-  /** Told of every request that requests, from which it learns that somebody waits, and keeps an eye on the connection. */
+  /** Called before each exchange that acquires. If a caller waits, the connection is watched from then on. */
   onRequest(request: ExchangeRequest): void;
-  /** The queue forgot a request for the key. It skips whom it cannot reach: is that why? */
+  /**
+   * The queue does not know a request for the key any more. A waiter that cannot be reached is removed from the queue,
+   * so the subscription is tested.
+   */
   doubt(key: string): void;
   /**
-   * Resolves once hand-offs of the key arrive, or it is known that they cannot ({@link possible}); stays pending while the
+   * Resolves when hand-offs of the key arrive, or when {@link possible} has become false. Stays pending while the
    * connection is down.
    * @throws LockStoreError when the server refuses the subscription.
    */
@@ -19,11 +22,14 @@ export interface GrantNotifications {
   end(): void;
 }
 
-/** Somebody waits, as long as somebody requested within this time, in ms: more than the longest check. */
+/** A caller counts as waiting for this long after its latest request, in ms. Waiters check more often than this. */
 export const WANTED_FOR = 15_000;
 
-/** A half-open connection checks like a quiet one: it is tried this often, in ms, while somebody waits. */
+/**
+ * A half-open connection cannot be told from a connection without messages. So the connection is tested this often, in
+ * ms, while a caller waits.
+ */
 export const TRY_EVERY = 3_000;
 
-/** It counts as dead without an answer for this long, in ms. */
+/** A tested connection without an answer for this long, in ms, counts as dead. */
 export const TRY_TIMEOUT = 2_000;

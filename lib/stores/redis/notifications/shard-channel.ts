@@ -1,24 +1,24 @@
-/** The channel of one slot of a Cluster, from which a session hears of hand-offs of the slot's keys. */
+/** The channel of one slot of a Cluster, on which a session hears of hand-offs of the slot's keys. */
 import { systemClock, type Timer } from '../../../core/time/clock.js';
 import { runOutside } from '../../../core/time/outside.js';
 import { SharedPromise } from './shared-promise.js';
 import type { NodeListener, ShardNode } from './shard-node.js';
 import type { ShardNodes } from './shard-nodes.js';
-import { isMoved, isRefusal, isUnknownCommand, storeError } from '../client/redis-errors.js';
+import { isMoved, isRefusal, isUnknownCommand, storeError } from '../errors/redis-errors.js';
 import { TRY_TIMEOUT, WANTED_FOR } from './grant-notifications.interface.js';
 
-/** Between two tries at a slot that is not where the client believes it to be, in ms: twice as long each time. */
+/** The pause between two tries if a slot is not where the client believes it to be, in ms. It doubles each time. */
 const RETRY = { first: 50, longest: 1_000 };
 
 export interface ShardChannelSettings {
   readonly slot: number;
   readonly name: string;
   readonly nodes: ShardNodes;
-  /** Publishes the message where hand-offs are published, and tells how many it reached. */
+  /** Publishes the message as hand-offs are published. Resolves with the number of subscribers that it reached. */
   readonly publish: (message: string) => Promise<number>;
-  /** Called after every subscription: what was published before it is lost. */
+  /** Called after each subscription: hand-offs that were published before it are lost. */
   readonly onReconnected: () => void;
-  /** The server has no such command. */
+  /** The server does not know the command SSUBSCRIBE. */
   readonly onUnknown: () => void;
 }
 
@@ -29,8 +29,10 @@ interface Trial {
 }
 
 /**
- * States: asleep → subscribing (at the slot's node, once that is connected) → awake → asleep (the connection is down, or
- * the slot is elsewhere). Invariant: while somebody waits, what is asleep has a node that is being connected to, or a timer.
+ * States: asleep → subscribing (at the slot's node, once the node is connected) → awake → asleep (the connection is
+ * down, or another node serves the slot).
+ *
+ * Invariant: while a caller waits, a channel that is asleep has a node that is being connected, or a timer.
  */
 export class ShardChannel implements NodeListener {
   readonly name: string;
@@ -39,7 +41,7 @@ export class ShardChannel implements NodeListener {
   #state: 'asleep' | 'subscribing' | 'awake' = 'asleep';
   #node: ShardNode | undefined;
   #wantedUntil = -Infinity;
-  /** Numbers the tries to subscribe: what comes of an earlier one is of no interest. */
+  /** The number of the latest try to subscribe. The outcome of an earlier try is ignored. */
   #attempt = 0;
   #failures = 0;
   #refused = false;
@@ -61,12 +63,12 @@ export class ShardChannel implements NodeListener {
     return performance.now() < this.#wantedUntil;
   }
 
-  /** Did the server refuse it, the last time? */
+  /** Whether the server refused the latest subscription. */
   get refused(): boolean {
     return this.#refused;
   }
 
-  /** Somebody waits from now on. */
+  /** A caller waits from now on. */
   want(): void {
     this.#wantedUntil = performance.now() + WANTED_FOR;
     this.seek();
@@ -82,12 +84,12 @@ export class ShardChannel implements NodeListener {
     this.#wantedUntil = -Infinity;
   }
 
-  /** It turned out that it cannot work: nobody needs to wait for it. */
+  /** Notifications proved to be impossible: callers stop waiting for the subscription. */
   abandon(): void {
     this.#listening.resolve();
   }
 
-  /** Goes where the slot is, if it is not there already, and subscribes. */
+  /** Subscribes at the node of the slot, unless that is done or under way already. */
   seek(): void {
     if (this.#inPlace && (this.#state !== 'asleep' || this.#retry !== undefined)) return;
     runOutside(() => this.#seek());
@@ -108,7 +110,7 @@ export class ShardChannel implements NodeListener {
     else if (node.ready) this.#subscribe(node);
   }
 
-  // ---- what the node tells
+  // ---- events of the node
 
   onReady(): void {
     this.seek();
@@ -139,8 +141,8 @@ export class ShardChannel implements NodeListener {
   }
 
   /**
-   * Publishes to itself, the way hand-offs are: that is what tells a slot that was moved, a master that became a replica
-   * (which accepts subscriptions), and a connection that is half open, from one that is quiet.
+   * Tests the subscription: publishes a message to this channel, as hand-offs are published. The test finds a slot that
+   * was moved, a master that became a replica (a replica accepts subscriptions), and a connection that is half open.
    */
   try(): void {
     if (!this.awake || this.#trial !== undefined) return;
@@ -162,14 +164,14 @@ export class ShardChannel implements NodeListener {
         if (receivers > 0) this.#failures = 0;
         else this.#later();
       },
-      // The other connection's trouble, or a missing right: tells nothing of this one.
+      // The client's own connection failed, or a right is missing. This says nothing about the subscription.
       () => {
         if (this.#trial === trial) this.#trial = undefined;
       },
     );
   }
 
-  // ---- moves between the states
+  // ---- changes of the state
 
   get #inPlace(): boolean {
     return (
@@ -191,7 +193,7 @@ export class ShardChannel implements NodeListener {
       TRY_TIMEOUT,
     );
     node.subscribe(this.name).then(
-      current(() => this.#notifications()),
+      current(() => this.#wake()),
       current((error: unknown) => {
         if (isUnknownCommand(error)) this.#settings.onUnknown();
         else if (isRefusal(error)) this.onRefused(error);
@@ -203,7 +205,7 @@ export class ShardChannel implements NodeListener {
     );
   }
 
-  #notifications(): void {
+  #wake(): void {
     this.#sleep();
     this.#state = 'awake';
     this.#listening.resolve();
@@ -220,7 +222,7 @@ export class ShardChannel implements NodeListener {
     this.#trial = undefined;
   }
 
-  /** Seeks again after a while, if somebody still waits then. */
+  /** Seeks again after a pause, if a caller still waits then. */
   #later(): void {
     this.#sleep();
     const pause = Math.min(RETRY.first * 2 ** this.#failures, RETRY.longest);

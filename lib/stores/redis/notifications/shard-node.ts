@@ -1,26 +1,26 @@
-/** The connection to one node of a Cluster on which the channels of its slots are subscribed to. */
+/** The connection to one node of a Cluster, on which the channels of the node's slots are subscribed. */
 import type { HandOffLog } from './hand-off-log.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
-import { isRefusal } from '../client/redis-errors.js';
+import { isRefusal } from '../errors/redis-errors.js';
 import { logAttempts } from './subscriber-attempts.js';
 
 export interface ShardNodeSettings {
-  /** As the Cluster client calls it. */
+  /** The address of the node, as the Cluster client writes it. */
   readonly address: string;
   readonly connection: RedisLike;
   readonly log: HandOffLog;
   readonly onMessage: (node: ShardNode, channel: string, message: string) => void;
 }
 
-/** What a channel is told of its node. */
+/** A channel, which listens to its node. */
 export interface NodeListener {
-  /** Connected: nothing is subscribed to yet. */
+  /** The connection is ready: no channel is subscribed yet. */
   onReady(): void;
-  /** The connection is closed, and opened again by itself. */
+  /** The connection is closed. It is opened again by itself. */
   onDown(): void;
-  /** A slot went to another node. Which one, ioredis does not say. */
+  /** A slot was moved to another node. ioredis does not say which slot. */
   onMoved(): void;
-  /** The server does not let us in. */
+  /** The server refuses the login or the subscription. */
   onRefused(error: unknown): void;
 }
 
@@ -42,11 +42,11 @@ export class ShardNode {
     connection.on('moved', () => this.#tell((each) => each.onMoved()));
     connection.on('error', (error: unknown) => {
       if (isRefusal(error)) this.#tell((each) => each.onRefused(error));
-      // Told by the server, and not requested, that a slot is gone, ioredis 5 loses count of the replies.
+      // If the server reports a moved slot without a request, ioredis 5 assigns later replies to the wrong commands.
       else if (this.ready) this.reconnect();
     });
     connection.on('smessage', (channel: string, message: string) => onMessage(this, channel, message));
-    connection.connect().catch(() => undefined); // it tries again by itself, and says so by its events
+    connection.connect().catch(() => undefined); // the client tries again by itself, and emits events
   }
 
   get ready(): boolean {
@@ -65,7 +65,7 @@ export class ShardNode {
     this.#listeners.delete(listener);
   }
 
-  /** Settles at some time, or, with ioredis 5 and a slot that was moved, never. */
+  /** With ioredis 5 and a slot that was moved, the promise may never settle. */
   subscribe(channel: string): Promise<unknown> {
     return this.#connection.call('ssubscribe', channel);
   }

@@ -1,15 +1,15 @@
-/** The nodes of a Cluster that this session has channels on, one connection each, as far as it needs them. */
+/** The nodes of a Cluster on which this session has channels: one connection for each node, opened when it is needed. */
 import { onClient } from '../client/client-events.js';
 import type { HandOffLog } from './hand-off-log.js';
 import type { ClusterLike, RedisLike } from '../client/redis-client.interface.js';
 import { ShardNode, type ShardNodeSettings } from './shard-node.js';
-import { SUBSCRIBER_OPTIONS } from '../client/subscriber-options.js';
+import { SUBSCRIBER_OPTIONS } from './subscriber-options.js';
 
 export interface ShardNodesSettings {
   readonly client: ClusterLike;
   readonly log: HandOffLog;
   readonly onMessage: ShardNodeSettings['onMessage'];
-  /** The Cluster client has read anew which node has which slot. */
+  /** The Cluster client has read again which node serves which slot. */
   readonly onRefresh: () => void;
 }
 
@@ -23,12 +23,12 @@ export class ShardNodes {
     this.#stop = onClient(settings.client, 'refresh', settings.onRefresh);
   }
 
-  /** The address of the slot's master, as far as the client knows: it learns of changes by its own commands. */
+  /** The address of the slot's master, as far as the client knows. The client learns of changes by its own commands. */
   ownerOf(slot: number): string | undefined {
     return this.#settings.client.slots[slot]?.[0];
   }
 
-  /** The slot's node, connected or about to be. */
+  /** The slot's node, which is connected or being connected. Undefined if the client does not know the node. */
   of(slot: number): ShardNode | undefined {
     const address = this.ownerOf(slot);
     if (address === undefined) return undefined;
@@ -46,14 +46,14 @@ export class ShardNodes {
     return node;
   }
 
-  /** Ends its connection, if no channel is left on it. */
+  /** Ends the node's connection if no channel uses it. */
   tidy(node: ShardNode): void {
     if (node.used) return;
     this.#nodes.delete(node.address);
     node.end();
   }
 
-  /** Requests the client to read which node has which slot. */
+  /** Makes the client read which node serves which slot. */
   refresh(): void {
     this.#settings.client.refreshSlotsCache?.();
   }
@@ -64,7 +64,7 @@ export class ShardNodes {
     this.#nodes.clear();
   }
 
-  /** With all that the client's own connection to the node has: its password, TLS, a mapped address. */
+  /** A new connection with the options of the client's own connection to the node: password, TLS, a mapped address. */
   #connectionTo(address: string): RedisLike | undefined {
     const node = this.#settings.client.nodes().find(({ options }) => {
       const { host, port } = options as { host?: string; port?: number };

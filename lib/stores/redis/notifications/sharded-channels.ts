@@ -1,11 +1,11 @@
-/** How hand-offs reach a session in a Cluster: by a sharded channel for each slot in which it has had to wait. */
+/** How hand-offs reach a session in a Cluster: by one sharded channel for each slot in which the session had to wait. */
 import type { ExchangeRequest } from '../../../core/contracts/store.contract.js';
 import { runOutside } from '../../../core/time/outside.js';
 import type { HandOffLog } from './hand-off-log.js';
 import type { KeyNames } from '../naming/key-names.js';
 import type { CommandSender } from '../commands/command-sender.js';
 import type { ClusterLike } from '../client/redis-client.interface.js';
-import { REACH } from '../scripts/reach.script.js';
+import { NOTIFY } from '../scripts/scripts.js';
 import { ShardChannel } from './shard-channel.js';
 import { ShardNodes } from './shard-nodes.js';
 import { slotOf } from '../naming/cluster-slots.js';
@@ -17,19 +17,20 @@ export interface ShardedChannelsSettings {
   readonly sessionId: string;
   readonly log: HandOffLog;
   readonly onMessage: (message: string) => void;
-  /** Called after every subscription, with the counter of the slot's keys: what was published before it is lost. */
-  readonly onReconnected: (counter: string) => void;
+  /** Called after each subscription, with the slot's fence domain: hand-offs that were published before it are lost. */
+  readonly onReconnected: (fenceDomain: string) => void;
 }
 
 /**
- * A script's PUBLISH counts the subscribers of its own node only, so a hand-off would not know whom it reaches; SPUBLISH is
- * of the slot's node. ioredis has `shardedSubscribers` for it, but tells nobody when one of its connections is down, or
- * when a channel is back: so these connections are our own. Channels are never unsubscribed from.
+ * A script's PUBLISH counts the subscribers of its own node only, so a hand-off would not know whether it reached the
+ * waiter. SPUBLISH belongs to the node of the slot, and counts all subscribers there. ioredis has `shardedSubscribers`
+ * for SPUBLISH, but does not report that one of their connections is down, or that a channel is subscribed again. So
+ * the store opens connections of its own. Channels are never unsubscribed.
  */
 export class ShardedChannels implements GrantNotifications {
   readonly #settings: ShardedChannelsSettings;
   readonly #nodes: ShardNodes;
-  /** By counter. */
+  /** By fence domain. */
   readonly #channels = new Map<string, ShardChannel>();
   readonly #byName = new Map<string, ShardChannel>();
   #possible = true;
@@ -65,7 +66,8 @@ export class ShardedChannels implements GrantNotifications {
       this.#watch();
       this.#channel(key).want();
     } else if (release !== undefined) {
-      // Callers wait in the queue here. That there is no queue has to be known before others are kept out for long.
+      // Callers of this session wait for the key, although the request does not enter the queue. If the server cannot
+      // notify, that must be known before this session excludes other sessions for long.
       const channel = this.#channel(key);
       if (!channel.awake && !channel.refused) channel.want();
     }
@@ -86,8 +88,8 @@ export class ShardedChannels implements GrantNotifications {
     this.#stop();
   }
 
-  /** Whoever listens goes on without. */
-  #release(): void {
+  /** Notifications are impossible: callers that wait for a subscription continue without one. */
+  #abandon(): void {
     this.#possible = false;
     const channels = [...this.#channels.values()];
     this.#stop();
@@ -100,26 +102,33 @@ export class ShardedChannels implements GrantNotifications {
 
   #channel(key: string): ShardChannel {
     const { sender, names, sessionId, onReconnected } = this.#settings;
-    const counter = names.fenceDomainOf(key);
-    let channel = this.#channels.get(counter);
+    const fenceDomain = names.fenceDomainOf(key);
+    let channel = this.#channels.get(fenceDomain);
     if (channel === undefined) {
       const { fences } = names.of(key);
       channel = new ShardChannel({
-        slot: slotOf(counter),
-        name: names.channelOf(counter, sessionId),
+        slot: slotOf(fenceDomain),
+        name: names.channelOf(fenceDomain, sessionId),
         nodes: this.#nodes,
         publish: async (message) =>
-          Number(await sender.run(sender.until(), 'reaching', key, REACH, ['1', fences, sessionId, message])),
-        onReconnected: () => onReconnected(counter),
-        onUnknown: () => this.#release(),
+          Number(
+            await sender.run(sender.until(), 'testing the hand-offs of', key, NOTIFY, [
+              '1',
+              fences,
+              sessionId,
+              message,
+            ]),
+          ),
+        onReconnected: () => onReconnected(fenceDomain),
+        onUnknown: () => this.#abandon(),
       });
-      this.#channels.set(counter, channel);
+      this.#channels.set(fenceDomain, channel);
       this.#byName.set(channel.name, channel);
     }
     return channel;
   }
 
-  /** While somebody waits, what they wait on is tried now and then. */
+  /** While a caller waits, its channel is tested at intervals. */
   #watch(): void {
     this.#timer ??= runOutside(() => setInterval(() => this.#check(), TRY_EVERY).unref());
   }

@@ -1,11 +1,11 @@
-/** One promise for all who wait for the same thing; after it settled, those who come wait for the next time. */
+/** One promise for all callers that wait for an event. After it has settled, later callers get a new promise. */
 import { runOutside } from '../../../core/time/outside.js';
 import { type Deferred, deferred } from '../../../core/util/deferred.js';
 
 export class SharedPromise {
   #current: Deferred | undefined;
 
-  /** Does anybody wait? */
+  /** Whether a caller waits for the event. */
   get pending(): boolean {
     return this.#current !== undefined;
   }

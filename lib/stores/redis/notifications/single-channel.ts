@@ -1,13 +1,16 @@
-/** The connection on which a session hears that a key was handed to it. Opened at the first contention. */
+/**
+ * How hand-offs reach a session on a single Redis: by one channel, on a connection that is opened at the first
+ * contention.
+ */
 import { runOutside } from '../../../core/time/outside.js';
 import type { ExchangeRequest } from '../../../core/contracts/store.contract.js';
 import type { HandOffLog } from './hand-off-log.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
 import { SharedPromise } from './shared-promise.js';
-import { SilenceWatch } from '../connection/silence-watch.js';
-import { isRefusal, storeError } from '../client/redis-errors.js';
+import { SilenceWatch } from '../health/silence-watch.js';
+import { isRefusal, storeError } from '../errors/redis-errors.js';
 import { logAttempts } from './subscriber-attempts.js';
-import { SUBSCRIBER_OPTIONS } from '../client/subscriber-options.js';
+import { SUBSCRIBER_OPTIONS } from './subscriber-options.js';
 import {
   TRY_EVERY,
   TRY_TIMEOUT,
@@ -20,11 +23,11 @@ export interface SingleChannelSettings {
   readonly channel: string;
   readonly log: HandOffLog;
   readonly onMessage: (message: string) => void;
-  /** Called after every subscription: what was published before it is lost. */
+  /** Called after each subscription: hand-offs that were published before it are lost. */
   readonly onReconnected: () => void;
 }
 
-/** States: closed → opening → awake ⇄ asleep (the connection is down and opened again) → ended. */
+/** States: closed → opening → awake ⇄ asleep (the connection is down, and is opened again) → ended. */
 export class SingleChannel implements GrantNotifications {
   readonly possible = true;
   readonly #settings: SingleChannelSettings;
@@ -48,7 +51,7 @@ export class SingleChannel implements GrantNotifications {
     if (request !== undefined && request.mode !== 'once') this.#want();
   }
 
-  /** A single connection, whose end is noticed, and which is pinged. */
+  /** Needs no test: the end of the only connection is noticed, and PING tests the connection at intervals. */
   doubt(): void {}
 
   subscribe(): Promise<void> {
@@ -70,7 +73,7 @@ export class SingleChannel implements GrantNotifications {
     this.#connection?.disconnect();
   }
 
-  /** Somebody waits from now on: the connection is watched. */
+  /** A caller waits from now on: the connection is watched. */
   #want(): void {
     this.#wantedUntil = performance.now() + WANTED_FOR;
     if (this.#awake && this.#pinger === undefined) runOutside(() => this.#watch());
@@ -87,7 +90,7 @@ export class SingleChannel implements GrantNotifications {
     connection.on('ready', () => this.#subscribe(connection));
     connection.on('close', () => this.#sleep());
     connection.on('message', (_channel: string, message: string) => this.#settings.onMessage(message));
-    connection.connect().catch(() => undefined); // it tries again by itself, and says so by its events
+    connection.connect().catch(() => undefined); // the client tries again by itself, and emits events
   }
 
   #subscribe(connection: RedisLike): void {
@@ -137,7 +140,7 @@ export class SingleChannel implements GrantNotifications {
       await this.#connection.call('ping');
       this.#silence?.heard();
     } catch {
-      // A failed PING comes with the end of the connection, which is acted upon.
+      // If PING fails, the connection ends as well, and its "close" event is handled.
     }
   }
 }

@@ -1,10 +1,10 @@
-/** Tells the log of a hand-off connection's tries to open it. */
+/** Reports to the log that a connection for hand-offs could not be opened. */
 import type { HandOffLog } from './hand-off-log.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
 
-/** @param ended is the connection closed on purpose? Then its end is no failure. */
+/** @param ended whether the connection was closed on purpose. If so, its end is not a failure. */
 export function logAttempts(connection: RedisLike, log: HandOffLog, ended: () => boolean): void {
-  /** Was it ready since it was last closed? Then it has ended, and no try has failed yet. */
+  /** Whether the connection was ready since it was last closed. If so, its end is not a failed try. */
   let ready = false;
   let reason: unknown;
   connection.on('error', (error: unknown) => {

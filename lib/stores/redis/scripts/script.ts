@@ -6,9 +6,7 @@ export interface Script {
   readonly sha: string;
 }
 
-/** Comments and indentation are for readers: a script that is sent whole is sent without. */
-export function defineScript(text: string): Script {
-  const source = text.replace(/^[ \t]*--.*\n|^[ \t]+/gm, '').replace(/\n{2,}/g, '\n');
+export function defineScript(source: string): Script {
   return { source, sha: createHash('sha1').update(source).digest('hex') };
 }
 

@@ -1,0 +1,88 @@
+/**
+ * The scripts, and which arguments each of them has. The .lua files say what they do and reply; `npm run lua` prints them.
+ *
+ * | script     | KEYS                                        | ARGV                                                              |
+ * | ---------- | ------------------------------------------- | ----------------------------------------------------------------- |
+ * | `ACQUIRE`  | lock, queue, fences, holders if they are declared | token, ttl, notAfter, mode                                  |
+ * | `RELEASE`  | lock, queue, fences, holders                | token                                                             |
+ * | `HANDOFF`  | lock, queue, fences, holders                | released token, token, ttl, notAfter, fences                      |
+ * | `EXCHANGE` | lock, queue, fences, holders                | released token, token, ttl, notAfter, mode, fences, queueScore, releaseAfter |
+ * | `BATCH`    | fences; lock, queue, holders of each        | name and arguments of each                                        |
+ * | `RENEW`    | lock, fences, holders if not exclusive      | token, ttl, fences                                                |
+ * | `NOTIFY`   | fences                                      | session, message                                                  |
+ */
+import * as generated from './generated.js';
+import { type Script, defineScript } from './script.js';
+
+export const ACQUIRE = defineScript(generated.ACQUIRE);
+export const RELEASE = defineScript(generated.RELEASE);
+export const HANDOFF = defineScript(generated.HANDOFF);
+export const EXCHANGE = defineScript(generated.EXCHANGE);
+export const BATCH = defineScript(generated.BATCH);
+export const RENEW = defineScript(generated.RENEW);
+export const NOTIFY = defineScript(generated.NOTIFY);
+
+/** The most exchanges of one command: the server does nothing else meanwhile, for some 5 µs each. */
+export const MOST_EXCHANGES = 32;
+
+/** What the key is while tokens of a kind hold it. No token is equal to it: `*` is no session. */
+export const MARKERS = { shared: 'nl1:*:shared', semaphore: 'nl1:*:semaphore' } as const;
+
+/** Begins what the scripts say of a fence domain that no fence may be drawn from. See fence-domain-error.ts. */
+export const FENCE_DOMAIN_ERROR = 'NLCOUNTER';
+
+/** The keys of a lock, as the scripts take them. */
+export interface ScriptKeys {
+  readonly lock: string;
+  readonly queue: string;
+  readonly fences: string;
+}
+
+/** One exchange, and the script that it is sent with. */
+export interface ExchangeCall {
+  readonly script: Script;
+  /** Only ACQUIRE may leave the holders out: each key that is declared costs time at the server. */
+  readonly holders: string | undefined;
+  readonly args: readonly string[];
+}
+
+/** The parameters of a command that runs one exchange: the number of keys, the keys, the arguments. */
+export function parametersOf({ holders, args }: ExchangeCall, { lock, queue, fences }: ScriptKeys): string[] {
+  return holders === undefined
+    ? ['3', lock, queue, fences, ...args]
+    : ['4', lock, queue, fences, holders, ...args];
+}
+
+/** The parameters of BATCH. All exchanges are of one fence domain. */
+export function batchParametersOf(
+  exchanges: ReadonlyArray<{ readonly call: ExchangeCall; readonly keys: ScriptKeys }>,
+): string[] {
+  const keys = [exchanges[0]?.keys.fences ?? ''];
+  const all: string[] = [];
+  for (const {
+    call,
+    keys: { lock, queue },
+  } of exchanges) {
+    keys.push(lock, queue);
+    if (call.holders !== undefined) keys.push(call.holders);
+    all.push(nameInBatch(call), ...call.args);
+    // The batch takes all arguments of a script.
+    if (call.script === EXCHANGE) for (let i = call.args.length; i < EXCHANGE_ARGS; i += 1) all.push('');
+  }
+  return [String(keys.length), ...keys, ...all];
+}
+
+const EXCHANGE_ARGS = 8;
+
+function nameInBatch({ script, holders }: ExchangeCall): string {
+  switch (script) {
+    case ACQUIRE:
+      return holders === undefined ? 'acquire' : 'acquire with holders';
+    case RELEASE:
+      return 'release';
+    case HANDOFF:
+      return 'handoff';
+    default:
+      return 'exchange';
+  }
+}
