@@ -30,8 +30,8 @@ describe('given a key template', () => {
   it.each([
     ['order:${id}', /\$\{…\} in plain quotes.*lockKey`order:\$\{id\}`.*\{params\.id\} or \{0\}/],
     ['order:${0}', /in plain quotes/],
-    ['order:{params.id', /a "\{" that nothing closes/],
-    ['order:params.id}', /a "\}" that nothing opens/],
+    ['order:{params.id', /a "\{" without a "\}"/],
+    ['order:params.id}', /a "\}" without a "\{"/],
     ['order:{}', /empty braces/],
     ['order:{ params.id }', /a space or a brace in "\{ params\.id \}"/],
     ['order:{a{0}', /a space or a brace/],

@@ -1,21 +1,21 @@
-/** One timer for all leases of a session: renewals, ends, alarms. */
+/** One timer for all leases of a session: for renewals, for ends of leases, and for alarms. */
 import { Alarm } from '../time/alarm.js';
 import type { Clock } from '../time/clock.js';
 import { LinkedList, type ListNode } from '../util/linked-list.js';
 
 export interface Renewable {
   readonly token: string;
-  /** When `due` wants to be called, on the monotonic clock; `Infinity` for never. Requested anew at every occasion. */
+  /** When `due` must be called next, on the monotonic clock. `Infinity` for never. Read anew each time. */
   dueAt(): number;
-  /** @param readUntil what was due by then may be judged: see {@link Clock.schedule}. */
+  /** @param readUntil what was due by then may be decided: see {@link Clock.schedule}. */
   due(readUntil: number): void;
-  /** The store came back: what failed should be tried now. */
+  /** The store answers again: a renewal is tried as soon as possible. */
   renewSoon(): void;
-  /** Where the renewal timer has it. */
+  /** The node in the list of the renewal timer. */
   node: ListNode<Renewable> | undefined;
 }
 
-/** The timer does not fire more often than this, in ms: many leases then share a pass. */
+/** The shortest time between two runs of the timer, in ms. Many leases then share one run. */
 const LEAST_INTERVAL = 5;
 
 export class RenewalTimer {
@@ -36,12 +36,12 @@ export class RenewalTimer {
     if (this.#renewables.size === 0) this.#alarm.clear();
   }
 
-  /** To be called when `dueAt` may have come nearer. */
+  /** Must be called when `dueAt` may have become earlier. */
   touch(renewable: Renewable): void {
     if (renewable.node?.listed === true) this.#alarm.set(renewable.dueAt());
   }
 
-  /** Is the token that of a lease which is served? */
+  /** Whether a lease with this token is in use. */
   holds(token: string): boolean {
     for (const renewable of this.#renewables) if (renewable.token === token) return true;
     return false;
