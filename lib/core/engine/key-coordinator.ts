@@ -1,4 +1,4 @@
-/** One key in this process: its callers, its request in the store, and its leases. The store sees one request. */
+/** One key in this process: its callers, its leases, and its one request in the store. */
 import { type LockBusyError, type LockOptionsError, LockQueueFullError } from '../../errors/index.js';
 import { BatchSet } from '../batches/batch-set.js';
 import type { LeaseBatch } from '../batches/lease-batch.js';
@@ -22,10 +22,10 @@ import { startGranted, startOffered } from './lease-start.js';
 import { busy, concerned, conflictOf, tellBusy, tooLate, waiterDue } from './refusals.js';
 
 /**
- * Events come in from callers, from the requester (replies, offers, timers) and from batches. Each event ends in
- * `#settle`, which establishes the invariant by the serving table: while callers wait, there is an exclusive lease, a
- * lease that admits callers, or a request that fits the first waiter. An event that comes while another one is performed
- * changes nothing but the queue: its consequences follow at the end.
+ * Events come from callers, from the requester (replies, offers, timers) and from batches. Each event ends in `#settle`,
+ * which establishes an invariant by the serving table. While callers wait, there is an exclusive lease, a lease that admits
+ * callers, or a request that fits the first waiter. An event during another event changes only the queue. What follows from
+ * it is done at the end.
  */
 export class KeyCoordinator implements KeyParts {
   readonly key: string;
@@ -34,10 +34,10 @@ export class KeyCoordinator implements KeyParts {
   readonly queue = new WaitQueue();
   readonly #requester: LeaseRequester;
   readonly batches = new BatchSet();
-  /** Of the latest caller. It tells which other kinds may be on the key. */
+  /** The kind of the latest caller. It decides which other kinds the key may have. */
   #kind: LockKind | undefined;
   #performing = false;
-  /** Leases that have ended while an event is performed. */
+  /** What to do for leases that ended while an event was performed. */
   #ended: Array<() => void> | undefined;
 
   constructor(settings: KeyCoordinatorSettings) {
@@ -59,12 +59,12 @@ export class KeyCoordinator implements KeyParts {
     return this.context.deadlines;
   }
 
-  /** True while a caller that does not wait is refused as "busy" without a request to the store. */
+  /** True while a caller that does not wait can be refused as "busy" without a command to the store. */
   get surelyHeld(): boolean {
     return this.batches.exclusive?.surelyHeld ?? false;
   }
 
-  /** True while an exclusive caller is the first waiter. Readers, too, wait for the holders then. */
+  /** True while an exclusive caller is the first waiter. Readers behind it wait for the holders too. */
   get writerFirst(): boolean {
     return this.first?.options.access.kind === 'exclusive';
   }
@@ -77,13 +77,13 @@ export class KeyCoordinator implements KeyParts {
     return this.queue.shift();
   }
 
-  /** Why a caller of this access cannot be served while the others of the key are there. */
+  /** The error if a caller of this access cannot be served beside the other callers of the key. */
   refusal(access: LockAccess): LockOptionsError | undefined {
     if (this.#kind === undefined || compatibleKinds(this.#kind, access.kind)) return undefined;
     return kindConflict(this.key, access, this.#kind);
   }
 
-  /** The error of a caller that waited so long, in ms. */
+  /** The error of a caller that has waited for a busy key. @param waited in ms. */
   busy(waited: number): LockBusyError {
     return busy(waited, this);
   }
@@ -98,7 +98,7 @@ export class KeyCoordinator implements KeyParts {
     if (this.queue.size >= maxWaiters) return Promise.reject(new LockQueueFullError(this.key, maxWaiters));
     const waiter = this.queue.add(this, options, wait);
     this.#kind = options.access.kind;
-    // A newcomer to a key that is known to be busy must not take the store for silent.
+    // If the key is known to be busy, a newcomer must know that too: else its error would blame the store.
     if (this.batches.exclusive !== undefined || this.known.holder !== undefined) tellBusy(this);
     this.#settle();
     return waiter.promise;
@@ -120,7 +120,7 @@ export class KeyCoordinator implements KeyParts {
 
   // ---- events of the store
 
-  /** The store hands the key to a token of this session. An offer of a lease that is served already is none. */
+  /** The store has handed the key to a token of this session. If the token already has a lease, this is no offer. */
   onGrant(token: string, fence: number, unverified = false): void {
     if (!this.batches.has(token)) this.#requester.onGrant(token, fence, unverified);
   }
@@ -180,12 +180,12 @@ export class KeyCoordinator implements KeyParts {
     const exclusive = batch === this.batches.exclusive;
     const outer = this.#performing;
     this.#performing = true;
-    // A lease that came too late to serve anybody does not show that the key was busy.
+    // If a lease came too late to serve a caller, this does not mean that the key was busy.
     if (exclusive && served) this.queue.inform();
-    // An offer that had ended was no chance to serve: the place in the queue is still ours to take back.
+    // If an offer had ended before it was confirmed, no caller could be served: the queue score is kept for the next request.
     if (this.batches.remove(batch)) this.known.leaseServed(served || lease.confirmed);
-    // Waiters stayed for this lease. To stay for the next one could go on for ever, if each one comes too late. A lease
-    // that the store has given to another holder is busy.
+    // Some waiters stayed for this lease. If each lease comes too late, they must not stay for ever. If the store has given
+    // the key to another holder meanwhile, the key is busy.
     if (exclusive && !served) {
       this.#refuse(this.queue.overdue(), lease.lost === 'not-owner' ? undefined : tooLate(this.key));
     } else if (!exclusive) this.#refuseOverdue();
@@ -227,7 +227,7 @@ export class KeyCoordinator implements KeyParts {
         return;
       case 'release':
       case 'release and request':
-      // `#over` releases a lease.
+      // `#over` releases the lease.
     }
   }
 
@@ -242,7 +242,7 @@ export class KeyCoordinator implements KeyParts {
     this.#settle();
   }
 
-  /** A waiter that stayed for the reply, and was not granted, has waited long enough. */
+  /** Refuses the waiters that stayed for a reply and got no hold. */
   #refuseOverdue(): void {
     if (!this.batches.entering) this.#refuse(this.queue.overdue());
   }

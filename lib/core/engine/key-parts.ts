@@ -1,4 +1,4 @@
-/** The parts of one key, as its coordinator has them. */
+/** The parts of a key's coordinator, for the functions beside it. */
 import type { BatchSet } from '../batches/batch-set.js';
 import type { BatchOwner } from '../batches/lease-batch.js';
 import type { WaitQueue } from '../queue/wait-queue.js';
@@ -9,7 +9,7 @@ export interface KeyCoordinatorSettings {
   readonly key: string;
   readonly context: EngineContext;
   readonly maxWaiters: number;
-  /** Nobody waits and nothing is held: the key can be forgotten. */
+  /** No caller waits and no lease is left: the key can be forgotten. */
   readonly onIdle: (parts: KeyParts) => void;
 }
 

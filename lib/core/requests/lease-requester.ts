@@ -1,4 +1,4 @@
-/** A key's request in the store: performs the moves of the request table, and sends the commands. */
+/** The request of one key in the store: performs the moves of the request table, and sends the commands. */
 import type { LockStoreError } from '../../errors/index.js';
 import type { AcquireReply, AcquireRequest, ReleaseRequest } from '../contracts/store.contract.js';
 import { EXCLUSIVE } from '../contracts/token.js';
@@ -18,7 +18,7 @@ import {
   type RequestState,
 } from './request-table.js';
 
-/** Events of the store and of timers come in here. Events of callers and leases come from the coordinator. */
+/** The requester gets events of the store and of timers itself. The coordinator passes on events of callers and leases. */
 export class LeaseRequester implements Subscriber {
   readonly #key: string;
   readonly #context: EngineContext;
@@ -26,9 +26,9 @@ export class LeaseRequester implements Subscriber {
   readonly known: RequestKnowledge;
   readonly #perform: PerformForCallers;
   #state: RequestState = 'idle';
-  /** The command that releases an ended lease. */
+  /** The outcome of a command that releases the ended lease, and carries a request too. */
   #outcome: Promise<ReleaseOutcome> | undefined;
-  /** The wait until grants can reach this process. */
+  /** Pending until grants can reach this process. */
   #subscription: Subscription | undefined;
 
   constructor(key: string, context: EngineContext, queue: WaitQueue, perform: PerformForCallers) {
@@ -72,12 +72,12 @@ export class LeaseRequester implements Subscriber {
     this.known.offer = undefined;
   }
 
-  /** The store, or the way of grants to this process, is back. Messages may have been lost. */
+  /** The store, or its connection for grants, is back. Messages may have been lost. */
   onReconnected(): void {
     this.#event('reconnected');
   }
 
-  /** A request that was sent meanwhile, as the store could notify, has missed nothing. */
+  /** Grants can reach this process now. A request that was sent meanwhile, because they could before, has missed nothing. */
   subscribed(): void {
     this.#event('subscribed');
   }
@@ -91,7 +91,7 @@ export class LeaseRequester implements Subscriber {
     request.unansweredSince = undefined;
     this.known.failure = undefined;
     if (request !== this.known.pending) {
-      // The token was released behind the command. This is for a store that may have changed their order.
+      // The token was released after this command was sent. The store may have run the two in the other order.
       if (reply.state === 'granted' || reply.state === 'queued')
         this.#context.commands.releaseInBackground(this.#key, request.token);
       return;
@@ -235,7 +235,7 @@ export class LeaseRequester implements Subscriber {
     );
   }
 
-  /** Makes grants reach this process, if the store queues and they do not yet. */
+  /** Makes grants reach this process, if the store queues, and grants do not reach this process yet. */
   #subscribe(): void {
     if (!this.#context.session.supportsQueue || this.known.canNotify) return;
     this.#unsubscribe();
