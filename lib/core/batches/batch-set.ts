@@ -1,4 +1,6 @@
-/** The leases that a key has in this process: one exclusive lease, the leases of readers, or the permits of a semaphore. */
+/**
+ * The leases that a key has in this process: one exclusive lease, the leases of readers, or the permits of a semaphore.
+ */
 import type { LockKind } from '../contracts/token.js';
 import { FenceSupply } from '../leases/fence-supply.js';
 import type { Lease } from '../leases/lease.js';
@@ -9,8 +11,8 @@ import { type BatchOwner, LeaseBatch } from './lease-batch.js';
 /**
  * - `nothing`: no lease.
  * - `exclusive`: an exclusive lease. Nothing is requested.
- * - `admitting`: the latest shared lease has not admitted its callers yet. Nothing is requested: a request would be for the
- *   callers of that lease.
+ * - `admitting`: the latest shared lease has not admitted its callers yet. Nothing is requested: a request would be for
+ *   the callers of that lease.
  * - `open`: shared leases, which have admitted their callers. If callers wait, there is a request for them.
  */
 export type ServingState = 'nothing' | 'exclusive' | 'admitting' | 'open';

@@ -11,8 +11,8 @@ export interface Lock extends AsyncDisposable {
   /** The keys, sorted, each once. */
   readonly keys: readonly string[];
   /**
-   * The holder's token as it stands in the store. With several keys, the tokens are joined by a space. The property is not
-   * enumerable, because a token is a secret.
+   * The holder's token as it stands in the store. With several keys, the tokens are joined by a space. The property is
+   * not enumerable, because a token is a secret.
    */
   readonly token: string;
   /**

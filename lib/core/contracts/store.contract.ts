@@ -79,9 +79,9 @@ export interface LockStoreSession {
   renew(request: RenewRequest): Promise<RenewReply>;
 
   /**
-   * Called after an `exchange` for the key has failed. Returns the outage if the failure may be over in a moment: callers
-   * that have time left then wait for its end. Returns undefined if the failure is no such outage, or has lasted too long.
-   * A store without this method has no such outages.
+   * Called after an `exchange` for the key has failed. Returns the outage if the failure may be over in a moment:
+   * callers that have time left then wait for its end. Returns undefined if the failure is no such outage, or has
+   * lasted too long. A store without this method has no such outages.
    */
   outage?(key: string): Outage | undefined;
 
@@ -135,7 +135,10 @@ export interface AcquireRequest {
   readonly token: string;
   /** The lease's length in ms, if the request is granted at once. */
   readonly ttl: number;
-  /** How many consecutive fences to draw, if the request is granted at once (≥ 1). The store may draw fewer, at least one. */
+  /**
+   * How many consecutive fences to draw, if the request is granted at once (≥ 1). The store may draw fewer, at least
+   * one.
+   */
   readonly fences: number;
   /**
    * - `once`: take the key if it is free and its queue is empty. Otherwise leave no trace.

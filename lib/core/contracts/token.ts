@@ -21,8 +21,8 @@ export function newSessionId(): string {
 }
 
 /**
- * What the holder of a lock lets other callers do meanwhile. Exclusive and shared locks (writers and readers) may be taken
- * on one key. Semaphores may be taken only on keys of semaphores. The limits of semaphores may differ.
+ * What the holder of a lock lets other callers do meanwhile. Exclusive and shared locks (writers and readers) may be
+ * taken on one key. Semaphores may be taken only on keys of semaphores. The limits of semaphores may differ.
  */
 export type LockKind = 'exclusive' | 'shared' | 'semaphore';
 
@@ -47,8 +47,8 @@ export function compatibleKinds(a: LockKind, b: LockKind): boolean {
 }
 
 /**
- * Makes the tokens of one session: `nl1:<session id>:<number>:<owner's label>`. The number of a shared token ends in `-s`,
- * the number of a semaphore's token in `-<limit>`. So a store reads the kind from the token.
+ * Makes the tokens of one session: `nl1:<session id>:<number>:<owner's label>`. The number of a shared token ends in
+ * `-s`, the number of a semaphore's token in `-<limit>`. So a store reads the kind from the token.
  *
  * The number has random digits. The session id is part of the name of the session's channel. Without random digits, a
  * client that may publish on that channel would know the next token, and could forge an offer for it.

@@ -5,8 +5,9 @@ import { LinkedList, type ListNode } from '../util/linked-list.js';
 import { EXCLUSIVE, type LockAccess } from '../contracts/token.js';
 
 /**
- * Keys that one caller holds, and the outer keys that the caller runs under: a link in the chain of one async context. The
- * keys are released when the work that runs under them has ended. So if that work waits for a key, they wait for it too.
+ * Keys that one caller holds, and the outer keys that the caller runs under: a link in the chain of one async context.
+ * The keys are released when the work that runs under them has ended. So if that work waits for a key, they wait for it
+ * too.
  */
 export abstract class HeldKeys {
   /** The keys that the caller took itself. Keys that an outer link holds are not among them. */
@@ -32,8 +33,8 @@ export abstract class HeldKeys {
   }
 
   /**
-   * The next outer link that is not over. The links in between are unlinked. Otherwise, work that schedules its own next run
-   * would keep all its former runs in memory, and walk them.
+   * The next outer link that is not over. The links in between are unlinked. Otherwise, work that schedules its own
+   * next run would keep all its former runs in memory, and walk them.
    */
   get outer(): HeldKeys | undefined {
     let outer = this.#outer;
@@ -61,8 +62,8 @@ export abstract class HeldKeys {
  * If a key has several holders (readers), a writer waits for each of them. A reader does not wait for other readers. If a
  * writer waits before it, the reader waits for that writer, and so for the holders that the writer waits for.
  *
- * Semaphores are left out. A caller that waits for a permit waits for any one of the holders. A cycle through one holder is
- * no deadlock while another holder goes on.
+ * Semaphores are left out. A caller that waits for a permit waits for any one of the holders. A cycle through one
+ * holder is no deadlock while another holder goes on.
  */
 export class WaitGraph {
   /** By key: the links that hold the key, and have waits under them. */

@@ -19,8 +19,8 @@ export class PartialAcquisition extends HeldKeys {
 }
 
 /**
- * Takes the keys one after the other, with one deadline for all. If a key is lost while the call waits for another one, all
- * keys are released and taken again.
+ * Takes the keys one after the other, with one deadline for all. If a key is lost while the call waits for another one,
+ * all keys are released and taken again.
  * @param taken gets the holds that the call has so far. `take` must use it when it waits.
  */
 export async function acquireAll(

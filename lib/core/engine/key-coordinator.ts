@@ -22,10 +22,10 @@ import { startGranted, startOffered } from './lease-start.js';
 import { busy, concerned, conflictOf, tellBusy, tooLate, waiterDue } from './refusals.js';
 
 /**
- * Events come from callers, from the requester (replies, offers, timers) and from batches. Each event ends in `#settle`,
- * which establishes an invariant by the serving table. While callers wait, there is an exclusive lease, a lease that admits
- * callers, or a request that fits the first waiter. An event during another event changes only the queue. What follows from
- * it is done at the end.
+ * Events come from callers, from the requester (replies, offers, timers) and from batches. Each event ends in
+ * `#settle`, which establishes an invariant by the serving table. While callers wait, there is an exclusive lease, a
+ * lease that admits callers, or a request that fits the first waiter. An event during another event changes only the
+ * queue. What follows from it is done at the end.
  */
 export class KeyCoordinator implements KeyParts {
   readonly key: string;
@@ -182,10 +182,10 @@ export class KeyCoordinator implements KeyParts {
     this.#performing = true;
     // If a lease came too late to serve a caller, this does not mean that the key was busy.
     if (exclusive && served) this.queue.inform();
-    // If an offer had ended before it was confirmed, no caller could be served: the queue score is kept for the next request.
+    // If an offer had ended before it was confirmed, no caller could be served: the next request keeps the queue score.
     if (this.batches.remove(batch)) this.known.leaseServed(served || lease.confirmed);
-    // Some waiters stayed for this lease. If each lease comes too late, they must not stay for ever. If the store has given
-    // the key to another holder meanwhile, the key is busy.
+    // Some waiters stayed for this lease. If each lease comes too late, they must not stay for ever. If the store has
+    // given the key to another holder meanwhile, the key is busy.
     if (exclusive && !served) {
       this.#refuse(this.queue.overdue(), lease.lost === 'not-owner' ? undefined : tooLate(this.key));
     } else if (!exclusive) this.#refuseOverdue();

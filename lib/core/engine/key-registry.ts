@@ -1,12 +1,12 @@
 /**
- * The coordinators of a session, by key. A coordinator is made when a caller waits for the key. It is forgotten when no caller
- * waits and no lease is left.
+ * The coordinators of a session, by key. A coordinator is made when a caller waits for the key. It is forgotten when no
+ * caller waits and no lease is left.
  */
 import type { EngineContext } from '../runtime/engine-context.js';
 import { KeyCoordinator } from './key-coordinator.js';
 import type { KeyParts } from './key-parts.js';
 
-/** An old table of a Map may keep its values in memory (see LinkedList). It then keeps this small object, not the coordinator. */
+/** Old tables of a Map may keep values in memory (see LinkedList). They then keep this object, not the coordinator. */
 interface CoordinatorSlot {
   coordinator: KeyCoordinator | undefined;
 }

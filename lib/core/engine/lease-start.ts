@@ -26,9 +26,9 @@ export function startGranted(request: PendingRequest, parts: KeyParts): void {
 /** The store has handed the key to the request, by an offer. */
 export function startOffered(request: PendingRequest, parts: KeyParts): void {
   const { offer: fence = 0, offerEnds, firstUpTo = 0 } = request;
-  // If the offer is not young, it may have ended and come again, with other holders in between. If the first waiter came after
-  // the request was sent, other holds may have begun before it came. In both cases only the confirmation's fences are above
-  // the fences of those holds.
+  // If the offer is not young, it may have ended and come again, with other holders in between. If the first waiter
+  // came after the request was sent, other holds may have begun before it came. In both cases only the confirmation's
+  // fences are above the fences of those holds.
   const young = !request.unverified && offerEnds.remaining >= OFFER_MS / 2 && isFor(firstUpTo, parts);
   const { ttl, callers, upTo } = parts.queue.nextBatch();
   const lease = leaseOf(parts, request, ttl, young ? offerEnds : undefined, false);

@@ -16,8 +16,8 @@ const MARGIN = 250;
 type RefusalEffect = Extract<CallerEffect, `refuse ${string}`>;
 
 /**
- * The deadline of a waiter has come. If a reply is awaited, it may be a grant, so the waiter stays for the reply. The store's
- * time-out bounds that time.
+ * The deadline of a waiter has come. If a reply is awaited, it may be a grant, so the waiter stays for the reply. The
+ * store's time-out bounds that time.
  */
 export function waiterDue(waiter: Waiter, parts: KeyParts): void {
   const { key, known, clock, context, queue } = parts;

@@ -17,8 +17,8 @@ import { Waiter } from '../queue/waiter.js';
 import { tooLate } from './refusals.js';
 
 /**
- * Requests the key once. The call waits for the store's reply alone, not for holders. The store's time-out and the caller's
- * signal bound that time.
+ * Requests the key once. The call waits for the store's reply alone, not for holders. The store's time-out and the
+ * caller's signal bound that time.
  * @throws LockBusyError when the key is not free, or requests queue for it.
  */
 export function tryAcquire(context: EngineContext, key: string, options: ResolvedAcquire): Promise<Hold> {

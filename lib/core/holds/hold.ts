@@ -37,7 +37,9 @@ export interface HoldListener {
 /** Runs from its construction until `release` or `lose`. After a loss, `release` still ends the hold for its batch. */
 export class Hold implements ActiveHold {
   readonly fence: number;
-  /** The fence that the caller uses. It is higher than `fence` if several keys of one fence domain were taken together. */
+  /**
+   * The fence that the caller uses. It is higher than `fence` if several keys of one fence domain were taken together.
+   */
   usedFence: number;
   readonly options: ResolvedAcquire;
   readonly waited: number;

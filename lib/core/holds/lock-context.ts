@@ -4,8 +4,9 @@ import type { HeldLock } from './lock.handle.js';
 import { HeldKeys, type WaitGraph } from '../deadlock/wait-for-graph.js';
 
 /**
- * One lock that a call runs under. `outer` leads to the other locks, from the inside out. A timer, a socket or a queue may
- * keep an async context in memory for ever, and this object with it. So the object drops its lock when the lock is over.
+ * One lock that a call runs under. `outer` leads to the other locks, from the inside out. A timer, a socket or a queue
+ * may keep an async context in memory for ever, and this object with it. So the object drops its lock when the lock is
+ * over.
  */
 export class LockContext extends HeldKeys {
   readonly keys: readonly string[];

@@ -6,8 +6,8 @@ import type { EngineContext } from '../runtime/engine-context.js';
 import type { Hold, HoldListener } from './hold.js';
 
 /**
- * A nested hold has the lease and the fence of the outer hold. Its release does not release the outer hold. When the outer
- * hold ends, the nested hold is lost.
+ * A nested hold has the lease and the fence of the outer hold. Its release does not release the outer hold. When the
+ * outer hold ends, the nested hold is lost.
  */
 export class NestedHold implements HoldView, HoldListener {
   readonly root: Hold;

@@ -16,7 +16,8 @@ export class NestedHandle extends LockHandle {
    */
   constructor(nested: readonly NestedHold[], own: readonly Hold[], fenceDomainOf: (key: string) => string) {
     const held = new Set(nested.map(({ key }) => key));
-    // A joined key keeps the fence that it was taken with. With a later fence, the outer call's own writes would be refused.
+    // A joined key keeps the fence that it was taken with. With a later fence, the outer call's own writes would be
+    // refused.
     super([...nested, ...own], (key) => (held.has(key) ? `joined ${key}` : `own ${fenceDomainOf(key)}`));
     this.#nested = nested;
     this.#own = own.map(({ key }) => key);

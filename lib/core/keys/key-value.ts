@@ -1,13 +1,15 @@
-/** Which values may be part of a key, and how they are written there. No value can produce the key of another template. */
+/**
+ * Which values may be part of a key, and how they are written there. No value can produce the key of another template.
+ */
 import { LockKeyError, printable, quoted } from '../../errors/index.js';
 import { textOf, type Unusable } from './value-text.js';
 
 export type { Unusable } from './value-text.js';
 
 /**
- * A value that can be part of a key. An object needs a text of its own, which identifies the object and shows none of its
- * contents. The text comes from `toHexString()`, from `Symbol.toPrimitive`, or from a `toJSON()` that returns a string or a
- * number. The value is checked again at run time.
+ * A value that can be part of a key. An object needs a text of its own, which identifies the object and shows none of
+ * its contents. The text comes from `toHexString()`, from `Symbol.toPrimitive`, or from a `toJSON()` that returns a
+ * string or a number. The value is checked again at run time.
  */
 export type LockKeyValue =
   | string
@@ -32,10 +34,10 @@ export interface ValueOrigin {
 /**
  * A value as a part of a key, percent-escaped outside `[A-Za-z0-9_.@-]`.
  * @param refuse makes the error, if the caller knows more than the origin.
- * @throws LockKeyError, which names the template and the path. It is thrown for a value that would give different things
- * one key: `undefined`, `null`, an empty string, `NaN`, a plain object, a list. With `undefined`, for example, all callers
- * without an id would share one lock. It is also thrown for an object with a text that may change while it stands for
- * one thing.
+ * @throws LockKeyError, which names the template and the path. It is thrown for a value that would give different
+ * things one key: `undefined`, `null`, an empty string, `NaN`, a plain object, a list. With `undefined`, for example,
+ * all callers without an id would share one lock. It is also thrown for an object with a text that may change while it
+ * stands for one thing.
  */
 export function keyPart(
   value: unknown,

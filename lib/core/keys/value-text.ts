@@ -15,9 +15,9 @@ export interface Unusable {
 }
 
 /**
- * The text of an object is the result of its `toHexString()`, of its `Symbol.toPrimitive`, or of a `toJSON()` that returns a
- * string or a number. A `toString` does not count. The `toString` of a document, a model or an error shows its contents,
- * which may differ between two reads of one record.
+ * The text of an object is the result of its `toHexString()`, of its `Symbol.toPrimitive`, or of a `toJSON()` that
+ * returns a string or a number. A `toString` does not count. The `toString` of a document, a model or an error shows
+ * its contents, which may differ between two reads of one record.
  */
 export function textOf(value: unknown): string | Unusable {
   switch (typeof value) {

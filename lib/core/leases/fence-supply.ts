@@ -36,9 +36,9 @@ export class FenceSupply {
   }
 
   /**
-   * Whether there is a fence for this caller. A caller's fence must be above the fences of all holds that had begun when the
-   * caller arrived, so it must have been drawn since. A fence that is too old for this caller is too old for all later
-   * callers, and is dropped.
+   * Whether there is a fence for this caller. A caller's fence must be above the fences of all holds that had begun
+   * when the caller arrived, so it must have been drawn since. A fence that is too old for this caller is too old for
+   * all later callers, and is dropped.
    */
   hasFor(number: number): boolean {
     for (let block = this.#blocks[0]; block !== undefined; block = this.#blocks[0]) {

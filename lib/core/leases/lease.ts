@@ -20,8 +20,8 @@ export interface LeaseSettings {
   /** In ms. */
   readonly ttl: number;
   /**
-   * Until when the lease lasts for certain. The time counts from before the command that set it was sent. Undefined for an
-   * offer that is too old to start a hold: before its confirmation, no time is certain.
+   * Until when the lease lasts for certain. The time counts from before the command that set it was sent. Undefined for
+   * an offer that is too old to start a hold: before its confirmation, no time is certain.
    */
   readonly deadline: Deadline | undefined;
   /** Whether the store has confirmed the lease. An offer is not confirmed before its first renewal. */
@@ -37,13 +37,13 @@ export interface LeaseListener {
 }
 
 /**
- * States: held → in doubt ⇄ held → lost. A lease is held until its deadline, which only a confirmed renewal moves. A lost
- * lease stays lost.
+ * States: held, in doubt, lost. A lease is held until its deadline, which only a confirmed renewal moves. A lost lease
+ * stays lost.
  *
- * A lease is in doubt if its deadline has passed, but a renewal was sent before. The reply may lie unread in the socket, as
- * after a long computation. `remaining` is 0 then, and nothing else has changed. A positive reply makes the lease held
- * again: the store found our token at the key, so no other token had the key in between. The timer of the deadline ends the
- * doubt. That timer fires once everything was read that had arrived by then.
+ * A lease is in doubt if its deadline has passed, but a renewal was sent before. The reply may lie unread in the
+ * socket, as after a long computation. `remaining` is 0 then, and nothing else has changed. A positive reply makes the
+ * lease held again: the store found our token at the key, so no other token had the key in between. The timer of the
+ * deadline ends the doubt. That timer fires once everything was read that had arrived by then.
  */
 export class Lease implements Renewable {
   readonly key: string;
@@ -96,7 +96,9 @@ export class Lease implements Renewable {
     return this.#lost === undefined && this.#deadline !== undefined ? this.#deadline.remaining : 0;
   }
 
-  /** Whether the deadline has passed, while a renewal that was sent before may have been answered. See the states above. */
+  /**
+   * Whether the deadline has passed, while a renewal that was sent before may have been answered. See the states above.
+   */
   get inDoubt(): boolean {
     if (this.#lost !== undefined || this.#deadline?.passed !== true) return false;
     return this.#renewing > 0 && this.#promised?.passed === false;

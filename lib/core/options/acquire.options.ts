@@ -32,8 +32,8 @@ export interface AcquireOptions {
    * shared queue, an event listener or a timer may have inherited that context without being part of the holder's work.
    *
    * - `'throw'`: the call throws a LockReentryError at once, because it could wait for itself.
-   * - `'join'`: the call joins the outer hold, with its lease and its fence. The outermost call releases the hold. A joined
-   *   key keeps the `ttl`, `renew` and `maxHold` of the outermost call. A `minHold` counts from the moment of joining.
+   * - `'join'`: the call joins the outer hold, with its lease and its fence. The outermost call releases the hold. A
+   *   joined key keeps the `ttl`, `renew` and `maxHold` of the outermost call. A `minHold` counts from the joining.
    * - `'wait'`: the call waits like any other caller, without that check. If the call is part of the holder's work, it
    *   waits for itself until its `wait` is over.
    * @default 'throw'
@@ -48,15 +48,16 @@ export interface AcquireOptions {
   /** Ends the wait (not the hold) with a LockAbortedError. */
   signal?: AbortSignal;
   /**
-   * `'exclusive'`: one holder at a time. `'shared'`: a reader, which holds the key together with other readers. Readers and
-   * exclusive holders (writers) exclude each other. Not together with `limit`.
+   * `'exclusive'`: one holder at a time. `'shared'`: a reader, which holds the key together with other readers. Readers
+   * and exclusive holders (writers) exclude each other. Not together with `limit`.
    * @default 'exclusive'
    */
   mode?: LockMode;
   /**
-   * Makes the key a semaphore: at most this many callers hold it at a time, on all machines together. A whole number from
-   * 1. All callers of a key should give the same limit. If the limits differ, each caller is admitted by its own limit. `1`
-   * makes a semaphore of one permit, which is no exclusive lock: one key cannot have both kinds. Not together with `mode`.
+   * Makes the key a semaphore: at most this many callers hold it at a time, on all machines together. A whole number
+   * from 1. All callers of a key should give the same limit. If the limits differ, each caller is admitted by its own
+   * limit. `1` makes a semaphore of one permit, which is no exclusive lock: one key cannot have both kinds. Not
+   * together with `mode`.
    * @default none
    */
   limit?: number;
@@ -76,8 +77,8 @@ export type LockMode = Exclude<LockKind, 'semaphore'>;
 export type OneKind<O extends AcquireOptions> = (O & { limit?: undefined }) | (O & { mode?: undefined });
 
 /**
- * Options with a declared type that leaves open which of `mode` and `limit` is present. They are checked at run time, when
- * they are used.
+ * Options with a declared type that leaves open which of `mode` and `limit` is present. They are checked at run time,
+ * when they are used.
  */
 export type DeclaredOptions<O> = 'mode' | 'limit' extends keyof O
   ? object extends Pick<O, 'mode' | 'limit'>

@@ -6,8 +6,8 @@ import { DURATION_HINT, parseDuration } from '../time/duration.js';
 const LONGEST_SHOWN = 80;
 
 /**
- * The value of a known option, as a message shows it: short, and on one text line. What may be a password is left out: in a
- * URL, in an option with such a name, and in a property of an object.
+ * The value of a known option, as a message shows it: short, and on one text line. What may be a password is left out:
+ * in a URL, in an option with such a name, and in a property of an object.
  */
 export function show(value: unknown, name = ''): string {
   if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${value.name}`;

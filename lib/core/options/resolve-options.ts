@@ -121,7 +121,10 @@ function checkAccess(mode: unknown, limit: unknown): LockAccess {
   throw badOption('mode', mode, `'exclusive' or 'shared'; a semaphore has a "limit" instead`);
 }
 
-/** @throws LockOptionsError for "reentrant", the name of the option in other libraries and in an early version of this one. */
+/**
+ * @throws LockOptionsError for "reentrant", the name of the option in other libraries and in an early version of this
+ * one.
+ */
 export function refuseReentrant(options: object): void {
   if (!('reentrant' in options)) return;
   throw new LockOptionsError(

@@ -2,7 +2,7 @@
 import type { Holder, Outage, Queued } from '../contracts/store.contract.js';
 import { sessionIdOf } from '../contracts/token.js';
 
-/** The longest time between two checks, in ms. Without a check, the store keeps a queue for at least three times as long. */
+/** The longest time between two checks, in ms. The store keeps a queue without checks at least three times as long. */
 export const LONGEST_CHECK = 10_000;
 
 /** How often the first request of the queue checks, in ms: a foreign client releases its key without a message. */
@@ -27,8 +27,8 @@ export function checkDelay(reply: Queued): number {
 }
 
 /**
- * The time after the n-th `busy` reply in a row (from 1), if the store does not queue. It grows from 30 ms to 250 ms, and is
- * no longer than the rest of the holder's lease.
+ * The time after the n-th `busy` reply in a row (from 1), if the store does not queue. It grows from 30 ms to 250 ms,
+ * and is no longer than the rest of the holder's lease.
  */
 export function pollDelay(reply: Holder, attempt: number): number {
   return jittered(Math.min(20 * 1.5 ** Math.min(attempt, 8), 250, reply.remaining + 1));

@@ -18,7 +18,7 @@ import {
   type RequestState,
 } from './request-table.js';
 
-/** The requester gets events of the store and of timers itself. The coordinator passes on events of callers and leases. */
+/** The requester itself gets events of the store and of timers. The coordinator tells it events of callers and leases. */
 export class LeaseRequester implements Subscriber {
   readonly #key: string;
   readonly #context: EngineContext;
@@ -77,7 +77,7 @@ export class LeaseRequester implements Subscriber {
     this.#event('reconnected');
   }
 
-  /** Grants can reach this process now. A request that was sent meanwhile, because they could before, has missed nothing. */
+  /** Grants can reach this process now. A request that was sent in the mode `queue` meanwhile has missed no message. */
   subscribed(): void {
     this.#event('subscribed');
   }

@@ -16,7 +16,7 @@ export class PendingRequest {
   ttl = 0;
   /** The number of the last caller that the latest command was for. */
   upTo = 0;
-  /** The number of the last caller that the first command was for. The fence of an offer is for callers up to that one. */
+  /** The number of the last caller that the first command was for. An offer's fence is for callers up to that one. */
   firstUpTo: number | undefined;
   /** The reply that granted the request. */
   grant: Granted | undefined;
@@ -25,13 +25,14 @@ export class PendingRequest {
   /** True if another client may have made the offer. */
   unverified = false;
   /**
-   * The earliest end of an offer for this token. An offer cannot precede the latest command that was answered "queued", or
-   * the first command. So it lasts at least OFFER_MS from the sending of that command.
+   * The earliest end of an offer for this token. An offer cannot precede the latest command that was answered "queued",
+   * or the first command. So it lasts at least OFFER_MS from the sending of that command.
    */
   offerEnds!: Deadline;
   /**
-   * The latest fence of the fence domain, by the latest reply. An offer with a fence that is not above it is an old one: its
-   * message was late, and the offer has ended. The token is queued again because the connection sent a command twice.
+   * The latest fence of the fence domain, by the latest reply. An offer with a fence that is not above it is an old
+   * one: its message was late, and the offer has ended. The token is queued again because the connection sent a command
+   * twice.
    */
   floor = 0;
   #timer: Timer | undefined;
@@ -77,7 +78,7 @@ export class PendingRequest {
     this.unverified = unverified;
   }
 
-  /** Whether a check is due at once, because messages may have been lost. Forgets the offer that was kept: it is decided. */
+  /** Whether a check is due at once, because messages may have been lost. Forgets the offer that was kept. */
   takeRecheck(): boolean {
     const { recheck } = this;
     this.recheck = false;

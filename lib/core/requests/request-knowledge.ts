@@ -85,8 +85,8 @@ export class RequestKnowledge {
 
   /**
    * A lease is over, or has admitted its callers. The holder that was known does not hold the key any more.
-   * @param served true if the lease has served callers, or could have. The next request then enters the store's queue at the
-   * end.
+   * @param served true if the lease has served callers, or could have. The next request then enters the store's queue
+   * at the end.
    */
   leaseServed(served: boolean): void {
     if (served) this.queueScore = undefined;

@@ -2,8 +2,8 @@
  * The states of a key's request, and every move between them. The Promela model and docs/architecture.md use these names
  * too.
  *
- * Invariant: In every state except `idle`, a command is under way, which the store's time-out bounds, or a timer is set. So a
- * lost message never makes a request wait for longer than that.
+ * Invariant: In every state except `idle`, a command is under way, which the store's time-out bounds, or a timer is
+ * set. So a lost message never makes a request wait for longer than that.
  */
 import type { LockStoreError } from '../../errors/index.js';
 import type { AcquireReply } from '../contracts/store.contract.js';
@@ -84,8 +84,8 @@ export type RequestEffect =
   | 'forget';
 
 /**
- * What an event means for the callers. The coordinator performs it. `answered` comes at the end of each reply, `settled` at
- * the end of each event.
+ * What an event means for the callers. The coordinator performs it. `answered` comes at the end of each reply,
+ * `settled` at the end of each event.
  */
 export type CallerEffect =
   | 'tell busy'

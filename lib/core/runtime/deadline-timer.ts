@@ -31,10 +31,10 @@ class Entry implements Timer {
 }
 
 /**
- * One timer for all waiters saves time: with 10,000 waiters in memory, a hold takes 10.6 µs of CPU. With one timer for each
- * waiter, a hold takes 12.1 µs (Node 20). Entries of one length are due in the order of their arrival, so each length needs only a list. The clock's
- * timer is set for the earliest entry of all lists. If that entry is cancelled while others are left, the timer stays set.
- * While there is no entry, no timer is set.
+ * One timer for all waiters saves time: with 10,000 waiters in memory, a hold takes 10.6 µs of CPU. With one timer for
+ * each waiter, a hold takes 12.1 µs (Node 20). Entries of one length are due in the order of their arrival, so each
+ * length needs only a list. The clock's timer is set for the earliest entry of all lists. If that entry is cancelled
+ * while others are left, the timer stays set. While there is no entry, no timer is set.
  */
 export class DeadlineTimer {
   readonly #clock: Clock;

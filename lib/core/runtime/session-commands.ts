@@ -12,7 +12,9 @@ import type { BackgroundTasks } from './background-tasks.js';
 import type { EventPublisher } from './event-publisher.js';
 import type { RenewalTimer } from './renewal-timer.js';
 
-/** `lost`: the token did not hold the key any more. `unknown`: the store did not answer while the lease was still valid. */
+/**
+ * `lost`: the token did not hold the key any more. `unknown`: the store did not answer while the lease was still valid.
+ */
 export type ReleaseOutcome = 'released' | 'lost' | 'unknown';
 
 /** What a reply says of the token that was released. */
@@ -56,7 +58,9 @@ export class SessionCommands {
     });
   }
 
-  /** The request that releases a lease at once, or `releaseAfter` ms later. The later release serves the store's queue. */
+  /**
+   * The request that releases a lease at once, or `releaseAfter` ms later. The later release serves the store's queue.
+   */
   releaseRequest(key: string, token: string, releaseAfter: number): ReleaseRequest {
     if (releaseAfter <= 0) return { token };
     this.#releasedLater.add(token);
@@ -81,7 +85,10 @@ export class SessionCommands {
     if (!this.#tasks.closed) this.#tasks.track(runOutside(() => this.release(key, { token })));
   }
 
-  /** Returns an offer that no caller waits for. If its token holds a key, another client has sent the offer: it is ignored. */
+  /**
+   * Returns an offer that no caller waits for. If its token holds a key, another client has sent the offer: it is
+   * ignored.
+   */
   decline(key: string, token: string): void {
     for (const attempt of this.attempts) if (attempt === token) return;
     if (!this.#releasedLater.has(token) && !this.#renewals.holds(token)) this.releaseInBackground(key, token);

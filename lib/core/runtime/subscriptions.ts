@@ -12,8 +12,9 @@ export interface Subscriber {
 }
 
 /**
- * Each poll of a busy key calls the store's `subscribe` again, and its promise stays pending while grants cannot reach the
- * session. If each call had a reaction of its own, all these reactions and their subscribers would stay in memory as long.
+ * Each poll of a busy key calls the store's `subscribe` again, and its promise stays pending while grants cannot reach
+ * the session. If each call had a reaction of its own, all these reactions and their subscribers would stay in memory
+ * as long.
  */
 export class Subscriptions {
   readonly #session: LockStoreSession;

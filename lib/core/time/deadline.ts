@@ -2,8 +2,8 @@
 import type { Clock } from './clock.js';
 
 /**
- * A suspended machine stops the monotonic clock, and a user can set the wall clock. Of the two, the clock with the earlier
- * end is believed. So an error of a clock may cost a lock, but never lets two holders overlap.
+ * A suspended machine stops the monotonic clock, and a user can set the wall clock. Of the two, the clock with the
+ * earlier end is believed. So an error of a clock may cost a lock, but never lets two holders overlap.
  */
 export class Deadline {
   private constructor(

@@ -6,8 +6,8 @@ const root = new AsyncResource('nestjs-locked');
 
 /**
  * Runs `work` outside of the async context of its caller. Node keeps an async context as long as a timer, a socket or a
- * pending promise that was made in it. If callers share such an object, it would keep the first caller's context for ever,
- * and would show in that caller's trace.
+ * pending promise that was made in it. If callers share such an object, it would keep the first caller's context for
+ * ever, and would show in that caller's trace.
  */
 export function runOutside<T>(work: () => T): T {
   return root.runInAsyncScope(work);

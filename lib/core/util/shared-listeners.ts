@@ -66,7 +66,10 @@ const signals = new SharedListeners<AbortSignal>((signal, event, listener) => {
   return () => signal.removeEventListener(name, listener);
 });
 
-/** Calls back when the signal aborts. The signal must not be aborted yet. @returns a function that removes the callback. */
+/**
+ * Calls back when the signal aborts. The signal must not be aborted yet.
+ * @returns a function that removes the callback.
+ */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   return signals.on(signal, 'abort', callback);
 }
