@@ -1,4 +1,6 @@
-/** The leases that a key has in this process: one exclusive lease, the leases of readers, or the permits of a semaphore. */
+/**
+ * The leases that a key has in this process: one exclusive lease, the leases of readers, or the permits of a semaphore.
+ */
 import type { LockKind } from '../contracts/token.js';
 import { FenceSupply } from '../leases/fence-supply.js';
 import type { Lease } from '../leases/lease.js';
@@ -9,12 +11,13 @@ import { type BatchOwner, LeaseBatch } from './lease-batch.js';
 /**
  * - `nothing`: no lease.
  * - `exclusive`: an exclusive lease. Nothing is requested.
- * - `admitting`: the latest shared lease is still to admit its callers. Nothing is requested: it would be for the same ones.
- * - `open`: shared leases, which have admitted their callers. The callers that wait are requested for.
+ * - `admitting`: the latest shared lease has not admitted its callers yet. Nothing is requested: a request would be for
+ *   the callers of that lease.
+ * - `open`: shared leases, which have admitted their callers. If callers wait, there is a request for them.
  */
 export type ServingState = 'nothing' | 'exclusive' | 'admitting' | 'open';
 
-/** Fences of a reply or an offer: the first of `drawn`, for callers up to the number `upTo`. */
+/** The fences of a reply or an offer: the first of `drawn` consecutive fences, for callers up to the number `upTo`. */
 export interface DrawnFences {
   readonly fence: number;
   readonly drawn: number;
@@ -23,11 +26,11 @@ export interface DrawnFences {
 
 export class BatchSet {
   #exclusive: LeaseBatch | undefined;
-  /** Leases of readers, and permits. Made for the first of them: most keys have none. */
+  /** Leases of readers, and permits. The list is made with the first one, because most keys have none. */
   #shared: LinkedList<LeaseBatch> | undefined;
   /** The latest shared lease, until it has admitted its callers. */
   #latest: LeaseBatch | undefined;
-  /** The fences of all permits: fences rise with every hold of this process, whichever permit serves it. */
+  /** The fences of all permits. Fences rise with every hold of this process, and any permit may serve a hold. */
   #permitFences: FenceSupply | undefined;
 
   get size(): number {
@@ -44,7 +47,7 @@ export class BatchSet {
     return this.#exclusive;
   }
 
-  /** True while a lease has come whose first callers are still to start. */
+  /** True while there is a lease, and its first callers have not started yet. */
   get entering(): boolean {
     return this.#exclusive?.served === false || this.#latest?.admitting === true;
   }
@@ -96,7 +99,7 @@ export class BatchSet {
     return true;
   }
 
-  /** Nobody waits any more: each lease that serves nobody just now goes back. */
+  /** Nobody waits any more: each lease without a running hold is released. */
   queueEmptied(): void {
     this.#exclusive?.queueEmptied();
     if (this.#shared !== undefined) for (const batch of [...this.#shared]) batch.queueEmptied();
