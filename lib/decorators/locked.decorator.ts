@@ -11,7 +11,7 @@ import type { LockedMethod } from '../locked/call/run-locked.js';
 import { kindOf, lockedMethod } from '../locked/call/locked-method.js';
 import { resolveLockedOptions } from '../locked/locked.options.js';
 import type { BusyOf, LockedKey, LockedLiteral, LockedOptions, OnBusy } from '../locked/locked.types.js';
-import type { LockedDecorator } from '../locked/locked.verdict.js';
+import type { LockedDecorator } from '../locked/locked.type-checks.js';
 import { checkTarget } from '../locked/decoration/decorated-target.js';
 import { declareService } from '../locked/decoration/service-property.js';
 
@@ -67,11 +67,11 @@ export function Locked(key: LockedKey, options?: LockedOptions): unknown {
     };
     declareKeys(target, name, label, templates, original);
     declareClientOptions(target, name, locked.label, resolved);
-    const site = {};
+    const decoration = {};
     const kind = kindOf(original, Reflect.getMetadata('design:returntype', target, name));
-    const wrapper = copyMethod(original, lockedMethod(locked, kind, site));
+    const wrapper = copyMethod(original, lockedMethod(locked, kind, decoration));
     descriptor.value = wrapper;
-    UseInterceptors(new LockedInterceptor(site))(target, name, descriptor);
+    UseInterceptors(new LockedInterceptor(decoration))(target, name, descriptor);
   };
   return decorator;
 }

@@ -7,21 +7,21 @@ interface NativeSocket {
 }
 
 /** The listeners that are on a socket already. */
-const heard = new WeakSet<object>();
+const listening = new WeakSet<object>();
 /** What is ours to send: an exception of the application's own is as Nest has it. */
-const ours = new WeakSet<object>();
+const ownPayloads = new WeakSet<object>();
 
 /**
  * Has a payload sent to its client should Nest emit it to the socket. From Nest 12 on it sends it, and emits nothing; an
  * application's own filter may do neither.
  */
-export function sendWhatIsEmitted(client: unknown, payload: object): void {
+export function sendWhenEmitted(client: unknown, payload: object): void {
   if (!isNative(client)) return;
-  ours.add(payload);
-  if (heard.has(client)) return;
-  heard.add(client);
+  ownPayloads.add(payload);
+  if (listening.has(client)) return;
+  listening.add(client);
   client.on('exception', (emitted) => {
-    if (typeof emitted !== 'object' || emitted === null || !ours.delete(emitted)) return;
+    if (typeof emitted !== 'object' || emitted === null || !ownPayloads.delete(emitted)) return;
     client.send(JSON.stringify({ event: 'exception', data: emitted }));
   });
 }

@@ -2,7 +2,7 @@
 import { type ArgumentsHost, type ExecutionContext, HttpException } from '@nestjs/common';
 import type { LockError } from '../errors/index.js';
 import type { ErrorReply } from './error-reply.js';
-import { sendWhatIsEmitted } from './native-socket.js';
+import { sendWhenEmitted } from './native-socket.js';
 
 /** What of Nest's RpcException and WsException is used: their filters know them by `instanceof`. */
 type TransportException = new (error: object) => Error;
@@ -22,7 +22,7 @@ export async function transportError(
     case 'rpc':
       // Nest logs an RpcException that nobody is sent.
       if (reply.status === BAD_REQUEST && isEvent(context))
-        return hidden(new Unlogged(reply.message), { cause });
+        return defineHidden(new Unlogged(reply.message), { cause });
       return messageError(await rpcException(), reply, cause);
     case 'ws':
       return socketError(context, reply, cause);
@@ -61,7 +61,7 @@ export function messagePayload({ code, message, retryAfter }: ErrorReply): objec
 
 async function socketError(context: ExecutionContext, reply: ErrorReply, cause: Error): Promise<Error> {
   const payload = messagePayload(reply);
-  sendWhatIsEmitted(context.switchToWs().getClient<unknown>(), payload);
+  sendWhenEmitted(context.switchToWs().getClient<unknown>(), payload);
   return messageError(await wsException(), reply, cause, payload);
 }
 
@@ -75,7 +75,7 @@ function messageError(
   const error = Exception === undefined ? new Error(message) : new Exception(payload);
   // Without the class, which cannot be missing where its transport runs, filters still find what it would give.
   return Object.assign(
-    hidden(error, { cause }),
+    defineHidden(error, { cause }),
     Exception === undefined && { ...payload, getError: () => payload },
   );
 }
@@ -122,7 +122,7 @@ export function graphqlError({ code, message, status }: ErrorReply, cause: Error
   const error = Object.assign(new (status < 500 ? Unlogged : Error)(message), {
     extensions: { code, http: { status } },
   });
-  return hidden(error, { cause, stack: `${code}: ${message}` });
+  return defineHidden(error, { cause, stack: `${code}: ${message}` });
 }
 
 /**
@@ -131,12 +131,12 @@ export function graphqlError({ code, message, status }: ErrorReply, cause: Error
  * see. Without a status: one field of several decides on no response.
  */
 export function fieldError({ code, message }: ErrorReply, cause: LockError): LockError {
-  const face = Object.create(cause) as LockError;
-  return hidden(face, { message, stack: `${code}: ${message}`, cause, extensions: { code } });
+  const masked = Object.create(cause) as LockError;
+  return defineHidden(masked, { message, stack: `${code}: ${message}`, cause, extensions: { code } });
 }
 
 /** Not enumerable: no serializer shows it to the client. */
-function hidden<E extends Error>(error: E, properties: Record<string, unknown>): E {
+function defineHidden<E extends Error>(error: E, properties: Record<string, unknown>): E {
   for (const [name, value] of Object.entries(properties)) {
     Object.defineProperty(error, name, { value, configurable: true, writable: true });
   }

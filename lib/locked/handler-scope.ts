@@ -16,7 +16,7 @@ export class HandlerScope {
 
   constructor(
     /** The decoration it belongs to: the identity of one `@Locked`. */
-    readonly site: object,
+    readonly decoration: object,
     readonly context: ExecutionContext,
   ) {}
 
@@ -93,9 +93,9 @@ function withoutEnded(link: Link | undefined): Link | undefined {
 }
 
 /** The innermost scope of a decoration: there is one exactly where Nest is calling its method as a handler. */
-export function scopeOf(site: object): HandlerScope | undefined {
+export function scopeOf(decoration: object): HandlerScope | undefined {
   for (let link = chain.getStore(); link !== undefined; link = link.outer) {
-    if (link.scope.site === site) return link.scope;
+    if (link.scope.decoration === decoration) return link.scope;
   }
   return undefined;
 }

@@ -11,11 +11,11 @@ import { throwMapped } from '../error-mapping/lock-error.interceptor.js';
  * does, inside the scope opened here. One instance a decoration, which needs nothing injected.
  */
 export class LockedInterceptor implements NestInterceptor {
-  constructor(private readonly site: object) {}
+  constructor(private readonly decoration: object) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     return new Observable((subscriber) => {
-      const scope = new HandlerScope(this.site, context);
+      const scope = new HandlerScope(this.decoration, context);
       let settled = false;
       const observer = {
         next: (value: unknown) => subscriber.next(value),
@@ -29,7 +29,7 @@ export class LockedInterceptor implements NestInterceptor {
         },
       };
       // handle() binds the async context that the handler will run in; subscribe() is where it starts.
-      const subscription = runInScope(scope, () => mapped(next.handle(), scope).subscribe(observer));
+      const subscription = runInScope(scope, () => mapErrors(next.handle(), scope).subscribe(observer));
       return () => {
         subscription.unsubscribe();
         if (!settled) scope.abandon();
@@ -43,7 +43,7 @@ export class LockedInterceptor implements NestInterceptor {
  * Nest leaves the application's interceptors out of gateways (before Nest 12), and of the microservices of a hybrid
  * application (unless it has `inheritAppConfig`): lock errors are mapped here already.
  */
-function mapped(result: Observable<unknown>, scope: HandlerScope): Observable<unknown> {
+function mapErrors(result: Observable<unknown>, scope: HandlerScope): Observable<unknown> {
   const type = scope.context.getType<string>();
   if (type !== 'rpc' && type !== 'ws') return result;
   return result.pipe(

@@ -22,7 +22,7 @@ KNOWN.delete('within');
 export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): ResolvedLockedOptions {
   checkObject('options', options);
   refuseReentrant(options);
-  if ('within' in options) throw withinOfLocked(options.within);
+  if ('within' in options) throw withinError(options.within);
   checkNames('', options, KNOWN);
   const { onBusy = 'throw', service, busyStatus, holdUntil, abortOn, ...using } = options;
   if (onBusy !== 'throw' && onBusy !== 'skip' && typeof onBusy !== 'function') {
@@ -64,7 +64,7 @@ export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): Resol
   };
 }
 
-function withinOfLocked(value: unknown): LockOptionsError {
+function withinError(value: unknown): LockOptionsError {
   return new LockOptionsError(
     'within',
     value,

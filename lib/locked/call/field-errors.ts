@@ -10,7 +10,7 @@ import type { LockedCall } from '../locked-call.interface.js';
 const FIELD = 'graphql:resolve_property';
 
 /** The error as given, but for a LockError of a field resolver, which is made fit for the client to see. */
-export function outward(error: unknown, { scope, self, method }: LockedCall, service: symbol): unknown {
+export function mapFieldError(error: unknown, { scope, self, method }: LockedCall, service: symbol): unknown {
   // In a scope it is the interceptor's, with `fieldResolverEnhancers`.
   if (scope !== undefined || !isLockError(error)) return error;
   const { [method]: resolver, [service]: locks } = Object(self) as Record<

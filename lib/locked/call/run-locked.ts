@@ -3,7 +3,7 @@ import { isLockError, type LockBusyError, LockWiringError } from '../../errors/i
 import type { LockService } from '../../lock.service.js';
 import { markBusyStatus } from '../../error-mapping/busy-status.js';
 import { runOutOfScope } from '../handler-scope.js';
-import { interruptedWhenGone, Wait } from '../lifetime/client-disconnect.js';
+import { interruptOnDisconnect, WaitSignal } from '../lifetime/client-disconnect.js';
 import { httpExchange } from '../lifetime/http-exchange.js';
 import type { KeySource } from '../key/compile-key.js';
 import type { ResolvedLockedOptions } from '../locked.options.js';
@@ -49,28 +49,28 @@ export async function runLocked<T>(
   const service = serviceOf(call.self, locked.service, locked.label);
   if (call.scope !== undefined) call.scope.service = service;
   const { holdUntil, abortOn } = locked.options;
-  const attended: Work<T> = abortOn === undefined ? () => work() : interruptedWhenGone(call, work);
+  const interruptible: Work<T> = abortOn === undefined ? () => work() : interruptOnDisconnect(call, work);
   const exchange = call.scope && httpExchange(call.scope.context);
   const keys = locked.keyOf(call);
-  if (exchange !== undefined && ResponseHold.of(exchange)) {
-    await ResponseHold.makeWay(exchange, service, keys);
+  if (exchange !== undefined && ResponseHold.existsFor(exchange)) {
+    await ResponseHold.releaseKeys(exchange, service, keys);
   }
   if (exchange === undefined || holdUntil === undefined)
-    return underLock(locked, call, service, keys, attended, withdrawn);
+    return underLock(locked, call, service, keys, interruptible, withdrawn);
   const hold = new ResponseHold(exchange, service, keys);
   return new Promise((resolve, reject) => {
-    const tell = { resolve: (result: T) => resolve({ busy: false, result }), reject };
-    const whole = hold.during(() =>
+    const caller = { resolve: (result: T) => resolve({ busy: false, result }), reject };
+    const outcome = hold.runCall(() =>
       underLock<T | undefined>(
         locked,
         call,
         service,
         keys,
-        (lock) => hold.keep(attended, lock, tell),
+        (lock) => hold.runWork(interruptible, lock, caller),
         withdrawn,
       ),
     );
-    whole.then(resolve, reject);
+    outcome.then(resolve, reject);
   });
 }
 
@@ -82,23 +82,23 @@ async function underLock<T>(
   work: Work<T>,
   withdrawn: AbortSignal | undefined,
 ): Promise<Outcome<unknown>> {
-  const wait = new Wait(call, locked.options.using.signal, withdrawn);
+  const wait = new WaitSignal(call, locked.options.using.signal, withdrawn);
   let entered = false;
   try {
     const result = await service.using(keys, { ...locked.options.using, signal: wait.signal }, (lock) => {
       entered = true;
-      wait.over();
+      wait.end();
       return runOutOfScope(call.scope, () => work(lock));
     });
     // A mock that swallows the body would have every test of the method pass without running it.
-    if (!entered) throw swallowed(locked.label);
+    if (!entered) throw swallowedByMock(locked.label);
     return { busy: false, result };
   } catch (error) {
     // Once entered, a busy error is the work's own: another lock's, inside.
     if (entered || !isLockError(error, 'LOCK_BUSY')) throw error;
     return { busy: true, result: answerBusy(locked.options, call, error as LockBusyError) };
   } finally {
-    wait.over();
+    wait.end();
   }
 }
 
@@ -112,7 +112,7 @@ function answerBusy(
   throw busyStatus === undefined ? error : markBusyStatus(error, busyStatus);
 }
 
-function swallowed(label: string): LockWiringError {
+function swallowedByMock(label: string): LockWiringError {
   return new LockWiringError(
     `The LockService of ${label} returned without having run the method: it is a mock that swallows it. ` +
       `Give the instance a real one, with provideLocks(instance) from 'nestjs-locked/testing', ` +

@@ -30,14 +30,14 @@ export function checkArguments(
       if (typeof part === 'string' || typeof part.root !== 'number' || part.root < count) continue;
       throw new LockKeyError(
         source,
-        `The lock key ${quoted(source)} of ${label} names ${part.source}, and the method has ${told(count)}. ` +
+        `The lock key ${quoted(source)} of ${label} names ${part.source}, and the method has ${describeParameters(count)}. ` +
           'Arguments count from 0: name one that is there.',
       );
     }
   }
 }
 
-function told(count: number): string {
+function describeParameters(count: number): string {
   if (count === 0) return 'no parameters';
   return count === 1 ? 'one parameter, {0}' : `${count} parameters, {0} to {${count - 1}}`;
 }

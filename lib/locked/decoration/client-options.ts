@@ -43,18 +43,18 @@ export function checkClientOptions(prototype: object): void {
     // A subclass may have put its own in the place of the method.
     if (ownerOf(prototype, declared.method) !== declared.prototype) continue;
     const handler: unknown = Reflect.get(prototype, declared.method);
-    if (typeof handler === 'function' && !CAN[declared.option](handler)) throw needless(declared);
+    if (typeof handler === 'function' && !APPLIES_TO[declared.option](handler)) throw optionError(declared);
   }
 }
 
-const CAN: Record<Option, (handler: object) => boolean> = {
-  holdUntil: isRequested,
+const APPLIES_TO: Record<Option, (handler: object) => boolean> = {
+  holdUntil: hasResponse,
   abortOn: (handler) =>
-    isRequested(handler) || has(handler, MESSAGE) || Reflect.getMetadata(PATTERN, handler) === REQUEST,
+    hasResponse(handler) || has(handler, MESSAGE) || Reflect.getMetadata(PATTERN, handler) === REQUEST,
 };
 
 /** By HTTP, or by GraphQL over it. */
-function isRequested(handler: object): boolean {
+function hasResponse(handler: object): boolean {
   return has(handler, ROUTE) || RESOLVER.some((each) => has(handler, each));
 }
 
@@ -74,7 +74,7 @@ function ownerOf(prototype: object, method: string | symbol): object | null {
   return owner;
 }
 
-function needless({ label, option, value }: Declared): LockOptionsError {
+function optionError({ label, option, value }: Declared): LockOptionsError {
   const why =
     option === 'holdUntil'
       ? 'no HTTP or GraphQL request calls it, so that there is no response. Put it on the handler that answers, or leave ' +

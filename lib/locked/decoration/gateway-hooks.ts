@@ -25,7 +25,7 @@ export function isGatewayHook({ self, method }: LockedCall, wrapper: object): bo
 }
 
 /** Disconnects the client if a hook fails with a LockError. An error of the application's own stays Nest's affair. */
-export async function attendHook(
+export async function disconnectOnError(
   hook: Promise<unknown>,
   call: LockedCall,
   service: symbol,

@@ -22,7 +22,7 @@ export function serviceProperty(name: string | undefined): symbol {
 export function declareService(prototype: object, name: string | undefined): symbol {
   const property = serviceProperty(name);
   Inject(getLockServiceToken(name))(prototype, property);
-  if (!Object.hasOwn(prototype, property)) hide(prototype, property);
+  if (!Object.hasOwn(prototype, property)) hideProperty(prototype, property);
   const known = serviceProperties(prototype);
   if (!known.includes(property)) Reflect.defineMetadata(PROPERTIES, [...known, property], prototype);
   return property;
@@ -55,7 +55,7 @@ export function serviceOf(self: unknown, property: symbol, label: string): LockS
 }
 
 /** The value is kept out of what people print and tests compare. A frozen instance has it as well, beside itself. */
-function hide(prototype: object, property: symbol): void {
+function hideProperty(prototype: object, property: symbol): void {
   const ofFrozen = new WeakMap<object, unknown>();
   Object.defineProperty(prototype, property, {
     configurable: true,

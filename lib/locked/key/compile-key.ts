@@ -5,7 +5,7 @@ import { LockKeyError } from '../../errors/index.js';
 import { type FromContextKey, isFromContext } from '../from-context.js';
 import type { LockedCall } from '../locked-call.interface.js';
 import type { LockedKey } from '../locked.types.js';
-import { refusedValue } from './request-refusal.js';
+import { requestValueError } from './request-value-error.js';
 import { requestValue } from './request-value.js';
 
 export type KeySource = (call: LockedCall) => string | readonly string[];
@@ -39,7 +39,7 @@ function compileFunction(
     return (call) => {
       if (call.scope !== undefined) {
         const { context } = call.scope;
-        return checked(() => key.keyOf(context), `The fromContext function of ${call.label}`);
+        return checkedKey(() => key.keyOf(context), `The fromContext function of ${call.label}`);
       }
       throw new LockKeyError(
         'fromContext',
@@ -50,7 +50,7 @@ function compileFunction(
   }
   const keyOf = key as (...args: readonly unknown[]) => unknown;
   return (call) =>
-    checked(() => Reflect.apply(keyOf, call.self, call.args), `The key function of ${call.label}`);
+    checkedKey(() => Reflect.apply(keyOf, call.self, call.args), `The key function of ${call.label}`);
 }
 
 function fill(template: KeyTemplate, call: LockedCall): string {
@@ -60,11 +60,11 @@ function fill(template: KeyTemplate, call: LockedCall): string {
       typeof placeholder.root === 'number'
         ? follow(call.args[placeholder.root], placeholder.path)
         : requestValue(call, placeholder.root, placeholder, template.source),
-    (placeholder, value, why) => refusedValue(call, template.source, placeholder, value, why),
+    (placeholder, value, why) => requestValueError(call, template.source, placeholder, value, why),
   );
 }
 
-function checked(make: () => unknown, origin: string): string[] {
+function checkedKey(make: () => unknown, origin: string): string[] {
   let key: unknown;
   try {
     key = make();

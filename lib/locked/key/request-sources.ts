@@ -15,7 +15,7 @@ export interface Source {
 
 export type Transport = 'http' | 'rpc' | 'ws' | 'graphql';
 
-interface Userish {
+interface HasUser {
   user?: unknown;
 }
 
@@ -23,10 +23,10 @@ const request = (context: ExecutionContext): Partial<Record<string, unknown>> =>
   context.getArgByIndex(0) ?? {};
 const gqlContext = (
   context: ExecutionContext,
-): (Userish & { req?: Userish & { headers?: unknown } }) | undefined => context.getArgByIndex(2);
+): (HasUser & { req?: HasUser & { headers?: unknown } }) | undefined => context.getArgByIndex(2);
 const client = (
   context: ExecutionContext,
-): (Userish & { data?: Userish; handshake?: { headers?: unknown } }) | undefined => context.getArgByIndex(0);
+): (HasUser & { data?: HasUser; handshake?: { headers?: unknown } }) | undefined => context.getArgByIndex(0);
 
 const SOURCES: Record<Transport, Partial<Record<RequestRoot, Source>>> = {
   http: {
@@ -38,7 +38,7 @@ const SOURCES: Record<Transport, Partial<Record<RequestRoot, Source>>> = {
   },
   rpc: {
     data: { kind: ParameterKind.BODY, undecorated: 0, raw: (context) => context.switchToRpc().getData() },
-    user: { raw: (context) => context.switchToRpc().getContext<Userish | undefined>()?.user },
+    user: { raw: (context) => context.switchToRpc().getContext<HasUser | undefined>()?.user },
   },
   ws: {
     data: { kind: ParameterKind.BODY, undecorated: 1, raw: (context) => context.switchToWs().getData() },
@@ -67,6 +67,6 @@ function sourcesOf(transport: string): Partial<Record<RequestRoot, Source>> {
 }
 
 /** Names of headers match in any case. */
-export function folded({ ignoreCase }: Source, name: string): string {
+export function foldCase({ ignoreCase }: Source, name: string): string {
   return ignoreCase === true ? name.toLowerCase() : name;
 }

@@ -4,7 +4,7 @@ import { follow, type Placeholder, type RequestRoot } from '../../core/keys/key-
 import { LockKeyError, printable, quoted } from '../../errors/index.js';
 import type { LockedCall } from '../locked-call.interface.js';
 import { type ParameterBinding, parameterBindings } from './parameter-bindings.js';
-import { folded, rootsOf, type Source, sourceOf } from './request-sources.js';
+import { foldCase, rootsOf, type Source, sourceOf } from './request-sources.js';
 
 /**
  * @throws LockKeyError where Nest did not call the method as a handler, or its transport has no such part.
@@ -15,25 +15,25 @@ export function requestValue(
   placeholder: Placeholder,
   template: string,
 ): unknown {
-  const complain = (problem: string): LockKeyError =>
+  const keyError = (problem: string): LockKeyError =>
     new LockKeyError(
       template,
       `The lock key ${quoted(template)} of ${call.label} cannot be made: ${problem}`,
     );
   const shown = printable(placeholder.source, 120);
-  if (call.scope === undefined) throw complain(notAHandler(shown));
+  if (call.scope === undefined) throw keyError(notAHandler(shown));
   const { context } = call.scope;
   const transport = context.getType<string>();
   const source = sourceOf(transport, root);
   if (source === undefined) {
-    throw complain(
+    throw keyError(
       `there is no ${shown} in a context of type "${transport}" (what can be read: ${rootsOf(transport).join(', ') || 'none'}).`,
     );
   }
   const path = pathIn(source, placeholder.path);
   const bindings = bindingsOf(call, context, source);
   const ofProperty = bindings.filter(
-    ({ property }) => property !== undefined && folded(source, property) === path[0],
+    ({ property }) => property !== undefined && foldCase(source, property) === path[0],
   );
   const ofWhole = bindings.filter(({ property }) => property === undefined);
   const [chosen, tail] = ofProperty.length > 0 ? [ofProperty, path.slice(1)] : [ofWhole, path];
@@ -41,7 +41,7 @@ export function requestValue(
   const values = new Set(chosen.map(({ index }) => follow(call.args[index], tail)));
   if (values.size > 1) {
     // Of two readings of one value, one can be written in several ways: it would not exclude what it should.
-    throw complain(
+    throw keyError(
       `${shown} is bound by the arguments ${chosen.map(({ index }) => index).join(' and ')}, with ` +
         `different values. Name one of them, such as {${chosen[0].index}}.`,
     );
@@ -64,7 +64,7 @@ export function bindingsOf(call: LockedCall, context: ExecutionContext, source: 
 
 /** A path as its source knows it. */
 export function pathIn(source: Source, [first, ...rest]: readonly string[]): readonly string[] {
-  return first === undefined ? [] : [folded(source, first), ...rest];
+  return first === undefined ? [] : [foldCase(source, first), ...rest];
 }
 
 function undecorated({ kind, undecorated: index }: Source): ParameterBinding[] {

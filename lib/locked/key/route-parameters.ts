@@ -20,11 +20,11 @@ export interface RouteParameters {
 export function routeParameters(
   host: object,
   handler: object,
-  outer: readonly string[] = [],
+  prefixes: readonly string[] = [],
 ): RouteParameters | undefined {
   const own: unknown = Reflect.getMetadata(PATH, handler);
   if (own === undefined) return undefined;
-  const paths = [...outer, ...pathsOf(Reflect.getMetadata(PATH, host)), ...pathsOf(own)];
+  const paths = [...prefixes, ...pathsOf(Reflect.getMetadata(PATH, host)), ...pathsOf(own)];
   return {
     names: new Set(paths.flatMap((path) => [...path.matchAll(NAMED)].map(([, name]) => name))),
     complete: !paths.some((path) => NAMELESS.test(path)),

@@ -10,7 +10,7 @@ import type { LockedCall } from '../locked-call.interface.js';
 const GONE = 'Nobody waits for the result any more: the client has gone.';
 
 /** The time before the lock is had: what ends it early. Nothing that is listened to outlives it. */
-export class Wait {
+export class WaitSignal {
   /** Undefined where nothing can. */
   readonly signal: AbortSignal | undefined;
   readonly #stops: Array<() => void> = [];
@@ -31,7 +31,7 @@ export class Wait {
     if (exchange !== undefined) this.#stops.push(onResponseOver(exchange, gone));
   }
 
-  over(): void {
+  end(): void {
     for (const stop of this.#stops.splice(0)) stop();
   }
 
@@ -46,7 +46,7 @@ export class Wait {
  * `abortOn: 'disconnect'`: while the work runs, the leaving of the client aborts the lock's signal, and nothing else: the
  * lock stays held until the work has settled.
  */
-export function interruptedWhenGone<T>(
+export function interruptOnDisconnect<T>(
   { scope }: LockedCall,
   work: () => T | PromiseLike<T>,
 ): (lock?: Lock) => T | PromiseLike<T> {
@@ -57,7 +57,7 @@ export function interruptedWhenGone<T>(
     const { interrupt, keys: [key = ''] = [] } = (lock ?? {}) as Partial<HeldLock>;
     if (interrupt === undefined) return work();
     const waited = performance.now() - since;
-    const stop = onClientGone(scope, () => interrupt.call(lock, interruption(key, waited)));
+    const stop = onClientGone(scope, () => interrupt.call(lock, disconnectError(key, waited)));
     try {
       return await work();
     } finally {
@@ -80,7 +80,7 @@ function onClientGone(scope: HandlerScope, callback: () => void): () => void {
   };
 }
 
-function interruption(key: string, waited: number): LockAbortedError {
+function disconnectError(key: string, waited: number): LockAbortedError {
   return new LockAbortedError(
     key,
     waited,

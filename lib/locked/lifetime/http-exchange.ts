@@ -37,8 +37,8 @@ export function onResponseOver({ response, socket }: HttpExchange, callback: () 
     callback();
     return () => {};
   }
-  const stops = [closings.on(response, 'close', () => callback())];
-  if (socket !== undefined) stops.push(closings.on(socket, 'close', () => callback()));
+  const stops = [closeListeners.on(response, 'close', () => callback())];
+  if (socket !== undefined) stops.push(closeListeners.on(socket, 'close', () => callback()));
   return () => {
     for (const stop of stops) stop();
   };
@@ -73,7 +73,7 @@ function isOver(response: Closable): boolean {
 }
 
 /** A client may pipeline many requests on its connection, and a request may have many locks. */
-const closings = new SharedListeners<Closable>((source, event, listener) => {
+const closeListeners = new SharedListeners<Closable>((source, event, listener) => {
   source.on(event, listener);
   return () => void source.removeListener(event, listener);
 });

@@ -23,9 +23,9 @@ export class ResponseHold {
   readonly #exchange: HttpExchange;
   readonly #service: object;
   readonly #keys: readonly string[];
-  readonly #over = deferred();
-  #whole: Promise<unknown> | undefined;
-  #told = false;
+  readonly #ended = deferred();
+  #call: Promise<unknown> | undefined;
+  #answered = false;
 
   constructor(exchange: HttpExchange, service: object, keys: string | readonly string[]) {
     this.#exchange = exchange;
@@ -34,60 +34,60 @@ export class ResponseHold {
   }
 
   /** Gives back what a request keeps of some keys, for a call of its own that is to take them. */
-  static async makeWay(
+  static async releaseKeys(
     { response }: HttpExchange,
     service: object,
     keys: string | readonly string[],
   ): Promise<void> {
     const wanted = typeof keys === 'string' ? [keys] : keys;
-    const inTheWay = [...(holds.get(response) ?? [])].filter(
+    const conflicting = [...(holds.get(response) ?? [])].filter(
       (hold) => hold.#service === service && hold.#keys.some((key) => wanted.includes(key)),
     );
-    await Promise.all(inTheWay.map((hold) => hold.#letGo()));
+    await Promise.all(conflicting.map((hold) => hold.#release()));
   }
 
   /** Does a request keep anything? */
-  static of({ response }: HttpExchange): boolean {
+  static existsFor({ response }: HttpExchange): boolean {
     return (holds.get(response)?.size ?? 0) > 0;
   }
 
   /** Runs the whole of a call. */
-  async during<T>(call: () => Promise<T>): Promise<T> {
+  async runCall<T>(call: () => Promise<T>): Promise<T> {
     const { response } = this.#exchange;
     const own = holds.get(response) ?? new Set();
     holds.set(response, own.add(this));
     try {
-      return await (this.#whole = call());
+      return await (this.#call = call());
     } finally {
       own.delete(this);
     }
   }
 
   /** Runs the work, tells its caller, and resolves when the response is over. */
-  async keep<T>(work: Work<T>, lock: Lock | undefined, caller: Caller<T>): Promise<T | undefined> {
-    let tell: () => void;
+  async runWork<T>(work: Work<T>, lock: Lock | undefined, caller: Caller<T>): Promise<T | undefined> {
+    let settleCaller: () => void;
     let result: T | undefined;
     try {
-      const made = await work(lock);
-      result = made;
-      tell = () => caller.resolve(made);
+      const value = await work(lock);
+      result = value;
+      settleCaller = () => caller.resolve(value);
     } catch (error) {
       // Of a lock that was lost the service tells, with the work's own error as the cause.
       if (lock?.held === false) throw error;
-      tell = () => caller.reject(error);
+      settleCaller = () => caller.reject(error);
     }
     if (lock?.held === false) return result;
-    const stop = onResponseOver(this.#exchange, this.#over.resolve);
-    this.#told = true;
-    tell();
-    await this.#over.promise;
+    const stop = onResponseOver(this.#exchange, this.#ended.resolve);
+    this.#answered = true;
+    settleCaller();
+    await this.#ended.promise;
     stop();
     return undefined;
   }
 
   /** Resolves when it is given back. One that still runs is waited for as any other holder is. */
-  async #letGo(): Promise<void> {
-    this.#over.resolve();
-    if (this.#told) await this.#whole?.catch(() => undefined);
+  async #release(): Promise<void> {
+    this.#ended.resolve();
+    if (this.#answered) await this.#call?.catch(() => undefined);
   }
 }

@@ -37,7 +37,7 @@ export function holdObservable(
     if (!subscribed) end();
   });
   const result = new Observable<unknown>((subscriber) => {
-    if (subscribed) throw twice(label);
+    if (subscribed) throw subscribedTwice(label);
     subscribed = true;
     const stopped = new Subject<void>();
     resource.runInAsyncScope(() =>
@@ -57,13 +57,13 @@ export function holdObservable(
 /**
  * Wraps an async generator, or another iterator, that a handler returned, likewise.
  * @param over ends it as well: nobody may read it at all.
- * @param onBrokenOff told that its reader wants no more. The generator may go on for a while: it hears of it only where it
+ * @param onReaderLeft told that its reader wants no more. The generator may go on for a while: it hears of it only where it
  * yields.
  */
 export function holdGenerator(
   source: AnyIterator,
   over: Promise<void> | undefined,
-  onBrokenOff: () => void,
+  onReaderLeft: () => void,
 ): HeldResult {
   const { promise: ended, resolve: end } = deferred();
   void over?.then(end);
@@ -81,7 +81,7 @@ export function holdGenerator(
   const result: AnyGenerator = {
     next: (value) => step(bound.next(value)),
     return: (value) => {
-      onBrokenOff();
+      onReaderLeft();
       return step(bound.return(value));
     },
     throw: (error) => step(bound.throw(error)),
@@ -109,7 +109,7 @@ export function bindGenerator(source: AnyIterator): AnyGenerator {
  * For what Nest sends while it is being produced (a StreamableFile, a stream, an async iterable, a web Response):
  * resolves once a Node stream has been read to its end, or the response is over. Undefined for everything else.
  */
-export function streamedEnd(result: unknown, context: ExecutionContext): Promise<void> | undefined {
+export function streamEnd(result: unknown, context: ExecutionContext): Promise<void> | undefined {
   if (typeof result !== 'object' || result === null) return undefined;
   const stream = nodeStreamOf(result);
   if (stream === undefined && !isStreamed(result)) return undefined;
@@ -135,7 +135,10 @@ export function isAsyncGenerator(value: unknown): value is AnyGenerator {
  * What a handler of a GraphQL subscription returned. The server reads it to its end, or breaks off when the client has
  * done with it or has left.
  */
-export function isSubscribed(result: unknown, context: ExecutionContext): result is AsyncIterable<unknown> {
+export function isSubscriptionResult(
+  result: unknown,
+  context: ExecutionContext,
+): result is AsyncIterable<unknown> {
   if (context.getType<string>() !== 'graphql') return false;
   const info: { operation?: { operation?: unknown } } | undefined = context.getArgByIndex(3);
   return info?.operation?.operation === 'subscription' && Symbol.asyncIterator in Object(result);
@@ -154,7 +157,7 @@ function isStreamed(result: object): boolean {
   return Symbol.asyncIterator in result || Object.prototype.toString.call(result) === '[object Response]';
 }
 
-function twice(label: string): LockWiringError {
+function subscribedTwice(label: string): LockWiringError {
   return new LockWiringError(
     `The Observable of ${label} was subscribed to twice, and its lock ends with the first subscription. ` +
       'Retry the handler (next.handle()), or share the Observable.',

@@ -6,7 +6,7 @@ const FOREIGN = /(?:^|[:/])(?::([A-Za-z_]\w*)|\$([A-Za-z_]\w*)|<([A-Za-z_]\w*)>|
 /** `id`, `orderId`, `order_id`; not `paid`. */
 const ID_LIKE = /^(?:id|uuid)$|[a-z](?:Id|ID|Uuid|UUID)$|[_-](?:id|uuid)$/;
 
-export interface MeantPlaceholder {
+export interface LikelyPlaceholder {
   /** The part of the key that checks like one. */
   readonly name: string;
   /** The parameter of the method that it names; 0 where none is known to be. */
@@ -17,7 +17,7 @@ export interface MeantPlaceholder {
  * A key without a colon is never taken for one.
  * @param names of the method's parameters, as far as they are known.
  */
-export function meantPlaceholder(key: string, names: readonly string[]): MeantPlaceholder | undefined {
+export function likelyPlaceholder(key: string, names: readonly string[]): LikelyPlaceholder | undefined {
   if (!key.includes(':')) return undefined;
   const foreign = FOREIGN.exec(key);
   if (foreign !== null) {

@@ -8,7 +8,7 @@ import { isAsyncGenerator, nodeStreamOf } from './streamed-results.js';
  */
 export function refuseStream(result: unknown, label: string): void {
   if (isObservable(result))
-    throw unseen(label, 'an Observable', 'The Observable was not subscribed to.', DECLARE);
+    throw streamError(label, 'an Observable', 'The Observable was not subscribed to.', DECLARE);
   if (typeof result !== 'object' || result === null) return;
   const stream = nodeStreamOf(result);
   if (stream === undefined ? !isIterable(result) : isIdle(stream)) return;
@@ -16,8 +16,8 @@ export function refuseStream(result: unknown, label: string): void {
   stream?.on('error', () => {});
   destroy(stream ?? result);
   throw isAsyncGenerator(result)
-    ? unseen(label, 'an async generator', 'The generator was ended.', DECLARE)
-    : unseen(label, 'a stream', 'The stream was destroyed.', READ);
+    ? streamError(label, 'an async generator', 'The generator was ended.', DECLARE)
+    : streamError(label, 'a stream', 'The stream was destroyed.', READ);
 }
 
 /** A stream of the web; a cursor of a database too: each step of its iterator requests more. */
@@ -59,7 +59,7 @@ const READ =
   'Read it to its end within the method, or write the method as "async *" and yield what is read. An HTTP handler may ' +
   'return it: Nest streams it under the lock. If the lock need not cover it, return it inside an object.';
 
-function unseen(label: string, what: string, fate: string, cure: string): LockWiringError {
+function streamError(label: string, what: string, fate: string, cure: string): LockWiringError {
   return new LockWiringError(
     `${label} is @Locked and resolved to ${what}, whose run its lock would not cover: the lock ends with the promise. ` +
       `The method has run. ${fate} ${cure}`,

@@ -17,14 +17,14 @@ interface Part {
 }
 
 /** A user is what a guard makes. */
-const OF_CODE: RequestRoot = 'user';
+const SET_BY_CODE: RequestRoot = 'user';
 
 /**
  * The error for a placeholder whose value is refused. The client's fault is a value that is missing, empty, repeated or not
  * of one piece *in the request*. The code's fault is a name that the request never has, and what a pipe or a class makes of
  * a good value.
  */
-export function refusedValue(
+export function requestValueError(
   call: LockedCall,
   template: string,
   placeholder: Placeholder,
@@ -33,14 +33,14 @@ export function refusedValue(
 ): LockKeyError {
   const origin = { template, path: placeholder.source, label: call.label };
   const part = partOf(call, placeholder);
-  if (part === undefined || part.root === OF_CODE || why.made) return unusableValue(origin, why);
+  if (part === undefined || part.root === SET_BY_CODE || why.made) return unusableValue(origin, why);
   const raw = part.source.raw(part.context);
-  const there = namesIn(part, raw);
-  if (there !== undefined) {
-    const cure = `The ${WHAT[part.root] ?? part.root} there are: ${there.join(', ') || 'none'}.`;
+  const knownNames = namesIn(part, raw);
+  if (knownNames !== undefined) {
+    const cure = `The ${PART_NAMES[part.root] ?? part.root} there are: ${knownNames.join(', ') || 'none'}.`;
     return unusableValue(origin, { ...why, cure });
   }
-  if (isNoScalar(value) && isUsable(follow(raw, part.path))) {
+  if (isNotScalar(value) && isUsable(follow(raw, part.path))) {
     const problem = `${why.problem} after its pipes, and was sent as ${typeof follow(raw, part.path)}`;
     return unusableValue(origin, { ...why, problem });
   }
@@ -70,7 +70,7 @@ function partOf(call: LockedCall, { root, path }: Placeholder): Part | undefined
   return undefined;
 }
 
-const WHAT: Partial<Record<RequestRoot, string>> = { params: 'parameters', gql: 'arguments' };
+const PART_NAMES: Partial<Record<RequestRoot, string>> = { params: 'parameters', gql: 'arguments' };
 
 /** The names that a part of the request has, where the one that is requested can never be among them. */
 function namesIn({ root, path, context }: Part, raw: unknown): readonly string[] | undefined {
@@ -112,6 +112,6 @@ interface GraphqlInfo {
 }
 
 /** Where it was sent as one, a pipe has made something else of it. */
-function isNoScalar(value: unknown): boolean {
+function isNotScalar(value: unknown): boolean {
   return value === undefined || value === null || typeof value === 'object';
 }

@@ -1,7 +1,7 @@
 /** By which transports Nest calls a method: what its own decorators leave on it. */
 import type { Transport } from './request-sources.js';
 
-const LEFT_BY: ReadonlyArray<[transport: Transport, keys: readonly string[]]> = [
+const METADATA_KEYS: ReadonlyArray<[transport: Transport, keys: readonly string[]]> = [
   ['http', ['path']],
   ['rpc', ['microservices:handler_type']],
   ['ws', ['websockets:message_mapping']],
@@ -10,7 +10,7 @@ const LEFT_BY: ReadonlyArray<[transport: Transport, keys: readonly string[]]> = 
 
 /** Empty for a method that is no handler. To be requested when the application starts: decorators above come later. */
 export function transportsOf(handler: object): Transport[] {
-  return LEFT_BY.filter(([, keys]) => keys.some((key) => Reflect.hasMetadata(key, handler))).map(
+  return METADATA_KEYS.filter(([, keys]) => keys.some((key) => Reflect.hasMetadata(key, handler))).map(
     ([transport]) => transport,
   );
 }

@@ -3,7 +3,7 @@
  * type of the descriptor as a sentence, which the compiler then quotes.
  *
  * What depends on a type parameter of the author's counts as right. The compiler puts off a condition on a type parameter,
- * and takes no descriptor for what it has put off. So `Else` requests a property of an object: there the compiler decides,
+ * and takes no descriptor for what it has put off. So `FirstMessage` requests a property of an object: there the compiler decides,
  * with a wildcard in the place of the parameter. The conditions are written such that a wildcard leads to `unknown`, and
  * each verdict begins with a condition on M or C itself: it keeps the compiler from deciding before there is a method.
  */
@@ -20,28 +20,31 @@ export interface LockedDecorator<K, B> {
   <M, C extends object>(
     target: C,
     name: string | symbol,
-    descriptor: TypedPropertyDescriptor<M> & Verdict<M, C, K, B>,
+    descriptor: TypedPropertyDescriptor<M> & CheckMethod<M, C, K, B>,
   ): void;
   /** The third keeps the compiler from quoting it for methods too. */
-  (target: object, property: Misplaced['onProperty'], ...descriptor: []): never;
-  (constructor: Misplaced['onClass']): never;
+  (target: object, property: MisplacedMessages['onProperty'], ...descriptor: []): never;
+  (constructor: MisplacedMessages['onClass']): never;
 }
 
 /** Where no method is: what is expected there can be given by nobody. */
-interface Misplaced {
+interface MisplacedMessages {
   readonly onClass: '@Locked is for methods: put it on each method of the class that is to run under the lock';
   readonly onProperty: '@Locked is for methods: write the property as a method, async name() { … }';
 }
 
 /** `unknown` where all is well; the first complaint otherwise. */
-type Verdict<M, C, K, B> = M extends AnyMethod
-  ? Else<OfTarget<C>, Else<OfResult<M>, Else<OfKey<M, K>, Else<OfOnBusy<M, B>, unknown>>>>
+type CheckMethod<M, C, K, B> = M extends AnyMethod
+  ? FirstMessage<
+      CheckTarget<C>,
+      FirstMessage<CheckResult<M>, FirstMessage<CheckKey<M, K>, FirstMessage<CheckOnBusy<M, B>, unknown>>>
+    >
   : '@Locked is for methods: write the getter or setter as a method, async name() { … }';
 
 /** A complaint that depends on a type parameter is none. */
-type Else<Complaint, Next> = { of: Complaint } extends { of: string } ? Complaint : Next;
+type FirstMessage<Message, Next> = { of: Message } extends { of: string } ? Message : Next;
 
-type OfTarget<C> = C extends CallableFunction | NewableFunction
+type CheckTarget<C> = C extends CallableFunction | NewableFunction
   ? '@Locked cannot lock a static method, as Nest injects into instances only: make it a method of an instance'
   : unknown;
 
@@ -58,34 +61,34 @@ interface Subscribable {
 
 type Asynchronous = PromiseLike<unknown> | Subscribable | AsyncGenerator<unknown, unknown, never>;
 
-type OfResult<M> = M extends (...args: never) => infer R
+type CheckResult<M> = M extends (...args: never) => infer R
   ? { of: R } extends { of: Asynchronous }
     ? unknown
     : { of: AsyncGenerator<never, never, unknown> } extends { of: R }
       ? { of: R } extends { of: AsyncIterable<unknown> | AsyncIterator<unknown, unknown, never> }
         ? unknown
-        : Synchronous
-      : Synchronous
+        : SynchronousMessage
+      : SynchronousMessage
   : unknown;
 
-type Synchronous =
+type SynchronousMessage =
   '@Locked: a locked method must be asynchronous. Return a Promise or an Observable (make it async)';
 
 // --- the key ---
 
-type OfKey<M, K> = M extends AnyMethod
+type CheckKey<M, K> = M extends AnyMethod
   ? { of: K } extends { of: infer S extends string }
-    ? Complaint<OfTemplate<M, S>>
+    ? OnlyMessage<CheckTemplate<M, S>>
     : { of: K } extends { of: ReadonlyArray<infer S extends string> }
-      ? Complaint<OfTemplate<M, S>>
+      ? OnlyMessage<CheckTemplate<M, S>>
       : { of: K } extends { of: AnyMethod }
-        ? OfKeyFunction<M, K>
+        ? CheckKeyFunction<M, K>
         : unknown
   : unknown;
 
-type Complaint<C extends string> = { of: C } extends { of: never } ? unknown : C;
+type OnlyMessage<C extends string> = { of: C } extends { of: never } ? unknown : C;
 
-type OfKeyFunction<M, K> = { of: K } extends { of: (...args: ParametersOf<M>) => unknown }
+type CheckKeyFunction<M, K> = { of: K } extends { of: (...args: ParametersOf<M>) => unknown }
   ? unknown
   : { of: true } extends { of: IsAnnotated<ParametersOf<K>> }
     ? '@Locked: the parameters of the key function do not accept the arguments of the method'
@@ -93,28 +96,28 @@ type OfKeyFunction<M, K> = { of: K } extends { of: (...args: ParametersOf<M>) =>
 
 /** Is there no parameter whose type is `never`? The end is reached where nothing is left, or the rest of an array. */
 type IsAnnotated<P> = P extends readonly [(infer Head)?, ...infer Tail]
-  ? { of: true } extends { of: IsSome<Head> }
+  ? { of: true } extends { of: IsNotNever<Head> }
     ? P extends Tail
       ? true
       : IsAnnotated<Tail>
     : false
   : P extends ReadonlyArray<infer Each>
-    ? IsSome<Each>
+    ? IsNotNever<Each>
     : true;
 
 /** Distributes: `never` makes `never`, everything else `true`. */
-type IsSome<T> = T extends unknown ? (T extends never ? never : true) : never;
+type IsNotNever<T> = T extends unknown ? (T extends never ? never : true) : never;
 
 /** Distributes over several templates, and over the placeholders of each: `never` for the good ones. */
-type OfTemplate<M, S extends string> = S extends `${string}\${${string}}${string}`
+type CheckTemplate<M, S extends string> = S extends `${string}\${${string}}${string}`
   ? '@Locked: ${…} in plain quotes is never filled in. Use a function, (id: number) => lockKey`order:${id}`, or a placeholder, {0} or {params.id}'
-  : OfPlaceholder<M, Placeholders<WithoutDoubled<S>>>;
+  : CheckPlaceholder<M, Placeholders<WithoutDoubledBraces<S>>>;
 
-type OfPlaceholder<M, P extends string> = P extends `${infer Root}.${string}`
-  ? OfRoot<M, Root>
-  : OfRoot<M, P>;
+type CheckPlaceholder<M, P extends string> = P extends `${infer Root}.${string}`
+  ? CheckRoot<M, Root>
+  : CheckRoot<M, P>;
 
-type OfRoot<M, Root extends string> = Root extends `${infer Index extends number}`
+type CheckRoot<M, Root extends string> = Root extends `${infer Index extends number}`
   ? { of: true } extends { of: HasArgument<ArgumentsOf<M>, Index> }
     ? never
     : `@Locked: the key names {${Root}}, and the method has no argument ${Root} (they count from 0)`
@@ -148,37 +151,37 @@ type Placeholders<S extends string> = S extends `${string}{${infer Inner}}${infe
   ? Inner | Placeholders<Rest>
   : never;
 
-type WithoutDoubled<S extends string> = S extends `${infer Before}{{${infer After}`
-  ? WithoutDoubled<`${Before}${After}`>
+type WithoutDoubledBraces<S extends string> = S extends `${infer Before}{{${infer After}`
+  ? WithoutDoubledBraces<`${Before}${After}`>
   : S extends `${infer Before}}}${infer After}`
-    ? WithoutDoubled<`${Before}${After}`>
+    ? WithoutDoubledBraces<`${Before}${After}`>
     : S;
 
 // --- onBusy ---
 
-type Settled<R> = R extends Subscribable ? R : R extends AsyncIterable<unknown> ? R : Awaited<R>;
+type SettledResult<R> = R extends Subscribable ? R : R extends AsyncIterable<unknown> ? R : Awaited<R>;
 
 /** All of them at once is what options without it, or from elsewhere, come to. */
-type OfOnBusy<M, B> = M extends AnyMethod
+type CheckOnBusy<M, B> = M extends AnyMethod
   ? { of: OnBusy } extends { of: B }
     ? unknown
     : { of: 'skip' } extends { of: B }
-      ? { of: undefined } extends { of: Settled<ResultOf<M>> }
+      ? { of: undefined } extends { of: SettledResult<ResultOf<M>> }
         ? unknown
-        : { of: void } extends { of: Settled<ResultOf<M>> }
+        : { of: void } extends { of: SettledResult<ResultOf<M>> }
           ? unknown
           : "@Locked: onBusy: 'skip' returns undefined, which the result of the method excludes. Add undefined to it, or give a function"
       : { of: B } extends { of: AnyMethod }
-        ? OfBusyFunction<M, B>
+        ? CheckBusyFunction<M, B>
         : unknown
   : unknown;
 
-type OfBusyFunction<M, B> = { of: B } extends {
+type CheckBusyFunction<M, B> = { of: B } extends {
   of: (error: LockBusyError, ...args: ParametersOf<M>) => infer Result;
 }
-  ? { of: Settled<Result> } extends { of: Settled<ResultOf<M>> }
+  ? { of: SettledResult<Result> } extends { of: SettledResult<ResultOf<M>> }
     ? unknown
-    : { of: void } extends { of: Settled<ResultOf<M>> }
+    : { of: void } extends { of: SettledResult<ResultOf<M>> }
       ? unknown
       : '@Locked: onBusy returns something else than the method does'
   : { of: true } extends { of: IsAnnotated<ParametersOf<B>> }
