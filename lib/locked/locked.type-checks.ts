@@ -1,11 +1,13 @@
 /**
- * The compile-time rules of `@Locked`. The decorator is generic over the method; what is wrong with it is put into the
- * type of the descriptor as a sentence, which the compiler then quotes.
+ * The compile-time rules of `@Locked`. The decorator is generic over the method. If the method breaks a rule, the type
+ * of the descriptor becomes a sentence, which the compiler quotes in its error.
  *
- * What depends on a type parameter of the author's counts as right. The compiler puts off a condition on a type parameter,
- * and takes no descriptor for what it has put off. So `FirstMessage` requests a property of an object: there the compiler decides,
- * with a wildcard in the place of the parameter. The conditions are written such that a wildcard leads to `unknown`, and
- * each verdict begins with a condition on M or C itself: it keeps the compiler from deciding before there is a method.
+ * Code that depends on a type parameter of its author counts as correct. The compiler defers a condition on a type
+ * parameter, and accepts no descriptor for a deferred condition. So `FirstMessage` compares objects with one property,
+ * `of`. For such a condition the compiler decides at once, with a wildcard in place of the type parameter.
+ *
+ * Two rules follow for each check. Its conditions lead to `unknown` for a wildcard. It begins with a condition on M or
+ * C itself, which keeps the compiler from deciding before the method is known.
  */
 import type { LockBusyError } from '../errors/index.js';
 import type { OnBusy } from './locked.types.js';
@@ -13,8 +15,8 @@ import type { OnBusy } from './locked.types.js';
 type AnyMethod = (...args: never) => unknown;
 
 /**
- * What `@Locked(…)` returns: a method decorator that refuses methods it cannot lock. It serves as a `MethodDecorator`: for
- * `applyDecorators`, and as the result of a decorator of your own.
+ * What `@Locked(…)` returns: a method decorator that the compiler refuses on methods that cannot be locked. It is
+ * assignable to `MethodDecorator`, so it can be passed to `applyDecorators`, or returned by a decorator of your own.
  */
 export interface LockedDecorator<K, B> {
   <M, C extends object>(
@@ -22,18 +24,20 @@ export interface LockedDecorator<K, B> {
     name: string | symbol,
     descriptor: TypedPropertyDescriptor<M> & CheckMethod<M, C, K, B>,
   ): void;
-  /** The third keeps the compiler from quoting it for methods too. */
+  /** The third parameter keeps the compiler from quoting this overload for methods. */
   (target: object, property: MisplacedMessages['onProperty'], ...descriptor: []): never;
   (constructor: MisplacedMessages['onClass']): never;
 }
 
-/** Where no method is: what is expected there can be given by nobody. */
+/**
+ * The parameter types for a class and for a property. No caller can provide them, so the compiler quotes the message.
+ */
 interface MisplacedMessages {
   readonly onClass: '@Locked is for methods: put it on each method of the class that is to run under the lock';
   readonly onProperty: '@Locked is for methods: write the property as a method, async name() { … }';
 }
 
-/** `unknown` where all is well; the first complaint otherwise. */
+/** `unknown` if the method is accepted, otherwise the first message. */
 type CheckMethod<M, C, K, B> = M extends AnyMethod
   ? FirstMessage<
       CheckTarget<C>,
@@ -41,7 +45,7 @@ type CheckMethod<M, C, K, B> = M extends AnyMethod
     >
   : '@Locked is for methods: write the getter or setter as a method, async name() { … }';
 
-/** A complaint that depends on a type parameter is none. */
+/** The message if there is one, otherwise `Next`. A message that depends on a type parameter does not count. */
 type FirstMessage<Message, Next> = { of: Message } extends { of: string } ? Message : Next;
 
 type CheckTarget<C> = C extends CallableFunction | NewableFunction
@@ -52,7 +56,7 @@ type CheckTarget<C> = C extends CallableFunction | NewableFunction
 
 type ResultOf<M> = M extends (...args: never) => infer R ? R : never;
 
-/** Of the last overload, if there are several. */
+/** The parameters of the method, or of its last overload. */
 type ParametersOf<M> = M extends (...args: infer P) => unknown ? P : never;
 
 interface Subscribable {
@@ -78,15 +82,16 @@ type SynchronousMessage =
 
 type CheckKey<M, K> = M extends AnyMethod
   ? { of: K } extends { of: infer S extends string }
-    ? OnlyMessage<CheckTemplate<M, S>>
+    ? MessageOrUnknown<CheckTemplate<M, S>>
     : { of: K } extends { of: ReadonlyArray<infer S extends string> }
-      ? OnlyMessage<CheckTemplate<M, S>>
+      ? MessageOrUnknown<CheckTemplate<M, S>>
       : { of: K } extends { of: AnyMethod }
         ? CheckKeyFunction<M, K>
         : unknown
   : unknown;
 
-type OnlyMessage<C extends string> = { of: C } extends { of: never } ? unknown : C;
+/** `unknown` if there is no message. */
+type MessageOrUnknown<Message extends string> = { of: Message } extends { of: never } ? unknown : Message;
 
 type CheckKeyFunction<M, K> = { of: K } extends { of: (...args: ParametersOf<M>) => unknown }
   ? unknown
@@ -94,7 +99,10 @@ type CheckKeyFunction<M, K> = { of: K } extends { of: (...args: ParametersOf<M>)
     ? '@Locked: the parameters of the key function do not accept the arguments of the method'
     : '@Locked: annotate the parameters of the key function, such as (id: number) => lockKey`order:${id}`';
 
-/** Is there no parameter whose type is `never`? The end is reached where nothing is left, or the rest of an array. */
+/**
+ * `true` if no parameter has the type `never`, which is the type of a parameter without an annotation. The recursion
+ * ends when no parameter is left, or at a rest parameter.
+ */
 type IsAnnotated<P> = P extends readonly [(infer Head)?, ...infer Tail]
   ? { of: true } extends { of: IsNotNever<Head> }
     ? P extends Tail
@@ -105,10 +113,12 @@ type IsAnnotated<P> = P extends readonly [(infer Head)?, ...infer Tail]
     ? IsNotNever<Each>
     : true;
 
-/** Distributes: `never` makes `never`, everything else `true`. */
+/** `never` for `never`, and `true` for every other type. Distributes over unions. */
 type IsNotNever<T> = T extends unknown ? (T extends never ? never : true) : never;
 
-/** Distributes over several templates, and over the placeholders of each: `never` for the good ones. */
+/**
+ * `never` for a valid template, otherwise a message. Distributes over several templates, and over their placeholders.
+ */
 type CheckTemplate<M, S extends string> = S extends `${string}\${${string}}${string}`
   ? '@Locked: ${…} in plain quotes is never filled in. Use a function, (id: number) => lockKey`order:${id}`, or a placeholder, {0} or {params.id}'
   : CheckPlaceholder<M, Placeholders<WithoutDoubledBraces<S>>>;
@@ -127,7 +137,7 @@ type CheckRoot<M, Root extends string> = Root extends `${infer Index extends num
 
 type RequestRootName = 'params' | 'query' | 'body' | 'headers' | 'user' | 'data' | 'gql';
 
-/** Distributes over overloads: `true` is among the answers if one of them has it. */
+/** Distributes over overloads: the result includes `true` if one of the overloads has the argument. */
 type HasArgument<P, Index extends number> = P extends readonly unknown[]
   ? number extends P['length']
     ? true
@@ -136,7 +146,7 @@ type HasArgument<P, Index extends number> = P extends readonly unknown[]
       : false
   : false;
 
-/** The arguments of each of up to four overloads. */
+/** A union of the argument lists of up to four overloads. */
 type ArgumentsOf<M> = M extends {
   (...args: infer A): unknown;
   (...args: infer B): unknown;
@@ -146,11 +156,12 @@ type ArgumentsOf<M> = M extends {
   ? A | B | C | D
   : ParametersOf<M>;
 
-/** The contents of every pair of braces. */
+/** A union of the contents of all pairs of braces. */
 type Placeholders<S extends string> = S extends `${string}{${infer Inner}}${infer Rest}`
   ? Inner | Placeholders<Rest>
   : never;
 
+/** The template without `{{` and `}}`, which stand for single braces. */
 type WithoutDoubledBraces<S extends string> = S extends `${infer Before}{{${infer After}`
   ? WithoutDoubledBraces<`${Before}${After}`>
   : S extends `${infer Before}}}${infer After}`
@@ -161,7 +172,9 @@ type WithoutDoubledBraces<S extends string> = S extends `${infer Before}{{${infe
 
 type SettledResult<R> = R extends Subscribable ? R : R extends AsyncIterable<unknown> ? R : Awaited<R>;
 
-/** All of them at once is what options without it, or from elsewhere, come to. */
+/**
+ * If `onBusy` is absent, or if the options are declared elsewhere, B is the whole union `OnBusy`, which is accepted.
+ */
 type CheckOnBusy<M, B> = M extends AnyMethod
   ? { of: OnBusy } extends { of: B }
     ? unknown

@@ -1,29 +1,36 @@
-/** What `@Locked` puts in the place of an async generator: its first step takes the lock, its end gives it back. */
+/**
+ * What `@Locked` puts in place of an async generator. The first step of the generator acquires the lock, and the end of
+ * the generator releases it.
+ */
 import { deferred } from '../../core/util/deferred.js';
 import { isLockError } from '../../errors/index.js';
 import { type AnyGenerator, bindGenerator, isAsyncGenerator } from '../lifetime/streamed-results.js';
 import type { LockedCall } from '../locked-call.interface.js';
 import { invoke, type LockedMethod, type Outcome, runLocked } from './run-locked.js';
 
-/** The progress of one generator, as far as `return()` and `throw()` must know it. */
+/** The progress of one reader, which `return()` and `throw()` need to know. */
 interface ReaderState {
+  /** Ends the wait for the lock. */
   readonly withdrawn: AbortController;
-  /** The generator that the steps are passed on to, from the first one on. */
+  /** The generator that receives the steps. Undefined until the first step has acquired the lock. */
   source: object | undefined;
 }
 
-/** The method's own generator, as it was made, and bound to the lock's async context. */
+/** The generator that the method returned, and the same generator bound to the async context of the lock. */
 interface StartedGenerator {
   readonly source: object;
   readonly bound: AnyGenerator;
 }
 
-/** How a locked generator is told that its reader has left. A step of it may still wait for a lock. */
+/**
+ * By locked generator: a function that tells the generator that its reader has left. A step of the generator may still
+ * be waiting for a lock.
+ */
 const withdrawFunctions = new WeakMap<object, () => void>();
 
 /**
- * A generator queues its calls: `return()` would come after the first step, which waits for the lock. So `return()` and
- * `throw()` withdraw the wait first. The step that waited then says that the generator is done.
+ * JavaScript queues the calls of a generator, so `return()` would run after the first step, which waits for the lock.
+ * So `return()` and `throw()` first withdraw the wait. The step that waited then reports that the generator is done.
  */
 export function lockedGenerator(locked: LockedMethod, call: LockedCall): AnyGenerator {
   const reader: ReaderState = { withdrawn: new AbortController(), source: undefined };
@@ -62,7 +69,7 @@ async function* read(locked: LockedMethod, call: LockedCall, reader: ReaderState
   ]);
   if (!('source' in first)) {
     if (signal.aborted) return undefined;
-    // Settled before the body has begun: the lock is busy, and this is what onBusy made of it.
+    // The call settled before the body began: the lock is busy, and `first.result` is the result of `onBusy`.
     if (!isAsyncGenerator(first.result)) return first.result;
     reader.source = first.result;
     return yield* first.result;
@@ -76,12 +83,15 @@ async function* read(locked: LockedMethod, call: LockedCall, reader: ReaderState
     throw error;
   } finally {
     end();
-    // Throws the generator's own error again, or that the lock was lost.
+    // Rejects with the error of the generator itself, or with the error that says that the lock was lost.
     await outcome;
   }
 }
 
-/** @throws every error but the one that the reader has requested, by leaving. */
+/**
+ * Ignores the LockAbortedError that the reader caused by leaving.
+ * @throws every other error.
+ */
 function ignoreWithdrawal(error: unknown, signal: AbortSignal): Outcome<undefined> {
   if (signal.aborted && isLockError(error, 'LOCK_ABORTED')) return { busy: true, result: undefined };
   throw error;

@@ -1,4 +1,4 @@
-/** One call of a locked method: take the lock, run the body once, give it back. */
+/** One call of a locked method: acquire the lock, run the body once, release the lock. */
 import { isLockError, type LockBusyError, LockWiringError } from '../../errors/index.js';
 import type { LockService } from '../../lock.service.js';
 import { markBusyStatus } from '../../error-mapping/busy-status.js';
@@ -11,7 +11,7 @@ import type { LockedCall } from '../locked-call.interface.js';
 import { ResponseHold, type Work } from '../lifetime/response-hold.js';
 import { serviceOf } from '../decoration/service-property.js';
 
-/** What is known of a locked method at its decoration. */
+/** A locked method, as it is known at decoration. */
 export interface LockedMethod {
   readonly method: string | symbol;
   /** `Orders.pay`, for messages. */
@@ -19,26 +19,28 @@ export interface LockedMethod {
   readonly body: (this: unknown, ...args: unknown[]) => unknown;
   readonly keyOf: KeySource;
   readonly options: ResolvedLockedOptions;
-  /** The property its service is injected as. */
+  /** The property of the instance into which the LockService is injected. */
   readonly service: symbol;
 }
 
-/** How a call ended: with what the work made, or, the lock being busy, with what `onBusy` made. */
+/** How a call ended: with the result of the work or, if the lock was busy, with the result of `onBusy`. */
 export interface Outcome<T> {
   readonly busy: boolean;
   readonly result: T;
 }
 
-/** Runs the body of a call, once its lock is held. */
+/** Runs the body of a call. The lock must be held. */
 export function invoke(locked: LockedMethod, call: LockedCall): unknown {
   return Reflect.apply(locked.body, call.self, call.args);
 }
 
 /**
  * Runs `work` under the lock of a call.
- * @param withdrawn ends the wait when the caller has lost interest, besides the scope's end and the client's leaving.
- * @returns when the lock has been given back; under `holdUntil`, where there is a response, before that.
- * @throws what the work threw, untouched; LockErrors of the acquisition.
+ * @param withdrawn ends the wait when the caller does not want the result any more. The wait also ends when the scope
+ * ends, and when the client disconnects.
+ * @returns a promise that resolves after the lock has been released. With `holdUntil`, and if there is a response, the
+ * promise resolves before the release.
+ * @throws the error of the work, unchanged, or a LockError of the acquisition.
  */
 export async function runLocked<T>(
   locked: LockedMethod,
@@ -90,11 +92,11 @@ async function underLock<T>(
       wait.end();
       return runOutOfScope(call.scope, () => work(lock));
     });
-    // A mock that swallows the body would have every test of the method pass without running it.
+    // With a mock that does not call the work, each test of the method would pass without running the method.
     if (!entered) throw swallowedByMock(locked.label);
     return { busy: false, result };
   } catch (error) {
-    // Once entered, a busy error is the work's own: another lock's, inside.
+    // After the work has begun, a LockBusyError comes from the work: another lock inside it was busy.
     if (entered || !isLockError(error, 'LOCK_BUSY')) throw error;
     return { busy: true, result: answerBusy(locked.options, call, error as LockBusyError) };
   } finally {

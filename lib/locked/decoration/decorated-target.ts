@@ -1,12 +1,14 @@
-/** What `@Locked` stands on: a method of instances, or a mistake that is told at once. */
+/** Checks that `@Locked` is on a method of instances. Any other place is an error at decoration. */
 import { LockWiringError } from '../../errors/index.js';
 
 export type AnyMethod = (this: unknown, ...args: unknown[]) => unknown;
 
 /**
- * @param target as the compiler hands it to a decorator: a prototype, for a static member and for a class the class itself.
- * @param descriptor a number where the decorator stands on a parameter.
- * @throws LockWiringError where there is no method that could be locked.
+ * @param target what the compiler passes to a decorator: a prototype. For a static member and for a class, it is the
+ * class.
+ * @param descriptor a number if the decorator is on a parameter.
+ * @returns the method.
+ * @throws LockWiringError if there is no method that can be locked.
  */
 export function checkTarget(target: unknown, name: unknown, descriptor: unknown): AnyMethod {
   if (typeof name === 'object' && name !== null) throw wiringError(STANDARD);

@@ -1,4 +1,4 @@
-/** The key of `@Locked`, compiled at decoration to a function of the call. */
+/** Compiles the key of `@Locked`, at decoration, to a function that makes the key of each call. */
 import { fillTemplate, follow, type KeyTemplate, parseTemplate } from '../../core/keys/key-template.js';
 import { normaliseKeys } from '../../core/keys/normalise-keys.js';
 import { LockKeyError } from '../../errors/index.js';
@@ -12,13 +12,13 @@ export type KeySource = (call: LockedCall) => string | readonly string[];
 
 export interface CompiledKey {
   readonly keyOf: KeySource;
-  /** What it is filled in from; none of a function. */
+  /** The parsed templates. Empty if the key is a function. */
   readonly templates: readonly KeyTemplate[];
 }
 
 /**
- * Templates are parsed here, once, and filled in for each call.
- * @throws LockKeyError for a template that cannot be meant, and for anything that is no key.
+ * Parses templates once. They are filled in for each call.
+ * @throws LockKeyError for an invalid template, and for a value that is not a key.
  */
 export function compileKey(key: LockedKey): CompiledKey {
   if (typeof key === 'function' || isFromContext(key)) return { keyOf: compileFunction(key), templates: [] };
@@ -43,7 +43,7 @@ function compileFunction(
       }
       throw new LockKeyError(
         'fromContext',
-        `The lock key of ${call.label} comes from a request's context, and Nest did not call the method as a handler ` +
+        `The lock key of ${call.label} comes from the context of a request, and Nest did not call the method as a handler ` +
           'here. Use a function of the arguments.',
       );
     };
@@ -64,6 +64,7 @@ function fill(template: KeyTemplate, call: LockedCall): string {
   );
 }
 
+/** The keys that a function makes. An error names the function in its message. */
 function checkedKey(make: () => unknown, origin: string): string[] {
   let key: unknown;
   try {

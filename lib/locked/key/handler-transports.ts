@@ -1,6 +1,7 @@
-/** By which transports Nest calls a method: what its own decorators leave on it. */
+/** The transports by which Nest calls a method, found by the metadata of Nest's decorators. */
 import type { Transport } from './request-sources.js';
 
+/** The metadata keys that Nest's decorators set on a method. */
 const METADATA_KEYS: ReadonlyArray<[transport: Transport, keys: readonly string[]]> = [
   ['http', ['path']],
   ['rpc', ['microservices:handler_type']],
@@ -8,7 +9,10 @@ const METADATA_KEYS: ReadonlyArray<[transport: Transport, keys: readonly string[
   ['graphql', ['graphql:resolver_type', 'graphql:resolve_property', 'graphql:resolve_reference']],
 ];
 
-/** Empty for a method that is no handler. To be requested when the application starts: decorators above come later. */
+/**
+ * Empty if the method is not a handler. Call it when the application starts, because the decorators above `@Locked` run
+ * after `@Locked`.
+ */
 export function transportsOf(handler: object): Transport[] {
   return METADATA_KEYS.filter(([, keys]) => keys.some((key) => Reflect.hasMetadata(key, handler))).map(
     ([transport]) => transport,

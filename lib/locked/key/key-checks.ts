@@ -1,4 +1,4 @@
-/** When the application starts: keys that no call could ever make, and those that are probably not what was meant. */
+/** Checks at application start: keys that no call could ever make, and keys that are probably a mistake. */
 import { ApplicationConfig, type ModulesContainer } from '@nestjs/core';
 import type { Placeholder, RequestRoot } from '../../core/keys/key-template.js';
 import { LockKeyError, printable, quoted } from '../../errors/index.js';
@@ -14,8 +14,8 @@ interface RequestPlaceholder extends Placeholder {
 }
 
 /**
- * @returns a hint for each key that is probably not what was likely.
- * @throws LockKeyError for the first key that names what no request to its method has.
+ * @returns a hint for each key that is probably a mistake.
+ * @throws LockKeyError for the first key that names a part that no request to its method has.
  */
 export function checkKeys(modules: ModulesContainer): string[] {
   const prefixes = pathPrefixes(modules);
@@ -87,14 +87,16 @@ function hintFor({ templates, label, body }: DeclaredKey): string | undefined {
   return undefined;
 }
 
-/** The paths of modules and the prefix of the application, of which each may stand before any controller's. */
+/**
+ * The paths of modules and the global prefix of the application. Each of them may precede the path of any controller.
+ */
 function pathPrefixes(modules: ModulesContainer): string[] {
   const found: unknown[] = [];
   for (const { metatype, providers } of modules.values()) {
     const config = providers.get(ApplicationConfig)?.instance as ApplicationConfig | undefined;
     found.push(config?.getGlobalPrefix());
     for (const key of Reflect.getMetadataKeys(metatype) as unknown[]) {
-      // Of the RouterModule, for each application.
+      // The RouterModule sets this metadata, with one key for each application.
       if (String(key).startsWith('__module_path__')) found.push(Reflect.getMetadata(key, metatype));
     }
   }

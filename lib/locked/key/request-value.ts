@@ -1,4 +1,7 @@
-/** What a placeholder such as `{params.id}` stands for: the argument bound to it, after pipes, or the raw request. */
+/**
+ * The value of a placeholder such as `{params.id}`. If an argument is bound to that part of the request, it is the
+ * argument, after pipes. Otherwise it is the raw value of the request.
+ */
 import type { ExecutionContext } from '@nestjs/common';
 import { follow, type Placeholder, type RequestRoot } from '../../core/keys/key-template.js';
 import { LockKeyError, printable, quoted } from '../../errors/index.js';
@@ -7,7 +10,8 @@ import { type ParameterBinding, parameterBindings } from './parameter-bindings.j
 import { foldCase, rootsOf, type Source, sourceOf } from './request-sources.js';
 
 /**
- * @throws LockKeyError where Nest did not call the method as a handler, or its transport has no such part.
+ * @throws LockKeyError if Nest did not call the method as a handler, or if its transport has no such part. Also if
+ * several arguments are bound to the part and have different values.
  */
 export function requestValue(
   call: LockedCall,
@@ -40,7 +44,8 @@ export function requestValue(
   if (chosen.length === 0) return follow(source.raw(context), path);
   const values = new Set(chosen.map(({ index }) => follow(call.args[index], tail)));
   if (values.size > 1) {
-    // Of two readings of one value, one can be written in several ways: it would not exclude what it should.
+    // Two arguments can have different values of one part, for example 1 and '01'. A client can write one of these
+    // values in several ways. Calls that must exclude each other would then have different keys.
     throw keyError(
       `${shown} is bound by the arguments ${chosen.map(({ index }) => index).join(' and ')}, with ` +
         `different values. Name one of them, such as {${chosen[0].index}}.`,
@@ -56,13 +61,13 @@ export function notAHandler(placeholder: string): string {
   );
 }
 
-/** The parameters that bind a source, or a property of it. */
+/** The parameters that are bound to a part of the request, or to a property of that part. */
 export function bindingsOf(call: LockedCall, context: ExecutionContext, source: Source): ParameterBinding[] {
   const all = parameterBindings(context.getClass(), call.method) ?? undecorated(source);
   return all.filter(({ kind }) => kind === source.kind);
 }
 
-/** A path as its source knows it. */
+/** A path with its first name in the case that the source has. */
 export function pathIn(source: Source, [first, ...rest]: readonly string[]): readonly string[] {
   return first === undefined ? [] : [foldCase(source, first), ...rest];
 }
