@@ -1,4 +1,4 @@
-/** What the package exports. */
+/** The entry `nestjs-locked`: the public names of the package. */
 export { LockModule } from './lock.module.js';
 export { LockService, type LockedWork } from './lock.service.js';
 export { getLockServiceToken, getLockStoreToken } from './lock.constants.js';

@@ -41,7 +41,7 @@ describe('the unit tests', () => {
   });
 
   it('would be found out', () => {
-    expect(waysToServers('test/integration/kinds.spec.ts')).toContainEqual(
+    expect(waysToServers('test/integration/lock-kinds-between-processes.spec.ts')).toContainEqual(
       expect.stringMatching(/^test\/integration\/kinds\.spec\.ts → .*redis-server\.ts$/),
     );
   });

@@ -2,7 +2,7 @@ import { LockError } from '../lock.error.js';
 import { quoted } from '../quoted.js';
 
 /**
- * The caller runs under a hold of the key already, as far as its async context tells: to wait for that hold could be to
+ * According to its async context, the caller runs under a hold of the key already. If it waited for that hold, it could
  * wait for itself.
  */
 export class LockReentryError extends LockError {

@@ -1,4 +1,4 @@
-/** An event's id: any text, of a length that one would type. Locked keys escape what is special in it. */
+/** Checks an event's id: any text of at most 64 characters. `lockKey` and templates escape its special characters. */
 import { BadRequestException, Injectable, type PipeTransform } from '@nestjs/common';
 
 const LONGEST = 64;
