@@ -38,9 +38,9 @@ import { declareService } from '../locked/decoration/service-property.js';
  *
  * A handler that still waits for its lock is withdrawn if its client disconnects or its Observable is unsubscribed.
  *
- * If an interceptor on the method is above `@Locked`, Nest runs that interceptor inside `@Locked`. If such an
- * interceptor unsubscribes from the handler early, as a timeout does, put it below `@Locked`: then it ends the wait for
- * the lock at once.
+ * If an interceptor on the method is above `@Locked`, Nest runs that interceptor inside `@Locked`. An
+ * interceptor that unsubscribes from the handler early, such as a timeout, should be below `@Locked`. Then it ends the
+ * wait for the lock at once.
  *
  * @param key one of these:
  * - A static string.
