@@ -86,6 +86,6 @@ function optionError({ label, option, value }: Declared): LockOptionsError {
     option === 'holdUntil'
       ? 'no HTTP or GraphQL request calls it, so there is no response. Put the option on the handler that answers, or ' +
         'leave it out: the lock is then held until the end of the call.'
-      : 'no client that could disconnect calls it. Put the option on the handler, or leave it out.';
+      : 'no client calls it that could disconnect. Put the option on the handler, or leave it out.';
   return new LockOptionsError(option, value, `@Locked({ ${option}: '${value}' }) on ${label}: ${why}`);
 }
