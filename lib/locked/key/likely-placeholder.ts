@@ -1,23 +1,23 @@
-/** Keys without a placeholder that check as if one was meant: `'order:id'` is one lock for all orders. */
+/** Finds static keys that were probably meant to have a placeholder: `'order:id'` is one lock for all orders. */
 
-/** How other libraries, and routes, write a placeholder: `:id`, `$id`, `<id>`, `%s`. */
+/** The placeholders of other libraries and of routes: `:id`, `$id`, `<id>`, `%s`. */
 const FOREIGN = /(?:^|[:/])(?::([A-Za-z_]\w*)|\$([A-Za-z_]\w*)|<([A-Za-z_]\w*)>|(%[sd]))(?=$|[:/])/;
 
-/** `id`, `orderId`, `order_id`; not `paid`. */
+/** Matches `id`, `orderId` and `order_id`, but not `paid`. */
 const ID_LIKE = /^(?:id|uuid)$|[a-z](?:Id|ID|Uuid|UUID)$|[_-](?:id|uuid)$/;
 
-export interface MeantPlaceholder {
-  /** The part of the key that checks like one. */
+export interface LikelyPlaceholder {
+  /** The name in the part of the key that was probably meant as a placeholder. */
   readonly name: string;
-  /** The parameter of the method that it names; 0 where none is known to be. */
+  /** The index of the parameter with that name. 0 if no such parameter is known. */
   readonly index: number;
 }
 
 /**
- * A key without a colon is never taken for one.
- * @param names of the method's parameters, as far as they are known.
+ * Undefined for a key without a colon, and if no part of the key resembles a placeholder.
+ * @param names the names of the parameters of the method, as far as they are known.
  */
-export function meantPlaceholder(key: string, names: readonly string[]): MeantPlaceholder | undefined {
+export function likelyPlaceholder(key: string, names: readonly string[]): LikelyPlaceholder | undefined {
   if (!key.includes(':')) return undefined;
   const foreign = FOREIGN.exec(key);
   if (foreign !== null) {
@@ -32,7 +32,9 @@ export function meantPlaceholder(key: string, names: readonly string[]): MeantPl
   return undefined;
 }
 
-/** A part such as `id` names `id`, and `orderId` as well. */
+/**
+ * The index of the parameter that a part names, or -1. The part `id` names a parameter `id`, or one such as `orderId`.
+ */
 function indexOf(part: string, names: readonly string[]): number {
   if (!/^[A-Za-z_]\w*$/.test(part)) return -1;
   const wanted = part.toLowerCase();
@@ -44,7 +46,10 @@ function indexOf(part: string, names: readonly string[]): number {
   });
 }
 
-/** As the source has them: bundlers may have shortened them. A destructured one has none. */
+/**
+ * The names of the parameters, read from the source text. A bundler may have shortened them. The name of a destructured
+ * parameter is an empty string.
+ */
 export function parameterNames(method: (...args: never[]) => unknown): string[] {
   const source = Function.prototype.toString.call(method).replace(/\/\*.*?\*\//gs, '');
   const names: string[] = [];

@@ -1,4 +1,7 @@
-/** Whose fault it is that a value of a request cannot stand in a key: the client's that sent it, or the code's. */
+/**
+ * The error for a value of a request that cannot be used in a key. It says whether the client sent a wrong value, or
+ * whether the code is wrong.
+ */
 import type { ExecutionContext } from '@nestjs/common';
 import { follow, type Placeholder, type RequestRoot } from '../../core/keys/key-template.js';
 import { isUsable, type Unusable, unusableValue } from '../../core/keys/key-value.js';
@@ -8,7 +11,7 @@ import { bindingsOf, pathIn } from './request-value.js';
 import { rootsOf, type Source, sourceOf } from './request-sources.js';
 import { routeParameters } from './route-parameters.js';
 
-/** A part of the request that a placeholder stands for. */
+/** The part of the request that a placeholder names. */
 interface Part {
   readonly root: RequestRoot;
   readonly source: Source;
@@ -16,15 +19,17 @@ interface Part {
   readonly context: ExecutionContext;
 }
 
-/** A user is what a guard makes. */
-const OF_CODE: RequestRoot = 'user';
+/** A guard sets the user, so a wrong value of it is always a mistake of the code. */
+const SET_BY_CODE: RequestRoot = 'user';
 
 /**
- * The error for a placeholder whose value is refused. The client's fault is a value that is missing, empty, repeated or not
- * of one piece *in the request*. The code's fault is a name that the request never has, and what a pipe or a class makes of
- * a good value.
+ * The error for a placeholder with an unusable value.
+ *
+ * The client is at fault if the value is missing, empty, repeated or not a single value *in the request*. The code is
+ * at fault if the request can never have the name. The code is also at fault if a pipe or a class made an unusable
+ * value from a usable one.
  */
-export function refusedValue(
+export function requestValueError(
   call: LockedCall,
   template: string,
   placeholder: Placeholder,
@@ -33,14 +38,14 @@ export function refusedValue(
 ): LockKeyError {
   const origin = { template, path: placeholder.source, label: call.label };
   const part = partOf(call, placeholder);
-  if (part === undefined || part.root === OF_CODE || why.made) return unusableValue(origin, why);
+  if (part === undefined || part.root === SET_BY_CODE || why.made) return unusableValue(origin, why);
   const raw = part.source.raw(part.context);
-  const there = namesIn(part, raw);
-  if (there !== undefined) {
-    const cure = `The ${WHAT[part.root] ?? part.root} there are: ${there.join(', ') || 'none'}.`;
+  const knownNames = namesIn(part, raw);
+  if (knownNames !== undefined) {
+    const cure = `The ${PART_NAMES[part.root] ?? part.root} there are: ${knownNames.join(', ') || 'none'}.`;
     return unusableValue(origin, { ...why, cure });
   }
-  if (isNoScalar(value) && isUsable(follow(raw, part.path))) {
+  if (isNotScalar(value) && isUsable(follow(raw, part.path))) {
     const problem = `${why.problem} after its pipes, and was sent as ${typeof follow(raw, part.path)}`;
     return unusableValue(origin, { ...why, problem });
   }
@@ -50,7 +55,7 @@ export function refusedValue(
   });
 }
 
-/** An argument counts as the part of the request that it is bound to. */
+/** The part of the request that the placeholder names. An argument counts as the part that it is bound to. */
 function partOf(call: LockedCall, { root, path }: Placeholder): Part | undefined {
   const context = call.scope?.context;
   if (context === undefined) return undefined;
@@ -70,9 +75,12 @@ function partOf(call: LockedCall, { root, path }: Placeholder): Part | undefined
   return undefined;
 }
 
-const WHAT: Partial<Record<RequestRoot, string>> = { params: 'parameters', gql: 'arguments' };
+const PART_NAMES: Partial<Record<RequestRoot, string>> = { params: 'parameters', gql: 'arguments' };
 
-/** The names that a part of the request has, where the one that is requested can never be among them. */
+/**
+ * The names that a part of the request has, if the name of the placeholder can never be among them; otherwise
+ * undefined.
+ */
 function namesIn({ root, path, context }: Part, raw: unknown): readonly string[] | undefined {
   const [name] = path;
   const isObject = typeof raw === 'object' && raw !== null;
@@ -81,7 +89,8 @@ function namesIn({ root, path, context }: Part, raw: unknown): readonly string[]
       const names = isObject ? Object.keys(raw) : [];
       if (name === undefined) return names;
       const ofRoute = routeParameters(context.getClass(), context.getHandler());
-      // An optional one may be missing. One of a prefix is not known here, and is there if it is used.
+      // An optional parameter may be missing. A parameter of a prefix is not known here, but it is present if it is
+      // used.
       return names.includes(name) || ofRoute?.names.has(name) === true ? undefined : names;
     }
     case 'gql': {
@@ -99,7 +108,7 @@ function namesIn({ root, path, context }: Part, raw: unknown): readonly string[]
   }
 }
 
-/** Those that the schema gives a field: a client can send no others. */
+/** The arguments that the schema defines for the field. A client cannot send other arguments. */
 function argumentsOf(context: ExecutionContext): string[] | undefined {
   const info: GraphqlInfo | undefined = context.getArgByIndex(3);
   const field = info?.parentType?.getFields?.()[info.fieldName];
@@ -111,7 +120,7 @@ interface GraphqlInfo {
   readonly parentType?: { getFields?(): Record<string, { args?: ReadonlyArray<{ name: string }> }> };
 }
 
-/** Where it was sent as one, a pipe has made something else of it. */
-function isNoScalar(value: unknown): boolean {
+/** If the request has a scalar and the argument does not, a pipe has replaced the value. */
+function isNotScalar(value: unknown): boolean {
   return value === undefined || value === null || typeof value === 'object';
 }
