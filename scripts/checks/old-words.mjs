@@ -61,7 +61,7 @@ export const ALLOWED = [
  * another word stands before them ("in line", "a line of callers"), so prose is not let through.
  */
 export const TEXT_VARIABLES = {
-  files: /(?:^|\/)(?:bench|sample-app|scripts|test)\/.*\.(?:ts|mjs)$/,
+  files: /(?:^|\/)(?:bench|sample-app|scripts|test|verification)\/.*\.(?:ts|mjs)$/,
   names:
     /(?<=(?:\b(?:const|let|readonly|return|of|typeof|void|function)|[([{.,?:=!+<>&|;]|\$\{) ?(?:\.\.\.)?|^[ \t]*)lines?(?:Of)?\b(?=[^a-z]*$|\S| [=<>?:&|}]| (?:of lines|instanceof)\b)/gm,
 };

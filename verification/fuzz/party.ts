@@ -3,8 +3,8 @@ import { setImmediate as tick, setTimeout as pause } from 'node:timers/promises'
 import type { AcquireOptions } from '../../lib/core/options/acquire.options.js';
 import type { Lock } from '../../lib/core/contracts/lock.js';
 import { type LockLostError, isLockError } from '../../lib/errors/index.js';
-import { type Locks, locksOn } from '../support/locks.js';
-import { sharedNow } from '../support/shared-clock.js';
+import { type Locks, locksOn } from '../../test/support/locks.js';
+import { sharedNow } from '../../test/support/shared-clock.js';
 import type { FuzzEvent } from './events.js';
 import { MOST_OPERATIONS, type Operation, operationOf } from './operations.js';
 import type { Program } from './program.js';

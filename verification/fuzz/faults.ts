@@ -1,7 +1,7 @@
 /** Makes the faults of a program happen, at their times, and writes down when they did. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { sharedNow } from '../support/shared-clock.js';
-import type { TcpProxy } from '../support/tcp-proxy.js';
+import { sharedNow } from '../../test/support/shared-clock.js';
+import type { TcpProxy } from '../../test/support/tcp-proxy.js';
 import type { Arena } from './arena.js';
 import { type Actor, Outsider } from './cast.js';
 import type { FaultSeen, Foreign, FuzzEvent } from './events.js';

@@ -1,8 +1,8 @@
 /** The sessions of a running program, in the fuzzer's process or each in one of its own, with proxies before them. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { sharedNow } from '../support/shared-clock.js';
-import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
+import { sharedNow } from '../../test/support/shared-clock.js';
+import { type TcpProxy, startProxy } from '../../test/support/tcp-proxy.js';
 import type { Arena, FuzzChild } from './arena.js';
 import type { FuzzEvent } from './events.js';
 import { Session } from './party.js';

@@ -1,9 +1,9 @@
 // Checks the model of the protocol with spin: the protocol as it stands must keep all properties, and each mutant,
 // which lacks one safeguard, must break one. One line a check; the exit code is 1 if any came out otherwise.
 //
-//   node test/model/run.mjs              the checks that CI runs
-//   node test/model/run.mjs --large      larger sizes of the protocol instead: minutes, and up to 3 GB
-//   node test/model/run.mjs NAME ...     these checks only; prints the trace of what breaks
+//   node verification/model/run.mjs              the checks that CI runs
+//   node verification/model/run.mjs --large      larger sizes of the protocol instead: minutes, and up to 3 GB
+//   node verification/model/run.mjs NAME ...     these checks only; prints the trace of what breaks
 import { execFile } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
 /** Notices when this process gets no time to run: it was stopped, or the machine is busy. */
-import { sharedNow } from '../support/shared-clock.js';
+import { sharedNow } from '../../test/support/shared-clock.js';
 import type { Stall } from './events.js';
 
 const BEAT = 20;

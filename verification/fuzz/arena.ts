@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
-import { type Child, startChild } from '../support/child-process.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { type Child, startChild } from '../../test/support/child-process.js';
+import { type RedisServer, startRedis } from '../../test/support/redis-server.js';
 import type { FuzzHandlers } from './fuzz.worker.js';
 
 export type FuzzChild = Child<FuzzHandlers>;

@@ -1,9 +1,9 @@
 /** Runs a program to its end, and checks at what it leaves behind. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { isLockError } from '../../lib/errors/index.js';
-import { eventuallyTrue } from '../support/eventually.js';
-import { type Locks, locksOn } from '../support/locks.js';
-import { sharedNow } from '../support/shared-clock.js';
+import { eventuallyTrue } from '../../test/support/eventually.js';
+import { type Locks, locksOn } from '../../test/support/locks.js';
+import { sharedNow } from '../../test/support/shared-clock.js';
 import type { Arena } from './arena.js';
 import { type Actor, Outsider, castOf } from './cast.js';
 import type { FuzzEvent } from './events.js';

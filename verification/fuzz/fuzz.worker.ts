@@ -1,8 +1,8 @@
 /** A process that is a session, or several one after the other. What it sees goes to a file, which outlives its end. */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { serve } from '../support/child-worker.js';
-import { compute } from '../support/computation.js';
-import { sharedNow } from '../support/shared-clock.js';
+import { serve } from '../../test/support/child-worker.js';
+import { compute } from '../../test/support/computation.js';
+import { sharedNow } from '../../test/support/shared-clock.js';
 import type { FuzzEvent } from './events.js';
 import { Session, type SessionPlace } from './party.js';
 import { watchStalls } from './stalls.js';
