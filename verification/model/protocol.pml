@@ -1,120 +1,126 @@
 /*
- * The protocol between processes, for one key and the exclusive kind: a gate in each process, one server, a network
- * that loses and delays. The README beside this file says what is left out, and how to run it.
+ * The protocol between processes, for one key and the exclusive kind: a coordinator in each process, one server, and a
+ * network that loses and delays. The README beside this file says what is left out, and how the model is run.
  *
- * Time is not counted. What the protocol derives from clocks are bits, and the order that clocks guarantee is the only
- * thing assumed of them: what a process reckons from the moment it *sent* a command is over before the same length has
- * passed at the server, which counts from when it *ran* the command. So a lease may expire at the server only after its
- * holder's own deadline has passed (`dl`), an offer only after one offer's length since the latest command that the
- * server answered "queued" was sent (`off`), and so on (`mayExpire`). A paused process is one that takes no step.
+ * Time is not counted. What the protocol derives from clocks are bits. The model assumes only the order that clocks
+ * guarantee. A process counts a length of time from the moment at which it *sent* a command. The server counts the same
+ * length from the moment at which it *ran* the command. So the length is over in the process before it is over at the
+ * server. A lease may expire at the server only after its holder's own deadline has passed (`deadlinePassed`). An offer
+ * may expire only when its length has passed since the sending of the latest command that the server answered "queued"
+ * (`offerPassed`). `mayExpire` has all of these rules. A paused process is one that takes no step.
  *
  * A misfortune (a lost message, a failed command, a pause past a deadline, a crash ...) may happen anywhere, BUDGET times
- * in a run. Timers fire when nothing else can happen (`timeout`); once by chance before, as a misfortune.
+ * in a run. Timers fire when nothing else can happen (`timeout`). A timer that fires earlier is a misfortune.
  *
- * Switches: N, CALLERS, BUDGET, FLUSH (the server may forget everything; then only fences and waiters are checked), and
- * the mutants, each of which takes one safeguard away: M_*.
+ * Switches: N, CALLERS, BUDGET, T, FLUSH and M_*. With FLUSH the server may forget everything, and only fences and
+ * waiters are checked. Each M_* is a mutant, which lacks one safeguard.
  */
 
 #ifndef N
 #define N 2            /* processes */
 #endif
 #ifndef CALLERS
-#define CALLERS 2      /* that come to each process, at any time */
+#define CALLERS 2      /* callers that come to each process, at any time */
 #endif
 #ifndef BUDGET
 #define BUDGET 2       /* misfortunes in a run */
 #endif
 #ifndef T
-#define T 5            /* tokens of a process that can be in play at once; they are recycled when nothing knows them */
+#define T 5            /* tokens of a process that can be in use at once; a token that nothing knows is used again */
 #endif
-#define STRAYS 3       /* asks that no gate waits for, at once */
-#define LOOKS 3        /* timers of a waiting process that may fire in vain before it counts as forgotten */
+#define ABANDONED 3    /* abandoned commands at once */
+#define VAIN_TIMERS 3  /* timers of a waiting process that may fire in vain before it counts as forgotten */
 #if defined(M_OFFERLEASE) || defined(M_L0)
 #define OFFERMUTANT
 #endif
-#ifdef M_PLACE
-#define FIRSTPLACE ghost
+#ifdef M_QUEUESCORE
+#define FIRSTSCORE ghostScore
 #else
-#define FIRSTPLACE place
+#define FIRSTSCORE queueScore
 #endif
 #define TOKENS (N * T)
-#define partyOf(t) (((t) - 1) / T)
+#define sessionOf(t) (((t) - 1) / T)
 
-/* Modes of an ask, and its answers. */
-#define ONCE 1
-#define QUEUE 2
-#define LOOK 3
-#define GRANTED 4
-#define BUSY 5
-#define QUEUED 6
-#define GONE 7
+/* The modes of a request, and the replies to it. */
+#define MODE_ONCE 1
+#define MODE_QUEUE 2
+#define MODE_CHECK 3
+#define REPLY_GRANTED 4
+#define REPLY_BUSY 5
+#define REPLY_QUEUED 6
+#define REPLY_NOT_QUEUED 7
 
-/* States of a gate's ask (PendingAsk). */
-#define NONE 0
-#define SENT 1
-#define WAITING 2      /* answered "queued" */
-#define POLLING 3      /* rests until grants can reach it, or its timer fires */
+/* The states of a key's request (RequestState in request-table.ts). */
+#define IDLE 0         /* there is no request */
+#define REQUESTING 1   /* the first command with the request's token is under way */
+#define QUEUED 2       /* the token stands in the server's queue, and a timer checks */
+#define CHECKING 3     /* as QUEUED, and a check is under way */
+#define BACKOFF 4      /* a timer sends a new request, or grants can reach the process again */
 
-/* States of a lease. */
+/* What a key serves (ServingState in batch-set.ts). There are no shared leases, so "admitting" and "open" are missing. */
+#define NOTHING(x) (p[x].lease == 0)
+#define EXCLUSIVE(x) (p[x].lease != 0)
+
+/* The states of a lease. */
 #define CONFIRMED 1
-#define YOUNG 2        /* an offer whose first section runs before the confirmation */
-#define OLD 3          /* an offer that counts for nothing before it */
+#define YOUNG 2        /* an offer under which a hold runs before the confirmation */
+#define OLD 3          /* an offer that is no lease before the confirmation */
 
-/* States of a command on its way. */
+/* The states of a command that is under way. */
 #define UNRUN 1
 #define RAN 2
 
 /* ---- the server ---- */
 
 byte K;                /* the owner's token, 0: free */
-bit leased;            /* has K a lease's length, or an offer's? */
-byte score[TOKENS + 1];/* the queue: each waiting token's score, 0: not in it */
-byte lastScore;        /* stands for the server's clock where that makes a new score the highest */
+bit leased;            /* 1: K lasts as long as a lease, 0: as long as an offer */
+byte score[TOKENS + 1];/* the queue: the score of each waiting token, 0: not in the queue */
+byte lastScore;        /* stands for the server's clock, by which a new score is the highest */
 byte F;                /* the fence counter */
 
 /* ---- processes ---- */
 
 typedef Process {
   bit alive;
-  bit subscribed;      /* at the server: what PUBLISH counts */
-  bit awake;           /* in the process */
-  byte toCome;         /* callers */
-  byte line;           /* callers that wait */
-  /* the gate's ask */
-  byte ask;            /* its token, 0: none */
+  bit subscribed;      /* at the server: PUBLISH counts the process */
+  bit canNotify;       /* in the process: it expects that grants can reach it */
+  byte toCome;         /* callers that have not come yet */
+  byte waiters;        /* callers that wait */
+  /* the request */
+  byte token;          /* 0: none */
   byte state;
-  bit off;             /* an offer that is under way may have ended: its length has passed since L0 */
-  byte offer;          /* the fence of an offer for it, 0: none */
-  bit stale;           /* looks again with the answer: messages may have been lost since it was asked */
-  byte place;          /* as the server answered it */
-#ifdef M_PLACE
-  byte ghost;          /* the same, which the mutant forgets */
+  bit offerPassed;     /* the length of an offer has passed since the sending named above: an offer may have ended */
+  byte offer;          /* the fence of an offer for the token, 0: none */
+  bit recheck;         /* a check follows the reply: messages may have been lost since the command was sent */
+  byte queueScore;     /* from the latest reply "queued" */
+#ifdef M_QUEUESCORE
+  byte ghostScore;     /* a copy for `nobodyPassed`: the mutant forgets the score */
 #endif
-  byte looks;          /* timers that fired in vain */
-  /* the command that carries the ask, and its reply */
+  byte vainTimers;     /* timers that fired in vain */
+  /* the command that carries the request, and its reply */
   byte cmd;            /* 0, UNRUN, RAN */
-  byte give;
+  byte release;        /* the token that the command releases, 0: none */
   byte mode;
-  byte at;             /* the place that was answered */
+  byte replyScore;     /* the queue score in the reply */
   byte count;          /* fences to draw */
-  byte answer;
+  byte reply;
   byte fence;
-  bit past;            /* a lease's length has passed since it was sent */
-  /* the tenure and its lease */
+  bit commandPassed;   /* the length of a lease has passed since the command was sent */
+  /* the batch and its lease */
   byte lease;          /* its token, 0: none */
-  byte kind;
-  bit dl;              /* its deadline has passed */
-  bit section;         /* a section runs */
-  byte todo;           /* callers it may still serve */
-  byte next;           /* fences in hand, 0: none */
+  byte leaseState;
+  bit deadlinePassed;  /* the deadline of the lease has passed */
+  bit hold;            /* a hold runs */
+  byte toServe;        /* callers that the batch may still serve */
+  byte next;           /* the fences in hand, 0: none */
   byte nextButOne;
   byte renewal;        /* 0, UNRUN, RAN */
-  bit held;            /* the renewal's reply */
-  bit renewPast;
-  byte renewCount;
-  byte renewFence;
-  byte release;        /* a lease's token that is given up without asking for more; runs before later commands */
-  /* offers on their way, in order: token and fence */
+  bit renewed;         /* the reply to the renewal */
+  bit renewalPassed;   /* the length of a lease has passed since the renewal was sent */
+  byte renewCount;     /* fences that the renewal draws */
+  byte renewFence;     /* the first of them */
+  byte releaseAlone;   /* a lease's token, released by a command of its own; runs before later commands */
+  /* offers under way, in order: token and fence */
   byte m1;
   byte f1;
   byte m2;
@@ -122,37 +128,37 @@ typedef Process {
 }
 Process p[N];
 
-/* Tokens that their process gives up until that has surely worked (Withdrawals, Party.giveUp, Party.release). */
-int givingUp;          /* one bit a token */
-#define givesUp(t) ((givingUp >> (t)) & 1)
-#define giveUp(t) givingUp = givingUp | (1 << (t))
-#define stopGivingUp(t) givingUp = givingUp & ~(1 << (t))
+/* Tokens that are released in the background, again until that has surely worked (SessionCommands, OrphanCleanup). */
+int releasing;         /* one bit a token */
+#define isReleasing(t) ((releasing >> (t)) & 1)
+#define releaseInBackground(t) releasing = releasing | (1 << (t))
+#define releaseDone(t) releasing = releasing & ~(1 << (t))
 #ifdef M_TIMEAFTER
-int gaveUp;            /* given up once more, and the clock not read yet */
+int clockUnread;       /* tokens that were released once more, and the clock has not been read since */
 #endif
 
-/* Asks that failed, or whose gate has turned away, and that may still run. */
-typedef Stray {
+/* Commands that have failed, and commands of requests that have ended. They may still run. */
+typedef Abandoned {
   byte token;          /* 0: none */
-  byte give;
+  byte release;
   byte mode;
-  byte at;
+  byte queueScore;
 }
-Stray s[STRAYS];
+Abandoned abandoned[ABANDONED];
 
 byte budget = BUDGET;
-bit forgot;            /* the server forgot its state, or somebody deleted K: leases exclude nobody then */
+bit forgot;            /* the server forgot its state, or a client deleted K: leases exclude nobody then */
 
 /* ---- what must hold ---- */
 
-byte lastStarted;      /* the fence of the latest section */
+byte lastStarted;      /* the fence of the latest hold */
 #ifdef FLUSH
-byte lastDrawn;        /* stands for the server's clock, which the counter stays behind */
+byte lastDrawn;        /* stands for the server's clock: the counter is never ahead of the clock */
 #endif
 
-#define knownPlace(x) p[x].FIRSTPLACE
+#define knownScore(x) p[x].FIRSTSCORE
 
-/* That a run which finds nothing has been everywhere: counts how often each of these situations was met. */
+/* Counts how often each situation was met. A search that finds no fault must have met all of them. */
 c_decl {
   \#include <stdlib.h>
   \#include <stdio.h>
@@ -176,7 +182,7 @@ hidden byte waiterForgotten; hidden byte orphanStays;
 
 /* ---- the server's atomic steps ---- */
 
-/* Draws `n` consecutive fences; the first one in `fr`. */
+/* Draws `n` consecutive fences. The first one is in `fr`. */
 inline draw(n) {
   fr = F + 1;
 #ifdef FLUSH
@@ -191,7 +197,7 @@ inline draw(n) {
   assert(F < 250)
 }
 
-/* A grant from the queue, to score `hs`: nobody who waits, and was told of a better place, is passed. */
+/* The queue grants the key to score `hs`. A waiter that was told of a lower score must not be passed. */
 inline checkOrder() {
   nobodyPassed = 1;
   k = 1;
@@ -199,7 +205,7 @@ inline checkOrder() {
   :: k > TOKENS -> break
   :: else ->
     if
-    :: score[k] > 0 && p[partyOf(k)].ask == k && knownPlace(partyOf(k)) > 0 && knownPlace(partyOf(k)) < hs ->
+    :: score[k] > 0 && p[sessionOf(k)].token == k && knownScore(sessionOf(k)) > 0 && knownScore(sessionOf(k)) < hs ->
       nobodyPassed = 0
     :: else
     fi;
@@ -209,8 +215,8 @@ inline checkOrder() {
   assert(nobodyPassed)
 }
 
-/* K is free: hands it to the first in the queue that can be reached; to `asker_` without a message. */
-inline promote(asker_) {
+/* K is free. Its new owner is the first of the queue that can be reached. `requester_` gets a reply, not a message. */
+inline promote(requester_) {
   do
   :: h = 0; hs = 0; k = 1;
     do
@@ -224,41 +230,41 @@ inline promote(asker_) {
     od;
     if
     :: h == 0 -> break
-    :: h != 0 && h == asker_ ->
+    :: h != 0 && h == requester_ ->
       score[h] = 0;
       checkOrder();
       K = h; leased = 1;
       break
-    :: h != 0 && h != asker_ && p[partyOf(h)].subscribed ->
+    :: h != 0 && h != requester_ && p[sessionOf(h)].subscribed ->
       score[h] = 0;
       checkOrder();
       K = h; leased = 0;
       printf("server: offers K to %d\n", h);
       draw(1);
       if
-      :: !p[partyOf(h)].alive || p[partyOf(h)].m2 != 0 -> skip
-      :: p[partyOf(h)].alive && p[partyOf(h)].m1 == 0 -> p[partyOf(h)].m1 = h; p[partyOf(h)].f1 = fr
-      :: else -> p[partyOf(h)].m2 = h; p[partyOf(h)].f2 = fr
+      :: !p[sessionOf(h)].alive || p[sessionOf(h)].m2 != 0 -> skip
+      :: p[sessionOf(h)].alive && p[sessionOf(h)].m1 == 0 -> p[sessionOf(h)].m1 = h; p[sessionOf(h)].f1 = fr
+      :: else -> p[sessionOf(h)].m2 = h; p[sessionOf(h)].f2 = fr
       fi;
       break
-    :: else -> score[h] = 0; printf("server: skips %d, whom nobody hears\n", h)
+    :: else -> score[h] = 0; printf("server: skips %d, which no PUBLISH reaches\n", h)
     fi
   od;
   h = 0; hs = 0; k = 0
 }
 
-/* The script `turn`. The answer is in `ta`, a fence in `fr`, a place in `tb`. */
-inline turn(give_, token_, mode_, place_, count_) {
+/* The script `exchange`. The reply is in `ta`, its fence in `fr`, its queue score in `tb`. */
+inline exchange(release_, token_, mode_, queueScore_, count_) {
   ta = 0; tb = 0; fr = 0;
   if
-  :: give_ != 0 ->
+  :: release_ != 0 ->
     if
 #ifdef M_ANYRELEASE
     :: K != 0 -> K = 0; leased = 0
 #else
-    :: K == give_ -> K = 0; leased = 0
+    :: K == release_ -> K = 0; leased = 0
 #endif
-    :: else -> score[give_] = 0
+    :: else -> score[release_] = 0
     fi
   :: else
   fi;
@@ -270,26 +276,26 @@ inline turn(give_, token_, mode_, place_, count_) {
     do :: k > TOKENS -> break :: else -> if :: score[k] > 0 -> h = 1 :: else fi; k++ od;
     k = 0;
     if
-    :: mode_ != LOOK && h == 0 && K == 0 ->
-      K = token_; leased = 1; draw(count_); ta = GRANTED
+    :: mode_ != MODE_CHECK && h == 0 && K == 0 ->
+      K = token_; leased = 1; draw(count_); ta = REPLY_GRANTED
     :: else ->
       h = 0;
       if
-      :: mode_ == QUEUE && K != token_ && score[token_] == 0 ->
+      :: mode_ == MODE_QUEUE && K != token_ && score[token_] == 0 ->
         if
-        :: place_ > 0 -> score[token_] = place_
+        :: queueScore_ > 0 -> score[token_] = queueScore_
         :: else -> lastScore++; score[token_] = lastScore
         fi
       :: else
       fi;
       if :: K == 0 -> promote(token_) :: else fi;
       if
-      :: K == token_ || (K == 0 && mode_ == ONCE) -> K = token_; leased = 1; draw(count_); ta = GRANTED
+      :: K == token_ || (K == 0 && mode_ == MODE_ONCE) -> K = token_; leased = 1; draw(count_); ta = REPLY_GRANTED
       :: else ->
         if
-        :: mode_ == ONCE -> ta = BUSY
-        :: mode_ != ONCE && score[token_] == 0 -> ta = GONE
-        :: else -> ta = QUEUED; tb = score[token_]
+        :: mode_ == MODE_ONCE -> ta = REPLY_BUSY
+        :: mode_ != MODE_ONCE && score[token_] == 0 -> ta = REPLY_NOT_QUEUED
+        :: else -> ta = REPLY_QUEUED; tb = score[token_]
         fi;
         fr = 0
       fi
@@ -298,20 +304,23 @@ inline turn(give_, token_, mode_, place_, count_) {
   fi
 }
 
-/* Only the order of numbers matters: they are moved down, so that equal situations are equal states. */
+/* Only the order of scores and of fences matters. They are moved down, so that equal situations are equal states. */
 #define low(v) if :: v > 0 && v <= tb -> tb = v - 1 :: else fi
 #define high(v) if :: v > ta -> ta = v :: else fi
 #define lower(v) v = (v > 0 -> v - tb : 0)
 inline tidy() {
-  /* strays */
+  /* abandoned commands */
   k = 0;
   do
-  :: k == STRAYS - 1 -> break
+  :: k == ABANDONED - 1 -> break
   :: else ->
     if
-    :: s[k].token == 0 && s[k + 1].token != 0 ->
-      s[k].token = s[k + 1].token; s[k].give = s[k + 1].give; s[k].mode = s[k + 1].mode; s[k].at = s[k + 1].at;
-      clearStray(k + 1)
+    :: abandoned[k].token == 0 && abandoned[k + 1].token != 0 ->
+      abandoned[k].token = abandoned[k + 1].token;
+      abandoned[k].release = abandoned[k + 1].release;
+      abandoned[k].mode = abandoned[k + 1].mode;
+      abandoned[k].queueScore = abandoned[k + 1].queueScore;
+      clearAbandoned(k + 1)
     :: else
     fi;
     k++
@@ -320,11 +329,11 @@ inline tidy() {
   ta = 0; tb = 254; k = 1;
   do :: k > TOKENS -> break :: else -> low(score[k]); high(score[k]); k++ od;
   k = 0;
-  do :: k == STRAYS -> break :: else -> low(s[k].at); high(s[k].at); k++ od;
+  do :: k == ABANDONED -> break :: else -> low(abandoned[k].queueScore); high(abandoned[k].queueScore); k++ od;
   k = 0;
   do
   :: k == N -> break
-  :: else -> low(p[k].place); high(p[k].place); low(p[k].at); high(p[k].at); k++
+  :: else -> low(p[k].queueScore); high(p[k].queueScore); low(p[k].replyScore); high(p[k].replyScore); k++
   od;
   if
   :: ta == 0 -> lastScore = 0
@@ -334,14 +343,14 @@ inline tidy() {
     k = 1;
     do :: k > TOKENS -> break :: else -> lower(score[k]); k++ od;
     k = 0;
-    do :: k == STRAYS -> break :: else -> lower(s[k].at); k++ od;
+    do :: k == ABANDONED -> break :: else -> lower(abandoned[k].queueScore); k++ od;
     k = 0;
     do
     :: k == N -> break
     :: else ->
-      lower(p[k].place); lower(p[k].at);
-#ifdef M_PLACE
-      p[k].ghost = (p[k].ghost > tb -> p[k].ghost - tb : 0);
+      lower(p[k].queueScore); lower(p[k].replyScore);
+#ifdef M_QUEUESCORE
+      p[k].ghostScore = (p[k].ghostScore > tb -> p[k].ghostScore - tb : 0);
 #endif
       k++
     od
@@ -378,51 +387,53 @@ inline tidy() {
   ta = 0; tb = 0; k = 0
 }
 
-/* May K's time to live end now? See the top. */
-#define owner p[partyOf(K)]
+/* Whether K's time to live may end now: see the top. */
+#define owner p[sessionOf(K)]
 #ifdef OFFERMUTANT
-#define deadline (leased -> owner.dl : owner.off)
+#define deadline (leased -> owner.deadlinePassed : owner.offerPassed)
 #else
-#define deadline owner.dl
+#define deadline owner.deadlinePassed
 #endif
-#define leaseMayEnd (owner.kind == OLD -> (owner.renewal == RAN -> owner.renewPast : owner.off) : deadline)
-#define askMayEnd (owner.cmd == RAN || owner.state == SENT -> owner.past : owner.off)
-/* A lease that nobody has, uses or gives up any more does not end here: it would stay for its whole length. */
-#define deadMayEnd (!leased || givesUp(K) || owner.release == K || forgot)
+#define leaseMayEnd \
+  (owner.leaseState == OLD -> (owner.renewal == RAN -> owner.renewalPassed : owner.offerPassed) : deadline)
+#define requestMayEnd (owner.cmd == RAN || owner.state == REQUESTING -> owner.commandPassed : owner.offerPassed)
+/* A lease that nobody has or releases any more does not end here: it would stay for its whole length. */
+#define deadMayEnd (!leased || isReleasing(K) || owner.releaseAlone == K || forgot)
 #define mayExpire \
-  (!owner.alive || (owner.lease == K -> leaseMayEnd : (owner.ask == K -> askMayEnd : deadMayEnd)))
+  (!owner.alive || (owner.lease == K -> leaseMayEnd : (owner.token == K -> requestMayEnd : deadMayEnd)))
 
-/* ---- the gate and the tenure, in process i ---- */
+/* ---- the coordinator and its batch, in process i ---- */
 
 #define P p[i]
 
-/* Sets `ok` if token t is known to nobody. */
+/* Sets `ok` to 1 if nothing knows token t. */
 inline unknown(t) {
-  ok = K != t && score[t] == 0 && !givesUp(t) && P.ask != t && P.give != t && P.release != t && P.lease != t;
-  ok = ok && P.m1 != t && P.m2 != t;
+  ok = K != t && score[t] == 0 && !isReleasing(t) && P.token != t && P.lease != t;
+  ok = ok && P.release != t && P.releaseAlone != t && P.m1 != t && P.m2 != t;
   k = 0;
   do
-  :: k == STRAYS -> break
-  :: else -> if :: s[k].token == t || s[k].give == t -> ok = 0 :: else fi; k++
+  :: k == ABANDONED -> break
+  :: else -> if :: abandoned[k].token == t || abandoned[k].release == t -> ok = 0 :: else fi; k++
   od;
   k = 0
 }
 
-/* Gate.#command */
-inline command(mode_, give_) {
+/* LeaseRequester.#command. A check changes the state. */
+inline sendCommand(mode_, release_) {
   assert(P.cmd == 0);
   P.cmd = UNRUN;
   P.mode = mode_;
-  P.give = give_;
-  P.count = (P.line > 1 -> P.line : 1);
-  P.past = 0;
-  P.answer = 0; P.fence = 0; P.at = 0
+  P.release = release_;
+  P.count = (P.waiters > 1 -> P.waiters : 1);
+  P.commandPassed = 0;
+  P.reply = 0; P.fence = 0; P.replyScore = 0;
+  if :: mode_ == MODE_CHECK -> P.state = CHECKING :: else fi
 }
 
-/* Gate.#send: an ask under a new token. */
-inline send(give_) {
-  tb = give_;
-  P.ask = 0;
+/* LeaseRequester.#send: a request with a new token. */
+inline sendRequest(release_) {
+  tb = release_;
+  P.token = 0;
   j = i * T + 1;
   do
   :: j > i * T + T -> break
@@ -434,118 +445,122 @@ inline send(give_) {
     if :: ok -> break :: else -> j++ fi
   od;
   assert(ok);
-  P.ask = j; P.state = SENT; P.off = 0; P.offer = 0; P.stale = 0;
+  P.token = j; P.state = REQUESTING; P.offerPassed = 0; P.offer = 0; P.recheck = 0;
   j = 0;
   if
-  :: P.awake -> command(QUEUE, tb)
-  :: else -> command(ONCE, tb)
+  :: P.canNotify -> sendCommand(MODE_QUEUE, tb)
+  :: else -> sendCommand(MODE_ONCE, tb)
   fi;
   tb = 0
 }
 
-/* The gate turns away from its command, which may still run. */
-inline detach() {
+/* The request ends, or has failed, while its command may still run. */
+inline abandon() {
   k = 0;
   do
-  :: k == STRAYS -> break
-  :: else -> if :: s[k].token == 0 -> break :: else -> k++ fi
+  :: k == ABANDONED -> break
+  :: else -> if :: abandoned[k].token == 0 -> break :: else -> k++ fi
   od;
-  assert(k < STRAYS);
-  s[k].token = P.ask; s[k].give = P.give; s[k].mode = P.mode; s[k].at = (P.mode == QUEUE -> P.place : 0);
+  assert(k < ABANDONED);
+  abandoned[k].token = P.token;
+  abandoned[k].release = P.release;
+  abandoned[k].mode = P.mode;
+  abandoned[k].queueScore = (P.mode == MODE_QUEUE -> P.queueScore : 0);
   k = 0;
   clearCommand()
 }
 
 inline clearCommand() {
-  P.cmd = 0; P.give = 0; P.mode = 0; P.at = 0; P.count = 0; P.answer = 0; P.fence = 0; P.past = 0
+  P.cmd = 0; P.release = 0; P.mode = 0; P.replyScore = 0; P.count = 0; P.reply = 0; P.fence = 0; P.commandPassed = 0
 }
 
-inline clearStray(x) {
-  s[x].token = 0; s[x].give = 0; s[x].mode = 0; s[x].at = 0
+inline clearAbandoned(x) {
+  abandoned[x].token = 0; abandoned[x].release = 0; abandoned[x].mode = 0; abandoned[x].queueScore = 0
 }
 
-inline clearPlace() {
-  P.place = 0;
-#ifdef M_PLACE
-  P.ghost = 0
+inline clearQueueScore() {
+  P.queueScore = 0;
+#ifdef M_QUEUESCORE
+  P.ghostScore = 0
 #endif
 }
 
-/* Gate.#endAsk */
-inline endAsk() {
-  P.ask = 0; P.state = NONE; P.looks = 0; P.offer = 0; P.stale = 0;
-  clearPlace()
+/* The request ends. */
+inline endRequest() {
+  P.token = 0; P.state = IDLE; P.vainTimers = 0; P.offer = 0; P.recheck = 0;
+  clearQueueScore()
 }
 
-/* Tenure.#start: one section, with the next fence. */
-inline start() {
-  assert(P.line > 0 && P.next > 0 && !P.section);
-  P.line--; P.todo--; P.section = 1;
+/* LeaseBatch.#start: one hold, with the next fence. */
+inline startHold() {
+  assert(P.waiters > 0 && P.next > 0 && !P.hold);
+  P.waiters--; P.toServe--; P.hold = 1;
   exclusive = 1; k = 0;
   do
   :: k == N -> break
-  :: else -> if :: k != i && p[k].section && !p[k].dl && !forgot -> exclusive = 0 :: else fi; k++
+  :: else -> if :: k != i && p[k].hold && !p[k].deadlinePassed && !forgot -> exclusive = 0 :: else fi; k++
   od;
   k = 0;
   assert(exclusive);
   fencesIncrease = forgot || P.next > lastStarted;
   assert(fencesIncrease);
   lastStarted = P.next;
-  printf("process %d: a section starts under %d, fence %d\n", i, P.lease, P.next);
+  printf("process %d: a hold starts under %d, fence %d\n", i, P.lease, P.next);
   P.next = P.nextButOne; P.nextButOne = 0
 }
 
-/* Gate.#leave: the tenure is over. */
-inline leave() {
+/* KeyCoordinator.#over: the batch is over. If callers wait, the release shares a command with the next request. */
+inline batchOver() {
   j = P.lease;
-  P.lease = 0; P.kind = 0; P.dl = 0; P.section = 0; P.todo = 0; P.next = 0; P.nextButOne = 0;
-  P.off = 0;
+  P.lease = 0; P.leaseState = 0; P.deadlinePassed = 0; P.hold = 0; P.toServe = 0; P.next = 0; P.nextButOne = 0;
+  P.offerPassed = 0;
   clearRenewal();
   if
-  :: P.line > 0 -> send(j)
-  :: else -> P.release = j
+  :: P.waiters > 0 -> sendRequest(j)
+  :: else -> P.releaseAlone = j
   fi;
   j = 0
 }
 
 inline clearRenewal() {
-  P.renewal = 0; P.held = 0; P.renewPast = 0; P.renewCount = 0; P.renewFence = 0
+  P.renewal = 0; P.renewed = 0; P.renewalPassed = 0; P.renewCount = 0; P.renewFence = 0
 }
 
-/* Tenure.#next, when no section runs. */
-inline nextSection() {
+/* LeaseBatch.#admit, when no hold runs. */
+inline nextHold() {
   if
-  :: P.dl || P.line == 0 || P.todo == 0 -> leave()
+  :: P.deadlinePassed || P.waiters == 0 || P.toServe == 0 -> batchOver()
   :: else ->
     if
-    :: P.kind != CONFIRMED && P.renewal != 0 -> skip /* awaits the confirmation */
+    :: P.leaseState != CONFIRMED && P.renewal != 0 -> skip /* the confirmation is awaited */
     :: else ->
       if
-      :: P.next == 0 -> leave()
-      :: else -> start()
+      :: P.next == 0 -> batchOver()
+      :: else -> startHold()
       fi
     fi
   fi
 }
 
-/* Gate.offered, for the token that is asked with. */
-inline take(kind_) {
-  P.lease = P.ask;
-  P.kind = kind_;
-  P.dl = 0;
-  P.todo = P.line;
+/* startOffered: the offer for the request's token becomes a lease. */
+inline serveOffer(leaseState_) {
+  P.lease = P.token;
+  P.leaseState = leaseState_;
+  P.deadlinePassed = 0;
+  P.toServe = P.waiters;
   P.nextButOne = 0;
   P.renewal = UNRUN;
 #ifdef M_OLDFENCE
-  P.next = P.offer; P.renewCount = P.line - 1;
+  P.next = P.offer; P.renewCount = P.waiters - 1;
 #else
   if
-  :: kind_ == OLD -> P.next = 0; P.renewCount = P.line /* another may have had the key since that fence */
-  :: else -> P.next = P.offer; P.renewCount = P.line - 1
+  /* Another process may have had the key since that fence. */
+  :: leaseState_ == OLD -> P.next = 0; P.renewCount = P.waiters
+  :: else -> P.next = P.offer; P.renewCount = P.waiters - 1
   fi;
 #endif
   P.offer = 0;
-  endAsk()
+  endRequest()
 }
 
 inline shiftOffers() {
@@ -554,130 +569,130 @@ inline shiftOffers() {
 }
 
 
-proctype Party(byte i) {
+proctype Session(byte i) {
   do
   /* -- what happens by itself -- */
 
-  /* A caller comes (Gate.join). */
+  /* A caller comes (KeyCoordinator.join). */
   :: d_step { P.alive && P.toCome > 0 ->
       printf("process %d: a caller comes\n", i);
-      P.toCome--; P.line++;
+      P.toCome--; P.waiters++;
       if
-      :: P.lease == 0 && P.state == NONE -> send(0)
+      :: NOTHING(i) && P.state == IDLE -> sendRequest(0)
       :: else
       fi }
 
-  /* The server runs the ask. Commands of one connection run in the order in which they were sent. */
-  :: d_step { P.cmd == UNRUN && P.release == 0 ->
-      turn(P.give, P.ask, P.mode, P.place, P.count);
-      P.cmd = RAN; P.answer = ta; P.fence = fr; P.at = tb;
-#ifndef M_STALE
-      /* The answer tells the counter: offers from before it are over, and not believed when they come. */
+  /* The server runs the command. Commands of one connection run in the order in which they were sent. */
+  :: d_step { P.cmd == UNRUN && P.releaseAlone == 0 ->
+      exchange(P.release, P.token, P.mode, P.queueScore, P.count);
+      P.cmd = RAN; P.reply = ta; P.fence = fr; P.replyScore = tb;
+#ifndef M_OLDOFFER
+      /* The reply has the latest fence. An offer that is not above that fence has ended, and is not believed. */
       if
-      :: ta == QUEUED ->
+      :: ta == REPLY_QUEUED ->
         P.offer = 0;
-        if :: P.m1 == P.ask -> P.f1 = 0 :: else fi;
-        if :: P.m2 == P.ask -> P.f2 = 0 :: else fi
+        if :: P.m1 == P.token -> P.f1 = 0 :: else fi;
+        if :: P.m2 == P.token -> P.f2 = 0 :: else fi
       :: else
       fi;
 #endif
-      printf("server: give up %d, ask with %d (<%d>): <%d>, place %d, fence %d\n",
-        P.give, P.ask, P.mode, ta, tb, fr);
+      printf("server: releases %d, request %d (<%d>): <%d>, score %d, fence %d\n",
+        P.release, P.token, P.mode, ta, tb, fr);
       ta = 0; fr = 0; tb = 0;
       tidy() }
 
   /* The server runs a release. */
-  :: d_step { P.release != 0 ->
-      turn(P.release, 0, 0, 0, 0);
-      printf("server: give up %d\n", P.release);
-      P.release = 0;
+  :: d_step { P.releaseAlone != 0 ->
+      exchange(P.releaseAlone, 0, 0, 0, 0);
+      printf("server: releases %d\n", P.releaseAlone);
+      P.releaseAlone = 0;
       ta = 0; fr = 0; tb = 0;
       tidy() }
 
-  /* Its reply comes (Gate.#onAnswer). */
+  /* The reply to the request comes (LeaseRequester.#onReply). */
   :: d_step { P.cmd == RAN ->
-      printf("process %d: the reply comes: <%d>\n", i, P.answer);
+      printf("process %d: the reply comes: <%d>\n", i, P.reply);
       if
-      :: P.answer == GRANTED ->
-        if :: P.mode == LOOK -> W(7) :: P.mode == ONCE -> W(8) :: else fi;
-        if :: P.past -> W(9) :: else fi;
-        P.lease = P.ask; P.kind = CONFIRMED; P.off = 0;
+      :: P.reply == REPLY_GRANTED ->
+        if :: P.mode == MODE_CHECK -> W(7) :: P.mode == MODE_ONCE -> W(8) :: else fi;
+        if :: P.commandPassed -> W(9) :: else fi;
+        P.lease = P.token; P.leaseState = CONFIRMED; P.offerPassed = 0;
 #ifdef M_REPLYTIME
-        P.dl = 0;
+        P.deadlinePassed = 0;
 #else
-        P.dl = P.past;
+        P.deadlinePassed = P.commandPassed;
 #endif
-        P.todo = (P.line < P.count -> P.line : P.count);
+        P.toServe = (P.waiters < P.count -> P.waiters : P.count);
         P.next = P.fence; P.nextButOne = (P.count > 1 -> P.fence + 1 : 0);
         clearCommand();
-        endAsk();
-        nextSection()
-      :: P.answer == QUEUED ->
-        P.state = WAITING;
-        P.off = P.past;
-        P.place = P.at;
-#ifdef M_PLACE
-        P.ghost = (P.ghost > 0 -> P.ghost : P.at);
+        endRequest();
+        nextHold()
+      :: P.reply == REPLY_QUEUED ->
+        P.state = QUEUED;
+        P.offerPassed = P.commandPassed;
+        P.queueScore = P.replyScore;
+#ifdef M_QUEUESCORE
+        P.ghostScore = (P.ghostScore > 0 -> P.ghostScore : P.replyScore);
 #endif
         clearCommand();
         if
-        :: P.stale && P.offer == 0 -> P.stale = 0; command(LOOK, 0)
+        :: P.recheck && P.offer == 0 -> P.recheck = 0; sendCommand(MODE_CHECK, 0)
         :: else
         fi
-#ifdef M_GONE
-      :: P.answer == GONE -> P.state = WAITING; clearCommand()
+#ifdef M_NOTQUEUED
+      :: P.reply == REPLY_NOT_QUEUED -> P.state = QUEUED; clearCommand()
 #endif
-      :: else -> /* GONE, or BUSY */
-        if :: P.answer == GONE && P.place > 0 -> W(6) :: else fi;
+      :: else -> /* REPLY_NOT_QUEUED or REPLY_BUSY */
+        if :: P.reply == REPLY_NOT_QUEUED && P.queueScore > 0 -> W(6) :: else fi;
         clearCommand();
-#ifdef M_PLACE
-        P.place = 0;
+#ifdef M_QUEUESCORE
+        P.queueScore = 0;
 #endif
         if
-        :: P.awake -> send(0)
-        :: else -> P.ask = 0; P.state = POLLING; P.off = 0; P.offer = 0; P.stale = 0
+        :: P.canNotify -> sendRequest(0)
+        :: else -> P.token = 0; P.state = BACKOFF; P.offerPassed = 0; P.offer = 0; P.recheck = 0
         fi
       fi;
       tidy() }
 
-  /* An offer comes (Gate.offered). While an answer about its token is awaited, that decides. */
-  :: d_step { P.m1 != 0 && P.m1 != P.lease && P.m1 != P.ask ->
-      printf("process %d: an offer comes for %d, which is dead: gives it back\n", i, P.m1);
+  /* An offer comes (LeaseRequester.onGrant). If a reply about its token is awaited, the reply decides. */
+  :: d_step { P.m1 != 0 && P.m1 != P.lease && P.m1 != P.token ->
+      printf("process %d: an offer comes for %d, which is dead: returns it\n", i, P.m1);
       W(1);
-      giveUp(P.m1); shiftOffers() }
-  :: d_step { P.m1 != 0 && (P.m1 == P.lease || P.m1 == P.ask) ->
+      releaseInBackground(P.m1); shiftOffers() }
+  :: d_step { P.m1 != 0 && (P.m1 == P.lease || P.m1 == P.token) ->
       printf("process %d: an offer comes for %d\n", i, P.m1);
-      if :: P.m1 == P.ask -> P.offer = P.f1 :: else fi;
+      if :: P.m1 == P.token -> P.offer = P.f1 :: else fi;
       shiftOffers() }
 #ifdef M_TAKEN
-  /* It does not wait for the answer; the command fails. */
-  :: d_step { budget > 0 && P.m1 != 0 && P.m1 == P.ask && P.cmd != 0 && !P.past ->
+  /* The mutant does not wait for the reply, and the command fails. */
+  :: d_step { budget > 0 && P.m1 != 0 && P.m1 == P.token && P.cmd != 0 && !P.commandPassed ->
       printf("process %d: an offer comes for %d: confirms it, and starts; then the command fails\n", i, P.m1);
       budget--;
-      giveUp(P.ask);
-      if :: P.cmd == UNRUN -> detach() :: else -> clearCommand() fi;
-      P.offer = P.f1; P.off = 0; take(YOUNG); start(); shiftOffers() }
+      releaseInBackground(P.token);
+      if :: P.cmd == UNRUN -> abandon() :: else -> clearCommand() fi;
+      P.offer = P.f1; P.offerPassed = 0; serveOffer(YOUNG); startHold(); shiftOffers() }
 #endif
 
-  /* It is taken (Gate.#take): at once, or with the answer. */
+  /* The offer is served: at once, or after the reply. */
 #ifdef OFFERMUTANT
   :: d_step { P.offer != 0 && P.cmd == 0 ->
-      printf("process %d: takes the offer for %d, and starts\n", i, P.ask);
+      printf("process %d: takes the offer for %d, and starts\n", i, P.token);
 #ifdef M_OFFERLEASE
-      take(CONFIRMED); clearRenewal();
+      serveOffer(CONFIRMED); clearRenewal();
 #else
-      take(YOUNG);
+      serveOffer(YOUNG);
 #endif
-      start() }
+      startHold() }
 #else
-  :: d_step { P.offer != 0 && P.cmd == 0 && !P.off ->
-      printf("process %d: takes the offer for %d: confirms it, and starts\n", i, P.ask);
+  :: d_step { P.offer != 0 && P.cmd == 0 && !P.offerPassed ->
+      printf("process %d: takes the offer for %d: confirms it, and starts\n", i, P.token);
       W(2);
-      take(YOUNG); start(); tidy() }
-  :: d_step { P.offer != 0 && P.cmd == 0 && (P.off || budget > 0) ->
-      printf("process %d: takes the offer for %d, which is old: confirms it first\n", i, P.ask);
-      if :: P.off -> skip :: else -> budget-- fi;
-      take(OLD); tidy() }
+      serveOffer(YOUNG); startHold(); tidy() }
+  :: d_step { P.offer != 0 && P.cmd == 0 && (P.offerPassed || budget > 0) ->
+      printf("process %d: takes the offer for %d, which is old: confirms it first\n", i, P.token);
+      if :: P.offerPassed -> skip :: else -> budget-- fi;
+      serveOffer(OLD); tidy() }
 #endif
 
   /* The server runs the renewal. */
@@ -690,7 +705,7 @@ proctype Party(byte i) {
 #else
       :: K == P.lease ->
 #endif
-        leased = 1; P.held = 1;
+        leased = 1; P.renewed = 1;
         if
         :: P.renewCount > 0 -> draw(P.renewCount); P.renewFence = fr; fr = 0
         :: else
@@ -698,56 +713,57 @@ proctype Party(byte i) {
       :: else
       fi }
 
-  /* Its reply comes. */
+  /* The reply to the renewal comes. */
   :: d_step { P.renewal == RAN ->
-      printf("process %d: the renewal's reply comes: %d\n", i, P.held);
-      if :: !P.held -> W(13) :: else fi;
+      printf("process %d: the renewal's reply comes: %d\n", i, P.renewed);
+      if :: !P.renewed -> W(13) :: else fi;
       if
-      :: !P.held || (P.kind != OLD && P.dl) || (P.kind == OLD && P.renewPast) -> leave() /* lost */
+      :: !P.renewed || (P.leaseState != OLD && P.deadlinePassed) || (P.leaseState == OLD && P.renewalPassed) ->
+        batchOver() /* lost */
       :: else ->
-        if :: P.kind == OLD && P.line > 0 -> W(5) :: else fi;
-        P.kind = CONFIRMED; P.off = 0;
+        if :: P.leaseState == OLD && P.waiters > 0 -> W(5) :: else fi;
+        P.leaseState = CONFIRMED; P.offerPassed = 0;
         if
         :: P.next == 0 -> P.next = P.renewFence; P.nextButOne = (P.renewCount > 1 -> P.renewFence + 1 : 0)
         :: else -> P.nextButOne = P.renewFence
         fi;
         clearRenewal();
         if
-        :: !P.section -> nextSection()
+        :: !P.hold -> nextHold()
         :: else
         fi
       fi;
       tidy() }
 
-  /* A failed confirmation is tried again while the section runs. */
-  :: d_step { P.kind == YOUNG && P.renewal == 0 && P.section && !P.dl ->
+  /* A failed confirmation is tried again while the hold runs. */
+  :: d_step { P.leaseState == YOUNG && P.renewal == 0 && P.hold && !P.deadlinePassed ->
       printf("process %d: renews again\n", i);
       P.renewal = UNRUN }
 
-  /* The section ends. */
-  :: d_step { P.section ->
-      printf("process %d: the section ends\n", i);
-      P.section = 0;
-      nextSection();
-      if :: P.section -> W(15) :: else fi;
+  /* The hold ends. */
+  :: d_step { P.hold ->
+      printf("process %d: the hold ends\n", i);
+      P.hold = 0;
+      nextHold();
+      if :: P.hold -> W(15) :: else fi;
       tidy() }
 
   /* The holder notices that its deadline has passed. */
-  :: d_step { P.lease != 0 && P.dl ->
+  :: d_step { EXCLUSIVE(i) && P.deadlinePassed ->
       printf("process %d: notices that the lease is over\n", i);
-      leave(); tidy() }
+      batchOver(); tidy() }
 
-  /* The wake connection is found dead, and opened again; then the gate looks (Gate.nudge). */
-  :: d_step { P.awake && !P.subscribed ->
-      printf("process %d: finds the wake connection dead\n", i);
-      P.awake = 0 }
-  :: d_step { P.alive && !P.awake ->
+  /* The connection for grants is found dead, and opened again. Then the request is checked (onReconnected). */
+  :: d_step { P.canNotify && !P.subscribed ->
+      printf("process %d: finds the connection for grants dead\n", i);
+      P.canNotify = 0 }
+  :: d_step { P.alive && !P.canNotify ->
       printf("process %d: subscribes again\n", i);
-      P.subscribed = 1; P.awake = 1;
+      P.subscribed = 1; P.canNotify = 1;
       if
-      :: P.state == WAITING && P.cmd == 0 && P.offer == 0 -> command(LOOK, 0)
-      :: P.state == POLLING -> send(0)
-      :: P.cmd != 0 -> P.stale = 1
+      :: P.state == QUEUED && P.offer == 0 -> sendCommand(MODE_CHECK, 0)
+      :: P.state == BACKOFF -> sendRequest(0)
+      :: P.cmd != 0 -> P.recheck = 1
       :: else
       fi }
 
@@ -755,120 +771,120 @@ proctype Party(byte i) {
 
   :: d_step { budget > 0 -> budget-- }
 
-  /* The ask or look fails: its request or its reply was lost, or nothing came in time. It may yet run. */
+  /* The request or the check fails: the command or its reply was lost, or no reply came in time. It may still run. */
   :: d_step { budget > 0 && P.cmd != 0 ->
-      printf("process %d: the command fails (it has run: %d): asks again\n", i, P.cmd == RAN);
+      printf("process %d: the command fails (it has run: %d): requests again\n", i, P.cmd == RAN);
       budget--;
-      giveUp(P.ask);
-      if :: P.give != 0 -> giveUp(P.give) :: else fi;
+      releaseInBackground(P.token);
+      if :: P.release != 0 -> releaseInBackground(P.release) :: else fi;
       if
-      :: P.cmd == UNRUN -> detach()
+      :: P.cmd == UNRUN -> abandon()
       :: else -> clearCommand()
       fi;
-#ifdef M_PLACE
-      P.place = 0;
+#ifdef M_QUEUESCORE
+      P.queueScore = 0;
 #endif
 #ifdef M_TOKEN
-      P.state = SENT; P.off = 0; P.offer = 0; P.stale = 0;
-      if :: P.awake -> command(QUEUE, 0) :: else -> command(ONCE, 0) fi
+      P.state = REQUESTING; P.offerPassed = 0; P.offer = 0; P.recheck = 0;
+      if :: P.canNotify -> sendCommand(MODE_QUEUE, 0) :: else -> sendCommand(MODE_ONCE, 0) fi
 #else
-      send(0)
+      sendRequest(0)
 #endif
       }
 
-  /* The connection is cut after it ran, and the client sends it again. */
+  /* The connection is cut after the command ran, and the client sends the command again. */
   :: d_step { budget > 0 && P.cmd == RAN ->
       printf("process %d: the command is sent again\n", i);
-      budget--; P.stale = 1;
-      P.cmd = UNRUN; P.answer = 0; P.fence = 0; P.at = 0 }
+      budget--; P.recheck = 1;
+      P.cmd = UNRUN; P.reply = 0; P.fence = 0; P.replyScore = 0 }
 
-  /* The renewal fails, having run or not. */
+  /* The renewal fails, whether it has run or not. */
   :: d_step { budget > 0 && P.renewal != 0 ->
       printf("process %d: the renewal fails (it has run: %d)\n", i, P.renewal == RAN);
       budget--;
       clearRenewal();
       if
-      :: P.section -> skip
-      :: else -> leave()
+      :: P.hold -> skip
+      :: else -> batchOver()
       fi;
       tidy() }
 
-  /* A release fails: it may have run, and is tried again. */
-  :: d_step { budget > 0 && P.release != 0 ->
+  /* A release fails. It may have run, and is tried again in the background. */
+  :: d_step { budget > 0 && P.releaseAlone != 0 ->
       printf("process %d: the release fails\n", i);
       budget--;
-      giveUp(P.release); P.release = 0 }
+      releaseInBackground(P.releaseAlone); P.releaseAlone = 0 }
 
   /* An offer's message is lost. */
   :: d_step { budget > 0 && P.m1 != 0 ->
       printf("process %d: the offer's message is lost\n", i);
       budget--; shiftOffers() }
 
-  /* The wake connection breaks. */
+  /* The connection for grants breaks. */
   :: d_step { budget > 0 && P.alive && P.subscribed ->
-      printf("process %d: the wake connection breaks\n", i);
+      printf("process %d: the connection for grants breaks\n", i);
       budget--; P.subscribed = 0; shiftOffers(); shiftOffers() }
 
   /* A pause, or a slow network: a deadline passes. */
-  :: d_step { budget > 0 && P.lease != 0 && P.kind != OLD && !P.dl ->
+  :: d_step { budget > 0 && EXCLUSIVE(i) && P.leaseState != OLD && !P.deadlinePassed ->
       printf("process %d: the lease's deadline passes\n", i);
-      budget--; P.dl = 1 }
-  :: d_step { budget > 0 && P.cmd != 0 && !P.past ->
+      budget--; P.deadlinePassed = 1 }
+  :: d_step { budget > 0 && P.cmd != 0 && !P.commandPassed ->
       printf("process %d: the command takes as long as its lease\n", i);
-      budget--; P.past = 1;
-      if :: P.state == WAITING -> P.off = 1 :: else fi } /* the ask before it is older */
-  :: d_step { budget > 0 && P.renewal != 0 && P.kind == OLD && !P.renewPast ->
+      budget--; P.commandPassed = 1;
+      if :: P.state == CHECKING -> P.offerPassed = 1 :: else fi } /* the command before is older */
+  :: d_step { budget > 0 && P.renewal != 0 && P.leaseState == OLD && !P.renewalPassed ->
       printf("process %d: the renewal takes as long as its lease\n", i);
-      budget--; P.renewPast = 1 }
-  :: d_step { budget > 0 && (P.state == WAITING || P.kind == OLD) && !P.off ->
+      budget--; P.renewalPassed = 1 }
+  :: d_step { budget > 0 && (P.state == QUEUED || P.state == CHECKING || P.leaseState == OLD) && !P.offerPassed ->
       printf("process %d: an offer's length passes\n", i);
-      budget--; P.off = 1 }
+      budget--; P.offerPassed = 1 }
 #ifdef OFFERMUTANT
-  :: d_step { budget > 0 && P.lease != 0 && !leased && K == P.lease && !P.off ->
+  :: d_step { budget > 0 && EXCLUSIVE(i) && !leased && K == P.lease && !P.offerPassed ->
       printf("process %d: an offer's length passes\n", i);
-      budget--; P.off = 1 }
+      budget--; P.offerPassed = 1 }
 #endif
 
-#ifndef M_LOOK
-  /* A look's timer fires before anybody needs it. */
-  :: d_step { budget > 0 && P.state == WAITING && P.cmd == 0 && P.offer == 0 ->
-      printf("process %d: looks early\n", i);
-      budget--; command(LOOK, 0) }
+#ifndef M_CHECK
+  /* The timer of a check fires before the check is needed. */
+  :: d_step { budget > 0 && P.state == QUEUED && P.offer == 0 ->
+      printf("process %d: checks early\n", i);
+      budget--; sendCommand(MODE_CHECK, 0) }
 #endif
 
-  /* A caller leaves; with the last one the ask goes too (Gate.#onEmpty). */
-  :: d_step { budget > 0 && P.line > 0 ->
+  /* A caller leaves. With the last caller the request ends ("nobody waits"). */
+  :: d_step { budget > 0 && P.waiters > 0 ->
       printf("process %d: a caller leaves\n", i);
-      budget--; P.line--;
+      budget--; P.waiters--;
       if
-      :: P.line == 0 && P.state != NONE ->
+      :: P.waiters == 0 && P.state != IDLE ->
 #ifndef M_LEFT
-        if :: P.ask != 0 -> giveUp(P.ask) :: else fi;
+        if :: P.token != 0 -> releaseInBackground(P.token) :: else fi;
 #endif
         if
-        :: P.cmd == UNRUN -> detach()
+        :: P.cmd == UNRUN -> abandon()
         :: else -> clearCommand()
         fi;
-        endAsk();
-        P.off = 0;
+        endRequest();
+        P.offerPassed = 0;
         tidy()
       :: else
       fi }
 
-  /* The process dies. Its connections may look alive for a while. */
+  /* The process dies. Its connections may seem alive for a while. */
   :: d_step { budget > 0 && P.alive ->
       printf("process %d: dies\n", i);
-      if :: P.section && K == P.lease -> W(12) :: else fi;
+      if :: P.hold && K == P.lease -> W(12) :: else fi;
       budget--;
-      if :: P.cmd == UNRUN -> detach() :: else -> clearCommand() fi;
-      P.alive = 0; P.awake = 0; P.toCome = 0; P.line = 0;
+      if :: P.cmd == UNRUN -> abandon() :: else -> clearCommand() fi;
+      P.alive = 0; P.canNotify = 0; P.toCome = 0; P.waiters = 0;
       shiftOffers(); shiftOffers();
-      endAsk();
-      P.lease = 0; P.kind = 0; P.dl = 0; P.section = 0; P.todo = 0; P.next = 0; P.nextButOne = 0;
-      P.off = 0; P.release = 0;
+      endRequest();
+      P.lease = 0; P.leaseState = 0; P.deadlinePassed = 0; P.hold = 0; P.toServe = 0; P.next = 0; P.nextButOne = 0;
+      P.offerPassed = 0; P.releaseAlone = 0;
       clearRenewal();
       k = i * T + 1;
-      do :: k > i * T + T -> break :: else -> stopGivingUp(k); k++ od;
+      do :: k > i * T + T -> break :: else -> releaseDone(k); k++ od;
       k = 0;
       tidy() }
   :: d_step { !P.alive && P.subscribed ->
@@ -877,73 +893,75 @@ proctype Party(byte i) {
   od
 }
 
-/* The server's own steps, and commands that no gate waits for. */
+/* The server's own steps, and commands of which nobody awaits the reply. */
 active proctype World() {
   byte x;
   do
-  /* An ask that no gate waits for: runs late, or is refused as it is later than its `notAfter`. */
-  :: atomic { s[0].token != 0 ->
-      do :: break :: x < STRAYS - 1 && s[x + 1].token != 0 -> x++ od;
+  /* An abandoned command runs late, or is refused, because it is later than its `notAfter`. */
+  :: atomic { abandoned[0].token != 0 ->
+      do :: break :: x < ABANDONED - 1 && abandoned[x + 1].token != 0 -> x++ od;
       if
       :: d_step {
-          turn(s[x].give, s[x].token, s[x].mode, s[x].at, 1);
-          printf("server, late: give up %d, ask with %d (<%d>): <%d>\n", s[x].give, s[x].token, s[x].mode, ta);
+          exchange(abandoned[x].release, abandoned[x].token, abandoned[x].mode, abandoned[x].queueScore, 1);
+          printf("server, late: releases %d, request %d (<%d>): <%d>\n",
+            abandoned[x].release, abandoned[x].token, abandoned[x].mode, ta);
           W(3);
-          clearStray(x);
+          clearAbandoned(x);
           tidy(); x = 0 }
 #ifndef M_NOTAFTER
       :: d_step {
-          printf("server: too late for asking with %d\n", s[x].token);
+          printf("server: too late for request %d\n", abandoned[x].token);
           W(4);
-          /* The session hears of it, and gives the other token up by itself. */
+          /* The reply tells the session so, and the session releases the other token by a command of its own. */
           if
-          :: s[x].give != 0 && p[partyOf(s[x].token)].alive -> giveUp(s[x].give)
+          :: abandoned[x].release != 0 && p[sessionOf(abandoned[x].token)].alive ->
+            releaseInBackground(abandoned[x].release)
           :: else
           fi;
-          clearStray(x);
+          clearAbandoned(x);
           tidy(); x = 0 }
 #endif
       fi }
 
-  /* A token is given up: again, for as long as an ask with it may still run (Withdrawals). */
-  :: atomic { givingUp != 0 ->
-      do :: givesUp(x) -> break :: (givingUp >> (x + 1)) != 0 -> x++ od;
+  /* A token is released, again for as long as a command with that token may still run (OrphanCleanup). */
+  :: atomic { releasing != 0 ->
+      do :: isReleasing(x) -> break :: (releasing >> (x + 1)) != 0 -> x++ od;
       d_step {
 #ifdef M_TIMEAFTER
         if
-        :: (gaveUp >> x) & 1 -> gaveUp = gaveUp & ~(1 << x)
+        :: (clockUnread >> x) & 1 -> clockUnread = clockUnread & ~(1 << x)
         :: else ->
-          turn(x, 0, 0, 0, 0);
-          printf("server: give up %d\n", x);
-          gaveUp = gaveUp | (1 << x)
+          exchange(x, 0, 0, 0, 0);
+          printf("server: releases %d\n", x);
+          clockUnread = clockUnread | (1 << x)
         fi;
-        ok = !((gaveUp >> x) & 1);
+        ok = !((clockUnread >> x) & 1);
 #else
         if :: K == x -> W(14) :: else fi;
-        turn(x, 0, 0, 0, 0);
-        printf("server: give up %d\n", x);
+        exchange(x, 0, 0, 0, 0);
+        printf("server: releases %d\n", x);
         ok = 1;
 #endif
 #ifndef M_NOTAFTER
         k = 0;
         do
-        :: k == STRAYS -> break
-        :: else -> if :: s[k].token == x -> ok = 0 :: else fi; k++
+        :: k == ABANDONED -> break
+        :: else -> if :: abandoned[k].token == x -> ok = 0 :: else fi; k++
         od;
         k = 0;
 #endif
-        if :: ok -> stopGivingUp(x) :: else fi;
+        if :: ok -> releaseDone(x) :: else fi;
         ta = 0; fr = 0; tb = 0;
         tidy(); x = 0 } }
 
   /* K's time to live ends. */
   :: d_step { K != 0 && mayExpire ->
       printf("server: %d expires\n", K);
-      if :: !leased -> W(10) :: leased && owner.section -> W(11) :: else fi;
+      if :: !leased -> W(10) :: leased && owner.hold -> W(11) :: else fi;
       K = 0; leased = 0 }
 
 #ifdef FLUSH
-  /* The server restarts empty; or somebody deletes K. */
+  /* The server restarts empty, or a foreign client deletes K. */
   :: d_step { budget > 0 ->
       printf("server: restarts empty\n");
       if :: K != 0 -> W(16) :: else fi;
@@ -953,43 +971,43 @@ active proctype World() {
       do :: k > TOKENS -> break :: else -> score[k] = 0; k++ od;
       k = 0 }
   :: d_step { budget > 0 && K != 0 ->
-      printf("server: somebody deletes the key\n");
+      printf("server: a foreign client deletes the key\n");
       budget--; forgot = 1; K = 0; leased = 0 }
 #endif
   od
 }
 
-#ifdef M_LOOK
-#define canLook(x) 0
+#ifdef M_CHECK
+#define canCheck(x) 0
 #else
-#define canLook(x) (p[x].state == WAITING && p[x].cmd == 0 && p[x].looks < LOOKS)
+#define canCheck(x) (p[x].state == QUEUED && p[x].vainTimers < VAIN_TIMERS)
 #endif
-#define canPoll(x) (p[x].state == POLLING && p[x].looks < LOOKS)
-#define canAge(x) (p[x].state == WAITING && !p[x].off && K != 0 && K == p[x].ask)
+#define canRequest(x) (p[x].state == BACKOFF && p[x].vainTimers < VAIN_TIMERS)
+#define canAge(x) (p[x].state == QUEUED && !p[x].offerPassed && K != 0 && K == p[x].token)
 
-/* Time passes when nothing else can happen: timers fire. When none is left, nobody must wait and nothing must be held. */
+/* When nothing else can happen, time passes and timers fire. When no timer is left, nobody may wait or hold the key. */
 active proctype Time() {
   byte i;
   do
   :: atomic { timeout ->
       do :: i < N - 1 -> i++ :: break od;
       if
-      :: d_step { canLook(i) ->
-          printf("process %d: looks, as its timer fires\n", i);
-          P.looks++; command(LOOK, 0); i = 0 }
-      :: d_step { canPoll(i) ->
-          printf("process %d: asks again, as its timer fires\n", i);
-          P.looks++; send(0); i = 0 }
+      :: d_step { canCheck(i) ->
+          printf("process %d: checks, as its timer fires\n", i);
+          P.vainTimers++; sendCommand(MODE_CHECK, 0); i = 0 }
+      :: d_step { canRequest(i) ->
+          printf("process %d: requests again, as its timer fires\n", i);
+          P.vainTimers++; sendRequest(0); i = 0 }
       :: d_step { canAge(i) ->
           printf("process %d: an offer's length passes\n", i);
-          P.off = 1; i = 0 }
+          P.offerPassed = 1; i = 0 }
       :: d_step { else ->
           k = 0; ok = 1; waiterForgotten = 0; orphanStays = 0;
           do
           :: k == N -> break
           :: else ->
-            if :: canLook(k) || canPoll(k) || canAge(k) -> ok = 0 :: else fi;
-            if :: p[k].line > 0 -> waiterForgotten = 1 :: else fi;
+            if :: canCheck(k) || canRequest(k) || canAge(k) -> ok = 0 :: else fi;
+            if :: p[k].waiters > 0 -> waiterForgotten = 1 :: else fi;
             k++
           od;
           orphanStays = K != 0;
@@ -1008,15 +1026,15 @@ init {
     do
     :: k == N -> break
     :: else ->
-      p[k].alive = 1; p[k].subscribed = 1; p[k].awake = 1; p[k].toCome = CALLERS;
+      p[k].alive = 1; p[k].subscribed = 1; p[k].canNotify = 1; p[k].toCome = CALLERS;
       k++
     od;
     k = 0
   }
   atomic {
-    run Party(0); run Party(1);
+    run Session(0); run Session(1);
 #if N > 2
-    run Party(2);
+    run Session(2);
 #endif
   }
 }
