@@ -550,6 +550,7 @@ inline serveOffer(leaseState_) {
   P.toServe = P.waiters;
   P.nextButOne = 0;
   P.renewal = UNRUN;
+/* M_OLDFENCE breaks no property with 2 processes x 2 callers and 2 misfortunes: run.mjs does not list it. */
 #ifdef M_OLDFENCE
   P.next = P.offer; P.renewCount = P.waiters - 1;
 #else
