@@ -1,4 +1,4 @@
-/** What happened, put together from events: a call with all that came of it, and the faults around. */
+/** What happened, made of events: each call with its outcome, and the faults. */
 import type {
   Requested,
   Began,
@@ -17,7 +17,7 @@ import type {
 } from './events.js';
 
 export interface Hold extends Omit<Began, 'e' | 'id'> {
-  /** When `remaining` was how much: at its beginning, in between, at its end. */
+  /** `remaining` at the beginning of the hold, in between, and at its end. */
   readonly samples: Array<{ readonly at: number; readonly remaining: number }>;
   readonly extensions: Extended[];
   loss: Lost | undefined;
@@ -29,13 +29,13 @@ export interface Call extends Omit<Requested, 'e'> {
   hold: Hold | undefined;
   refused: Refused | undefined;
   abortedAt: number | undefined;
-  /** Its process was killed in the meantime. */
+  /** Whether the process of the call was killed at any time. */
   killed: boolean;
 }
 
 export interface History {
   readonly commandTimeout: number;
-  /** Ordered by when they were requested. */
+  /** In the order in which the calls began. */
   readonly calls: readonly Call[];
   readonly faults: readonly FaultSeen[];
   readonly foreigners: readonly Foreign[];
@@ -43,7 +43,7 @@ export interface History {
   readonly odd: readonly Odd[];
   readonly passed: readonly Passed[];
   readonly left: readonly Left[];
-  /** As they were written down, in order of time. */
+  /** All events as they were written, in order of time. */
   readonly events: readonly FuzzEvent[];
 }
 
@@ -61,7 +61,7 @@ export function historyOf(
     const nothing = { hold: undefined, refused: undefined, abortedAt: undefined };
     calls.set(requested.id, { ...requested, ...nothing, killed: killed.has(requested.session) });
   }
-  // First, as what follows within the same tick may bear the same time.
+  // Holds come first, because a later event of the same tick may have the same time.
   for (const event of all('began')) {
     const call = calls.get(event.id);
     if (call !== undefined) call.hold = holdOf(event);
@@ -132,21 +132,21 @@ function add(call: Call, event: FuzzEvent): void {
   }
 }
 
-/** When the call was settled: its caller had the lock, or an error. */
+/** When the call was settled: when its caller had the lock or an error. */
 export function settledAt({ hold, refused }: Call): number | undefined {
   return hold?.at ?? refused?.at;
 }
 
-/** Under which lease of the key it ran: tokens are in the order of the sorted keys. */
+/** The token of the lease of `key` that the hold ran under. Tokens are in the order of the sorted keys. */
 export function tokenOf({ keys }: Call, { tokens }: Hold, key: string): string {
   return tokens[[...keys].sort().indexOf(key)] ?? '';
 }
 
-/** A rule was broken. */
+/** A rule that was broken. */
 export interface Violation {
   readonly rule: string;
   readonly what: string;
-  /** When, for the excerpt of the history. */
+  /** The time at which the rule was broken. The report shows the history around that time. */
   readonly at: number;
   readonly key?: string;
   readonly ids?: readonly string[];

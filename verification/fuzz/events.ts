@@ -1,7 +1,7 @@
 /**
- * What is written down while a program runs. All times are of the machine's monotonic clock, in ms (`sharedNow`), so that
- * those of several processes can be compared. A time that something is claimed for was read before it was requested, and a
- * time that something had happened by after it.
+ * What is written down while a program runs. All times are of the machine's monotonic clock, in ms (`sharedNow`), so the
+ * times of several processes can be compared. A time `from` was read before the call that it belongs to. A time `at` of an
+ * outcome was read after the outcome.
  */
 import type { LockKind } from '../../lib/core/contracts/token.js';
 import type { FaultKind, Lane } from './program.js';
@@ -10,17 +10,17 @@ import type { FaultKind, Lane } from './program.js';
 export interface Requested {
   readonly e: 'requested';
   readonly at: number;
-  /** Of this call, in all that follows of it. */
+  /** The name of this call, also in its later events. */
   readonly id: string;
-  /** The session, as a process: one that follows a killed one has another name. */
+  /** The name of the session's process. A process that follows a killed one has another name. */
   readonly session: string;
   readonly caller: number;
-  /** How many calls of the session came before. */
+  /** The number of this call among the calls of its session, from 1. */
   readonly order: number;
   readonly kind: 'acquire' | 'try' | 'using';
   readonly keys: readonly string[];
   readonly lock: LockKind;
-  /** Of a semaphore. */
+  /** The limit of a semaphore. */
   readonly limit?: number;
   readonly ttl: number;
   readonly wait: number;
@@ -28,22 +28,22 @@ export interface Requested {
   readonly maxHold?: number;
   readonly minHold: number;
   readonly fails: boolean;
-  /** Of its session, where that has a bound. */
+  /** The bound on waiters of its session, if there is one. */
   readonly maxWaiters?: number;
 }
 
-/** Its caller has it; `remaining` was read after `at`. */
+/** The caller has the lock. `remaining` was read after `at`. */
 export interface Began {
   readonly e: 'began';
   readonly at: number;
   readonly id: string;
   readonly remaining: number;
   readonly fence: number;
-  /** Of each key, in the order of the sorted keys. */
+  /** The token of each key, in the order of the sorted keys. */
   readonly tokens: readonly string[];
 }
 
-/** `remaining`, read after `at`. */
+/** A running hold reads `remaining`, after `at`. */
 export interface Sample {
   readonly e: 'sample';
   readonly at: number;
@@ -59,11 +59,11 @@ export interface Extended {
   readonly ttl: number;
   /** Read after `at`. */
   readonly remaining: number;
-  /** Of the error, if it failed. */
+  /** The code of the error, if the extension failed. */
   readonly code?: string;
 }
 
-/** Its signal aborted, by the loss of the lock. */
+/** The lock was lost: its signal aborted. */
 export interface Lost {
   readonly e: 'lost';
   readonly at: number;
@@ -71,7 +71,7 @@ export interface Lost {
   readonly reason: string;
 }
 
-/** It is about to be given back; `remaining` was read after `at`. */
+/** The lock is about to be released. `remaining` was read after `at`. */
 export interface Ending {
   readonly e: 'ending';
   readonly at: number;
@@ -79,35 +79,35 @@ export interface Ending {
   readonly remaining: number;
 }
 
-/** It was given back, for all that the caller was told. */
+/** The lock was released, as far as the caller was told. */
 export interface Ended {
   readonly e: 'ended';
   readonly at: number;
   readonly id: string;
-  /** What `release()` said. */
+  /** The result of `release()`. */
   readonly released?: boolean;
-  /** Why it was lost, if it was. */
+  /** The reason of the loss, if the lock was lost. */
   readonly lost?: string;
 }
 
-/** Its own signal aborted it while it may have waited. */
+/** The caller's own signal aborted the call, which may have been waiting. */
 export interface Aborted {
   readonly e: 'aborted';
   readonly at: number;
   readonly id: string;
 }
 
-/** It came to nothing. */
+/** The call got no lock. */
 export interface Refused {
   readonly e: 'refused';
   readonly at: number;
   readonly id: string;
-  /** `BUSY` for the null of `tryAcquire`; else the error's code, or its name if it has none. */
+  /** `BUSY` for the null of `tryAcquire`. Otherwise the code of the error, or its name if it has no code. */
   readonly code: string;
   readonly message: string;
 }
 
-/** Something that must not be, whatever the program. */
+/** Something that no program may cause. */
 export interface Odd {
   readonly e: 'odd';
   readonly at: number;
@@ -115,16 +115,16 @@ export interface Odd {
   readonly id?: string;
 }
 
-/** A process got no time to run: SIGSTOP, or a busy machine. `server`: Redis was late with a PING. */
+/** A process got no time to run, because of SIGSTOP or a busy machine. Redis was late with a PING, for `server`. */
 export interface Stall {
   readonly e: 'stall';
-  /** A session, `fuzzer` (with the sessions that live in it and all proxies), or `server`. */
+  /** A session, `server`, or `fuzzer`: the fuzzer's process with its sessions and all proxies. */
   readonly who: string;
   readonly from: number;
   readonly at: number;
 }
 
-/** It began after `from` and was over by `at`. */
+/** A fault began after `from`, and was over before `at`. */
 export interface FaultSeen {
   readonly e: 'fault';
   readonly kind: FaultKind;
@@ -133,24 +133,24 @@ export interface FaultSeen {
   readonly session?: string;
   readonly lanes?: readonly Lane[];
   readonly key?: string;
-  /** Those drawn after it are above. */
+  /** The value of the fence counter. Fences that are drawn later are above this value. */
   readonly fence?: number;
 }
 
-/** A plain client's hold, or an attempt at one. */
+/** A foreign client held the key, or tried to. */
 export interface Foreign {
   readonly e: 'foreign';
   readonly key: string;
   readonly from: number;
-  /** When it had the key; absent if it got none. */
+  /** When the client had the key. Absent if the client did not get the key. */
   readonly began?: number;
   readonly px: number;
-  /** When it was about to give it back. */
+  /** When the client was about to release the key. */
   readonly until: number;
   readonly at: number;
 }
 
-/** Somebody held the key, and had not before, though another one was the first in its queue before and after. */
+/** A token got the key, although another token was the first of the queue before and after. */
 export interface Passed {
   readonly e: 'passed';
   readonly from: number;
@@ -160,7 +160,7 @@ export interface Passed {
   readonly by: readonly string[];
 }
 
-/** Something stood in Redis, or in a session, that should have gone. */
+/** Redis or a session still had something that should be gone. */
 export interface Left {
   readonly e: 'left';
   readonly at: number;

@@ -20,7 +20,7 @@ const HEARSAY = 15_000;
 /** A process that could not run for so long may have missed an offer, in ms. */
 const MISSED = 400;
 
-export function mixing(history: History): Violation[] {
+export function kindConflicts(history: History): Violation[] {
   const keys = new Set(history.calls.flatMap((call) => call.keys));
   return [...keys].flatMap((key) => {
     const calls = history.calls.filter((call) => call.keys.includes(key));

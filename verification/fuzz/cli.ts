@@ -1,6 +1,7 @@
 /**
- * `npm run fuzz -- [--minutes N | --seconds N] [--seed S] [--jobs J] [--keep-going]`: runs programs until the time is
- * over, J at a time, or the program of one seed. Fails at the first history that breaks a rule, and says how to run its program again.
+ * `npm run fuzz -- [--minutes N | --seconds N] [--seed S] [--jobs J] [--keep-going]` runs programs until the time is over,
+ * J at a time. With a seed alone, it runs one program. It fails at the first history that breaks a rule, and prints how
+ * to run that program again.
  */
 import { randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -28,12 +29,12 @@ const seconds = Number(values.minutes ?? 0) * 60 + Number(values.seconds ?? 0);
 const first = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
 const jobs = Number(values.jobs ?? (timed || values.seed === undefined ? 2 : 1));
 if (!Number.isSafeInteger(first) || !Number.isFinite(seconds) || !(jobs >= 1)) {
-  console.error('Give --minutes or --seconds a number, and --seed and --jobs a whole one.');
+  console.error('--minutes and --seconds take a number, --seed and --jobs a whole number.');
   process.exit(2);
 }
-// One program for a seed alone, a minute of them for nothing at all.
+// A seed alone is one program. Without options, programs run for a minute.
 const end = performance.now() + 1_000 * (timed ? seconds : values.seed === undefined ? 60 : 0);
-console.log(`The first seed is ${first}; the programs after it have the next ones.`);
+console.log(`The first seed is ${first}. Each later program has the next seed.`);
 
 let failed = 0;
 let programs = 0;
@@ -53,7 +54,7 @@ async function run(seed: number, arena: Arena): Promise<void> {
     ...summary.faults,
   });
   console.log(
-    `seed ${seed}: ${summary.calls} calls, ${summary.holds} sections ${counts.replaceAll('"', '')}`,
+    `seed ${seed}: ${summary.calls} calls, ${summary.holds} holds ${counts.replaceAll('"', '')}`,
   );
   if (violations.length === 0) return;
   failed += 1;
@@ -62,7 +63,7 @@ async function run(seed: number, arena: Arena): Promise<void> {
   console.error(`${reportOf(seed, history, violations)}\nThe whole history: ${file}\n`);
 }
 
-/** Programs mostly wait: several at a time, each with a Redis of its own, find more. */
+/** A program mostly waits, so several at a time find more. Each has its own Redis. */
 async function work(): Promise<void> {
   const arena = await Arena.open();
   try {
@@ -76,5 +77,5 @@ async function work(): Promise<void> {
 }
 
 await Promise.all(Array.from({ length: jobs }, work));
-console.log(`${programs} programs, ${holds} sections, ${failed} failed.`);
+console.log(`${programs} programs, ${holds} holds, ${failed} failed.`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -1,9 +1,9 @@
-// Checks the model of the protocol with spin: the protocol as it stands must keep all properties, and each mutant,
-// which lacks one safeguard, must break one. One line a check; the exit code is 1 if any came out otherwise.
+// Checks the model of the protocol with spin. The protocol must keep all properties. Each mutant lacks one safeguard,
+// and must break a property. Prints one row a check. The exit code is 1 if a check came out otherwise.
 //
-//   node test/model/run.mjs              the checks that CI runs
-//   node test/model/run.mjs --large      larger sizes of the protocol instead: minutes, and up to 3 GB
-//   node test/model/run.mjs NAME ...     these checks only; prints the trace of what breaks
+//   node verification/model/run.mjs              the checks that CI runs
+//   node verification/model/run.mjs --large      larger sizes of the protocol instead: minutes, and up to 3 GB
+//   node verification/model/run.mjs NAME ...     these checks only; prints the trace of a broken property
 import { execFile } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,14 +11,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MODEL = fileURLToPath(new URL('protocol.pml', import.meta.url));
-/** No check takes longer than this, in ms. */
+/** The longest time for one command of a check, in ms. */
 const LONGEST = 1_800_000;
-/** Of one check, in MB. */
+/** The memory of one check, in MB. */
 const MEMORY = { usual: 1700, large: 3800 };
 
 const TWO = { N: 2, CALLERS: 2, BUDGET: 2 };
 
-/** The protocol: everything must hold. With `bits`, a hash table of 2^bits bits stands for the states. */
+/** The protocol, which must keep all properties. With `bits`, a hash table of 2^bits bits stands for the states. */
 const PROTOCOL = [
   { name: 'two-by-two', says: '2 processes × 2 callers, 2 misfortunes', define: TWO },
   {
@@ -59,22 +59,22 @@ const OVERLAP = 'exclusive';
 const FENCES = 'fencesIncrease';
 const PASSED = 'nobodyPassed';
 
-/** What each lacks, and which property that may break. */
+/** What each mutant lacks, and the properties of which it must break one. */
 const MUTANTS = [
-  mutant('TOKEN', 'a token used for two asks', [OVERLAP, PASSED, ORPHAN]),
-  mutant('NOTAFTER', 'a clean-up that the delayed ask outlives: no notAfter', [ORPHAN]),
-  mutant('TIMEAFTER', "a clean-up that reads the server's time after giving up", [ORPHAN]),
-  mutant('LEFT', 'callers leave, and the ask is not given up', [ORPHAN]),
-  mutant('PLACE', 'a queue place lost at reconnection', [PASSED]),
-  mutant('GONE', 'told "gone", the gate does not enter again', [FORGOTTEN]),
-  mutant('LOOK', 'promotion without a look timer', [FORGOTTEN]),
+  mutant('TOKEN', 'a token used for two requests', [OVERLAP, PASSED, ORPHAN]),
+  mutant('NOTAFTER', 'a delayed request outlives its clean-up: no notAfter', [ORPHAN]),
+  mutant('TIMEAFTER', "a clean-up that reads the server's time after the release", [ORPHAN]),
+  mutant('LEFT', 'all callers leave, and the request is not released', [ORPHAN]),
+  mutant('QUEUESCORE', 'a place in the queue lost at a reconnection', [PASSED]),
+  mutant('NOTQUEUED', 'no new request after the reply "not queued"', [FORGOTTEN]),
+  mutant('CHECK', 'hand-off without the timer of a check', [FORGOTTEN]),
   mutant('ANYRELEASE', 'a release that does not check the owner', [OVERLAP]),
   mutant('ANYRENEW', 'a renewal that does not check the owner', [OVERLAP, FENCES]),
   mutant('OFFERLEASE', 'an unconfirmed offer treated as a full lease', [OVERLAP]),
-  mutant('L0', "an offer's end reckoned from its message's arrival", [OVERLAP]),
-  mutant('REPLYTIME', "a lease's end reckoned from its reply's arrival", [OVERLAP]),
-  mutant('TAKEN', 'an offer taken while a command with its token may still fail', [OVERLAP]),
-  mutant('STALE', 'an offer believed that is older than the latest answer', [OVERLAP]),
+  mutant('L0', "an offer's end counted from the arrival of its message", [OVERLAP]),
+  mutant('REPLYTIME', "a lease's end counted from the arrival of its reply", [OVERLAP]),
+  mutant('TAKEN', 'an offer served while a command with its token may still fail', [OVERLAP]),
+  mutant('OLDOFFER', 'an offer believed that is older than the latest reply', [OVERLAP]),
   mutant('COUNTER', 'fences that do not follow the clock, and a server that forgets', [FENCES], {
     ...TWO,
     FLUSH: 1,
@@ -85,28 +85,28 @@ function mutant(name, says, breaks, define = TWO) {
   return { name, says: `mutant: ${says}`, define: { ...define, [`M_${name}`]: 1 }, breaks };
 }
 
-/** Situations that the checks of the protocol must meet, all of them together: else they would prove little. */
+/** The situations that the checks of the protocol must meet together. Without them the checks would prove little. */
 const WITNESSES = {
   1: 'an offer comes for a token that is dead',
-  2: 'a section starts before the confirmation',
-  3: 'an ask runs that nobody waits for any more',
-  4: 'an ask is refused as too late',
-  5: 'a section starts after the confirmation of an old offer',
-  6: 'a place is taken back',
-  7: 'a look finds the key granted',
-  8: 'an ask that does not queue is granted',
-  9: 'a grant is answered after its lease has ended',
+  2: 'a hold starts before the confirmation',
+  3: 'an abandoned request runs',
+  4: 'a request is refused as too late',
+  5: 'a hold starts after the confirmation of an old offer',
+  6: 'a place in the queue is taken back',
+  7: 'a check finds the key granted',
+  8: 'a request that does not queue is granted',
+  9: 'the reply "granted" comes after its lease has ended',
   10: 'an offer expires',
-  11: 'a lease expires under a section of a paused process',
-  12: 'a process dies in a section',
+  11: 'a lease expires under a hold of a paused process',
+  12: 'a process dies in a hold',
   13: 'a renewal finds another owner',
-  14: 'a withdrawal frees the key',
-  15: 'a second section runs under one lease',
+  14: 'a release in the background frees the key',
+  15: 'a second hold runs under one lease',
   16: 'the server forgets a lease',
 };
 
-/** How the model's numbers for modes and answers read in a trace. */
-const WORDS = ['-', 'once', 'queue', 'look', 'granted', 'busy', 'queued', 'gone'];
+/** The words for the model's numbers of modes and replies in a trace. */
+const WORDS = ['-', 'once', 'queue', 'check', 'granted', 'busy', 'queued', 'not queued'];
 
 function run(command, args, cwd) {
   return new Promise((resolve) => {
@@ -122,14 +122,14 @@ async function must(command, args, cwd) {
   if (failed) throw new Error(`${command} failed:\n${output}`);
 }
 
-/** Builds and runs one checker. Mutants break early: for them compiling fast counts, else running fast. */
+/** Builds and runs one checker. Mutants break early, so their checkers are built fast. The others are built to run fast. */
 async function check({ define, breaks, bits }, { memory, trace }) {
   const directory = mkdtempSync(join(tmpdir(), 'lock-model-'));
   try {
     copyFileSync(MODEL, join(directory, 'protocol.pml'));
     const defines = Object.entries(define).map(([name, value]) => `-D${name}=${value}`);
     await must('spin', ['-a', ...defines, 'protocol.pml'], directory);
-    // All is shared: there is nothing that partial order reduction could leave out.
+    // All state is shared, so partial order reduction could leave nothing out.
     const options = ['-DSAFETY', '-DNOREDUCE', `-DMEMLIM=${memory}`, ...(bits ? ['-DBITSTATE'] : [])];
     await must('gcc', [breaks ? '-O0' : '-O1', ...options, '-o', 'pan', 'pan.c'], directory);
     const started = performance.now();
@@ -170,7 +170,7 @@ function readTrace(output) {
   return lines.map((line) => `    ${line.replace(/<(\d+)>/g, (_, word) => WORDS[word])}`).join('\n');
 }
 
-/** Why the outcome is not the one that should be; undefined if it is. */
+/** Why the outcome is wrong. Undefined if it is right. */
 function wrong({ breaks }, { violated, unfinished }) {
   if (unfinished !== undefined) return `not checked: ${unfinished}`;
   if (breaks === undefined) return violated === undefined ? undefined : `breaks ${violated}`;
@@ -210,7 +210,8 @@ async function main(args) {
       });
       const why = wrong(each, outcome);
       if (why !== undefined) bad += 1;
-      const told = why === undefined ? describe(each, outcome) : `${why} (see it by the name ${each.name})`;
+      const told =
+        why === undefined ? describe(each, outcome) : `${why} (its trace: npm run model -- ${each.name})`;
       console.log(`${why === undefined ? 'ok  ' : 'FAIL'} ${each.says}: ${told}`);
       if (outcome.trace !== undefined) console.log(outcome.trace);
       if (each.breaks === undefined) for (const witness of outcome.witnesses) witnessed.add(witness);
@@ -223,7 +224,7 @@ async function main(args) {
     const told = missed.map((number) => WITNESSES[number]).join('; ');
     console.log(missed.length > 0 ? `FAIL never met: ${told}` : `ok   met: all ${witnessed.size} situations`);
   }
-  console.log(bad > 0 ? `${bad} came out wrong` : 'all as they should be');
+  console.log(bad > 0 ? `${bad} came out wrong` : 'all came out right');
   return bad > 0 ? 1 : 0;
 }
 

@@ -1,9 +1,9 @@
-/** What a caller does next: decided by the seed, the session, the caller and how many operations came before. */
+/** The next operation of a caller. The seed, the session, the caller and the operation's number decide it. */
 import { type KeyPlan, type LockChoice, lockOf } from './locks.js';
 import type { Habits, Program, Range } from './program.js';
 import { Random } from './random.js';
 
-/** What a hold does, one after the other. */
+/** One step of a hold. The steps follow one another. */
 export type Step = { readonly stay: number } | { readonly extend: number };
 
 export interface Operation extends LockChoice {
@@ -14,16 +14,16 @@ export interface Operation extends LockChoice {
   readonly renew: boolean;
   readonly maxHold: number | undefined;
   readonly minHold: number;
-  /** When its signal aborts, from its beginning; undefined without a signal. */
+  /** When the signal aborts, in ms from the beginning of the call. Undefined without a signal. */
   readonly abortAfter: number | undefined;
   readonly steps: readonly Step[];
-  /** Is the release awaited before the caller goes on? */
+  /** Whether the caller awaits the release before its next operation. */
   readonly awaitsRelease: boolean;
-  /** Does the work of a `using` fail? */
+  /** Whether the work of a `using` fails. */
   readonly fails: boolean;
-  /** Does it call for its own keys again, from within? */
+  /** Whether the work of a `using` calls for its own keys again. */
   readonly nests: boolean;
-  /** The pause before it. */
+  /** The pause before the operation, in ms. */
   readonly think: number;
 }
 
@@ -46,7 +46,7 @@ export function operationOf(
   const plan = planOf(some[0]);
   return {
     kind,
-    // One call takes all its keys as the same.
+    // One call takes all its keys with one kind, so they are of one family.
     keys: some.filter((key) => planOf(key).of === plan.of),
     ...lockOf(locks, plan, new Random(seed, session, caller, index, 'lock'), index),
     ttl,

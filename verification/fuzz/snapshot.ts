@@ -1,4 +1,4 @@
-/** What stands in Redis at one moment, and what of it must not be, whatever the program and its faults. */
+/** What snapshots in Redis at one moment, and what of it must not be, whatever the program and its faults. */
 import type { Redis } from 'ioredis';
 import { MARKERS } from '../../lib/stores/redis/scripts/scripts.js';
 import { compatibleKinds, type LockKind, ownerOf, accessOf } from '../../lib/core/contracts/token.js';
@@ -15,7 +15,7 @@ const HOLDERS = `${PREFIX}~nl:h:`;
 /** Between what a script reckons with and what an expiry is rounded to, in ms. */
 const ROUNDING = 2;
 
-export interface KeyStand {
+export interface KeySnapshot {
   readonly key: string;
   /** What the key is; undefined where it is free. */
   readonly value: string | undefined;
@@ -26,9 +26,9 @@ export interface KeyStand {
   readonly queue: readonly string[];
 }
 
-export interface Stand {
+export interface Snapshot {
   readonly now: number;
-  readonly keys: readonly KeyStand[];
+  readonly keys: readonly KeySnapshot[];
   /** The names of all that never ends, but for the counter of fences. */
   readonly eternal: readonly string[];
 }
@@ -40,27 +40,27 @@ for _, name in ipairs(redis.call('KEYS', '*')) do
   if redis.call('PTTL', name) == -1 then eternal[#eternal + 1] = name end
 end
 local time = redis.call('TIME')
-local stands = {}
+local snapshots = {}
 for i = 1, #KEYS, 3 do
-  stands[#stands + 1] = {
+  snapshots[#snapshots + 1] = {
     redis.call('GET', KEYS[i]) or '',
     redis.call('PEXPIRETIME', KEYS[i]),
     redis.call('ZRANGE', KEYS[i + 1], 0, -1, 'WITHSCORES'),
     redis.call('ZRANGE', KEYS[i + 2], 0, -1),
   }
 end
-return { time[1] * 1000 + math.floor(time[2] / 1000), eternal, stands }`;
+return { time[1] * 1000 + math.floor(time[2] / 1000), eternal, snapshots }`;
 
 type Seen = [value: string, ends: number, holders: string[], queue: string[]];
 
-export async function lookAt(redis: Redis, keys: readonly string[]): Promise<Stand> {
+export async function takeSnapshot(redis: Redis, keys: readonly string[]): Promise<Snapshot> {
   const names = keys.flatMap((key) => [PREFIX + key, HOLDERS + key, QUEUE + key]);
   const reply = await redis.eval(CHECK, names.length, ...names);
-  const [now, eternal, stands] = reply as [number, string[], Seen[]];
+  const [now, eternal, snapshots] = reply as [number, string[], Seen[]];
   return {
     now,
     eternal: eternal.filter((name) => name !== COUNTER),
-    keys: stands.map(([value, ends, holders, queue], i) => ({
+    keys: snapshots.map(([value, ends, holders, queue], i) => ({
       key: keys[i],
       value: value === '' ? undefined : value,
       ends,
@@ -74,27 +74,27 @@ export async function lookAt(redis: Redis, keys: readonly string[]): Promise<Sta
 }
 
 /** What must not be. */
-export function wrongIn({ now, eternal, keys }: Stand): string[] {
+export function wrongIn({ now, eternal, keys }: Snapshot): string[] {
   return [
     ...eternal.map((name) => `"${name}" in Redis has no expiry`),
-    ...keys.flatMap((stand) => [...wrongHolders(stand, now), ...wrongQueue(stand)]),
+    ...keys.flatMap((snapshot) => [...wrongHolders(snapshot, now), ...wrongQueue(snapshot)]),
   ];
 }
 
 /** Who got the key between two moments past one who was the first of its queue at both, and so all the time. */
-export function passedBetween(before: Stand, after: Stand): Array<Pick<Passed, 'key' | 'first' | 'by'>> {
-  return after.keys.flatMap((stand, i) => {
+export function passedBetween(before: Snapshot, after: Snapshot): Array<Pick<Passed, 'key' | 'first' | 'by'>> {
+  return after.keys.flatMap((snapshot, i) => {
     const former = before.keys[i];
-    const [first] = stand.queue;
+    const [first] = snapshot.queue;
     if (former === undefined || first === undefined || former.queue[0] !== first) return [];
     const known = new Set(tokensOf(former).holding);
-    const by = tokensOf(stand).holding.filter((token) => accessOf(token) !== undefined && !known.has(token));
-    return by.length > 0 ? [{ key: stand.key, first, by }] : [];
+    const by = tokensOf(snapshot).holding.filter((token) => accessOf(token) !== undefined && !known.has(token));
+    return by.length > 0 ? [{ key: snapshot.key, first, by }] : [];
   });
 }
 
 /** The tokens of a key that are its owner or hold it beside others; those in the queue, which wait for it. */
-export function tokensOf({ value, holders, queue }: KeyStand): {
+export function tokensOf({ value, holders, queue }: KeySnapshot): {
   holding: string[];
   waiting: readonly string[];
 } {
@@ -107,19 +107,19 @@ export function tokensOf({ value, holders, queue }: KeyStand): {
 }
 
 /** Who of these sessions, by their labels, has something there? In words. */
-export function leftBy(sessions: ReadonlySet<string>, { keys }: Stand): string[] {
+export function leftBy(sessions: ReadonlySet<string>, { keys }: Snapshot): string[] {
   const theirs = (token: string): boolean => sessions.has(ownerOf(token) ?? '');
-  return keys.flatMap((stand) => {
-    const { holding, waiting } = tokensOf(stand);
+  return keys.flatMap((snapshot) => {
+    const { holding, waiting } = tokensOf(snapshot);
     return [
-      ...holding.filter(theirs).map((token) => `the key "${stand.key}" of ${token}`),
-      ...waiting.filter(theirs).map((token) => `in the queue of "${stand.key}": ${token}`),
+      ...holding.filter(theirs).map((token) => `the key "${snapshot.key}" of ${token}`),
+      ...waiting.filter(theirs).map((token) => `in the queue of "${snapshot.key}": ${token}`),
     ];
   });
 }
 
 /** Is it a set of holders that nothing points at any more, and that will expire? */
-export function isFormerLife(name: string, { keys }: Stand): boolean {
+export function isFormerLife(name: string, { keys }: Snapshot): boolean {
   return keys.some(({ key, value }) => name === HOLDERS + key && markerOf(value) === undefined);
 }
 
@@ -128,7 +128,7 @@ function markerOf(value: string | undefined): LockKind | undefined {
   return value === MARKERS.semaphore ? 'semaphore' : undefined;
 }
 
-function* wrongHolders({ key, value, ends, holders, queue }: KeyStand, now: number): Generator<string> {
+function* wrongHolders({ key, value, ends, holders, queue }: KeySnapshot, now: number): Generator<string> {
   const kind = markerOf(value);
   if (kind === undefined) return;
   const last = Math.max(...holders.map(([, end]) => end));
@@ -147,7 +147,7 @@ function* wrongHolders({ key, value, ends, holders, queue }: KeyStand, now: numb
 }
 
 /** Who does not go with those who are there is refused, and does not queue. */
-function* wrongQueue({ key, value, queue }: KeyStand): Generator<string> {
+function* wrongQueue({ key, value, queue }: KeySnapshot): Generator<string> {
   const there = markerOf(value) ?? (value === undefined ? undefined : accessOf(value)?.kind);
   const kinds = queue.flatMap((token) => accessOf(token)?.kind ?? []);
   const first = there ?? kinds[0];

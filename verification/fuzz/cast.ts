@@ -1,14 +1,14 @@
-/** The sessions of a running program, in the fuzzer's process or each in one of its own, with proxies before them. */
+/** The sessions of a running program. Each runs in the fuzzer's process or in its own, and has proxies before it. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { sharedNow } from '../support/shared-clock.js';
-import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
+import { sharedNow } from '../../test/support/shared-clock.js';
+import { type TcpProxy, startProxy } from '../../test/support/tcp-proxy.js';
 import type { Arena, FuzzChild } from './arena.js';
 import type { FuzzEvent } from './events.js';
-import { Session } from './party.js';
+import { Session } from './session.js';
 import type { Lane, Program } from './program.js';
 
-/** A process must be gone so soon after it was closed, in ms: nothing keeps it alive. */
+/** The longest time from the close of a process to its exit, in ms: nothing keeps the process alive. */
 const EXIT_WITHIN = 10_000;
 
 export abstract class Actor {
@@ -26,15 +26,16 @@ export abstract class Actor {
     this.record = record;
   }
 
-  /** In the history. A process that follows a killed one has another. */
+  /** The name in the history. A process that follows a killed one has another name. */
   abstract readonly name: string;
-  /** To be called before `run`. */
+  /** Must be called before `run`. */
   abstract ready(): Promise<void>;
-  /** Resolves when all its callers are done, by whichever process. */
+  /** Resolves when all callers of the session are done, in whichever process. */
   abstract run(until: number): Promise<void>;
-  /** Is there somebody who could have something left behind? */
+  /** Whether a process of the session lives, which may have left something behind. */
   abstract readonly alive: boolean;
-  abstract gates(): Promise<number>;
+  /** How many keys the session has in memory. */
+  abstract keyCount(): Promise<number>;
   abstract close(): Promise<void>;
 
   protected get ports(): { command: number; notifications: number } {
@@ -46,7 +47,7 @@ export abstract class Actor {
   }
 }
 
-/** In the fuzzer's process. */
+/** A session in the fuzzer's process. */
 export class Insider extends Actor {
   readonly name = `p${this.place.index}`;
   readonly alive = true;
@@ -58,8 +59,8 @@ export class Insider extends Actor {
     return this.#session.run(until, []);
   }
 
-  async gates(): Promise<number> {
-    return this.#session.gates;
+  async keyCount(): Promise<number> {
+    return this.#session.keyCount;
   }
 
   close(): Promise<void> {
@@ -67,7 +68,7 @@ export class Insider extends Actor {
   }
 }
 
-/** A process of its own, that is paused, killed and followed by another. */
+/** A session in its own process, which is paused, killed and followed by another process. */
 export class Outsider extends Actor {
   readonly #arena: Arena;
   readonly #logs: string[] = [];
@@ -119,7 +120,7 @@ export class Outsider extends Actor {
   async #go(from: readonly number[]): Promise<void> {
     const child = this.#child;
     await child?.call('run', this.#until, from).catch((error: unknown) => {
-      // It was killed, as is said elsewhere; or something is wrong.
+      // A killed process has no child here any more. Otherwise the error is a real one.
       if (this.#child === child) throw error;
     });
   }
@@ -140,12 +141,12 @@ export class Outsider extends Actor {
     if (child === undefined) return;
     const { name } = this;
     const from = sharedNow();
-    // It may be killed meanwhile.
+    // The process may be killed meanwhile.
     await child.call('compute', ms).catch(() => undefined);
     this.record({ e: 'fault', kind: 'compute', from, at: sharedNow(), session: name });
   }
 
-  /** @param ms until another process goes on with the callers' operations. */
+  /** @param ms the time until another process continues the operations of the callers. */
   async kill(ms: number): Promise<void> {
     const child = this.#child;
     if (child === undefined) return;
@@ -175,18 +176,18 @@ export class Outsider extends Actor {
     return Array.from(begun, (count) => count ?? 0);
   }
 
-  /** What its processes have written down. */
+  /** The events that the processes of the session have written. */
   events(): FuzzEvent[] {
     return this.#logs.flatMap((log) =>
       readFileSync(log, 'utf8')
         .split('\n')
-        .slice(0, -1) // the last line is empty, or cut off by a kill
+        .slice(0, -1) // the last text line is empty, or a kill has cut it off
         .map((line) => JSON.parse(line) as FuzzEvent),
     );
   }
 
-  async gates(): Promise<number> {
-    return (await this.#child?.call('gates')) ?? 0;
+  async keyCount(): Promise<number> {
+    return (await this.#child?.call('keyCount')) ?? 0;
   }
 
   async close(): Promise<void> {
@@ -208,7 +209,7 @@ export class Outsider extends Actor {
   }
 }
 
-/** With proxies of their own. */
+/** The sessions of a program, each with its own proxies. */
 export async function castOf(
   program: Program,
   arena: Arena,

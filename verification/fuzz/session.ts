@@ -3,8 +3,8 @@ import { setImmediate as tick, setTimeout as pause } from 'node:timers/promises'
 import type { AcquireOptions } from '../../lib/core/options/acquire.options.js';
 import type { Lock } from '../../lib/core/contracts/lock.js';
 import { type LockLostError, isLockError } from '../../lib/errors/index.js';
-import { type Locks, locksOn } from '../support/locks.js';
-import { sharedNow } from '../support/shared-clock.js';
+import { type Locks, locksOn } from '../../test/support/locks.js';
+import { sharedNow } from '../../test/support/shared-clock.js';
 import type { FuzzEvent } from './events.js';
 import { MOST_OPERATIONS, type Operation, operationOf } from './operations.js';
 import type { Program } from './program.js';
@@ -20,7 +20,7 @@ export interface SessionPlace {
 }
 
 /** How often a running hold checks at its lock, in ms. */
-const LOOK_EVERY = 10;
+const SAMPLE_EVERY = 10;
 
 /** A refused caller's pause before its next operation, in ms. */
 const AFTER_REFUSAL = 15;
@@ -55,7 +55,7 @@ export class Session {
   }
 
   /** How many keys are waited for or held. */
-  get gates(): number {
+  get keyCount(): number {
     return this.#locks.engine.keyCount;
   }
 
@@ -221,7 +221,7 @@ export class Session {
   async #stay(lock: Lock, id: string, ms: number): Promise<void> {
     const until = sharedNow() + ms;
     for (let left = ms; left > 0; left = until - sharedNow()) {
-      await pause(Math.min(LOOK_EVERY, left));
+      await pause(Math.min(SAMPLE_EVERY, left));
       const at = sharedNow();
       this.#record({ e: 'sample', at, id, remaining: lock.remaining });
     }

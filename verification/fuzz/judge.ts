@@ -1,10 +1,10 @@
-/** Judges a history: every breach of what the locks promise. */
+/** Judges a history: finds every breach of a rule. */
 import type { History, Violation } from './history.js';
 import { causes } from './rules/causes.js';
 import { fences } from './rules/fences.js';
 import { idle } from './rules/idle.js';
 import { leases } from './rules/leases.js';
-import { mixing } from './rules/mixing.js';
+import { kindConflicts } from './rules/kind-conflicts.js';
 import { order } from './rules/order.js';
 import { overlaps } from './rules/overlaps.js';
 import { settling } from './rules/settling.js';
@@ -18,12 +18,12 @@ export function judge(history: History): Violation[] {
     ...order(history),
     ...idle(history),
     ...causes(history),
-    ...mixing(history),
+    ...kindConflicts(history),
     ...leftovers(history),
   ].sort((a, b) => a.at - b.at);
 }
 
-/** What the fuzzer saw with its own eyes. */
+/** Breaches that the fuzzer itself has seen. */
 function leftovers({ odd, left }: History): Violation[] {
   return [
     ...odd.map(({ what, at, id }) => ({ rule: 'odd', what, at, ids: id === undefined ? [] : [id] })),

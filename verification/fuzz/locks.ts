@@ -1,17 +1,17 @@
-/** What kinds of lock a program takes its keys with: exclusive and shared ones, or permits of a semaphore. */
+/** The kinds of lock of a program: exclusive and shared locks, or permits of a semaphore. */
 import type { LockKind } from '../../lib/core/contracts/token.js';
 import type { Random } from './random.js';
 
-/** How callers share a key, all of them but those who mistake it. */
+/** The kinds that callers take a key with, except for mistakes. */
 export type KeyPlan =
   | {
       readonly of: 'readers';
-      /** The share of calls that are shared; the others are exclusive. */
+      /** The share of calls that are shared. The others are exclusive. */
       readonly share: number;
     }
   | {
       readonly of: 'permits';
-      /** Of the calls so far a caller has made few, and of the later ones: both ends included. */
+      /** The limits of a caller's early calls, and of its later calls. Both ends are included. */
       readonly limits: readonly [early: Limits, late: Limits];
       /** How many calls of a caller are early. */
       readonly early: number;
@@ -20,22 +20,22 @@ export type KeyPlan =
 type Limits = readonly [least: number, most: number];
 
 export interface LockPlan {
-  /** Of each key of the program. */
+  /** The plan of each key of the program. */
   readonly plans: readonly KeyPlan[];
-  /** The share of calls that take the key for one of the other family, on purpose. */
+  /** The share of calls that take the key for a key of the other family, on purpose. */
   readonly mistakes: number;
 }
 
-/** What one call takes its keys as. */
+/** The kind that one call takes its keys with. */
 export interface LockChoice {
   readonly lock: LockKind;
-  /** Of a semaphore. */
+  /** The limit of a semaphore. */
   readonly limit: number | undefined;
 }
 
 const EXCLUSIVE: KeyPlan = { of: 'readers', share: 0 };
 
-/** Its numbers must be its own: what else a seed stands for is not changed by it. */
+/** @param random numbers for the locks alone, so that the rest of a seed's program does not depend on them. */
 export function lockPlanOf(random: Random, keys: number): LockPlan {
   const each = (plan: () => KeyPlan): KeyPlan[] => Array.from({ length: keys }, plan);
   const one = random.weighted<() => KeyPlan>([
@@ -71,7 +71,7 @@ function permits(random: Random): KeyPlan {
   return { of: 'permits', limits, early: random.pick([2, 5, 20]) };
 }
 
-/** @param index how many calls its caller has made before. */
+/** @param index how many calls the caller has made before. */
 export function lockOf({ mistakes }: LockPlan, plan: KeyPlan, random: Random, index: number): LockChoice {
   const right = choiceOf(plan, random, index);
   if (!random.chance(mistakes)) return right;

@@ -1,4 +1,4 @@
-/** A seed stands for one program, wherever it is made. */
+/** A seed makes the same program in every process. */
 import { describe, expect, it } from '@jest/globals';
 import { operationOf } from './operations.js';
 import { programOf } from './program.js';
@@ -7,23 +7,23 @@ import { Random } from './random.js';
 const SEEDS = Array.from({ length: 500 }, (_, i) => i);
 
 describe('a program', () => {
-  it('is the same for the same seed, its operations as well', () => {
+  it('given the same seed, then the program and its operations are the same', () => {
     for (const seed of SEEDS) {
       const [one, other] = [programOf(seed), programOf(seed)];
       expect(one).toEqual(other);
       expect(operationOf(one, 0, 0, 7)).toEqual(operationOf(other, 0, 0, 7));
     }
-    // Recorded: a change of the generator makes other programs of the seeds that people have noted.
+    // Recorded: another generator would make other programs from seeds that people have noted.
     expect(new Random('seed').int(0, 999_999)).toMatchInlineSnapshot(`110018`);
   });
 
-  it('is another one for another seed', () => {
+  it('given another seed, then the program is another one', () => {
     expect(new Set(SEEDS.map((seed) => JSON.stringify({ ...programOf(seed), seed: 0 }))).size).toBe(
       SEEDS.length,
     );
   });
 
-  it('requests what the options allow', () => {
+  it('given any seed, then its operations have valid options', () => {
     for (const seed of SEEDS) {
       const program = programOf(seed);
       for (const [session, { callers }] of program.sessions.entries()) {
@@ -38,10 +38,10 @@ describe('a program', () => {
     }
   });
 
-  it('takes a key for locks of one family, unless it mistakes it on purpose', () => {
+  it('given a key, then all calls take it for locks of one family, except for mistakes on purpose', () => {
     const programs = SEEDS.slice(0, 150).map(programOf);
     const families = new Set<string>();
-    let [right, mistaken, unasked, torn, changed] = [0, 0, 0, 0, 0];
+    let [right, mistaken, unplanned, torn, changed] = [0, 0, 0, 0, 0];
     for (const program of programs) {
       const { keys, locks } = program;
       const operations = Array.from({ length: 30 }, (_, i) => operationOf(program, 0, 0, i));
@@ -51,11 +51,11 @@ describe('a program', () => {
         if (other !== undefined) torn += 1;
         if ((family === 'permits') === (operation.lock === 'semaphore')) right += 1;
         else if (locks.mistakes > 0) mistaken += 1;
-        else unasked += 1;
+        else unplanned += 1;
       }
       if (new Set(operations.map(({ limit }) => limit ?? 0)).size > 1) changed += 1;
     }
-    expect({ torn, unasked }).toEqual({ torn: 0, unasked: 0 });
+    expect({ torn, unplanned }).toEqual({ torn: 0, unplanned: 0 });
     expect(families).toEqual(new Set(['readers', 'permits']));
     expect(mistaken / right).toBeGreaterThan(0.005);
     expect(mistaken / right).toBeLessThan(0.1);
@@ -66,7 +66,7 @@ describe('a program', () => {
     expect(exclusive.length).toBeGreaterThan(30);
   });
 
-  it('has, over many seeds, each fault, and processes to pause and to kill', () => {
+  it('given many seeds, then there is each fault, and there are processes to pause and to kill', () => {
     const programs = SEEDS.map(programOf);
     const kinds = new Set(programs.flatMap(({ faults }) => faults.map(({ kind }) => kind)));
     expect(kinds.size).toBe(19);
@@ -75,7 +75,7 @@ describe('a program', () => {
         if (['pause', 'kill', 'compute'].includes(kind)) expect(sessions[session].child).toBe(true);
       }
     }
-    // Quiet ones as well: some rules are for them alone.
+    // Some rules apply only to programs without faults.
     expect(programs.filter(({ faults }) => faults.length === 0).length).toBeGreaterThan(30);
   });
 });

@@ -1,16 +1,16 @@
-/** What a person needs to see of a history that broke a rule. */
+/** The report on a history that broke a rule, for a person to read. */
 import type { FuzzEvent } from './events.js';
 import type { History, Violation } from './history.js';
 
-/** How much of the history is shown before a breach and after it, in ms. */
+/** How much of the history is shown before and after a breach, in ms. */
 const AROUND = { before: 400, after: 100 };
-const MOST_LINES = 40;
+const MOST_ROWS = 40;
 const MOST_VIOLATIONS = 3;
 
 export interface Summary {
   readonly calls: number;
   readonly holds: number;
-  /** The same by the kind of lock. */
+  /** The holds by their kind of lock. */
   readonly locks: Readonly<Record<string, number>>;
   readonly lost: number;
   readonly refused: Readonly<Record<string, number>>;
@@ -36,12 +36,12 @@ export function summaryOf({ calls, faults, foreigners }: History): Summary {
   return { calls: calls.length, holds, locks, lost, refused, faults: kinds };
 }
 
-/** The rules that were broken, how to run the program again, and what happened around. */
+/** The broken rules, how to run the program again, and what happened around each breach. */
 export function reportOf(seed: number, history: History, violations: readonly Violation[]): string {
   const start = history.events[0]?.at ?? 0;
   const shown = violations.slice(0, MOST_VIOLATIONS);
   return [
-    `Seed ${seed}: ${violations.length} broken. Again, if not at the same pace: npm run fuzz -- --seed ${seed}`,
+    `Seed ${seed}: ${violations.length} broken rules. To run the program again, with other timing: npm run fuzz -- --seed ${seed}`,
     ...shown.map(
       (violation) => `\n[${violation.rule}] ${violation.what}\n${excerpt(history, violation, start)}`,
     ),
@@ -49,7 +49,7 @@ export function reportOf(seed: number, history: History, violations: readonly Vi
   ].join('\n');
 }
 
-/** What concerns the calls of a violation at any time, and its key and everybody shortly before. */
+/** All events of the violation's calls, and the events of its key and of all processes shortly before and after it. */
 function excerpt({ events, calls }: History, { at, key, ids = [] }: Violation, start: number): string {
   const named = new Set(ids);
   const keyed = new Set(
@@ -64,16 +64,16 @@ function excerpt({ events, calls }: History, { at, key, ids = [] }: Violation, s
     if (event.e === 'fault') return event.from < at + AROUND.after;
     return near(event);
   });
-  // The last ones before it tell the most.
+  // The last events before the breach tell the most.
   const before = chosen.filter((event) => event.at <= at);
-  const lines = [
-    ...before.slice(-MOST_LINES + 10),
+  const rows = [
+    ...before.slice(-MOST_ROWS + 10),
     ...chosen.filter((event) => event.at > at).slice(0, 10),
-  ].map((event) => lineOf(event, start));
-  return (lines.length < chosen.length ? ['  …', ...lines] : lines).join('\n');
+  ].map((event) => rowOf(event, start));
+  return (rows.length < chosen.length ? ['  …', ...rows] : rows).join('\n');
 }
 
-function lineOf({ e, at, ...facts }: FuzzEvent, start: number): string {
+function rowOf({ e, at, ...facts }: FuzzEvent, start: number): string {
   const told = Object.entries(facts).map(([name, value]) => {
     const since = name === 'from' || name === 'began' || name === 'until';
     return `${name}=${since ? (Number(value) - start).toFixed(1) : typeof value === 'number' ? +value.toFixed(2) : JSON.stringify(value)}`;

@@ -1,5 +1,5 @@
 /** What in a history explains that something went otherwise than on a quiet day. */
-import type { Forgetting } from '../../support/fence-history.js';
+import type { Forgetting } from '../../../test/support/fence-history.js';
 import type { FaultSeen } from '../events.js';
 import type { History } from '../history.js';
 import type { FaultKind } from '../program.js';

@@ -1,24 +1,28 @@
-/** What a seed stands for: sessions, their callers' habits, and faults on a timeline. Times are in ms. */
+/** The program of a seed: sessions, the habits of their callers, and faults at their times. Times are in ms. */
 import { type LockPlan, lockPlanOf } from './locks.js';
 import { Random } from './random.js';
 import { type Theme, themeOf } from './themes.js';
 
-/** A range, both ends included. */
+/** A range. Both ends are included. */
 export type Range = readonly [from: number, to: number];
 
 /**
- * - `pause`, `kill`: SIGSTOP and SIGCONT, SIGKILL and another process in its place; of a session that is a process.
- * - `cut`: its connections break. `refuse`: and new ones are refused for a while.
- * - `hold-requests`, `hold-replies`: they arrive late, in order. `delay`: all of them, by a little.
- * - `lose-replies`, `black-hole`: replies, or all, are swallowed; then the connections break, as a gap in a stream has no
- *   other end.
- * - `strand`: they break, and what was sent arrives after the session has gone on with new ones.
- * - `flush`, `restart`: Redis forgets everything. `script-flush`: its scripts.
- * - `client-pause`, `freeze`: Redis answers nobody for a while, by CLIENT PAUSE and by SIGSTOP.
- * - `foreign-hold`: a plain client takes a key by SET NX PX and gives it back by compare-and-delete.
- * - `foreign-delete`: a plain client deletes a key, whosever it is.
- * - `compute`: a process computes, and reads none of its sockets; of a session that is a process.
- * - `clock-back`: the counter of fences is ahead of Redis's clock, as after that clock went back.
+ * - `pause`: SIGSTOP and SIGCONT, for a session in its own process.
+ * - `kill`: SIGKILL, and another process in its place, for a session in its own process.
+ * - `compute`: the process computes and reads no socket, for a session in its own process.
+ * - `cut`: the connections of a session break.
+ * - `refuse`: the connections of a session break, and new ones are refused for a while.
+ * - `hold-requests`, `hold-replies`: requests or replies arrive late, in order.
+ * - `delay`: all requests and replies arrive a little late.
+ * - `lose-replies`, `black-hole`: replies, or requests and replies, are dropped. Then the connections break, because a
+ *   stream with a gap cannot go on.
+ * - `strand`: the connections break. The data that was sent arrives after the session has new connections.
+ * - `flush`, `restart`: Redis forgets everything.
+ * - `script-flush`: Redis forgets its scripts.
+ * - `client-pause`, `freeze`: Redis does not answer for a while, by CLIENT PAUSE or by SIGSTOP.
+ * - `foreign-hold`: a foreign client takes a key by SET NX PX, and releases it by compare-and-delete.
+ * - `foreign-delete`: a foreign client deletes a key, whichever client has it.
+ * - `clock-back`: the fence counter is ahead of Redis's clock, as after that clock went back.
  */
 export type FaultKind = (typeof FAULTS)[number] | 'compute' | 'clock-back';
 
@@ -42,26 +46,26 @@ const FAULTS = [
   'foreign-delete',
 ] as const;
 
-/** Which of a session's connections: the one for commands, or the one on which it hears of grants. */
+/** One of the two connections of a session: for commands, or for notifications of grants. */
 export type Lane = 'command' | 'notifications';
 
 export interface Fault {
   readonly kind: FaultKind;
-  /** When it begins, from the program's start. */
+  /** When the fault begins, from the program's start. */
   readonly at: number;
-  /** How long it lasts: a pause, a black hole, until a killed process is followed by another, a foreign client's hold. */
+  /** How long the fault lasts. For `kill`: until another process follows. For `foreign-hold`: the time to live of the key. */
   readonly lasts: number;
-  /** Whom it meets; of no meaning for faults of the server. */
+  /** The number of the session that the fault is for. Faults of the server ignore it. */
   readonly session: number;
   readonly lanes: readonly Lane[];
-  /** What a foreign client meddles with. */
+  /** The key that a foreign client takes or deletes. */
   readonly key: string;
-  /** The delay of each chunk. */
+  /** The delay of each chunk of data. */
   readonly by: number;
 }
 
 export interface SessionPlan {
-  /** A process of its own, or one of those that live in the fuzzer's. */
+  /** Whether the session has its own process. Otherwise it runs in the fuzzer's process. */
   readonly child: boolean;
   readonly callers: number;
   /** `null` for no bound. */
@@ -69,11 +73,11 @@ export interface SessionPlan {
   readonly autoPipelining: boolean;
 }
 
-/** What operations are made from. Those named by a noun are the share of operations that have it. */
+/** What operations are made from. A habit that is a single number is the share of operations that have it. */
 export interface Habits {
   readonly ttl: Range;
   readonly wait: Range;
-  /** How long a hold lasts that does not end at once. */
+  /** The length of a hold that does not end at once. */
   readonly hold: Range;
   /** The share of holds that end at once. */
   readonly instant: number;
@@ -91,7 +95,7 @@ export interface Habits {
 
 export interface Program {
   readonly seed: number;
-  /** Callers begin nothing after it. */
+  /** Callers begin no operation after this time. */
   readonly duration: number;
   readonly commandTimeout: number;
   readonly keys: readonly string[];
@@ -99,11 +103,11 @@ export interface Program {
   readonly sessions: readonly SessionPlan[];
   readonly habits: Habits;
   readonly faults: readonly Fault[];
-  /** At the end, are the processes left to exit by themselves? */
+  /** Whether the processes are left to exit by themselves at the end. */
   readonly farewell: boolean;
 }
 
-/** The longest ttl beside processes that are killed: their keys have to be waited for. */
+/** The longest ttl in a program that kills processes: others wait until the keys of a killed process expire. */
 const LONGEST_OF_THE_DEAD = 3_000;
 
 const TTLS: readonly Range[] = [
@@ -126,7 +130,7 @@ const HOLDS: readonly Range[] = [
   [20, 200],
   [1, 700],
 ];
-/** Patient callers all get their hold: were these long, the last would wait for minutes. */
+/** All patient callers get their hold. If these holds were long, the last caller would wait for minutes. */
 const PATIENT_HOLD: Range = [1, 20];
 const LASTS: ReadonlyArray<readonly [weight: number, range: Range]> = [
   [5, [10, 200]],
@@ -154,13 +158,13 @@ export function programOf(seed: number): Program {
     duration,
     commandTimeout: random.pick([300, 500, 1_000]),
     keys,
-    // From numbers of their own: each kind of lock meets what seeds stand for otherwise.
+    // From their own numbers, so that each kind of lock meets each theme and each fault.
     locks: lockPlanOf(new Random(seed, 'locks'), keys.length),
     sessions,
     habits: { ...habitsOf(random, patient, kinds.includes('kill')), ...theme.habits },
     faults: [
       ...faultsOf(random, { kinds, duration, sessions, keys, theme }),
-      // Apart from all else, so that they meet every theme, and the programs of all seeds stay as they were.
+      // From their own numbers, so that they meet each theme, and the rest of each seed's program stays the same.
       ...computationsOf(new Random(seed, 'computations'), duration, sessions),
     ].sort((a, b) => a.at - b.at),
     farewell: random.chance(0.25),
@@ -182,7 +186,7 @@ function sessionsOf(random: Random, patient: boolean): SessionPlan[] {
   }));
 }
 
-/** Each program lays stress on something else: uniform ones would all be alike. */
+/** Each program stresses something else. If all had the same habits, all would be alike. */
 function habitsOf(random: Random, patient: boolean, deaths: boolean): Habits {
   const share = (probability: number, most: number): number =>
     random.chance(probability) ? random.next() * most : 0;
@@ -203,7 +207,7 @@ function habitsOf(random: Random, patient: boolean, deaths: boolean): Habits {
   };
 }
 
-/** Those that meet processes, which can be stopped, and not the sessions inside the fuzzer. */
+/** Whether the fault is for sessions in their own process only, because the process is stopped. */
 function meetsChildren(kind: FaultKind): boolean {
   return kind === 'pause' || kind === 'kill';
 }
@@ -213,7 +217,7 @@ function anyKinds(random: Random): readonly FaultKind[] {
 }
 
 function kindsOf(kinds: readonly FaultKind[], random: Random, sessions: readonly SessionPlan[]): FaultKind[] {
-  // A clock that goes back while the counter is lost is what no fence survives. Nothing else minds it.
+  // If the clock goes back and the counter is lost, fences cannot rise. All other faults are possible beside it.
   const clock = random.chance(0.25) && !kinds.includes('flush') && !kinds.includes('restart');
   return [
     ...kinds.filter((kind) => sessions.some(({ child }) => child) || !meetsChildren(kind)),

@@ -2,7 +2,7 @@
  * Fences tell the order: over all keys, and whatever Redis forgets, as its clock goes on. The rules are those of
  * `support/fence-history.ts`.
  */
-import { findFenceFaults } from '../../support/fence-history.js';
+import { findFenceFaults } from '../../../test/support/fence-history.js';
 import type { History, Violation } from '../history.js';
 import { forgettingsOf } from './disturbances.js';
 

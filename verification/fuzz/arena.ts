@@ -1,10 +1,10 @@
-/** What programs run in: a Redis, and processes to be sessions. Several programs may use it, one after the other. */
+/** A Redis and processes for the sessions of a program. Several programs may use an arena, one after the other. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
-import { type Child, startChild } from '../support/child-process.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { type Child, startChild } from '../../test/support/child-process.js';
+import { type RedisServer, startRedis } from '../../test/support/redis-server.js';
 import type { FuzzHandlers } from './fuzz.worker.js';
 
 export type FuzzChild = Child<FuzzHandlers>;
@@ -13,9 +13,9 @@ const WORKER = new URL('./fuzz.worker.ts', import.meta.url);
 
 export class Arena {
   readonly server: RedisServer;
-  /** A connection of the fuzzer's own, past all proxies. */
+  /** A connection of the fuzzer, which no proxy stands before. */
   readonly admin: Redis;
-  /** For the files that processes write. */
+  /** The folder of the files that processes write. */
   readonly dir = mkdtempSync(join(tmpdir(), 'lock-fuzz-'));
   readonly #spares: Array<Promise<FuzzChild>> = [];
   readonly #children = new Set<FuzzChild>();
@@ -30,20 +30,20 @@ export class Arena {
     return new Arena(await startRedis());
   }
 
-  /** The name of a new file. */
+  /** The path of a new file. */
   file(): string {
     this.#files += 1;
     return join(this.dir, `${this.#files}.jsonl`);
   }
 
-  /** A process that is nobody's; others are started to have `spares` more at hand. */
+  /** A free process. Others are started, so that `spares` more are ready. */
   async child(spares = 0): Promise<FuzzChild> {
     const child = this.#spares.shift() ?? this.#start();
     while (this.#spares.length < spares) this.#spares.push(this.#start());
     return child;
   }
 
-  /** It is free again. */
+  /** The process is free again. */
   giveBack(child: FuzzChild): void {
     this.#spares.push(Promise.resolve(child));
   }
@@ -61,7 +61,8 @@ export class Arena {
       void started.exited.then(() => this.#children.delete(started));
       return started;
     });
-    child.catch(() => undefined); // who takes it is told
+    // The caller of `child` gets the error.
+    child.catch(() => undefined);
     return child;
   }
 }

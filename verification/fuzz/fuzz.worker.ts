@@ -1,10 +1,10 @@
-/** A process that is a session, or several one after the other. What it sees goes to a file, which outlives its end. */
+/** A process that is one session, or several one after the other. Its events go to a file, which outlives the process. */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { serve } from '../support/child-worker.js';
-import { compute } from '../support/computation.js';
-import { sharedNow } from '../support/shared-clock.js';
+import { serve } from '../../test/support/child-worker.js';
+import { compute } from '../../test/support/computation.js';
+import { sharedNow } from '../../test/support/shared-clock.js';
 import type { FuzzEvent } from './events.js';
-import { Session, type SessionPlace } from './party.js';
+import { Session, type SessionPlace } from './session.js';
 import { watchStalls } from './stalls.js';
 
 export type FuzzHandlers = typeof handlers;
@@ -13,7 +13,7 @@ let session: Session | undefined;
 let file: number | undefined;
 let endWatch: () => void = () => undefined;
 
-/** Written before the call returns: what happened before a SIGKILL is there after it. */
+/** The event is written before the call returns, so a SIGKILL loses no event. */
 function record(event: FuzzEvent): void {
   if (file !== undefined) writeSync(file, `${JSON.stringify(event)}\n`);
 }
@@ -49,15 +49,15 @@ export const handlers = serve({
   compute(ms: number): void {
     compute(ms);
   },
-  gates(): number {
-    return session?.gates ?? 0;
+  keyCount(): number {
+    return session?.keyCount ?? 0;
   },
-  /** Another session may be opened then. */
+  /** Another session may be opened afterwards. */
   async close(): Promise<void> {
     await close();
     endFile();
   },
-  /** Leaves the exit to Node: it comes when nothing keeps the process alive. */
+  /** Node ends the process when nothing keeps it alive. */
   async finish(): Promise<void> {
     await close();
     process.channel?.unref();

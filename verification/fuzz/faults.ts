@@ -1,17 +1,20 @@
-/** Makes the faults of a program happen, at their times, and writes down when they did. */
+/** Makes the faults of a program happen at their times, and writes down when they happened. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { sharedNow } from '../support/shared-clock.js';
-import type { TcpProxy } from '../support/tcp-proxy.js';
+import { sharedNow } from '../../test/support/shared-clock.js';
+import type { TcpProxy } from '../../test/support/tcp-proxy.js';
 import type { Arena } from './arena.js';
 import { type Actor, Outsider } from './cast.js';
 import type { FaultSeen, Foreign, FuzzEvent } from './events.js';
 import type { Fault, Lane } from './program.js';
-import { COUNTER, PREFIX } from './stand.js';
+import { COUNTER, PREFIX } from './snapshot.js';
 
 const COMPARE_AND_DELETE =
   "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end";
 
-/** Sets the counter so many µs ahead, of Redis's clock or of itself if it is ahead already. Replies with what it is then. */
+/**
+ * Sets the fence counter ahead of Redis's clock by so many µs. A counter that is ahead already is set further ahead. The
+ * reply is its new value.
+ */
 const COUNTER_AHEAD = `
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -23,7 +26,7 @@ export class Faults {
   readonly #arena: Arena;
   readonly #actors: readonly Actor[];
   readonly #record: (event: FuzzEvent) => void;
-  /** Those of one thing are made one after the other: the end of one must not be the end of another. */
+  /** Faults of one thing are made one after the other: the end of one must not end another. */
   readonly #chains = new Map<unknown, Promise<void>>();
   #foreigners = 0;
 
@@ -33,7 +36,7 @@ export class Faults {
     this.#record = record;
   }
 
-  /** Resolves when the last one is over. */
+  /** Resolves when the last fault is over. */
   async make(faults: readonly Fault[], start: number): Promise<void> {
     await Promise.all(
       faults.map(async (fault) => {
@@ -118,7 +121,7 @@ export class Faults {
     }
   }
 
-  /** When what was under way with the same thing is over. */
+  /** Works after the earlier faults of the same thing are over. */
   #after(thing: unknown, work: () => Promise<void>): Promise<void> {
     const done = (this.#chains.get(thing) ?? Promise.resolve()).then(work);
     this.#chains.set(thing, done);
@@ -143,7 +146,7 @@ export class Faults {
       await pause(Math.max(0, Math.min(px / 2, from + px - began)));
       hold = { began, until: sharedNow() };
     }
-    // Also where it got none: a command that was sent again may have taken it the first time.
+    // Deletes the key even if the client did not get it: a SET that was sent again may have succeeded the first time.
     await admin.eval(COMPARE_AND_DELETE, 1, PREFIX + key, value);
     this.#record({ e: 'foreign', key, from, px, ...hold, at: sharedNow() });
   }

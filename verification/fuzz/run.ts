@@ -1,24 +1,24 @@
 /** Runs a program to its end, and checks at what it leaves behind. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { isLockError } from '../../lib/errors/index.js';
-import { eventuallyTrue } from '../support/eventually.js';
-import { type Locks, locksOn } from '../support/locks.js';
-import { sharedNow } from '../support/shared-clock.js';
+import { eventuallyTrue } from '../../test/support/eventually.js';
+import { type Locks, locksOn } from '../../test/support/locks.js';
+import { sharedNow } from '../../test/support/shared-clock.js';
 import type { Arena } from './arena.js';
 import { type Actor, Outsider, castOf } from './cast.js';
 import type { FuzzEvent } from './events.js';
 import { Faults } from './faults.js';
 import { type History, historyOf } from './history.js';
 import type { Program } from './program.js';
-import { COUNTER, type Stand, isFormerLife, leftBy, lookAt, passedBetween, wrongIn } from './stand.js';
+import { COUNTER, type Snapshot, isFormerLife, leftBy, takeSnapshot, passedBetween, wrongIn } from './snapshot.js';
 import { watchStalls } from './stalls.js';
 
 /** The longest that a program's last calls may take after its end and their own bounds, in ms. */
 const TAIL = 15_000;
 /** A PING that takes longer than this is a stall of the server, in ms. */
 const SLOW_PING = 40;
-/** How often it is checked what stands in Redis, in ms. */
-const LOOK_EVERY = 50;
+/** How often it is checked what snapshots in Redis, in ms. */
+const SNAPSHOT_EVERY = 50;
 
 export async function runProgram(program: Program, arena: Arena): Promise<History> {
   const events: FuzzEvent[] = [];
@@ -31,7 +31,7 @@ export async function runProgram(program: Program, arena: Arena): Promise<Histor
   const endings = [
     watchStalls('fuzzer', record),
     watchServer(arena, record),
-    watchStand(program, arena, record),
+    watchSnapshots(program, arena, record),
   ];
   try {
     const start = sharedNow() + 50;
@@ -87,25 +87,25 @@ function watchServer({ admin }: Arena, record: (event: FuzzEvent) => void): () =
   return () => (ended = true);
 }
 
-/** Looks at what stands in Redis while the program runs: a history knows only what callers see. */
-function watchStand({ keys }: Program, { admin }: Arena, record: (event: FuzzEvent) => void): () => void {
+/** Looks at what snapshots in Redis while the program runs: a history knows only what callers see. */
+function watchSnapshots({ keys }: Program, { admin }: Arena, record: (event: FuzzEvent) => void): () => void {
   let ended = false;
   const told = new Set<string>();
-  let last: { readonly from: number; readonly stand: Stand } | undefined;
+  let last: { readonly from: number; readonly snapshot: Snapshot } | undefined;
   const watch = async (): Promise<void> => {
     while (!ended) {
       const from = sharedNow();
-      const stand = await lookAt(admin, keys).catch(() => undefined);
+      const snapshot = await takeSnapshot(admin, keys).catch(() => undefined);
       const at = sharedNow();
-      if (last !== undefined && stand !== undefined)
-        for (const passed of passedBetween(last.stand, stand))
+      if (last !== undefined && snapshot !== undefined)
+        for (const passed of passedBetween(last.snapshot, snapshot))
           record({ e: 'passed', from: last.from, at, ...passed });
-      last = stand && { from, stand };
-      for (const what of stand === undefined ? [] : wrongIn(stand)) {
+      last = snapshot && { from, snapshot };
+      for (const what of snapshot === undefined ? [] : wrongIn(snapshot)) {
         if (!told.has(what)) record({ e: 'odd', at: sharedNow(), what });
         told.add(what);
       }
-      await pause(LOOK_EVERY, undefined, { ref: false });
+      await pause(SNAPSHOT_EVERY, undefined, { ref: false });
     }
   };
   void watch();
@@ -121,10 +121,10 @@ async function quiesce(
 ): Promise<void> {
   const alive = new Set(actors.flatMap((actor) => (actor.alive ? [actor.name] : [])));
   const left = async (): Promise<string[]> => {
-    const found = leftBy(alive, await lookAt(arena.admin, program.keys));
+    const found = leftBy(alive, await takeSnapshot(arena.admin, program.keys));
     for (const actor of actors) {
-      const gates = actor.alive ? await actor.gates() : 0;
-      if (gates > 0) found.push(`${gates} gates of ${actor.name}`);
+      const keyCount = actor.alive ? await actor.keyCount() : 0;
+      if (keyCount > 0) found.push(`${keyCount} keyCount of ${actor.name}`);
     }
     return found;
   };
@@ -149,10 +149,10 @@ async function probe(program: Program, arena: Arena, record: (event: FuzzEvent) 
     }),
   );
   await locks.close();
-  const [names, stand] = await Promise.all([arena.admin.keys('*'), lookAt(arena.admin, program.keys)]);
+  const [names, snapshot] = await Promise.all([arena.admin.keys('*'), takeSnapshot(arena.admin, program.keys)]);
   const deleted = program.faults.some(({ kind }) => kind === 'foreign-delete');
   for (const name of names) {
-    if (name !== COUNTER && !(deleted && isFormerLife(name, stand)))
+    if (name !== COUNTER && !(deleted && isFormerLife(name, snapshot)))
       record({ e: 'left', at: sharedNow(), what: `"${name}" in Redis` });
   }
 }

@@ -1,4 +1,4 @@
-/** Numbers that a seed decides: the same on every machine and in every process. */
+/** Random numbers that a seed decides. They are the same on every machine and in every process. */
 
 export class Random {
   #a: number;
@@ -6,14 +6,14 @@ export class Random {
   #c: number;
   #count = 1;
 
-  /** @param parts what decides the numbers: each list of parts has numbers of its own. */
+  /** @param parts decide the numbers: each list of parts has its own numbers. */
   constructor(...parts: ReadonlyArray<string | number>) {
     const text = parts.join('/');
     [this.#a, this.#b, this.#c] = [hash(text, 1), hash(text, 2), hash(text, 3)];
     for (let i = 0; i < 12; i += 1) this.next();
   }
 
-  /** From 0 up to, but not including, 1. Chris Doty-Humphrey's sfc32. */
+  /** A number from 0 to 1, without 1. The algorithm is sfc32 by Chris Doty-Humphrey. */
   next(): number {
     const sum = (this.#a + this.#b + this.#count) | 0;
     this.#count = (this.#count + 1) | 0;
@@ -23,7 +23,7 @@ export class Random {
     return (sum >>> 0) / 2 ** 32;
   }
 
-  /** A whole number, both ends included. */
+  /** A whole number. Both ends are included. */
   int(from: number, to: number): number {
     return from + Math.floor(this.next() * (to - from + 1));
   }
@@ -45,7 +45,7 @@ export class Random {
     return choices[choices.length - 1][1];
   }
 
-  /** So many of them, in an order of their own. */
+  /** `count` of the choices, in a random order. */
   some<T>(choices: readonly T[], count: number): T[] {
     const rest = [...choices];
     return Array.from(
@@ -55,7 +55,7 @@ export class Random {
   }
 }
 
-/** FNV-1a, with a final mix. */
+/** FNV-1a with a final mix. */
 function hash(text: string, salt: number): number {
   let h = (0x811c9dc5 ^ salt) >>> 0;
   for (let i = 0; i < text.length; i += 1) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193) >>> 0;
