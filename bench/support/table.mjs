@@ -1,4 +1,4 @@
-// Markdown tables with columns that line up.
+// Markdown tables with aligned columns.
 export function markdownTable(headings, rows) {
   const cells = [headings, ...rows].map((row) => row.map(String));
   const widths = headings.map((_, i) => Math.max(3, ...cells.map((row) => row[i].length)));

@@ -40,8 +40,8 @@ export const ALLOWED = [
   // The shape of a printed message.
   /\bo[nf] one line\b/gi,
   /\bline[ -](?:numbers?|endings?|breaks?|separators?)\b|(?<![a-zA-Z])lineNumbers?\b/gi,
-  // ESLint's and esbuild's own names.
-  /\beslint-disable-next-line\b|\blineLimit\b/g,
+  // ESLint's, esbuild's and EditorConfig's own names.
+  /\beslint-disable-next-line\b|\blineLimit\b|\bend_of_line\b/g,
   // TypeScript's own names.
   /\bgetLineAndCharacterOfPosition\b|\bgetLineStarts\b|\.getLineOfLocalPosition\b/g,
   /\bfixMixedExportsWithInlineTypeSpecifier\b/g,

@@ -164,12 +164,12 @@ const EFFECTS = namesOf<RequestEffect>({
   'serve offer': true,
   'keep offer': true,
   'return offer': true,
-  'note place': true,
+  'note queue score': true,
   'await offer': true,
   subscribe: true,
   poll: true,
   retry: true,
-  'sit out': true,
+  'await recovery': true,
   yield: true,
   'refuse conflict': true,
   'refuse uninformed': true,
@@ -273,7 +273,7 @@ describe('in every state but "idle" a command is under way or a timer is set', (
     'check',
     'check and release',
   ];
-  const SETS_TIMER: readonly RequestEffect[] = ['await offer', 'poll', 'retry', 'sit out', 'yield'];
+  const SETS_TIMER: readonly RequestEffect[] = ['await offer', 'poll', 'retry', 'await recovery', 'yield'];
   /** No command is under way after these. */
   const ENDS_COMMAND: readonly RequestEvent[] = [
     'granted',

@@ -12,8 +12,8 @@ import { parseExchange } from './exchange-reply.js';
 /** A request is sent so often before it counts as too slow for its time limit. */
 export const MOST_ATTEMPTS = 4;
 
-const ASKING = 'asking for';
-const GIVING_UP = 'giving up';
+const ACQUIRING = 'acquiring';
+const RELEASING = 'releasing';
 
 /** What a session does about the exchanges it sends. */
 export interface ExchangeContext extends CallContext {
@@ -57,7 +57,7 @@ export class ExchangeCommand implements Command {
   }
 
   get doing(): string {
-    return this.#request.acquire === undefined ? GIVING_UP : ASKING;
+    return this.#request.acquire === undefined ? RELEASING : ACQUIRING;
   }
 
   get key(): string {
