@@ -1,4 +1,4 @@
-/** What the package exports. */
+/** The entry `nestjs-locked`: the public names of the package. */
 export { LockModule } from './lock.module.js';
 export { LockService, type LockedWork } from './lock.service.js';
 export { getLockServiceToken, getLockStoreToken } from './lock.constants.js';
@@ -16,7 +16,7 @@ export { LockErrorInterceptor, type LockErrorSettings } from './error-mapping/lo
 export { attachLockService } from './locked/decoration/attach-lock-service.js';
 export { InjectLockService } from './decorators/inject-lock-service.decorator.js';
 export type { LockedKey, LockedOptions, OnBusy } from './locked/locked.types.js';
-export type { LockedDecorator } from './locked/locked.verdict.js';
+export type { LockedDecorator } from './locked/locked.type-checks.js';
 export { lockKey } from './core/keys/lock-key.tag.js';
 export type { LockKeyValue } from './core/keys/key-value.js';
 

@@ -1,4 +1,4 @@
-/** The definition that Nest's builder makes: `forRoot`, `forRootAsync`, and the two extras. */
+/** The base class that Nest's builder makes: `forRoot`, `forRootAsync`, and the extras `name` and `isGlobal`. */
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { LockModuleExtras, LockModuleOptions } from './interfaces/lock-module-options.interface.js';
 import { getLockServiceToken, getLockStoreToken } from './lock.constants.js';

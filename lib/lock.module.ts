@@ -10,11 +10,12 @@ import { ConfigurableModuleClass } from './lock.module-definition.js';
 import { checkAsyncOptions, checkExtras, resolveModuleOptions } from './module/resolve-module-options.js';
 
 /**
- * Distributed locks for an application: import it once, in the root module. It is global; with `name`, several stand
- * side by side. An application starts without its Redis: locks fail until it answers.
+ * Distributed locks for an application. Import the module once, in the root module: it is global. For several sets of
+ * locks, import one module for each, with a `name`. An application starts even if Redis is down: acquisitions fail
+ * until Redis answers.
  *
- * At shutdown it takes no more locks, waits up to 10 s for those held, gives them back, and closes only a client that
- * it opened itself.
+ * At shutdown the module takes no more locks, waits up to 10 s for the locks that are held, and releases them. It
+ * closes the Redis client only if it opened the client itself.
  */
 @Module({})
 export class LockModule extends ConfigurableModuleClass {
@@ -30,8 +31,8 @@ export class LockModule extends ConfigurableModuleClass {
   }
 
   /**
-   * @param options all have defaults: without any, locks are on `redis://localhost:6379`.
-   * @throws LockOptionsError for a misspelt option or a value that cannot be meant.
+   * @param options each option has a default. Without options, locks are on `redis://localhost:6379`.
+   * @throws LockOptionsError for a misspelt option or an invalid value.
    */
   static override forRoot(options: LockModuleRootOptions = {}): DynamicModule {
     checkRootOptions(options);
@@ -39,7 +40,8 @@ export class LockModule extends ConfigurableModuleClass {
   }
 
   /**
-   * Options from a factory, once its dependencies are there. They are checked when it has returned them.
+   * Takes the options from a factory, which runs when its dependencies are available. The options are checked after it
+   * has returned them.
    * @throws LockOptionsError unless there is exactly one of `useFactory`, `useClass` and `useExisting`.
    */
   static override forRootAsync(options: LockModuleAsyncOptions): DynamicModule {
@@ -48,7 +50,7 @@ export class LockModule extends ConfigurableModuleClass {
   }
 }
 
-/** Here already, where the stack still leads to the queue that is wrong. */
+/** Checks the options already here, because the stack still leads to the code of the application that gives them. */
 function checkRootOptions(options: LockModuleRootOptions): void {
   if (typeof options !== 'object' || options === null) {
     resolveModuleOptions(options);

@@ -1,4 +1,6 @@
-/** What a LockModule provides: its options, checked; its store; the engine; the service; the mapping of errors. */
+/**
+ * The providers of a LockModule: its checked options, its store, the engine, the service, and the mapping of errors.
+ */
 import { type ExceptionFilter, Logger, type Provider } from '@nestjs/common';
 import { APP_FILTER, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { LockEngine } from './core/engine/lock-engine.js';
@@ -22,7 +24,7 @@ import {
   RESOLVED_OPTIONS,
 } from './module/lock-module.registry.js';
 
-/** The options as given. The builder provides them. */
+/** The token of the options as they were given. Nest's builder provides them. */
 export const RAW_OPTIONS = Symbol('nestjs-locked: the options as given');
 const LOGGER = Symbol('nestjs-locked: the logger');
 const MAPPING = Symbol('nestjs-locked: does an interceptor map the errors?');
@@ -40,7 +42,8 @@ export function lockProviders(name: string | undefined): Provider[] {
     },
     {
       provide: RESOLVED_OPTIONS,
-      // The siblings are not used, but come first: of two modules of a name none opens anything.
+      // The registry is not used here. It is injected so that it is made first: if two modules have one name, its error
+      // comes before any module opens a connection.
       inject: [RAW_OPTIONS, LockModuleRegistry],
       useFactory: (options: LockModuleOptions) => resolveModuleOptions(options),
     },
@@ -90,8 +93,8 @@ export function lockProviders(name: string | undefined): Provider[] {
     },
     {
       provide: MAPPING,
-      // In place of APP_INTERCEPTOR, which must always give one: the first interceptor of a handler, whatever it does, costs
-      // a request a third of all that Nest takes for it.
+      // Not APP_INTERCEPTOR, because its provider must always give an interceptor. The first interceptor of a handler
+      // costs a third of the time that Nest needs for a request, whatever the interceptor does.
       inject: [ApplicationConfig, RESOLVED_OPTIONS, LockModuleRegistry],
       useFactory: (
         application: ApplicationConfig,
@@ -116,7 +119,7 @@ export function lockProviders(name: string | undefined): Provider[] {
   ];
 }
 
-/** A service whose methods' errors are mapped as the application has it; or what a test has put in its place. */
+/** A service with the application's mapping of errors, or the service that a test has put in its place. */
 export function serviceOf(make: () => LockService, registry: LockModuleRegistry): LockService {
   const substitute = foreignSubstitute(registry);
   if (substitute !== undefined) return substitute;
@@ -125,7 +128,7 @@ export function serviceOf(make: () => LockService, registry: LockModuleRegistry)
   return service;
 }
 
-/** Redis takes no spaces in it. */
+/** The name of the connection in Redis, which allows no spaces in it. */
 function connectionName(name: string | undefined): string {
   return name === undefined ? 'nestjs-locked' : `nestjs-locked:${name.replace(/[^\w.:-]/g, '_')}`;
 }

@@ -18,11 +18,11 @@ import { type LockError, LockLostError, LockNotHeldError, isLockError } from './
 
 type TryOptions = Omit<AcquireOptions, 'wait' | 'signal'>;
 
-/** What `using` runs. */
+/** The work that `using` runs under the lock. */
 export type LockedWork<T> = (lock: Lock) => T | PromiseLike<T>;
 
 /**
- * Takes and gives back locks. Injected as `LockService`, or by `@InjectLockService(name)` for a named module.
+ * Acquires and releases locks. Inject it as `LockService`, or by `@InjectLockService(name)` for a named module.
  */
 export class LockService {
   readonly #engine: LockEngine;
@@ -35,16 +35,17 @@ export class LockService {
   }
 
   /**
-   * Takes the lock, waiting for other holders for at most `wait`. Several keys are taken all or none, in sorted order.
-   * The caller must end it: by `await using`, or `release()` in a `finally`.
+   * Acquires the lock, and waits at most `wait` for other holders. Several keys are acquired all or none, in sorted
+   * order. The caller must release the lock: by `await using`, or by `release()` in a `finally`.
    *
-   * @throws LockBusyError when it stayed busy.
-   * @throws LockStoreError when the store failed or did not answer.
-   * @throws LockAbortedError when `signal` ended the wait.
-   * @throws LockReentryError when this call runs under one of the keys already, and may neither join nor wait (`reentry`).
-   * @throws LockNotHeldError when the lock given as `within` is over, or holds none of the keys.
-   * @throws LockDeadlockError when the wait would close a cycle of calls of this process.
-   * @throws LockOptionsError when an option cannot be meant, or the key is taken by another kind of lock (`mode`, `limit`).
+   * @throws LockBusyError if the key stayed busy.
+   * @throws LockStoreError if the store failed or did not answer.
+   * @throws LockAbortedError if `signal` ended the wait.
+   * @throws LockReentryError if this call runs under a hold of one of the keys, and `reentry` allows neither to join
+   * that hold nor to wait.
+   * @throws LockNotHeldError if the lock given as `within` was released, or holds none of the keys.
+   * @throws LockDeadlockError if the wait would close a cycle of calls of this process.
+   * @throws LockOptionsError if an option is invalid, or if another kind of lock has the key (`mode`, `limit`).
    */
   acquire<O extends AcquireOptions>(
     key: string | readonly string[],
@@ -61,8 +62,8 @@ export class LockService {
   }
 
   /**
-   * Takes the lock if it is free; never waits for a holder.
-   * @returns null only if it is busy: a failing store throws.
+   * Acquires the lock if it is free, and never waits for a holder.
+   * @returns null only if the lock is busy. If the store fails, this method throws.
    */
   tryAcquire<O extends TryOptions>(
     key: string | readonly string[],
@@ -79,11 +80,11 @@ export class LockService {
   }
 
   /**
-   * Runs `work` under the lock and gives it back when the work has settled, whatever came of it.
+   * Runs `work` under the lock, and releases the lock when the work has settled, with a result or an error.
    *
    * @returns the work's result.
-   * @throws what the work threw, untouched.
-   * @throws LockLostError after the work has settled, when the lock was lost meanwhile (`cause`: the work's error).
+   * @throws the error of the work, unchanged.
+   * @throws LockLostError after the work has settled, if the lock was lost meanwhile. Its `cause` is the work's error.
    */
   using<T>(key: string | readonly string[], work: LockedWork<T>): Promise<T>;
   using<T, O extends UsingOptions = never>(
@@ -107,23 +108,23 @@ export class LockService {
       throw new TypeError('LockService.using(key, options?, work): work must be a function.');
     const resolved = resolveUsing(options, this.#policy);
     const keys = normaliseKeys(key);
-    const context = currentLockContext();
-    const outer = this.#scopeOf(context, resolved.within);
+    const current = currentLockContext();
+    const outer = this.#contextOf(current, resolved.within);
     const lock = await this.#acquireUnder(outer, keys, resolved);
-    const scope = new LockContext(this.#engine.waits, outer, lock);
+    const own = new LockContext(this.#engine.waits, outer, lock);
     let outcome: { result: T } | { error: unknown };
     try {
-      outcome = { result: await runUnder(scope, () => work(lock)) };
+      outcome = { result: await runUnder(own, () => work(lock)) };
     } catch (error) {
       outcome = { error };
     }
     const released = lock.release();
-    scope.end();
-    if (outer !== context) outer?.end();
+    own.end();
+    if (outer !== current) outer?.end();
     await released;
     const lost = lock.lost;
     if (lost !== undefined && resolved.onLost === 'throw') {
-      // Made here, where its stack leads to the caller.
+      // The error is made here, because its stack leads to the caller.
       throw new LockLostError(
         lost.key,
         lost.reason,
@@ -136,8 +137,9 @@ export class LockService {
   }
 
   /**
-   * The lock that this call runs under: the innermost of `@Locked` and `using`, or the innermost that covers `key`.
-   * @throws LockNotHeldError where there is none, or it was released.
+   * The lock that this call runs under: the innermost one of `@Locked` and `using`. With `key`, the innermost one that
+   * holds `key`.
+   * @throws LockNotHeldError if there is no such lock, or if it was released.
    */
   current(key?: string): Lock {
     const lock = this.tryCurrent(key);
@@ -145,54 +147,54 @@ export class LockService {
     return lock;
   }
 
-  /** As {@link current}, with undefined in place of the error. */
+  /** Like {@link current}, but returns undefined in place of the error. */
   tryCurrent(key?: string): Lock | undefined {
-    for (let scope = currentLockContext(); scope !== undefined; scope = scope.outer) {
-      const { lock } = scope;
-      if (scope.graph !== this.#engine.waits || lock === undefined || lock.released) continue;
+    for (let context = currentLockContext(); context !== undefined; context = context.outer) {
+      const { lock } = context;
+      if (context.graph !== this.#engine.waits || lock === undefined || lock.released) continue;
       if (key === undefined || lock.keys.includes(key)) return lock;
     }
     return undefined;
   }
 
-  /** By what a call that runs in a scope holds a key. */
-  #holderOf(key: string, innermost: LockContext): Hold | undefined {
-    for (let scope: LockContext | undefined = innermost; scope !== undefined; scope = scope.outer) {
-      const hold = this.#heldBy(scope, key);
+  /** The hold by which a call in this context holds the key, through the context itself or an outer one. */
+  #holdOf(key: string, innermost: LockContext): Hold | undefined {
+    for (let context: LockContext | undefined = innermost; context !== undefined; context = context.outer) {
+      const hold = this.#heldBy(context, key);
       if (hold !== undefined) return hold;
     }
     return undefined;
   }
 
-  #heldBy(scope: LockContext, key: string): Hold | undefined {
-    const hold = scope.graph === this.#engine.waits ? scope.lock?.rootOf(key) : undefined;
+  #heldBy(context: LockContext, key: string): Hold | undefined {
+    const hold = context.graph === this.#engine.waits ? context.lock?.rootOf(key) : undefined;
     return hold?.released === false ? hold : undefined;
   }
 
-  /** Under what a call runs: by its async context, and under the lock that it was given. */
-  #scopeOf(scope: LockContext | undefined, within: Lock | undefined): LockContext | undefined {
-    if (within === undefined) return scope;
+  /** The context that a call runs under: its async context, and inside that the lock given as `within`. */
+  #contextOf(context: LockContext | undefined, within: Lock | undefined): LockContext | undefined {
+    if (within === undefined) return context;
     const lock = this.#engine.ownOf(within);
     if (lock === undefined) throw badOption('within', within, 'a lock of this very LockService');
-    for (let each = scope; each !== undefined; each = each.outer) if (each.lock === lock) return scope;
-    return new LockContext(this.#engine.waits, scope, lock);
+    for (let each = context; each !== undefined; each = each.outer) if (each.lock === lock) return context;
+    return new LockContext(this.#engine.waits, context, lock);
   }
 
-  /** May throw what concerns the call itself. */
+  /** May throw errors about the arguments, before a promise exists. */
   #acquire(key: string | readonly string[], options: ResolvedAcquire): Promise<HeldLock> {
     return this.#acquireUnder(
-      this.#scopeOf(currentLockContext(), options.within),
+      this.#contextOf(currentLockContext(), options.within),
       normaliseKeys(key),
       options,
     );
   }
 
   #acquireUnder(
-    scope: LockContext | undefined,
+    context: LockContext | undefined,
     keys: readonly string[],
     options: ResolvedAcquire,
   ): Promise<HeldLock> {
-    if (scope === undefined) return this.#engine.acquire(keys, options);
+    if (context === undefined) return this.#engine.acquire(keys, options);
     const { within, reentry } = options;
     const given = within === undefined ? [] : holdsWithin(within as HeldLock, keys);
     const held: Hold[] = [];
@@ -200,16 +202,17 @@ export class LockService {
     const waited = new Set<string>();
     for (const key of keys) {
       const joined = given.find((hold) => hold.key === key);
-      const hold = joined ?? this.#holderOf(key, scope);
+      const hold = joined ?? this.#holdOf(key, context);
       if (hold !== undefined && joined === undefined && reentry === 'wait') waited.add(key);
       if (hold === undefined || waited.has(key)) missing.push(key);
       else held.push(checkReentry(hold, options, joined !== undefined));
     }
-    // It is not part of the work that holds them, so it does not keep that work, nor what that runs under, from its end.
+    // A call that waits for an outer hold is not part of the work that has this hold. So it does not delay the end of
+    // that work, nor the end of the contexts which that work runs under.
     const own = (each: LockContext): boolean =>
       [...waited].some((key) => this.#heldBy(each, key) !== undefined);
-    const under = waited.size === 0 ? scope : insideOf(own, scope);
-    // What it joins is not to be kept by what it takes.
+    const under = waited.size === 0 ? context : insideOf(own, context);
+    // A hold keeps its options. Without `within`, the options do not keep the joined lock in memory.
     const plain = within === undefined ? options : { ...options, within: undefined };
     if (held.length === 0) return this.#engine.acquire(keys, plain, under);
     checkJoin(held, missing, options.signal);

@@ -1,5 +1,5 @@
-// Writes the public API of each entry point into api/, for reviews to see what a change does to it. `npm run api` rewrites
-// the reports; `npm run api -- --check` fails where one differs, and changes nothing.
+// Writes the public API of each entry point into api/, so that a commit shows how it changes the API. `npm run api`
+// rewrites the reports. `npm run api -- --check` fails if a report differs, and changes nothing.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-ex
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const reports = join(root, 'api');
-/** Not in node_modules, where the extractor would take the declarations for those of another package. */
+/** The folder is not in node_modules, where the extractor would read the declarations as those of another package. */
 const work = join(root, `.api-${process.pid}`);
 const packageFile = join(root, 'package.json');
 const { name, exports } = JSON.parse(readFileSync(packageFile, 'utf8'));
@@ -21,7 +21,7 @@ const entries = Object.keys(exports)
     file: join(work, 'declarations', entry, 'index.d.ts'),
   }));
 
-/** Declarations alone, from the sources: no build is needed before. */
+/** Compiles only the declarations, from the sources, so that no build is needed before. */
 function compile() {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   const args = ['-p', 'tsconfig.build.json', '--emitDeclarationOnly', '--outDir', join(work, 'declarations')];
@@ -64,7 +64,7 @@ function extract({ file, report }) {
         compilerMessageReporting: { default: { logLevel: ExtractorLogLevel.Error } },
         extractorMessageReporting: {
           default: { logLevel: ExtractorLogLevel.None },
-          // A type that a public one names, and that no user can import.
+          // Reports a type that a public type names, and that users cannot import.
           'ae-forgotten-export': { logLevel: ExtractorLogLevel.Warning, addToApiReportFile: true },
         },
         tsdocMessageReporting: { default: { logLevel: ExtractorLogLevel.None } },
@@ -75,7 +75,7 @@ function extract({ file, report }) {
     localBuild: true,
     showVerboseMessages: false,
     messageCallback: (message) => {
-      // The report goes to the working folder, and is new there each time.
+      // The report is written into the working folder, so it is new each time, and its messages say nothing.
       if (message.messageId.startsWith('console-')) message.logLevel = ExtractorLogLevel.None;
     },
   });

@@ -1,6 +1,6 @@
-// Builds both module formats. The compiler alone keeps decorator metadata, so it compiles first; its modules are joined
-// afterwards, one file an entry point and one for what they share, as Node takes longer for 150 small ones. The CommonJS
-// files are the same ones in the other format: in either there is one class for all entry points.
+// Builds both module formats. Only the compiler keeps the metadata of decorators, so it compiles first. esbuild then
+// joins the modules into one file for each entry point and one shared file, because Node takes longer to load 150 small
+// files. The CommonJS files are the joined files, converted. In each format, all entry points share one set of classes.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -19,7 +19,8 @@ const common = {
   target: 'es2022',
   charset: 'utf8',
   logLevel: 'warning',
-  // Both formats with their white space would be too much of a package. Names stay: stacks and Nest show them.
+  // Without white space, both formats together stay small enough for a package. Names are kept, because stacks and Nest
+  // show them.
   minifyWhitespace: true,
   minifySyntax: true,
   lineLimit: 120,
@@ -36,12 +37,15 @@ function filesIn(folder) {
     .map(({ parentPath, name }) => join(parentPath, name));
 }
 
-/** In CommonJS an optional package is required, inside `try`: so bundlers follow it, and jest has it. */
+/** In CommonJS an optional package is loaded by `require` inside `try`, which bundlers follow and jest supports. */
 function requireOptional(text) {
   return text.replace(/\bimport\((["']@nestjs\/[\w-]+["'])\)/g, 'require($1)');
 }
 
-/** esbuild numbers the inner name of `let X = class X`, which a decorated class is compiled to: Nest shows it. */
+/**
+ * Restores the names of decorated classes. The compiler writes such a class as `let X = class X`, and esbuild adds a
+ * number to the inner name, which Nest shows.
+ */
 function ownNames(text) {
   const numbered = [...text.matchAll(/\b(?:var|let) (\w+) ?= ?class (\1\d+)\b/g)];
   return numbered.reduce(
@@ -50,7 +54,7 @@ function ownNames(text) {
   );
 }
 
-/** The declarations that the entry points lead to: the others are nobody's to read. */
+/** Copies the declarations that the entry points import, directly or indirectly. No user can import the others. */
 function copyDeclarations() {
   const files = new Set(ENTRIES.map((entry) => join(compiled, `${entry}.d.ts`)));
   for (const file of files) {
@@ -67,15 +71,15 @@ function copyDeclarations() {
 }
 
 /**
- * What Node itself loads, where require() and import have to give one instance of the package. Both give the format of the
- * application's Nest. Node would lex all of a CommonJS Nest for an import out of an ES module (60 ms), and a loader such as
- * tsx would make a second copy of an ES module that is required.
+ * The files that Node itself loads. In Node, require() and import must give one instance of the package, and both give
+ * the format of the application's Nest. If an ES module imported a CommonJS Nest, Node would analyse all of Nest, which
+ * takes 60 ms. If an ES module is required, a loader such as tsx makes a second copy.
  */
 const CHOOSE = `'use strict';
-// Instrumentations (OpenTelemetry, Sentry) see ioredis where it is required, and change it in place.
+// Instrumentations (OpenTelemetry, Sentry) find ioredis when it is required, and change its exports.
 require('ioredis');
 
-/** Is Nest one of CommonJS, as up to Nest 11? */
+/** Whether Nest is CommonJS, as it is up to Nest 11. */
 exports.isCommonJs = (() => {
   try {
     return require('@nestjs/common/package.json').type !== 'module';
@@ -155,7 +159,7 @@ async function run() {
 try {
   await run();
 } catch (error) {
-  // Half a build must not pass for one.
+  // A part of a build must not be used as a whole one.
   rmSync(dist, { recursive: true, force: true });
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

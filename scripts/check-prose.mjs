@@ -1,9 +1,10 @@
-// Counts words and phrases that make comments and pages hard to read, and names each place. Fails where they are too many.
-// `npm run lint:prose`, or `npm run lint:prose -- docs` for some files or folders; `--long` names long sentences as well.
+// Counts words and phrases that make comments and pages hard to read, and names each place. Fails if there are too
+// many. `npm run lint:prose` reads the repository, and `npm run lint:prose -- docs` some files or folders. With
+// `--long`, it also names long sentences.
 import { BREAK, proseOf } from './checks/prose-text.mjs';
 import { lineNumbers, textFiles } from './checks/tracked-files.mjs';
 
-/** Each with what to write. */
+/** Each hard word or phrase, with the words to use instead. */
 const HARD = [
   [/\b(?:who|whom|whose|whoever)\b/gi, 'repeat the noun ("a caller that …")'],
   [/\bcannot be meant\b/gi, 'say that it is invalid'],
@@ -16,9 +17,9 @@ const HARD = [
   [/\bbe it\b/gi, '"whether … or …"'],
 ];
 
-/** There must be fewer in so many words over all. */
+/** In all files together, there must be fewer than one in this many words. */
 const WORDS_OVER_ALL = 1_000;
-/** A file of more words than LONG_FILE may have one in so many. */
+/** A file of more than LONG_FILE words may have one in this many words. */
 const WORDS_IN_FILE = 500;
 const LONG_FILE = 500;
 const LONG_SENTENCE = 25;
@@ -33,7 +34,7 @@ function hardPlaces(prose) {
   ).sort((a, b) => a.index - b.index);
 }
 
-/** A sentence ends at a full stop, at a blank text line and where code begins. */
+/** Finds long sentences. A sentence ends at a full stop, at a blank text line, and at the start of code. */
 function longSentences(prose) {
   const end = new RegExp(`[.!?]["')]?(?=\\s)|\\n\\s*\\n|${BREAK}`, 'gu');
   const found = [];

@@ -1,5 +1,5 @@
-// Names each place where an old word is still in use, and the word to use: in identifiers, file names, comments, messages
-// and pages. `npm run lint:words`, or `npm run lint:words -- lib docs/keys.md` for some files or folders.
+// Names each place with an old word, and the word to use instead: in identifiers, file names, comments, messages and
+// pages. `npm run lint:words` reads the repository, and `npm run lint:words -- lib docs/keys.md` some files or folders.
 import { ALLOWED, OLD_WORDS, SKIPPED, TEXT_VARIABLES } from './checks/old-words.mjs';
 import { lineNumbers, textFiles } from './checks/tracked-files.mjs';
 
@@ -9,17 +9,19 @@ for (const [use, ...forms] of OLD_WORDS) {
   for (const form of forms) {
     const [first, ...rest] = form.split(' ');
     const second = rest.pop();
-    // With `…`, two other words may stand between.
+    // With `…`, up to two other words may stand in between.
     const between = rest.length > 0 ? 2 : 0;
     if (second === undefined) single.set(first, use);
     else pairs.set(first, [...(pairs.get(first) ?? []), { second, between, use }]);
   }
 }
 
-/** What may stand between the words of one phrase: spaces, a hyphen, the marks of a comment's next text line. */
+/**
+ * The text that may stand between the words of one phrase: spaces, a hyphen, the marks of a comment's next text line.
+ */
 const JOINT = /^[ \t_-]*(?:\r?\n[ \t]*(?:\*|\/\/|--|#|>)?[ \t]*)?$/;
 
-/** The words of a text in lower case, with their places: `readKeyNames` and `READ_KEY_NAMES` are three. */
+/** The words of a text in lower case, with their places. `readKeyNames` and `READ_KEY_NAMES` have three words each. */
 function wordsOf(text) {
   return [...text.matchAll(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+/g)].map(({ 0: word, index }) => ({
     word: word.toLowerCase(),
@@ -58,7 +60,7 @@ function oldWordsIn(text, path = '') {
   return found;
 }
 
-/** Versions that are out keep their history. */
+/** The text without the released versions of the changelog, which keep their words. */
 function withoutHistory(path, text) {
   const released = path === 'CHANGELOG.md' ? text.search(/^## \[\d/m) : -1;
   return released < 0 ? text : text.slice(0, released);

@@ -1,6 +1,6 @@
-// Sees to it that the tests find a server: LOCK_TEST_SERVER, or redis-server or valkey-server on PATH. Otherwise
-// installs one with apt-get (as root, or with a sudo that requests nothing under CI) or Homebrew, or says how to.
-// Depends on nothing.
+// Finds a server for the tests: the one that LOCK_TEST_SERVER names, or redis-server or valkey-server on PATH. If there
+// is none, installs one with apt-get or Homebrew, or says how to install one. apt-get needs root, or under CI a sudo
+// without a password. This file needs no installed package.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -21,7 +21,7 @@ const onPath = (name) =>
 
 const found = () => SERVERS.some(onPath);
 
-/** Runs a command; its output is shown only if it fails. */
+/** Runs a command, and shows its output only if it fails. */
 function run(command, args) {
   const { status, stdout, stderr } = spawnSync(command, args, {
     encoding: 'utf8',
@@ -33,7 +33,7 @@ function run(command, args) {
   return false;
 }
 
-/** Said before anything is changed, so that a developer may stop it and name a server. */
+/** Prints what will be installed, before any change, so that a developer can stop the script and name a server. */
 function announce(installer, what) {
   console.log(
     `The tests need a server: there is neither ${SERVERS.join(' nor ')} on PATH, and LOCK_TEST_SERVER is not set. ` +
@@ -41,7 +41,7 @@ function announce(installer, what) {
   );
 }
 
-/** What goes before a command to run it as root; undefined where that takes a password or is nobody's wish. */
+/** The words before a command to run it as root. Undefined if sudo needs a password, or outside of CI. */
 function asRoot() {
   if (process.getuid?.() === 0) return [];
   if (!process.env.CI || !onPath('sudo')) return undefined;
@@ -56,7 +56,7 @@ function installWithApt() {
     const [command, ...args] = [...prefix, ...words];
     return run(command, args);
   };
-  // The package starts a server of its own, which nobody requested, unless this file forbids it.
+  // The package starts a server after the installation. This file forbids that.
   const policy = '/usr/sbin/policy-rc.d';
   const forbid = prefix.length === 0 && !existsSync(policy);
   const options = ['-y', '-q', '-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=120'];
@@ -65,7 +65,7 @@ function installWithApt() {
     root('apt-get', 'update', ...options.slice(1));
     for (const server of SERVERS) {
       if (!root('apt-get', 'install', ...options, '--no-install-recommends', server)) continue;
-      // Neither now nor at the next start of the machine.
+      // Ends a server that runs already, and keeps it from starting with the machine.
       if (existsSync('/run/systemd/system')) root('systemctl', 'disable', '--now', server);
       return;
     }
@@ -80,7 +80,10 @@ function installWithHomebrew() {
   run('brew', ['install', 'redis']);
 }
 
-/** A container cannot stand in for one server, which the tests pause and kill as a process; it can run all of them. */
+/**
+ * The tests pause and kill their servers as processes, so a server in a container does not fit. A container can run all
+ * tests, however.
+ */
 function inDocker() {
   if (!onPath('docker') || spawnSync('docker', ['info'], { stdio: 'ignore' }).status !== 0) return '';
   const copy = 'mkdir /work && tar -C /src --exclude ./node_modules -c . | tar -C /work -x && cd /work';
@@ -90,7 +93,9 @@ function inDocker() {
 const given = process.env.LOCK_TEST_SERVER;
 if (given) {
   if (!executable(given)) {
-    console.error(`LOCK_TEST_SERVER names "${given}", which is no program: give the path of a redis-server.`);
+    console.error(
+      `LOCK_TEST_SERVER names "${given}", which is not a program. Set it to the path of a redis-server.`,
+    );
     process.exit(1);
   }
 } else if (!found()) {

@@ -1,5 +1,6 @@
-// Sees to it that the model can be checked: spin, and a C compiler for what it generates. Otherwise installs them with
-// apt-get (as root, or with a sudo that requests nothing under CI) or Homebrew, or says how to. Depends on nothing.
+// Finds the programs that check the model: spin, and a C compiler for the code that spin generates. If one is missing,
+// installs it with apt-get or Homebrew, or says how to install it. apt-get needs root, or under CI a sudo without a
+// password. This file needs no installed package.
 import { spawnSync } from 'node:child_process';
 
 const works = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
@@ -11,7 +12,7 @@ const missing = () =>
     .filter((words) => !works(...words))
     .map(([command]) => command);
 
-/** Runs a command; its output is shown only if it fails. */
+/** Runs a command, and shows its output only if it fails. */
 function run(...words) {
   const [command, ...args] = words;
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };

@@ -1,5 +1,5 @@
-// Composes the Lua scripts of lib/stores/redis/scripts: `--- @include name` stands for the file includes/name.lua. The scripts are
-// sent from generated.ts, as no file is read at run time.
+// Composes the Lua scripts of lib/stores/redis/scripts. `--- @include name` stands for the file includes/name.lua. The
+// scripts are sent from generated.ts, because no file is read at run time.
 //
 //   node scripts/lua.mjs --write          writes generated.ts anew
 //   node scripts/lua.mjs --check          fails if generated.ts is not current
@@ -15,7 +15,7 @@ export const SCRIPTS = fileURLToPath(new URL('../lib/stores/redis/scripts/', imp
 const INCLUDE = /^([ \t]*)--- @include[ \t]+(\S+)[ \t]*$/;
 const OPTIONS = ['--check', '--write', '--source'];
 
-/** An error of the caller's, which is printed without a stack. */
+/** A mistake of the caller, which is printed without a stack. */
 export class LuaError extends Error {}
 
 /** The names of the scripts in a folder. */
@@ -24,7 +24,7 @@ export function scriptNames(folder = SCRIPTS) {
   return files.map((file) => file.slice(0, -'.lua'.length)).sort();
 }
 
-/** Comments and indentation are for readers: a script is sent without. */
+/** Removes comments and indentation, which are only for readers. */
 export function strip(text) {
   return text.replace(/^[ \t]*--.*\n|^[ \t]+/gm, '').replace(/^\n+|(\n)\n+/g, '$1');
 }
@@ -45,7 +45,7 @@ function read(folder, name, includedBy) {
     });
 }
 
-/** A file with its includes in place, comments and all. */
+/** The text of a file with its includes, with comments and indentation. */
 export function compose(name, folder = SCRIPTS, includedBy = []) {
   if (includedBy.includes(name)) {
     throw new LuaError(`The includes form a cycle: ${[...includedBy, name].join(' → ')}.`);
@@ -58,7 +58,7 @@ export function compose(name, folder = SCRIPTS, includedBy = []) {
   return parts.join('\n');
 }
 
-/** The text of generated.ts: one constant a file, so that a text that several scripts include is there once. */
+/** The text of generated.ts. It has one constant for each file, so that a shared include is there only once. */
 export function generate(folder = SCRIPTS) {
   const written = new Map();
   const constantOf = (name) =>
@@ -87,17 +87,18 @@ export function generate(folder = SCRIPTS) {
   return `// Generated from the .lua files by \`npm run lua -- --write\`. Do not edit.\n${[...written.values()].join('')}`;
 }
 
-/** What finds faults in Lua, where it is installed: a check that needs no root must not depend on it. */
+/** The programs that find faults in Lua. Each is used only if it is installed, because the installation needs root. */
 const LINTERS = [
   ['luac', '-p', '-'],
-  // The variables that a block reads and sets are its includer's: it may leave some unused, or shadow another block's.
+  // An include reads and sets variables of the script around it. It may leave some unused, and may redefine those of
+  // another include.
   [
     ...['luacheck', '-', '--std', 'lua51', '--globals', 'KEYS', 'ARGV', 'redis', '--no-unused'],
     ...['--no-redefined', '--ignore', '321', '--no-color', '-q'],
   ],
 ];
 
-/** @returns what they say of a composed script. */
+/** @returns the faults that these programs find in a composed script. */
 export function lint(text) {
   const found = [];
   for (const [command, ...args] of LINTERS) {

@@ -1,5 +1,5 @@
-// A release, up to the point where something is published. `npm run release:check` holds for every commit;
-// `npm run release:check -- --final` also checks what RELEASING.md says must be done before a release.
+// Checks a release without publishing it. `npm run release:check` passes at every commit. `npm run release:check --
+// --final` also checks the steps that RELEASING.md demands before a release.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,7 @@ function run(command, args) {
   };
 }
 
-/** The versions that CHANGELOG.md has, newest first: the text of the heading after the version, and what follows it. */
+/** The versions in CHANGELOG.md, the newest first, each with the rest of its heading and the text below. */
 function changelog() {
   const parts = read('CHANGELOG.md')
     .split(/^## \[/m)
@@ -55,7 +55,7 @@ function versionFaults() {
   return faults;
 }
 
-/** What is not committed, of all tracked files and of the folders that go into the package. */
+/** Changes that are not committed: of tracked files, and new files in the folders of the package. */
 function treeFaults() {
   const tracked = run('git', ['status', '--porcelain', '--untracked-files=no']);
   if (!tracked.ok) {
@@ -68,7 +68,7 @@ function treeFaults() {
   return files.length === 0 ? [] : [`The tree is not clean:\n${files.map((file) => `  ${file}`).join('\n')}`];
 }
 
-/** Builds and packs as a release does. It needs neither a login nor the registry. */
+/** Builds and packs as for a release, without a login and without the registry. */
 function publishFaults() {
   const npm = process.env.npm_execpath;
   const [command, args] = npm ? [process.execPath, [npm]] : ['npm', []];
@@ -78,8 +78,8 @@ function publishFaults() {
   return ok ? [] : [`npm publish --dry-run failed:\n${output}`];
 }
 
-// The tree first: the build writes nothing that is tracked, and must not hide what was changed before.
+// The tree is checked first. The build must not hide changes that were there before.
 const faults = [...treeFaults(), ...versionFaults(), ...publishFaults()];
 for (const fault of faults) console.error(fault);
 if (faults.length > 0) process.exitCode = 1;
-else console.log('The release could be made.');
+else console.log('The release can be made.');

@@ -1,5 +1,5 @@
-// Installs the dependencies when what is installed is not what package-lock.json says, so that `npm start` and
-// `npm test` work on a fresh clone. Depends on nothing.
+// Installs the dependencies if the installed packages differ from package-lock.json, so that `npm start` and `npm test`
+// work on a fresh clone. This file needs no installed package.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +19,7 @@ function installed() {
   } catch {
     return false;
   }
-  // Optional ones are for other platforms.
+  // An optional package may be for another platform.
   return packages('package-lock.json').every(([path, { version, optional }]) => {
     const found = present.get(path);
     return found === undefined ? optional === true : found.version === version;
@@ -28,7 +28,7 @@ function installed() {
 
 if (!installed()) {
   console.log('Installing the dependencies (npm ci) ...');
-  // npm says where it is; on Windows it could not be started by name.
+  // npm_execpath is the path of npm. On Windows npm cannot be started by its name.
   const npm = process.env.npm_execpath;
   const [command, args] = npm ? [process.execPath, [npm]] : ['npm', []];
   const { status, error } = spawnSync(command, [...args, 'ci', '--no-audit', '--no-fund'], {

@@ -1,8 +1,8 @@
-/** The base of every error of this library: a literal code, a brand that survives duplicate installs. */
+/** The base of every error of this library. It has a literal code, and a mark that all copies of the package know. */
 
 const BRAND = Symbol.for('nestjs-locked.error');
 
-/** The codes of all errors, one a class. */
+/** The codes of all errors. Each class has one code. */
 export type LockErrorCode =
   | 'LOCK_BUSY'
   | 'LOCK_QUEUE_FULL'
@@ -18,7 +18,7 @@ export type LockErrorCode =
   | 'LOCK_WIRING';
 
 /**
- * Every error this library throws of its own. Test for it with {@link isLockError}: `instanceof` fails when two
+ * The class of every error that this library throws. Test with {@link isLockError}, because `instanceof` fails if two
  * copies of the package are installed.
  */
 export abstract class LockError extends Error {
@@ -31,7 +31,7 @@ export abstract class LockError extends Error {
   }
 }
 
-/** Is `error` of this library, and, with a code, of that kind? */
+/** Whether `error` is an error of this library. With `code`, whether it also has that code. */
 export function isLockError<C extends LockErrorCode>(
   error: unknown,
   code?: C,

@@ -1,25 +1,25 @@
-/** How foreign text (a key, a holder's label, what a server said) stands in messages and log lines. */
+/** Formats text from outside (a key, a holder's label, a server's message) for error messages and the log. */
 
 /** The longest text that is shown whole. */
 const LONGEST = 120;
 
-/** How many of a list are shown. */
+/** How many keys of a list are shown. */
 const MOST = 10;
 
-/** Nearly all keys: nothing to escape. */
+/** Text without a character to escape. Nearly all keys match. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 /**
- * Control characters, line separators, formatting characters (the bidirectional ones among them), halves of surrogate
- * pairs, and what has no character.
+ * Control characters, line separators, formatting characters (also the bidirectional ones), halves of surrogate pairs,
+ * and code points without a character.
  */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /**
- * A key or a label in double quotes, on one line, as JavaScript would write it. A long one is cut, and its length is told:
- * a key may come from a client.
+ * A key or a label in double quotes, on one line, as a JavaScript literal. A long text is cut, and its length is added,
+ * because a key may come from a client.
  */
 export function quoted(text: string): string {
   if (typeof text !== 'string') return String(text);
@@ -27,13 +27,13 @@ export function quoted(text: string): string {
   return `"${escaped(beginningOf(text, LONGEST))}…" (${text.length} characters)`;
 }
 
-/** Several keys, quoted; not more than a line has room for. */
+/** The first keys of a list, quoted, and the number of the others. */
 export function quotedList(texts: readonly string[]): string {
   const shown = texts.slice(0, MOST).map(quoted).join(', ');
   return texts.length > MOST ? `${shown} and ${texts.length - MOST} more` : shown;
 }
 
-/** Text of somebody else's, such as a server's message: on one line, without quotes, cut. */
+/** Text from outside, such as a server's message, on one line and without quotes. Text longer than `longest` is cut. */
 export function printable(text: string, longest = 1_000): string {
   const shown = text.length > longest ? `${beginningOf(text, longest)}…` : text;
   return shown.replace(UNPRINTABLE, codeOf);
@@ -49,7 +49,7 @@ function codeOf(character: string): string {
   return SHORT[character] ?? (code > 0xffff ? `\\u{${hex}}` : `\\u${hex.padStart(4, '0')}`);
 }
 
-/** Not in the middle of a character. */
+/** The first `length` characters, or one less, so that no surrogate pair is cut in half. */
 function beginningOf(text: string, length: number): string {
   const last = text.charCodeAt(length - 1);
   return text.slice(0, last >= 0xd800 && last < 0xdc00 ? length - 1 : length);

@@ -1,16 +1,16 @@
-/** Keeps passwords out of messages, logs and causes. Nothing else in the library does, so that one file is to be checked. */
+/** Keeps passwords out of messages, logs and causes. No other file does this, so only this file has to be checked. */
 
-/** Stands for what is not shown. */
+/** The text in place of a secret. */
 export const HIDDEN = '***';
 
-/** Is the name that of a secret? */
+/** Whether an option with this name has a secret as its value. */
 export function namesSecret(name: string): boolean {
   return /pass|secret|token|auth|credential/i.test(name);
 }
 
 /**
- * A URL without its credentials: the text between the scheme and the last `@`, and the URL's parameters that are named for
- * credentials. The text need not be a valid URL: a password with an unescaped `@` or `/` often makes it invalid.
+ * A URL without its credentials: the text between the scheme and the last `@`, and the URL's parameters that are named
+ * for credentials. The text need not be a valid URL: a password with an unescaped `@` or `/` often makes it invalid.
  */
 export function redactUrl(text: string): string {
   return text
@@ -19,8 +19,9 @@ export function redactUrl(text: string): string {
 }
 
 /**
- * Removes the arguments of the login from an error of ioredis. The error carries the failed command, and the arguments of
- * `AUTH` and `HELLO` contain the password. ioredis rejects every command that waited for the login with the same error.
+ * Removes the arguments of the login from an error of ioredis. The error carries the failed command, and the arguments
+ * of `AUTH` and `HELLO` contain the password. ioredis rejects every command that waited for the login with the same
+ * error.
  */
 export function redactError<T>(error: T): T {
   const { command } = (typeof error === 'object' && error !== null ? error : {}) as {

@@ -7,58 +7,58 @@ import type { RedisLike, RedisSettings } from '../stores/redis/client/redis-clie
 /** The options of `LockModule.forRoot()`. */
 export interface LockModuleOptions {
   /**
-   * Where Redis is: a URL, ioredis options, or an ioredis `Redis` or `Cluster` of the application's own (version 5 or
-   * 6; never closed by this module). `undefined`, as an unset variable of the environment gives it, is an error: leave
-   * the option out for the default.
+   * The Redis that has the locks: a URL, ioredis options, or an ioredis client (`Redis` or `Cluster`, version 5 or 6).
+   * The module never closes a client that it was given. The value `undefined` is an error, because it often comes from
+   * an unset environment variable. For the default, leave the option out.
    * @default 'redis://localhost:6379'
    */
   redis?: string | RedisSettings | RedisLike;
   /**
-   * A store in place of Redis, such as `memoryStore()`. Not together with `redis`, `prefix` or `commandTimeout`. It
-   * stays yours: the module ends its session with it at shutdown, but never closes it.
+   * A store in place of Redis, such as `memoryStore()`. It cannot be given together with `redis`, `prefix` or
+   * `commandTimeout`. At shutdown the module closes its session, but never the store.
    */
   store?: LockStore;
   /**
-   * Goes before every key in Redis.
+   * The prefix of every key in Redis.
    * @default 'lock:'
    */
   prefix?: string;
   /**
-   * A label in the tokens of this instance, for people who check into Redis.
+   * A label in the tokens of this process, for people that read the keys in Redis.
    * @default the host's name and the process id
    */
   owner?: string;
   /**
-   * How long to wait for each reply of Redis.
+   * The longest wait for a reply of Redis to one command.
    * @default '2s'
    */
   commandTimeout?: Duration;
-  /** What acquisitions of this module use where they say nothing. */
+  /** The options of an acquisition that does not set them itself. */
   defaults?: LockDefaults;
   /**
-   * How many callers of this process may wait for one key; the next one gets a LockQueueFullError.
-   * @default no bound
+   * How many callers of this process may wait for one key. The next caller gets a LockQueueFullError.
+   * @default no limit
    */
   maxWaiters?: number;
   /**
-   * Log a hold, once, when it has lasted this long.
+   * Log a hold once when it has lasted this long.
    * @default '60s'
    */
   longHold?: Duration;
   /**
-   * How errors check to HTTP clients. One interceptor serves all modules of an application: with several, set this on
-   * the unnamed one (on the first, if all have names).
+   * How lock errors are shown to HTTP clients. One interceptor serves all modules of an application. With several
+   * modules, set this option on the unnamed module, or on the first one if all have names.
    */
   http?: {
     /**
-     * The status of a busy lock.
+     * The HTTP status for a busy lock.
      * @default 423
      */
     busyStatus?: number;
   };
   /**
-   * Turn lock errors into HTTP, RPC and WebSocket errors by one global interceptor. With several modules, set this
-   * where {@link LockModuleOptions.http} is set.
+   * Whether one global interceptor converts lock errors to HTTP, RPC and WebSocket errors. With several modules, set
+   * this option on the module on which {@link LockModuleOptions.http} is set.
    * @default true
    */
   mapErrors?: boolean;
@@ -69,24 +69,24 @@ export interface LockOptionsFactory {
   createLockOptions(): LockModuleOptions | Promise<LockModuleOptions>;
 }
 
-/** What a module is called and where it is seen: known before its options are. */
+/** The name of a module, and whether it is global. Both are known before the options are. */
 export interface LockModuleExtras {
   /**
-   * Tells several modules of one application apart: inject its service by `@InjectLockService(name)`, lock with it by
-   * `@Locked(key, { service: name })`.
+   * The name that distinguishes several modules of one application. Inject the service by `@InjectLockService(name)`,
+   * or lock with it by `@Locked(key, { service: name })`.
    * @default the unnamed module
    */
   name?: string;
   /**
-   * Provide the service to every module of the application, not only to those that import this one.
+   * Whether the service is available in every module of the application, and not only in modules that import this one.
    * @default true
    */
   isGlobal?: boolean;
 }
 
-/** What `LockModule.forRoot()` takes. */
+/** The argument of `LockModule.forRoot()`. */
 export type LockModuleRootOptions = LockModuleOptions & LockModuleExtras;
 
-/** What `LockModule.forRootAsync()` takes: exactly one of `useFactory`, `useClass` and `useExisting`. */
+/** The argument of `LockModule.forRootAsync()`, with exactly one of `useFactory`, `useClass` and `useExisting`. */
 export type LockModuleAsyncOptions = ConfigurableModuleAsyncOptions<LockModuleOptions, 'createLockOptions'> &
   LockModuleExtras;

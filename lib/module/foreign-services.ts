@@ -1,4 +1,7 @@
-/** The unnamed module's service under the tokens of other copies of the package, which are other classes. */
+/**
+ * Provides the unnamed module's service under the tokens of other copies of the package. Each copy has a class
+ * `LockService` of its own, and this class is its token.
+ */
 import type { DynamicModule, FactoryProvider, InjectionToken } from '@nestjs/common';
 import { type PackageCopy, otherCopies } from '../core/util/copies.js';
 import { LockWiringError } from '../errors/index.js';
@@ -8,12 +11,13 @@ import { LockModuleRegistry } from './lock-module.registry.js';
 
 type ServiceProvider = FactoryProvider<LockService>;
 
-/** Of the providers below, to tell them from what a test puts in their place. */
+/** The factories of the providers below. A factory that is not in this set comes from a test. */
 const FACTORIES = new WeakSet<object>();
 
 /**
- * Adds the tokens of other copies to a module without a name. The token of a named module is the same in all copies. Nest
- * reads the lists when it scans the module: a copy may be loaded after `forRoot` was called.
+ * Adds the tokens of other copies to a module without a name. The token of a named module is the same in all copies.
+ * The lists are getters, which Nest reads when it scans the module, because a copy may be loaded after `forRoot` was
+ * called.
  */
 export function withForeignServices(name: string | undefined, definition: DynamicModule): DynamicModule {
   if (name !== undefined) return definition;
@@ -30,8 +34,8 @@ export function withForeignServices(name: string | undefined, definition: Dynami
 }
 
 /**
- * What a test has put in the place of the service under the token of another copy: it counts for all.
- * @throws LockWiringError where it is not known yet, as it is made by a class or a factory.
+ * The service that a test provides under the token of another copy. It then replaces the service under every token.
+ * @throws LockWiringError if a class or a factory provides that service, because its instance does not exist yet.
  */
 export function foreignSubstitute(registry: LockModuleRegistry): LockService | undefined {
   for (const copy of otherCopies(THIS_COPY)) {

@@ -1,6 +1,7 @@
 /**
- * Finds out if a class or a factory of an application has a lock service injected. Only then is the error interceptor
- * registered: on a bare Fastify handler it adds 14 µs of CPU to the 17 µs of each request (Node 20).
+ * Finds out whether a lock service is injected into a class or a factory of an application. Only then is the error
+ * interceptor registered. On a bare Fastify handler the interceptor adds 14 µs of CPU time to the 17 µs of each request
+ * (Node 20).
  */
 import type { InjectionToken } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
@@ -8,12 +9,15 @@ import type { ModulesContainer } from '@nestjs/core';
 export type Module = ModulesContainer extends Map<string, infer M> ? M : never;
 export type Provided = Module['providers'] extends Map<unknown, infer P> ? P : never;
 
-/** What Nest's decorators leave on a class. */
+/** The keys of the metadata that Nest's decorators leave on a class. */
 const PARAMETERS = 'design:paramtypes';
 const INJECTED_PARAMETERS = 'self:paramtypes';
 const INJECTED_PROPERTIES = 'self:properties_metadata';
 
-/** `@Locked` has the service injected too. A service that code takes by `moduleRef.get` is not seen. */
+/**
+ * Whether a token is injected anywhere in the modules. `@Locked` injects the service as well. A service that code takes
+ * by `moduleRef.get` is not found.
+ */
 export function injects(modules: Iterable<Module>, tokens: ReadonlySet<InjectionToken>): boolean {
   for (const { controllers, providers, injectables } of modules) {
     for (const provided of [...controllers.values(), ...providers.values(), ...injectables.values()]) {
@@ -23,7 +27,7 @@ export function injects(modules: Iterable<Module>, tokens: ReadonlySet<Injection
   return false;
 }
 
-/** The name of the first class whose constructor has a parameter of the type, and no decorator that says what to inject. */
+/** The name of the first class with a constructor parameter of this type and no decorator that names another token. */
 export function takenByType(modules: Iterable<Module>, type: InjectionToken): string | undefined {
   for (const { controllers, providers, injectables } of modules) {
     for (const { inject, metatype } of [
@@ -55,7 +59,7 @@ function metadataOf<T>(key: string, metatype: object): readonly T[] {
   return Array.isArray(found) ? (found as T[]) : [];
 }
 
-/** Of a dependency as it is written: `forwardRef(…)`, `{ token, optional }`, or the token itself. */
+/** The token of a dependency, which is written as `forwardRef(…)`, as `{ token, optional }`, or as the token itself. */
 function tokenOf(dependency: unknown): InjectionToken {
   const { forwardRef, token } = (dependency ?? {}) as { forwardRef?: () => unknown; token?: InjectionToken };
   if (typeof forwardRef === 'function') return tokenOf(forwardRef());

@@ -1,12 +1,14 @@
-/** What is worth a line in the log: lost locks, long holds, a failing store. */
+/** Logs lost locks, long holds and a failing store. */
 import type { Logger } from '@nestjs/common';
 import type { LockEvent, LockEventSink } from '../core/events/events.js';
 import { printable, quoted } from '../errors/index.js';
 
-/** How long the same failure of the store is not logged again, in ms. */
-const QUIET = 60_000;
+/** The time in which an equal failure of the store is not logged again, in ms. */
+const REPEAT_AFTER = 60_000;
 
-/** @param known is a failure of the store known and logged already, as when its connection is down? */
+/**
+ * @param known whether a failure of the store is known and logged already, for example because its connection is down.
+ */
 export function logEvents(logger: Pick<Logger, 'warn'>, known: () => boolean): LockEventSink {
   const storeFailed = logStoreErrors(logger, known);
   return (event) => {
@@ -16,13 +18,13 @@ export function logEvents(logger: Pick<Logger, 'warn'>, known: () => boolean): L
   };
 }
 
-/** Each caller gets its error; the log gets one of a kind a minute. */
+/** Each caller gets an error of its own, but the log gets an equal message only once a minute. */
 function logStoreErrors(logger: Pick<Logger, 'warn'>, known: () => boolean): (message: string) => void {
   let last = '';
   let loggedAt = -Infinity;
   return (message) => {
     const now = performance.now();
-    if (known() || (message === last && now - loggedAt < QUIET)) return;
+    if (known() || (message === last && now - loggedAt < REPEAT_AFTER)) return;
     [last, loggedAt] = [message, now];
     logger.warn(message);
   };
@@ -32,11 +34,11 @@ function longHold({ key, held, site }: LockEvent): string {
   const taken = site === undefined ? '' : `\nTaken ${site.replace(/^.*?\n\s*/s, '')}`;
   return (
     `The lock ${quoted(key ?? '')} has been held for ${Math.round((held ?? 0) / 1000)} s. ` +
-    `Look for work that hangs, give it "maxHold", or raise the module's "longHold".${taken}`
+    `Find work that hangs, set "maxHold" for it, or raise the module's "longHold".${taken}`
   );
 }
 
-/** An error of a store of the application's own may have any text. */
+/** The message of an error. A store that the application wrote may throw errors with any text. */
 function messageOf(error: unknown): string {
   return printable(error instanceof Error ? error.message : String(error));
 }

@@ -1,4 +1,4 @@
-/** The LockModules of one application: no two of a name, and one that maps errors for all. */
+/** The LockModules of one application. No two have one name, and one of them maps the errors for all. */
 import type { InjectionToken } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { otherCopies } from '../core/util/copies.js';
@@ -7,18 +7,22 @@ import { THIS_COPY, getLockServiceToken } from '../lock.constants.js';
 import type { ResolvedModuleOptions } from './resolve-module-options.js';
 import { injects, type Module, type Provided, takenByType } from './injection-usage.js';
 
-/** Internal tokens, the same in all LockModules, since none is exported; those of other copies of the package count too. */
+/**
+ * Internal tokens. They are equal in all LockModules, because no module exports them. They are also equal in other
+ * copies of the package, so that the modules of those copies are found.
+ */
 export const LOCK_MODULE_NAME = Symbol.for('nestjs-locked: the name of the module');
 export const RESOLVED_OPTIONS = Symbol.for('nestjs-locked: the options of the module');
-/** Where the module's copy of the package is. */
+/** The directory of the copy of the package that the module belongs to. */
 export const COPY_PLACE = Symbol.for('nestjs-locked: the place of the copy');
 
-/** A module's name; null for the unnamed one, since Nest takes undefined for "not resolved yet". */
+/** A module's name, and null for the unnamed module, because Nest reads undefined as "not resolved yet". */
 export type ModuleName = string | null;
 
 /**
- * Seen from one module. It checks into the application's own container, not into a register of the process: two
- * applications, or the same one built twice in tests, do not know of each other.
+ * The LockModules of the application that one module belongs to. They are read from the application's own container,
+ * not from a global list. So two applications in one process do not see each other, and a test may build one
+ * application twice.
  */
 export class LockModuleRegistry {
   readonly #container: ModulesContainer;
@@ -27,7 +31,7 @@ export class LockModuleRegistry {
   readonly #name: ModuleName;
   readonly #leader: { readonly name: ModuleName; options(): ResolvedModuleOptions | undefined };
 
-  /** @throws LockOptionsError when there are two of a name. */
+  /** @throws LockOptionsError if two modules have one name. */
   constructor(container: ModulesContainer, name: ModuleName) {
     const modules = [...container.values()].filter((module) => module.providers.has(LOCK_MODULE_NAME));
     const names = modules.map((module) => module.providers.get(LOCK_MODULE_NAME)?.instance as ModuleName);
@@ -46,23 +50,32 @@ export class LockModuleRegistry {
     };
   }
 
-  /** Does this module's interceptor map the errors of the application? The unnamed one's does, else the first one's. */
+  /**
+   * Whether this module's interceptor maps the errors of the application. This is the unnamed module, or the first one
+   * if all modules have names.
+   */
   get mapsErrors(): boolean {
     return this.#name === this.#leader.name;
   }
 
-  /** Does anything else in the application have one of their services injected? Looked up anew each time. */
+  /**
+   * Whether a class or a factory outside of the LockModules has one of their services injected. Each read searches the
+   * application again.
+   */
   get used(): boolean {
     const foreign = otherCopies(THIS_COPY).map(({ service }) => service as InjectionToken);
     return injects(this.#others(), new Set([...this.#tokens, ...foreign]));
   }
 
-  /** As this module has it, or what a test has put in its place. */
+  /** The provider of a token in this module, or the provider that a test has put in its place. */
   provided(token: InjectionToken): Provided | undefined {
     return this.#own?.providers.get(token);
   }
 
-  /** The name of a class outside of these modules whose constructor declares the token as a type. */
+  /**
+   * The name of the first class outside of the LockModules that declares the token as a type of a constructor
+   * parameter.
+   */
   classInjectedWith(token: InjectionToken): string | undefined {
     return takenByType(this.#others(), token);
   }
@@ -71,14 +84,15 @@ export class LockModuleRegistry {
     return [...this.#container.values()].filter((module) => !module.providers.has(LOCK_MODULE_NAME));
   }
 
-  /** Are the errors of the application mapped? Known when all modules have their options. */
+  /** Whether the errors of the application are mapped. The value is final when all modules have their options. */
   get errorsAreMapped(): boolean {
     return this.#leader.options()?.mapErrors ?? true;
   }
 
   /**
-   * To be called when all modules have their options.
-   * @throws LockOptionsError for an option of the one interceptor that this module gives, and that would be ignored.
+   * Must be called when all modules have their options.
+   * @throws LockOptionsError if this module sets an option of the one interceptor, but the interceptor is another
+   * module's, with a different value. The option would be ignored.
    */
   checkMapping(options: ResolvedModuleOptions): void {
     const leading = this.#leader.options();
@@ -99,7 +113,7 @@ export class LockModuleRegistry {
   }
 }
 
-/** The different places of the copies that the modules of a name are of. */
+/** The directories of the copies of the package that the modules with this name come from, without duplicates. */
 function placesOf(modules: readonly Module[], names: readonly ModuleName[], name: ModuleName): string[] {
   const ofName = modules.filter((_, i) => names[i] === name);
   return [...new Set(ofName.map(({ providers }) => String(providers.get(COPY_PLACE)?.instance)))];

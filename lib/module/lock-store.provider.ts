@@ -1,4 +1,7 @@
-/** The store that this module opened itself, if it did: one that was given, or put in its place by a test, is not. */
+/**
+ * Opens and closes the store on Redis. A store that was given as an option, or that a test has put in its place, is
+ * neither opened nor closed here.
+ */
 import type { LockStore } from '../core/contracts/store.contract.js';
 import type { StoreTarget } from './resolve-module-options.js';
 import type { ConnectionLog } from '../stores/redis/health/connection-log.js';
@@ -9,7 +12,7 @@ export class LockStoreProvider {
   #connection: RedisConnection | undefined;
   #store: LockStore | undefined;
 
-  /** Called by the store's provider alone, so that a test that overrides it opens no connection. */
+  /** Only the store's provider calls this method, so a test that overrides the provider opens no connection. */
   open(target: StoreTarget, connectionName: string, log: ConnectionLog): LockStore {
     if (target.kind === 'store') return target.store;
     const { prefix, commandTimeout } = target;
@@ -28,12 +31,12 @@ export class LockStoreProvider {
     return this.#store;
   }
 
-  /** In the background: an application starts without its Redis. */
+  /** Connects in the background, because an application must start even if Redis is down. */
   connect(): void {
     this.#connection?.connect();
   }
 
-  /** Is its connection known, and logged, to be down? */
+  /** Whether the connection is down, and this was logged. */
   get down(): boolean {
     return this.#connection?.watch.down ?? false;
   }

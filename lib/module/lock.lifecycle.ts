@@ -1,4 +1,4 @@
-/** When a LockModule connects, refuses, drains and closes. */
+/** The moments at which a LockModule connects, refuses new locks, drains and closes. */
 import type { ModulesContainer } from '@nestjs/core';
 import type {
   Logger,
@@ -21,14 +21,14 @@ export interface LockLifecycleParts {
   readonly opened: LockStoreProvider;
   readonly options: ResolvedModuleOptions;
   readonly registry: LockModuleRegistry;
-  /** Of the application. */
+  /** The modules of the application. */
   readonly modules: ModulesContainer;
   readonly logger: Pick<Logger, 'error' | 'warn'>;
 }
 
 /**
- * Nest calls `onModuleDestroy` first, then lets the servers finish their requests, then `onApplicationShutdown`: so
- * handlers keep the locks they hold, and get no new ones.
+ * Nest calls `onModuleDestroy` first. It then lets the servers finish their requests, and calls
+ * `onApplicationShutdown`. So in between, handlers keep the locks that they hold, and get no new ones.
  */
 export class LockLifecycle
   implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
@@ -42,14 +42,14 @@ export class LockLifecycle
   onModuleInit(): void {
     const { registry, options, modules, logger } = this.parts;
     registry.checkMapping(options);
-    // Once for all modules.
+    // One module does the checks for all modules.
     if (!registry.mapsErrors) return;
     for (const prototype of prototypesOf(modules)) checkClientOptions(prototype);
     for (const hint of checkKeys(modules)) logger.warn(hint);
     this.#provision.start();
   }
 
-  /** Not earlier: an application that fails to start leaves no connection behind. */
+  /** Connects only now, so that an application that fails to start leaves no connection behind. */
   onApplicationBootstrap(): void {
     this.parts.opened.connect();
   }
@@ -64,7 +64,7 @@ export class LockLifecycle
       await engine.drain(SHUTDOWN_GRACE);
       await engine.close();
     } catch (error) {
-      logger.error('Locks could not be given back at shutdown; they end with their leases.', error);
+      logger.error('Locks could not be released at shutdown. They end with their leases.', error);
     } finally {
       this.#provision.end();
       await opened.close();
@@ -72,11 +72,11 @@ export class LockLifecycle
   }
 }
 
-/** Of all classes that Nest makes instances of. */
+/** The prototypes of all classes that Nest makes instances of. */
 function* prototypesOf(modules: ModulesContainer): Iterable<object> {
   for (const { controllers, providers } of modules.values()) {
     for (const { metatype } of [...controllers.values(), ...providers.values()]) {
-      // Some factories have one too, and nothing on it.
+      // Some factories have a prototype too, which is empty.
       const prototype = (metatype as { prototype?: unknown } | null)?.prototype;
       if (typeof prototype === 'object' && prototype !== null) yield prototype;
     }

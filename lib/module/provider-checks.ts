@@ -1,4 +1,7 @@
-/** Instances with locked methods that a factory or a value provides: Nest injects nothing into them, so it is done here. */
+/**
+ * Injects lock services into instances with locked methods that a factory or a value provides. Nest injects nothing
+ * into such instances.
+ */
 import type { ModulesContainer } from '@nestjs/core';
 import { serviceProperties, serviceProperty } from '../locked/decoration/service-property.js';
 import { LockWiringError } from '../errors/index.js';
@@ -9,13 +12,16 @@ type Module = ModulesContainer extends Map<string, infer M> ? M : never;
 type Provided = Module['providers'] extends Map<unknown, infer P> ? P : never;
 type AnyFactory = (this: unknown, ...dependencies: unknown[]) => unknown;
 
-/** Which application has given an instance which of its services. */
-const given = new WeakMap<object, Map<symbol, LockProvision>>();
+/** For each instance and each property with a service: the provision of the application that has set the property. */
+const provisions = new WeakMap<object, Map<symbol, LockProvision>>();
 
-/** Gives the instances of one application their services when it starts. What has one already keeps it. */
+/**
+ * Gives the instances of one application their services when the application starts. An instance that has a service
+ * already keeps it.
+ */
 export class LockProvision {
   readonly #modules: ModulesContainer;
-  /** The module of each property that locked methods read. */
+  /** The LockModule for each property from which locked methods read their service. */
   #lockModules = new Map<symbol, { readonly module: Module; readonly name: string | undefined }>();
   #ended = false;
 
@@ -24,8 +30,9 @@ export class LockProvision {
   }
 
   /**
-   * To be called once all providers are there.
-   * @throws LockWiringError for an instance whose service is missing, or that another application uses as well.
+   * Must be called when all providers exist.
+   * @throws LockWiringError if no module provides the service of an instance, or if another application uses the
+   * instance as well.
    */
   start(): void {
     const modules = [...this.#modules.values()];
@@ -43,7 +50,7 @@ export class LockProvision {
     }
   }
 
-  /** Another application may have the instances from now on. */
+  /** From now on another application may use the instances. */
   end(): void {
     this.#ended = true;
   }
@@ -55,8 +62,9 @@ export class LockProvision {
     if (!Array.isArray(inject) || isAlias) return;
     if (typeof token === 'function') this.#check(token.prototype, token.name);
     const make = provided.metatype as AnyFactory;
-    // What the factory makes later, for a request or for another that requests it, is served as it is made.
-    provided.metatype = named(make, (made) => {
+    // An instance that the factory makes later, for an HTTP request or for another provider, gets its services at that
+    // moment.
+    provided.metatype = passing(make, (made) => {
       this.#give(made, module);
       return made;
     });
@@ -67,8 +75,8 @@ export class LockProvision {
     const missing = serviceProperties(instance).filter((property) => this.#isMissing(instance, property));
     if (missing.length === 0) return;
     this.#check(instance, instance.constructor.name);
-    const properties = given.get(instance) ?? new Map<symbol, LockProvision>();
-    given.set(instance, properties);
+    const properties = provisions.get(instance) ?? new Map<symbol, LockProvision>();
+    provisions.set(instance, properties);
     for (const property of missing) {
       Reflect.set(instance, property, this.#serviceOf(property, module));
       properties.set(property, this);
@@ -76,20 +84,20 @@ export class LockProvision {
   }
 
   #isMissing(instance: object, property: symbol): boolean {
-    const giver = given.get(instance)?.get(property);
-    if (giver === undefined || giver === this) return Reflect.get(instance, property) === undefined;
-    if (!giver.#ended) throw shared(instance);
+    const provision = provisions.get(instance)?.get(property);
+    if (provision === undefined || provision === this) return Reflect.get(instance, property) === undefined;
+    if (!provision.#ended) throw inTwoApplications(instance);
     return true;
   }
 
-  /** As Nest would: the provider of the instance's own module comes first. */
+  /** Finds the service as Nest does: the provider of the instance's own module comes first. */
   #serviceOf(property: symbol, own: Module): unknown {
     const found = this.#lockModules.get(property);
     const token = getLockServiceToken(found?.name);
     return (own.providers.get(token) ?? found?.module.providers.get(token))?.instance;
   }
 
-  /** @throws LockWiringError for the first service that no module provides. */
+  /** @throws LockWiringError if no module provides a service of the instance. */
   #check(instance: unknown, name: string): void {
     if (typeof instance !== 'object' || instance === null) return;
     const missing = serviceProperties(instance).find((property) => !this.#lockModules.has(property));
@@ -101,18 +109,18 @@ export class LockProvision {
   }
 }
 
-/** A factory that hands on what it made, at once or as a promise. */
-function named(make: AnyFactory, handOn: (made: unknown) => unknown): AnyFactory {
+/** A factory that passes its result to `pass`, at once or when a promise resolves. The factory keeps its name. */
+function passing(make: AnyFactory, pass: (made: unknown) => unknown): AnyFactory {
   const factory: AnyFactory = function (...dependencies) {
     const made = Reflect.apply(make, this, dependencies);
-    return made instanceof Promise ? made.then(handOn) : handOn(made);
+    return made instanceof Promise ? made.then(pass) : pass(made);
   };
   return Object.defineProperty(factory, 'name', { value: make.name, configurable: true });
 }
 
-function shared({ constructor: { name } }: object): LockWiringError {
+function inTwoApplications({ constructor: { name } }: object): LockWiringError {
   return new LockWiringError(
     `One instance of ${name} is provided as a value in two applications of this process, and has locked methods. ` +
-      'Its locks would be those of either. Give each application an instance of its own, or close the first one before.',
+      'It could not be told which application its locks are of. Give each application an instance of its own, or close the first one before.',
   );
 }

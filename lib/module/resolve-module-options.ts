@@ -1,4 +1,4 @@
-/** The module's options, as written, into what its providers work with: each checked, all defaults in. */
+/** Checks the module's options, and fills in the defaults. */
 import { hostname } from 'node:os';
 import {
   badOption,
@@ -26,7 +26,7 @@ import {
 } from '../lock.constants.js';
 import { type RedisTarget, checkRedis } from '../stores/redis/opening/redis-option.js';
 
-/** Where the locks are. */
+/** The place of the locks. */
 export type StoreTarget =
   | { readonly kind: 'store'; readonly store: LockStore }
   | {
@@ -41,13 +41,13 @@ export interface ResolvedModuleOptions {
   readonly target: StoreTarget;
   readonly owner: string;
   readonly policy: LockPolicy;
-  /** `Infinity` for no bound. */
+  /** `Infinity` if there is no limit. */
   readonly maxWaiters: number;
   /** In ms. */
   readonly longHold: number;
   readonly busyStatus: number;
   readonly mapErrors: boolean;
-  /** The options of the application's one interceptor that this module gives explicitly. */
+  /** The options of the application's one error interceptor that this module sets explicitly. */
   readonly mappingGiven: readonly string[];
 }
 
@@ -105,7 +105,7 @@ export function checkExtras({ name, isGlobal }: LockModuleExtras): void {
   if (isGlobal !== undefined) checkBoolean('isGlobal', isGlobal);
 }
 
-/** What can be known of `forRootAsync` before the factory runs. @throws LockOptionsError */
+/** Checks the part of `forRootAsync` that is known before the factory runs. @throws LockOptionsError */
 export function checkAsyncOptions(options: LockModuleAsyncOptions): void {
   if (typeof options !== 'object' || options === null) {
     throw badOption('forRootAsync', options, 'an object with one of useFactory, useClass and useExisting');
@@ -118,7 +118,7 @@ export function checkAsyncOptions(options: LockModuleAsyncOptions): void {
     throw new LockOptionsError(
       name,
       value,
-      `The lock option "${name}" stands beside the factory of LockModule.forRootAsync(); return it from the factory, or use LockModule.forRoot().`,
+      `The lock option "${name}" is given beside the factory of LockModule.forRootAsync(). Return it from the factory, or use LockModule.forRoot().`,
     );
   }
   checkExtras(options);
@@ -149,7 +149,7 @@ function resolveTarget(options: LockModuleOptions): StoreTarget {
       throw new LockOptionsError(
         name,
         options[name],
-        `The lock option "${name}" is for Redis, and "store" takes the place of Redis: give the one or the other.`,
+        `The lock option "${name}" is for Redis, and "store" takes the place of Redis: give only one of the two.`,
       );
     }
     return { kind: 'store', store: checkStore(store) };
@@ -189,7 +189,7 @@ function checkOwner(value: unknown): string {
 function checkMaxWaiters(value: unknown): number {
   if (typeof value === 'number' && value >= 1 && (Number.isInteger(value) || value === Infinity))
     return value;
-  throw badOption('maxWaiters', value, 'a whole number of at least 1, or left out for no bound');
+  throw badOption('maxWaiters', value, 'a whole number of at least 1, or left out for no limit');
 }
 
 function checkStatus(value: unknown): number {
@@ -197,12 +197,12 @@ function checkStatus(value: unknown): number {
   throw badOption('http.busyStatus', value, 'an HTTP status from 400 to 599, such as 423, 409 or 503');
 }
 
-/** An unset variable of the environment must not move the locks of one process to localhost. */
+/** An unset environment variable must not move the locks of one process to localhost. */
 function unsetRedis(): LockOptionsError {
   return new LockOptionsError(
     'redis',
     undefined,
-    'The lock option "redis" is given as undefined, such as an unset variable of the environment: locks would be on ' +
+    'The lock option "redis" is given as undefined, as by an unset variable of the environment. The locks would be on ' +
       `${DEFAULT_REDIS_URL}. Set the variable, give another value in its place, or leave the option out for the default.`,
   );
 }
@@ -219,6 +219,6 @@ function misplacedExtra(name: string, value: unknown): LockOptionsError {
   return new LockOptionsError(
     name,
     value,
-    `The lock option "${name}" comes too late from a factory: give it to LockModule.forRootAsync() itself, beside the factory.`,
+    `The lock option "${name}" comes too late if a factory returns it. Give it to LockModule.forRootAsync() itself, beside the factory.`,
   );
 }

@@ -1,4 +1,4 @@
-/** The entry `nestjs-locked/store`: what authors of stores need. */
+/** The entry `nestjs-locked/store`: the types and functions that the author of a store needs. */
 export { OFFER_MS } from '../core/contracts/store.contract.js';
 export type {
   AcquireReply,

@@ -1,17 +1,17 @@
-/** A store in memory that a test can take away, and whose sessions it can wake. */
+/** A store in memory that a test can disconnect. The test can also make its sessions check and renew. */
 import type { Clock } from '../core/time/clock.js';
 import type { LockStore, LockStoreListener, LockStoreSession } from '../core/contracts/store.contract.js';
 import { LockStoreError } from '../errors/index.js';
 import { memoryStore } from '../stores/memory/memory.store.js';
 
-/** Passes everything on to a store in memory while it is up. */
+/** Passes each command to a store in memory, and fails while it is down. */
 export class ControlledStore implements LockStore {
   readonly #memory: LockStore;
   readonly #listeners = new Set<LockStoreListener>();
   readonly #renewals = new Map<string, () => void>();
   #down = false;
 
-  /** @param clock of the store, and of the leases of those who use it. */
+  /** @param clock the clock of the store, and of the leases of the services on it. */
   constructor(readonly clock: Clock) {
     this.#memory = memoryStore({ clock });
   }
@@ -47,18 +47,18 @@ export class ControlledStore implements LockStore {
 
   set down(down: boolean) {
     this.#down = down;
-    if (!down) this.notifications();
+    if (!down) this.wakeSessions();
   }
 
-  /** Whoever waits checks, and whoever holds renews. */
-  notifications(): void {
+  /** Makes each waiting request check, and each lease renew. */
+  wakeSessions(): void {
     for (const listener of this.#listeners) {
       listener.onReconnected();
       listener.onRecovered();
     }
   }
 
-  /** Resolves when a token has been renewed, or refused. */
+  /** Resolves after the next reply to a renewal of the token, whether the renewal succeeded or not. */
   renewed(token: string): Promise<void> {
     return new Promise((resolve) => {
       this.#renewals.set(token, () => {
@@ -68,9 +68,9 @@ export class ControlledStore implements LockStore {
     });
   }
 
-  #whileUp<T>(verb: () => Promise<T>): Promise<T> {
-    return this.#down ? Promise.reject(new LockStoreError(DOWN)) : verb();
+  #whileUp<T>(command: () => Promise<T>): Promise<T> {
+    return this.#down ? Promise.reject(new LockStoreError(DISCONNECTED)) : command();
   }
 }
 
-const DOWN = 'The store of the locks does not answer: the test has called LockControls.goDown().';
+const DISCONNECTED = 'The store of the locks does not answer: the test has called LockControls.disconnect().';

@@ -1,30 +1,35 @@
-/** What a test does to the locks of the code under test: holds them, takes them away, takes the store away, checks on. */
+/**
+ * A test's control over the locks of its code: it holds keys, ends leases, disconnects the store and reads the calls.
+ */
 import type { Clock } from '../core/time/clock.js';
 import type { LockStore, LockStoreSession } from '../core/contracts/store.contract.js';
 import { TokenGenerator, newSessionId } from '../core/contracts/token.js';
 import { quoted } from '../errors/index.js';
 import { realClock, realPause } from './clocks.js';
 import { ControlledStore } from './controlled-store.js';
-import type { LockCall } from './recording-lock-service.js';
+import type { LockCall } from './lock-call.js';
 
-/** The holder's name in what is told of a busy lock. */
-const OTHER = 'another process';
+/** The holder's label in the error of a busy lock. */
+const OTHER_OWNER = 'another process';
 
-/** How long a lock that was lost is waited for to hear of it: one that is not renewed does not before its end. */
-const HEARD_WITHIN = 200;
+/**
+ * How long `expire` waits for the renewal that finds out about the loss, in ms. A lock with `renew: false` sends no
+ * renewal, and finds out at the end of its ttl.
+ */
+const RENEWAL_WITHIN = 200;
 
 export interface LockControlsOptions {
   /**
-   * The one clock of the locks: of their store, their leases and their waits. `timersClock` goes by jest's or vitest's fake
-   * timers; a clock of the test's own is advanced by the test.
+   * The one clock of the store, the leases and the waits. `timersClock` follows the fake timers of jest or vitest. A
+   * test can also give a clock of its own and advance it.
    * @default real time, which fake timers do not move
    */
   clock?: Clock;
 }
 
 /**
- * Locks in memory, at a test's hand: given to `LockTestingModule.forRoot({ controls })`, to `memoryLocks(controls)`, or, by
- * its `store`, to whatever takes one.
+ * Locks in memory that a test controls. Pass the controls to `LockTestingModule.forRoot({ controls })` or to
+ * `memoryLocks(controls)`. If only a store can be given, pass `controls.store`.
  */
 export class LockControls {
   readonly #store: ControlledStore;
@@ -36,7 +41,7 @@ export class LockControls {
   constructor({ clock = realClock }: LockControlsOptions = {}) {
     this.#store = new ControlledStore(clock);
     const sessionId = newSessionId();
-    this.#tokens = new TokenGenerator(sessionId, OTHER);
+    this.#tokens = new TokenGenerator(sessionId, OTHER_OWNER);
     this.#other = this.#store.open(sessionId, {
       onGrant: () => undefined,
       onReconnected: () => undefined,
@@ -44,22 +49,24 @@ export class LockControls {
     });
   }
 
-  /** In the place of the application's: `overrideProvider(getLockStoreToken()).useValue(controls.store)`. */
+  /** The store for an application: `overrideProvider(getLockStoreToken()).useValue(controls.store)`. */
   get store(): LockStore {
     return this.#store;
   }
 
-  /** What was requested of the services that have these controls, in order. */
+  /** The calls of the services with these controls, in their order. */
   get calls(): readonly LockCall[] {
     return this.#calls;
   }
 
-  /** Those that named a key, or several. */
+  /** The calls that named this key, alone or with other keys. */
   callsOf(key: string): readonly LockCall[] {
     return this.#calls.filter(({ keys }) => keys.includes(key));
   }
 
-  /** Forgets the calls, frees what {@link hold} holds, and brings the store back: between two tests. */
+  /**
+   * Forgets the calls, releases the keys of {@link hold}, and reconnects the store. Call this method between two tests.
+   */
   async reset(): Promise<void> {
     this.reconnect();
     await Promise.all([...this.#held.keys()].map((key) => this.release(key)));
@@ -67,63 +74,68 @@ export class LockControls {
   }
 
   /**
-   * Another process holds the key, until {@link release}: whoever requests it waits, or finds it busy.
-   * @param ttl how long it says that its lease runs, in ms.
-   * @throws Error when the key is held already.
+   * Holds the key as another process would, until {@link release}. A caller that requests the key waits, or finds it
+   * busy.
+   * @param ttl how long the lease of the other process runs, in ms.
+   * @throws Error if the key is held already.
    */
   async hold(key: string, ttl = 30_000): Promise<void> {
     const token = this.#tokens.next();
-    const { acquire: answer } = await this.#other.exchange({
+    const { acquire: reply } = await this.#other.exchange({
       key,
       acquire: { token, ttl, fences: 1, mode: 'once' },
     });
-    if (answer?.state !== 'granted') throw new Error(`LockControls.hold: ${quoted(key)} is held already.`);
+    if (reply?.state !== 'granted') throw new Error(`LockControls.hold: ${quoted(key)} is held already.`);
     this.#held.set(key, token);
   }
 
-  /** It gives the key back: who waits gets it. */
+  /**
+   * Releases a key that {@link hold} holds. The first waiter gets the key.
+   * @throws Error if {@link hold} does not hold the key.
+   */
   async release(key: string): Promise<void> {
     const token = this.#held.get(key);
-    if (token === undefined) throw new Error(`LockControls.letGo: hold(${quoted(key)}) was not called.`);
+    if (token === undefined) throw new Error(`LockControls.release: hold(${quoted(key)}) was not called.`);
     this.#held.delete(key);
     await this.#other.exchange({ key, release: { token } });
   }
 
   /**
-   * Takes a key away from the code that holds it, as if its lease had run out, and waits until it has learnt of it: its
-   * `signal` is aborted, `held` is false, and `@Locked` and `using` reject with a LockLostError once the work has settled.
-   * (With `renew: false` it learns of it at the end of its ttl only, as it would from Redis.)
-   * @throws Error when nobody holds the key.
+   * Takes a key away from the code that holds it, as if the lease had ended. The promise resolves when the code knows
+   * about the loss: `signal` is aborted, and `held` is false. `@Locked` and `using` reject with a LockLostError when
+   * the work has settled. (With `renew: false` the code finds out only at the end of its ttl, as with Redis. `expire`
+   * then waits 200 ms.)
+   * @throws Error if the key is held by nobody.
    */
   async expire(key: string): Promise<void> {
     const token = this.#tokens.next();
-    const { acquire: answer } = await this.#other.exchange({
+    const { acquire: reply } = await this.#other.exchange({
       key,
       acquire: { token, ttl: 1, fences: 1, mode: 'once' },
     });
-    if (answer?.state !== 'busy' || answer.holder === '') {
+    if (reply?.state !== 'busy' || reply.holder === '') {
       await this.#other.exchange({ key, release: { token } });
-      throw new Error(`LockControls.lose: ${quoted(key)} is held by nobody.`);
+      throw new Error(`LockControls.expire: ${quoted(key)} is held by nobody.`);
     }
-    const told = this.#store.renewed(answer.holder);
-    await this.#other.exchange({ key, release: { token: answer.holder } });
-    this.#store.notifications();
-    await Promise.race([told, realPause(HEARD_WITHIN)]);
-    // For what follows from the reply.
+    const renewed = this.#store.renewed(reply.holder);
+    await this.#other.exchange({ key, release: { token: reply.holder } });
+    this.#store.wakeSessions();
+    await Promise.race([renewed, realPause(RENEWAL_WITHIN)]);
+    // Lets the code react to the reply.
     await realPause(0);
   }
 
-  /** The store stops answering: what is requested of it fails with a LockStoreError, what is held is not renewed. */
+  /** Disconnects the store. Requests then fail with a LockStoreError, and leases are not renewed. */
   disconnect(): void {
     this.#store.down = true;
   }
 
-  /** It answers again. */
+  /** Connects the store again. */
   reconnect(): void {
     this.#store.down = false;
   }
 
-  /** @internal For the services that record here. */
+  /** @internal The list to which the services add their calls. */
   get record(): LockCall[] {
     return this.#calls;
   }

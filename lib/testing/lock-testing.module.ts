@@ -1,4 +1,4 @@
-/** The LockModule of tests: everything as in an application, without Redis, and at the test's hand. */
+/** The LockModule for tests. It works as in an application, but without Redis, and the test controls the locks. */
 import { type DynamicModule, Module } from '@nestjs/common';
 import { LockEngine } from '../core/engine/lock-engine.js';
 import { LockOptionsError, LockWiringError } from '../errors/index.js';
@@ -12,24 +12,26 @@ import { LockModuleRegistry, RESOLVED_OPTIONS } from '../module/lock-module.regi
 import { LockControls, type LockControlsOptions } from './lock-controls.js';
 import { RecordingLockService } from './recording-lock-service.js';
 
-/** What `LockModule.forRoot()` takes, but for what concerns Redis. */
+/** The options of `LockModule.forRoot()`, without the options that concern Redis. */
 export interface LockTestingOptions
   extends Omit<LockModuleRootOptions, 'redis' | 'store' | 'prefix' | 'commandTimeout'>, LockControlsOptions {
   /**
-   * Made before, with a clock if need be, or shared by several modules, which then exclude each other.
-   * @default ones of its own
+   * Controls that the test has made, for example with a clock. Several modules with the same controls exclude each
+   * other.
+   * @default new controls for this module
    */
   controls?: LockControls;
 }
 
 /**
- * In tests in the place of `LockModule.forRoot()`. It provides {@link LockControls}, by its class:
+ * Use this module in tests in place of `LockModule.forRoot()`. It provides {@link LockControls} under the class as the
+ * token:
  *
  * ```ts
  * const module = await Test.createTestingModule({ imports: [LockTestingModule.forRoot()], providers: [Stock] }).compile();
  * await module.get(LockControls).hold('stock:apples');
  * ```
- * Of a named module the controls are those that it was given.
+ * A named module does not provide its controls. A test that needs them makes them and passes them as `controls`.
  */
 @Module({})
 export class LockTestingModule {
@@ -46,7 +48,7 @@ export class LockTestingModule {
       throw new LockOptionsError(
         'clock',
         clock,
-        'clock goes with the controls: give it to them, by new LockControls({ clock }).',
+        'clock cannot be given together with controls: give it to the controls, by new LockControls({ clock }).',
       );
     }
     const controls = given ?? new LockControls({ clock });
@@ -56,7 +58,7 @@ export class LockTestingModule {
       ...definition,
       providers: [
         ...(definition.providers ?? []),
-        // The later of one token is the one that counts.
+        // If two providers have one token, Nest uses the later one.
         {
           provide: getLockServiceToken(options.name),
           inject: [LockEngine, RESOLVED_OPTIONS, LockModuleRegistry],

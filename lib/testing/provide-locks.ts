@@ -1,4 +1,4 @@
-/** For unit tests of classes with locked methods: what Nest would inject, given by hand. */
+/** For unit tests of classes with locked methods: sets the services that Nest would inject. */
 import { LockEngine } from '../core/engine/lock-engine.js';
 import { resolvePolicy } from '../core/options/resolve-options.js';
 import { serviceProperties } from '../locked/decoration/service-property.js';
@@ -8,8 +8,9 @@ import { LockControls, type LockControlsOptions } from './lock-controls.js';
 import { RecordingLockService } from './recording-lock-service.js';
 
 /**
- * A LockService of its own, on a store in memory: as in an application, without one.
- * @param given controls to hold keys, take them away, and check the calls; or options of controls of its own.
+ * Makes a LockService on a store in memory. The service works as in an application, but needs no application.
+ * @param given the controls with which the test holds and expires keys and reads the calls, or the options of new
+ * controls.
  */
 export function memoryLocks(given: LockControls | LockControlsOptions = {}): LockService {
   const controls = given instanceof LockControls ? given : new LockControls(given);
@@ -24,15 +25,16 @@ export function memoryLocks(given: LockControls | LockControlsOptions = {}): Loc
 }
 
 /**
- * Gives an instance made by hand the LockService of its `@Locked` methods, and returns it.
+ * Sets the LockService of the `@Locked` methods of an instance that the test has made, and returns the instance.
  *
  * ```ts
  * const stock = provideLocks(new Stock(fakeRepository));
  * await stock.take('sku-1', 2);
  * ```
- * @param service for all named modules as well. By default one of the instance's own, in memory: give several
- * instances the same, from {@link memoryLocks}, to have them exclude each other.
- * @throws LockWiringError for an instance without a `@Locked` method.
+ * @param service the service of the instance, in place of the services of named modules as well. By default each
+ * instance gets a new service in memory. Instances exclude each other only if they have one service: make it by
+ * {@link memoryLocks}.
+ * @throws LockWiringError if the instance has no `@Locked` method.
  */
 export function provideLocks<T extends object>(instance: T, service: LockService = memoryLocks()): T {
   const properties = serviceProperties(instance);

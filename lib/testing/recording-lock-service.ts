@@ -1,25 +1,13 @@
-/** A LockService that notes what it was requested, and otherwise is one. */
+/** A LockService that also records its calls. */
 import type { AcquireOptions, UsingOptions } from '../core/options/acquire.options.js';
 import type { Lock } from '../core/contracts/lock.js';
+import type { LockCall } from './lock-call.js';
 import type { LockEngine } from '../core/engine/lock-engine.js';
 import type { LockPolicy } from '../core/options/resolve-options.js';
 import { isLockError } from '../errors/index.js';
 import { type LockedWork, LockService } from '../lock.service.js';
 
-/** One call of the service, as a test checks at it. `@Locked` calls `using`. */
-export interface LockCall {
-  readonly method: 'acquire' | 'tryAcquire' | 'using';
-  /** As given. */
-  readonly keys: readonly string[];
-  /** As given. */
-  readonly options: UsingOptions | undefined;
-  /** `waiting` until it is known; `failed` for every error but a busy lock. */
-  readonly outcome: 'waiting' | 'held' | 'busy' | 'failed';
-  /** Why it did not get the lock. */
-  readonly error: unknown;
-}
-
-type Entry = { -readonly [Property in keyof LockCall]: LockCall[Property] };
+type MutableCall = { -readonly [Property in keyof LockCall]: LockCall[Property] };
 
 export class RecordingLockService extends LockService {
   readonly #calls: LockCall[];
@@ -30,7 +18,7 @@ export class RecordingLockService extends LockService {
   }
 
   override async acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock> {
-    const call = this.#note('acquire', key, options);
+    const call = this.#record('acquire', key, options);
     return this.#settled(call, super.acquire(key, options));
   }
 
@@ -38,7 +26,7 @@ export class RecordingLockService extends LockService {
     key: string | readonly string[],
     options?: Omit<AcquireOptions, 'wait' | 'signal'>,
   ): Promise<Lock | null> {
-    const call = this.#note('tryAcquire', key, options);
+    const call = this.#record('tryAcquire', key, options);
     return this.#settled(call, super.tryAcquire(key, options));
   }
 
@@ -55,41 +43,41 @@ export class RecordingLockService extends LockService {
   ): Promise<T> {
     const [options, work] =
       typeof optionsOrWork === 'function' ? [undefined, optionsOrWork] : [optionsOrWork, maybeWork];
-    // What is no work is told so by the service itself.
+    // If there is no work, the service itself throws the error.
     if (typeof work !== 'function') return super.using(key, options, work as unknown as LockedWork<T>);
-    const call = this.#note('using', key, options);
+    const call = this.#record('using', key, options);
     try {
       return await super.using(key, options, (lock) => {
         call.outcome = 'held';
         return work(lock);
       });
     } catch (error) {
-      // Once held, it is the work's own.
-      if (call.outcome === 'waiting') refuse(call, error);
+      // If the lock was held, this is an error of the work.
+      if (call.outcome === 'waiting') recordRefusal(call, error);
       throw error;
     }
   }
 
-  #note(method: LockCall['method'], key: string | readonly string[], options?: UsingOptions): Entry {
+  #record(method: LockCall['method'], key: string | readonly string[], options?: UsingOptions): MutableCall {
     const keys = typeof key === 'string' ? [key] : [...key];
-    const call: Entry = { method, keys, options, outcome: 'waiting', error: undefined };
+    const call: MutableCall = { method, keys, options, outcome: 'waiting', error: undefined };
     this.#calls.push(call);
     return call;
   }
 
-  async #settled<L extends Lock | null>(call: Entry, acquiring: Promise<L>): Promise<L> {
+  async #settled<L extends Lock | null>(call: MutableCall, acquiring: Promise<L>): Promise<L> {
     try {
       const lock = await acquiring;
       call.outcome = lock === null ? 'busy' : 'held';
       return lock;
     } catch (error) {
-      refuse(call, error);
+      recordRefusal(call, error);
       throw error;
     }
   }
 }
 
-function refuse(call: Entry, error: unknown): void {
+function recordRefusal(call: MutableCall, error: unknown): void {
   call.outcome = isLockError(error, 'LOCK_BUSY') ? 'busy' : 'failed';
   call.error = error;
 }

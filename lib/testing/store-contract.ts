@@ -2,15 +2,19 @@
 import { keyContract } from './contract/key.contract.js';
 import { kindsContract } from './contract/kinds.contract.js';
 import { queueContract } from './contract/queue.contract.js';
+import { semaphoreQueueContract } from './contract/semaphore-queue.contract.js';
 import { semaphoreContract } from './contract/semaphore.contract.js';
+import { sharedQueueContract } from './contract/shared-queue.contract.js';
 import { sharedContract } from './contract/shared.contract.js';
-import { type ContractRunner, type ContractSubject, type Suite, World } from './contract/world.js';
+import type { ContractRunner, ContractSubject } from './contract/contract-subject.js';
+import { type Suite, World } from './contract/world.js';
 
-export type { ContractRunner, ContractSubject } from './contract/world.js';
+export type { ContractRunner, ContractSubject } from './contract/contract-subject.js';
 
 /**
  * Registers the suite.
- * @param name what the store is called in the report.
+ * @param name the store's name in the test report.
+ * @param create makes a new subject for each test.
  */
 export function storeContract(
   { describe, it }: ContractRunner,
@@ -32,7 +36,9 @@ export function storeContract(
     keyContract({ describe, test });
     queueContract({ describe, test });
     sharedContract({ describe, test });
+    sharedQueueContract({ describe, test });
     semaphoreContract({ describe, test });
+    semaphoreQueueContract({ describe, test });
     kindsContract({ describe, test });
   });
 }

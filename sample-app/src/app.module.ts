@@ -1,4 +1,4 @@
-/** The application: locks, tickets, health. */
+/** The application: locks, tickets and the health check. */
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import { type Duration, LockModule, memoryStore } from 'nestjs-locked';
@@ -7,7 +7,7 @@ import { HealthController } from './health/health.controller.js';
 import type { TicketStorage } from './storage/open-storage.js';
 
 export interface AppOptions {
-  /** How long a buyer waits for the event's lock before the answer is 423. @default '5s' */
+  /** How long a buyer waits for the lock of an event before the response is 423. @default '5s' */
   readonly wait?: Duration;
 }
 
@@ -19,7 +19,7 @@ export class AppModule {
       imports: [
         LockModule.forRoot({
           ...(storage.kind === 'memory' ? { store: memoryStore() } : { redis: storage.url }),
-          // A sale takes milliseconds. After a crash in the middle of one its event is locked for up to this ttl.
+          // A sale takes milliseconds. If a process crashes during a sale, the event stays locked for at most this ttl.
           defaults: { ttl: '5s', wait },
         }),
         ScheduleModule.forRoot(),

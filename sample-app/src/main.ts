@@ -1,4 +1,4 @@
-/** Starts the ticket office on PORT (3000). */
+/** Starts the ticket office on the port that PORT names, 3000 by default. */
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
@@ -13,7 +13,7 @@ try {
   logger.log(describeStorage(storage));
   const app = await NestFactory.create(AppModule.on(storage));
   app.useWebSocketAdapter(new WsAdapter(app));
-  // On SIGTERM and Ctrl-C sales under way finish and give their locks back. A private server ends with this process.
+  // On SIGTERM and Ctrl-C, running sales finish and release their locks. A private server ends with this process.
   app.enableShutdownHooks([], { useProcessExit: true });
   await app.listen(port);
   logger.log(`The ticket office is open at ${(await app.getUrl()).replace('[::1]', 'localhost')}`);
@@ -22,9 +22,9 @@ try {
   process.exit(1);
 }
 
-/** @returns 0 for any free one, as the storm requests. */
+/** @returns the port. The storm sets PORT to 0, which stands for any free port. */
 function readPort(value = '3000'): number {
   const port = Number(value);
   if (/^\d+$/.test(value) && port <= 65_535) return port;
-  throw new Error(`PORT is "${value}"; it should be a number from 0 to 65535.`);
+  throw new Error(`PORT is "${value}"; it must be a number from 0 to 65535.`);
 }

@@ -1,6 +1,7 @@
-// The words that this repository no longer uses, each with the word to use, and the few places where such a word is right.
+// The words that this repository no longer uses, each with the word to use, and the few places in which such a word is
+// right.
 
-/** Each entry: the word to use, then the forms of the old one. For `…` there may be up to two other words. */
+/** Each entry has the word to use, and then the forms of the old word. `…` stands for up to two other words. */
 export const OLD_WORDS = [
   ['session (`EngineContext`, `sessionId`)', 'party', 'parties', 'partys'],
   ['request', 'ask', 'asks', 'asked', 'asking', 'asker', 'askers'],
@@ -26,15 +27,17 @@ export const OLD_WORDS = [
   ['one after the other', 'in turn', 'in turns'],
 ];
 
-/** Right uses. A match is taken out of the text before words are read, so the same word beside it still counts. */
+/**
+ * Right uses. A match is removed from the text before the words are read, so an old word beside a match still counts.
+ */
 export const ALLOWED = [
   // Text is made of lines. The kind of text is named, so that no queue of callers passes.
   /\b(?:command|log|text|source|output|new|blank|byte)[ -]lines?\b/gi,
-  // The same as identifiers: `logLines`, `LOG_LINE`, `getNewLine`.
+  // The same words in identifiers: `logLines`, `LOG_LINE`, `getNewLine`.
   /(?:(?<![a-zA-Z])(?:command|log|text|source|output|new)|(?:Command|Log|Text|Source|Output|New))Lines?(?![a-z])/g,
   /(?<![A-Z])(?:COMMAND|LOG|TEXT|SOURCE|OUTPUT|NEW)_LINES?(?![A-Z])/g,
   /\blines? of (?:code|text|output)\b/gi,
-  // How a message is printed.
+  // The shape of a printed message.
   /\bo[nf] one line\b/gi,
   /\bline[ -](?:numbers?|endings?|breaks?|separators?)\b|(?<![a-zA-Z])lineNumbers?\b/gi,
   // ESLint's and esbuild's own names.
@@ -48,7 +51,7 @@ export const ALLOWED = [
   /\bsections? \d+(?:\.\d+)*\b/gi,
   /\b(?:this|next|previous) section\b/gi,
   /\bsections? of (?:(?:this|the|a|its) )?(?:page|document|README|RFC|standard)\b/gi,
-  // A part of what Redis answers to INFO.
+  // A part of the reply of Redis to INFO.
   /\bINFO sections?\b|\bsections? of `?INFO\b/g,
   // The errors by which a node of a Cluster names another node.
   /\bMOVED\|ASK\b/g,
@@ -57,8 +60,8 @@ export const ALLOWED = [
 ];
 
 /**
- * Outside of lib/, programs read text: there `line` and `lines` may be variables, after a keyword or a mark of code. In prose
- * another word stands before them ("in line", "a line of callers"), so prose is not let through.
+ * Outside of lib/, programs read text, so `line` and `lines` may be variables there. A variable stands after a keyword
+ * or a mark of code. In prose another word stands before ("in line", "a line of callers"), so prose is still checked.
  */
 export const TEXT_VARIABLES = {
   files: /(?:^|\/)(?:bench|sample-app|scripts|test|verification)\/.*\.(?:ts|mjs)$/,
@@ -70,7 +73,7 @@ export const TEXT_VARIABLES = {
 export const SKIPPED = [
   // Written by npm.
   /(?:^|\/)package-lock\.json$/,
-  // These two have to write the old words.
+  // These two files must contain the old words.
   /^scripts\/checks\/old-words\.mjs$/,
   /^test\/unit\/check-words\.spec\.ts$/,
 ];

@@ -1,22 +1,22 @@
-// The prose of a file, in a text of the same length: what is no prose is blank, so that offsets stay true.
+// The prose of a file, in a text of equal length. Everything else is blank, so that offsets stay right.
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 
-/** Stands for code between two pieces of prose: no phrase and no sentence goes across it. */
+/** Stands for code between two pieces of prose. A phrase or a sentence ends there. */
 export const BREAK = '\u0001';
 
 const blank = (text) => text.replace(/[^\n]/g, ' ');
 /** Code within a sentence counts as one word. */
 const oneWord = (text) => text.replace(/[^\n]/g, '_');
 
-/** `text` with only the comments at the ranges given, in order, and a break before each. */
+/** `text` with only the comments at the given ranges, which are in order, and with a break before each comment. */
 function keep(text, ranges) {
   let result = '';
   let at = 0;
   for (const [from, to] of ranges) {
     const code = blank(text.slice(at, from));
-    // Comments of one text line each that follow one another are one piece of prose.
+    // Adjacent comments of one text line each are one piece of prose.
     const joined = /^\n? *$/.test(text.slice(at, from)) && at > 0;
     result += joined || code === '' ? code : BREAK + code.slice(1);
     result += withoutMarks(text.slice(from, to));
@@ -38,7 +38,7 @@ function withoutMarks(comment) {
   );
 }
 
-/** Comments are found by the compiler's own parser, as a string may contain the marks of one. */
+/** Finds comments with the compiler's parser, because a string may contain the marks of a comment. */
 function scriptComments(path, text) {
   const ts = require('typescript');
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, false);
@@ -72,16 +72,16 @@ function markdown(text) {
       .replace(/^( *)(```+|~~~+)[^\n]*\n[\s\S]*?^ *\2[^\n]*$/gm, (match) => BREAK + blank(match).slice(1))
       .replace(/<!--[\s\S]*?-->/g, blank)
       .replace(/`[^`]+`/g, oneWord)
-      // The address of a link; its text stays.
+      // Removes the address of a link, and keeps its text.
       .replace(/\]\([^)\s]*\)/g, blank)
       .replace(/https?:\/\/\S+/g, oneWord)
-      // A heading, an item of a list and a cell of a table are pieces of their own.
+      // A heading, an item of a list and a cell of a table are separate pieces of prose.
       .replace(/^( *)(?:#+|[-*+]|\d+\.) /gm, (match) => BREAK + blank(match).slice(1))
       .replace(/\|/g, BREAK)
   );
 }
 
-/** The prose of a file; undefined where the file's kind has none. */
+/** The prose of a file, and undefined for a type of file without prose. */
 export function proseOf(path, text) {
   switch (/\.(\w+)$/.exec(path)?.[1]) {
     case 'md':

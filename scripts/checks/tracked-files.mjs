@@ -1,4 +1,4 @@
-// The files that a check reads: the tracked ones and those that are about to be, or what the command names.
+// The files that a check reads: all tracked and new files of the repository, or those that the command names.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
@@ -13,7 +13,7 @@ function gitFiles(folder) {
   return [...new Set(stdout.split('\0'))].filter(Boolean).map((name) => join(folder, name));
 }
 
-/** Outside a Git work tree: all files but those of packages. */
+/** Outside of a Git work tree: all files, without installed packages. */
 function walk(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
@@ -25,18 +25,18 @@ function walk(folder) {
 function read(path) {
   try {
     const bytes = readFileSync(path);
-    // A zero byte: no text.
+    // A file with a zero byte is not text.
     return bytes.includes(0) ? undefined : bytes.toString('utf8');
   } catch (error) {
-    // Deleted, and not committed yet.
+    // The file is deleted, but the deletion is not committed.
     if (error.code === 'ENOENT') return undefined;
     throw error;
   }
 }
 
 /**
- * The text files of `paths` (files or folders; by default the repository), with their path from the repository's root.
- * A path that does not exist is an error.
+ * The text files of `paths`, with their path from the repository's root. The paths are files or folders, by default the
+ * repository. A path that does not exist is an error.
  */
 export function textFiles(paths) {
   const folders = paths.length > 0 ? paths.map((path) => resolve(path)) : [ROOT];
@@ -49,7 +49,7 @@ export function textFiles(paths) {
   });
 }
 
-/** Gives the line number of an offset in a text. */
+/** @returns a function that gives the line number of an offset in the text. */
 export function lineNumbers(text) {
   const starts = [0];
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);

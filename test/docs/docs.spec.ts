@@ -1,4 +1,4 @@
-/** The documentation tells what is there: its code compiles and runs, its tables are the code's, its links lead somewhere. */
+/** The documentation is true: its code compiles and runs, its tables equal the code's, and its links lead to something. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -48,17 +48,17 @@ const program = new DocsProgram(blocks);
 const titled = (block: Block): [string, Block] => [`${block.page}:${block.lineNumber}`, block];
 
 describe('the code of the documentation', () => {
-  it('is found, all of it', () => {
+  it('given all pages, then every block of TypeScript is found', () => {
     const fences = pages.flatMap(({ text }) => [...text.matchAll(/^\s*```(?:ts|typescript)\b/gm)]);
     expect(blocks.length).toBe(fences.length);
     expect(blocks.filter(({ runs }) => runs).length).toBeGreaterThan(10);
   });
 
-  it('uses every fixture', () => {
+  it('given all fixtures, then every fixture is used by a page', () => {
     expect(fixtureNames().sort()).toEqual([...new Set(pages.flatMap(fixturesOf))].sort());
   });
 
-  it.each(blocks.map(titled))('%s compiles', (_title, block) => {
+  it.each(blocks.map(titled))('given %s, then it compiles', (_title, block) => {
     expect(program.complaints(block)).toBe('');
   });
 });
@@ -69,7 +69,7 @@ describe('the programs of the documentation', () => {
 
   beforeAll(async () => {
     server = await startRedis();
-    // Where the packages are found, and nothing is checked by git, the linter or jest.
+    // A folder in which packages are found, and which git, the linter and jest ignore.
     const cache = resolve('node_modules/.cache');
     mkdirSync(cache, { recursive: true });
     directory = mkdtempSync(join(cache, 'nestjs-locked-docs-'));
@@ -81,18 +81,21 @@ describe('the programs of the documentation', () => {
   });
   afterEach(() => void jest.restoreAllMocks());
 
-  it.each(blocks.filter(({ runs }) => runs).map(titled))('%s runs', async (_title, block) => {
-    const printed: string[] = [];
-    jest
-      .spyOn(console, 'log')
-      .mockImplementation((...values: unknown[]) => void printed.push(values.join(' ')));
-    const file = join(directory, `${block.page.replaceAll(/\W/g, '-')}-${block.lineNumber}.mjs`);
-    writeFileSync(file, program.javascript(block).replaceAll(DEFAULT_REDIS_URL, server.url));
-    await import(pathToFileURL(file).href);
-    if (block.prints !== undefined) expect(printed.join('\n')).toBe(block.prints);
-  });
+  it.each(blocks.filter(({ runs }) => runs).map(titled))(
+    'given %s, then it runs and prints what the page says',
+    async (_title, block) => {
+      const printed: string[] = [];
+      jest
+        .spyOn(console, 'log')
+        .mockImplementation((...values: unknown[]) => void printed.push(values.join(' ')));
+      const file = join(directory, `${block.page.replaceAll(/\W/g, '-')}-${block.lineNumber}.mjs`);
+      writeFileSync(file, program.javascript(block).replaceAll(DEFAULT_REDIS_URL, server.url));
+      await import(pathToFileURL(file).href);
+      if (block.prints !== undefined) expect(printed.join('\n')).toBe(block.prints);
+    },
+  );
 
-  it('the rights that docs/redis.md requests suffice', async () => {
+  it('given the rights of docs/redis.md, then they suffice', async () => {
     const [, command] = /```text\n(ACL SETUSER .*)\n```/.exec(textOf('docs/redis.md')) ?? [];
     const admin = server.client();
     await admin.call(...(command.split(' ') as [string]));
@@ -126,7 +129,7 @@ describe('the tables of options', () => {
   };
 
   it.each(['LockModuleOptions', 'AcquireOptions', 'UsingOptions', 'LockedOptions'])(
-    '%s: names all',
+    'given %s, then its table names all options',
     (type) => {
       const rows = rowsOf(`options of ${type}`).map(([name]) => code(name).split('.')[0]);
       expect(rows.sort()).toEqual(OPTIONS[type]().sort());
@@ -134,7 +137,7 @@ describe('the tables of options', () => {
   );
 
   it.each(['LockModuleOptions', 'AcquireOptions', 'UsingOptions', 'LockedOptions'])(
-    '%s: the defaults are those of the TSDoc',
+    'given %s, then its table has the defaults of the TSDoc',
     (type) => {
       for (const [name, byDefault] of rowsOf(`options of ${type}`)) {
         const [first, ...inner] = code(name).split('.').reverse();
@@ -145,7 +148,7 @@ describe('the tables of options', () => {
     },
   );
 
-  it('and the defaults of the TSDoc are those that are used', () => {
+  it('given the defaults of the TSDoc, then they are those that the code uses', () => {
     const policy = resolvePolicy();
     const given = (type: string, name: string): string =>
       program
@@ -167,7 +170,7 @@ describe('the tables of options', () => {
     expect(ttl?.join()).toContain(`at least ${LEAST_TTL} ms`);
   });
 
-  it('the module takes as defaults what the text says', () => {
+  it('given "defaults" of the module, then the text names every option that it takes', () => {
     const [, , text] =
       rowsOf('options of LockModuleOptions').find(([name]) => code(name) === 'defaults') ?? [];
     for (const name of OPTIONS.LockDefaults()) expect(text).toContain(`\`${name}\``);
@@ -177,12 +180,12 @@ describe('the tables of options', () => {
 describe('the table of errors', () => {
   const rows = () => rowsOf('errors').map((row) => row.map(code));
 
-  it('has every class with its code', () => {
+  it('given every error class, then the table has it with its code', () => {
     expect(Object.fromEntries(rows().map(([name, value]) => [name, value]))).toEqual(program.errors());
     expect(Object.values(program.errors()).sort()).toEqual(program.membersOf('LockErrorCode').sort());
   });
 
-  it('says what an HTTP client sees', () => {
+  it('given every error, then the table says what an HTTP client sees', () => {
     for (const [name, value, , http] of rows()) {
       const { status, retryAfter } = replyTo(
         { code: value as LockErrorCode } as LockError,
@@ -197,7 +200,7 @@ describe('the table of errors', () => {
 describe('the tables of states', () => {
   const STATES: readonly RequestState[] = ['idle', 'requesting', 'queued', 'checking', 'backoff'];
 
-  it('of a request: every event leads to the states that the code has', () => {
+  it('given a request, then every event leads to the states that the code has', () => {
     const rows = rowsOf('states of a request');
     expect(rows.map(([event]) => event)).toEqual(Object.keys(REQUEST_TABLE));
     for (const [event, ...cells] of rows) {
@@ -219,7 +222,7 @@ describe('the tables of states', () => {
     }
   });
 
-  it('of what a key serves: every event has the effects that the code has', () => {
+  it('given what a key serves, then every event has the effects that the code has', () => {
     const effects = Object.entries(SERVING_TABLE).map(([event, row]) => [
       event,
       ...Object.values(row).map((each) => each.join(', ') || '–'),
@@ -228,8 +231,8 @@ describe('the tables of states', () => {
   });
 });
 
-describe('the rest', () => {
-  it('every link leads somewhere', () => {
+describe('links and names', () => {
+  it('given any link, then it leads to an existing place', () => {
     const broken = pages.flatMap((page) =>
       linksOf(page).filter((link) => {
         const [file, anchor] = link.split('#');
@@ -242,7 +245,7 @@ describe('the rest', () => {
     expect(broken).toEqual([]);
   });
 
-  it('every page of docs is linked from the README, or named there if it is not packed', () => {
+  it('given any page of docs, then the README links it, or names it if it is not packed', () => {
     const { files } = JSON.parse(readFileSync('package.json', 'utf8')) as { files: string[] };
     const named = linksOf(pages[0]).map((link) => link.split('#')[0]);
     const { text } = pages[0];
@@ -252,7 +255,7 @@ describe('the rest', () => {
     }
   });
 
-  it('every npm script that is named exists', () => {
+  it('given any npm script that is named, then it exists', () => {
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
       scripts: Record<string, string>;
     };

@@ -2,20 +2,20 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A text line of a block's source, and where a reader finds it. */
+/** A text line of a block's source, and its place on a page or in a fixture. */
 interface SourceLine {
   readonly text: string;
-  /** `docs/keys.md:12`. */
+  /** Page and line number, such as `docs/keys.md:12`. */
   readonly at: string;
 }
 
 /**
  * A block of TypeScript. Comments beside it add to it:
  *
- * - `<!-- fixture: name -->` before it: `fixtures/name.md` has the code that goes before the block, such as imports, and the
- *   code that runs after it, with assertions.
+ * - `<!-- fixture: name -->` before it: `fixtures/name.md` has the code that goes before the block, such as imports, and
+ *   the code that runs after it, with assertions.
  * - `<!-- runs -->` before it: the block is a program, and is run. A block with code after it is run too.
- * - `<!-- prints -->` and a block of text after it: what the run logs.
+ * - `<!-- prints -->` and a block of text after it: the output that the run must have.
  */
 export interface Block {
   readonly page: string;
@@ -36,7 +36,7 @@ interface Fixture {
 }
 
 export interface Table {
-  /** What the comment before it says: `<!-- table: options of AcquireOptions -->`. */
+  /** The name in the comment before the table: `<!-- table: options of AcquireOptions -->`. */
   readonly name: string;
   readonly rows: readonly (readonly string[])[];
 }
@@ -58,7 +58,7 @@ export function readPages(): Page[] {
 /** A comment or a fenced block; `from` and `to` are the text lines of its content, 0-based, `to` exclusive. */
 interface Piece {
   readonly kind: 'comment' | 'fence';
-  /** The text of the comment, or what stands behind the marks that open the fence. */
+  /** The text of the comment, or the text behind the marks that open the fence. */
   readonly info: string;
   readonly from: number;
   readonly to: number;

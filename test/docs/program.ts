@@ -1,4 +1,4 @@
-/** Compiles the blocks of the documentation against the library's sources, as a user's editor would. */
+/** Compiles the blocks of the documentation against the library's sources, as the editor of a user does. */
 import { resolve } from 'node:path';
 import ts from 'typescript';
 import type { Block } from './markdown.js';
@@ -51,7 +51,7 @@ export class DocsProgram {
     this.#checker = this.#program.getTypeChecker();
   }
 
-  /** What the compiler says of a block, by the line numbers of the page or the fixture. Empty if it says nothing. */
+  /** The compiler's messages for a block, with the line numbers of the page or the fixture. Empty if there are none. */
   complaints(block: Block): string {
     const file = this.#fileOf(block);
     const found = [
@@ -74,7 +74,7 @@ export class DocsProgram {
     return text;
   }
 
-  /** The properties of an exported type; with a dot, of one of its properties. */
+  /** The properties of an exported type, or, for a path with a dot, those of one of its properties. */
   optionsOf(path: string): Option[] {
     const [name, ...inner] = path.split('.');
     let type = this.#checker.getDeclaredTypeOfSymbol(this.#exported(name));

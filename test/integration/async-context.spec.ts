@@ -1,4 +1,4 @@
-/** Whose async context the library's commands, connections and timers run in, and what it keeps of them. */
+/** The async context in which the library's commands, connections and timers run, and that no context is kept. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
@@ -19,7 +19,7 @@ import {
   startRedisCluster,
 } from '../support/redis-server.js';
 
-/** As a tracing library has for each request. */
+/** The context that a tracing library makes for each request. */
 interface Trace {
   readonly name: string;
 }
@@ -27,7 +27,7 @@ const traces = new AsyncLocalStorage<Trace>();
 
 interface Recorded {
   readonly what: string;
-  /** The trace that it would appear in. */
+  /** The trace in which the command would appear. */
   readonly in: string | undefined;
 }
 
@@ -36,7 +36,7 @@ const SCRIPTS = new Map([
   ...[ACQUIRE, EXCHANGE, HANDOFF, RELEASE].map(({ sha }): [string, string] => [sha, 'exchange']),
 ]);
 
-/** Notes what goes over a client, and over its duplicates. */
+/** Records the commands of a client and of its duplicates. */
 function recorded<Client extends RedisLike>(client: Client, record: Recorded[]): Client {
   const note = (what: string): void => void record.push({ what, in: traces.getStore()?.name });
   const { call, connect, subscribe, duplicate } = client;
@@ -85,18 +85,18 @@ afterEach(async () => {
 });
 
 describe('a caller in a trace', () => {
-  it('given it takes and gives back a lock, then both commands are in its trace, and nothing else is', async () => {
+  it("given one acquisition and its release, then both commands are in the caller's trace, and nothing else is", async () => {
     await inTrace('mine', () => mine.service.using('k', () => undefined));
     expect(of('exchange')).toEqual([
       { what: 'exchange', in: 'mine' },
       { what: 'exchange', in: 'mine' },
     ]);
-    // Shared by all who follow: the connection that its first command opened, and the reading of the server's clock.
+    // Later callers share the connection that the first command opened, and the reading of the server's clock.
     expect(of('connect')).toEqual([{ what: 'connect', in: undefined }]);
     expect(of('time')).toEqual([{ what: 'time', in: undefined }]);
   });
 
-  it('given its lock is renewed, then the renewals are in no trace; its own extend() is in its own', async () => {
+  it("given a lock that is renewed, then renewals are in no trace, and the caller's extend() is in its own", async () => {
     await inTrace('mine', async () => {
       const lock = await mine.service.acquire('k', { ttl: 150 });
       await eventually(() => expect(of('renew').length).toBeGreaterThan(1));
@@ -108,7 +108,7 @@ describe('a caller in a trace', () => {
     });
   });
 
-  it('given it waits for another process, then the connection, its pings and the confirmation are in no trace', async () => {
+  it('given a wait for another process, then the connection, its pings and the confirmation are in no trace', async () => {
     const held = await other.service.acquire('k');
     const waiting = inTrace('mine', () => mine.service.acquire('k', { wait: '30s' }));
     await eventually(() => expect(of('ping').length).toBeGreaterThan(0), { within: 8_000 });
@@ -123,7 +123,7 @@ describe('a caller in a trace', () => {
     expect(of('exchange').slice(before)).toEqual([{ what: 'exchange', in: 'mine' }]);
   }, 20_000);
 
-  it('given callers that take turns in one process, then no renewal between them is in a trace', async () => {
+  it('given callers of one process one after the other, then no renewal between them is in a trace', async () => {
     const options = { ttl: 120, wait: '5s' } as const;
     await Promise.all(
       Array.from({ length: 8 }, (_, i) =>
@@ -139,7 +139,7 @@ describe('a caller in a trace', () => {
 
 let runs = 0;
 
-/** Has each kind of caller be the first of its kind, in a context of its own; what is shared stays in use. */
+/** Makes each kind of caller the first of its kind, in a context of its own. Shared timers and connections stay in use. */
 async function firstCallers(locks: LockService, busy: string): Promise<Remains> {
   const remains = new Remains();
   const run = (work: () => Promise<unknown>): Promise<unknown> => {
@@ -160,7 +160,7 @@ async function firstCallers(locks: LockService, busy: string): Promise<Remains> 
 }
 
 describe('the context of a caller that has ended', () => {
-  it('given what it opened or set is in use, on one Redis, then it is collected', async () => {
+  it('given shared timers and connections that the caller set up on one Redis, then its context is collected', async () => {
     const held = await other.service.acquire('busy');
     // A lease and a waiter of another caller keep the shared timers set.
     const kept = await mine.service.acquire('kept');
@@ -175,7 +175,7 @@ describe('the context of a caller that has ended', () => {
     await kept.release();
   });
 
-  it('given it was the first of all to wait, then it is collected while the others wait', async () => {
+  it('given the first caller that ever waited, then its context is collected while others wait', async () => {
     const held = await other.service.acquire('busy');
     const remains = await firstCallers(mine.service, 'busy');
     const waiting = mine.service.acquire('busy', { wait: '30s' });
@@ -185,7 +185,7 @@ describe('the context of a caller that has ended', () => {
     await (await waiting).release();
   });
 
-  it('given the store in memory, then likewise', async () => {
+  it("given the store in memory, then the caller's context is collected", async () => {
     const store = memoryStore();
     const service = (): LockService =>
       new LockService(
@@ -203,7 +203,7 @@ describe('the context of a caller that has ended', () => {
   });
 });
 
-describe('on a Cluster', () => {
+describe('the context of a caller on a Cluster', () => {
   let cluster: RedisCluster;
 
   beforeAll(async () => {
@@ -212,7 +212,7 @@ describe('on a Cluster', () => {
   afterAll(() => cluster?.stop());
 
   it.each([5, 6] as const)(
-    'given a caller was the first on each connection (ioredis %d), then its context is collected',
+    'given a caller that was first on each connection (ioredis %d), then its context is collected',
     async (ioredis) => {
       const [locks, holder] = [clusterLocksOn(cluster, { ioredis }), clusterLocksOn(cluster)];
       try {

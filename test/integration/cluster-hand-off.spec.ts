@@ -1,4 +1,4 @@
-/** In a Cluster, too, processes queue for a key, and it is handed to the next by a message. */
+/** Hand-offs in a Cluster: processes queue for a key, and a message hands it off to the next process. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Cluster } from 'ioredis';
 import { TRY_EVERY } from '../../lib/stores/redis/notifications/grant-notifications.interface.js';
@@ -11,7 +11,7 @@ import { LOADED, timed } from '../support/waits.js';
 import type { LocksHandlers } from '../support/workers/locks.worker.js';
 
 const LONG = { ttl: '60s', wait: '60s' } as const;
-/** With and without braces, of all nodes. */
+/** Keys with and without braces. Their slots lie on all nodes. */
 const KEYS = ['k', 'order:1', 'order:2', 'lock:}x', '{a}b', '{}x', '}{', 'a{b', '{{a}}', 'ключ', ' ', 'x\ny'];
 
 let cluster: RedisCluster;
@@ -47,7 +47,7 @@ async function onNodes(of: RedisCluster, ...command: [string, ...string[]]): Pro
 
 const flush = (of: RedisCluster): Promise<string[]> => onNodes(of, 'FLUSHALL');
 
-/** How many scripts all nodes have run. */
+/** The number of scripts that all nodes have run. */
 async function scriptsRun(): Promise<number> {
   const stats = await onNodes(cluster, 'INFO', 'commandstats');
   return stats
@@ -55,8 +55,8 @@ async function scriptsRun(): Promise<number> {
     .reduce((sum, [, calls]) => sum + Number(calls), 0);
 }
 
-describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
-  it('hands a key from one process to another by a message, with no command of the waiter', async () => {
+describe.each([6, 5] as const)('hand-offs in a Cluster with ioredis %i', (ioredis) => {
+  it('given a waiter in another process, then a message hands the key off without a command of the waiter', async () => {
     const file = new URL('../support/workers/locks.worker.ts', import.meta.url);
     const start = async (): Promise<Child<LocksHandlers>> => {
       const child = await startChild<LocksHandlers>(file);
@@ -68,7 +68,7 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
       const queue = clusterQueueOf(client, 'k');
       await holder.call('request', 'k', LONG);
       const first = await holder.call('acquired', 'k');
-      // The waiter's first check is far off: what it gets before that, it was told of.
+      // The waiter's first check is far off. If it gets the key before, a message has told it.
       await queue.crowd(10);
       await waiter.call('request', 'k', LONG);
       await queue.holds(11);
@@ -81,8 +81,8 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
       expect(second.fence).toBeGreaterThan(first.fence);
       expect(await queue.holder()).toBe(second.token);
       await waiter.call('release', 'k');
-      // The holder's release, the waiter's confirmation of the offer and its own release; and the trials of its channel,
-      // one every three seconds.
+      // The holder's release, the waiter's confirmation of the offer, the waiter's release, and the trials of its channel,
+      // which come every three seconds.
       const trials = 1 + Math.floor((performance.now() - since) / TRY_EVERY);
       expect((await scriptsRun()) - before).toBeLessThanOrEqual(3 + trials);
     } finally {
@@ -90,7 +90,7 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
     }
   }, 60_000);
 
-  it('hands over keys of any name, each in its own slot, and all at the same time', async () => {
+  it('given keys of any name, then each key is handed off in its own slot, all at the same time', async () => {
     const [a, b] = [locksOf({ ioredis }), locksOf({ ioredis })];
     const held = await Promise.all(KEYS.map((key) => a.service.acquire(key, LONG)));
     for (const key of KEYS) await clusterQueueOf(client, key).crowd(10);
@@ -108,7 +108,7 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
     expect(slots.size).toBe(cluster.nodes.length);
   });
 
-  it('serves processes in the order in which they queued', async () => {
+  it('given waiters in several processes, then the processes are served in the order in which they queued', async () => {
     const all = [locksOf({ ioredis }), locksOf({ ioredis }), locksOf({ ioredis }), locksOf({ ioredis })];
     const queue = clusterQueueOf(client, 'k');
     const held = await all[0].service.acquire('k', LONG);
@@ -124,11 +124,11 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
   });
 });
 
-it('opens one connection to a node, and only to nodes of keys that somebody waits for', async () => {
+it('given waits for keys of one slot, then one connection to the node of that slot is opened', async () => {
   const [a, b] = [locksOf(), locksOf({ cluster: { redisOptions: { connectionName: 'b' } } })];
   const own = async (): Promise<number[]> => {
     const lists = await onNodes(cluster, 'CLIENT', 'LIST');
-    return lists.map((list) => list.split('\n').filter((line) => /name=b .*\bssub=[1-9]/.test(line)).length);
+    return lists.map((list) => list.match(/^.*name=b .*\bssub=[1-9].*$/gm)?.length ?? 0);
   };
   const held = await a.service.acquire(['{x}1', '{x}2', '{x}3'], LONG);
   const waits = ['{x}1', '{x}2', '{x}3'].map((key) => b.service.using(key, LONG, () => undefined));
@@ -138,7 +138,7 @@ it('opens one connection to a node, and only to nodes of keys that somebody wait
   await Promise.all(waits);
 });
 
-it('has a counter of fences for each slot: they rise over its keys and processes', async () => {
+it('given keys of one slot, then they share a fence counter, and fences rise over its keys and processes', async () => {
   const [a, b] = [locksOf(), locksOf()];
   let last = 0;
   for (let i = 0; i < 20; i += 1) {
@@ -158,39 +158,42 @@ it('has a counter of fences for each slot: they rise over its keys and processes
   await both.release();
 });
 
-describe('where the server does not have SSUBSCRIBE', () => {
+describe('a Cluster without SSUBSCRIBE', () => {
   let old: RedisCluster;
   beforeAll(async () => {
     old = await startRedisCluster(3, { config: { 'rename-command': 'SSUBSCRIBE ""' } });
   }, 60_000);
   afterAll(() => old.stop());
 
-  it.each([6, 5] as const)('processes poll, and take turns (ioredis %i)', async (ioredis) => {
-    await flush(old);
-    const [a, b] = [locksOf({ ioredis }, old), locksOf({ ioredis }, old)];
-    // A process that always has somebody in the queue, and has never been told "busy", must not keep the others out.
-    let count = 0;
-    let served = false;
-    const callers = Array.from({ length: 4 }, async () => {
-      while (!served) await a.service.using('k', LONG, () => void (count += 1));
-    });
-    await eventuallyTrue(() => count > 100);
-    try {
-      await b.service.using('k', { wait: 5_000 }, () => undefined);
-    } finally {
-      served = true;
-      await Promise.all(callers);
-    }
-    const held = await a.service.acquire('k', LONG);
-    const waiting = b.service.acquire('k', LONG);
-    await expect(b.service.acquire('k', { wait: 400 })).rejects.toMatchObject({ code: 'LOCK_BUSY' });
-    expect(await clusterQueueOf(old.client(), 'k').tokens()).toEqual([]);
-    await held.release();
-    expect(await (await waiting).release()).toBe(true);
-  });
+  it.each([6, 5] as const)(
+    'given two processes (ioredis %i), then both poll, and neither keeps the other out',
+    async (ioredis) => {
+      await flush(old);
+      const [a, b] = [locksOf({ ioredis }, old), locksOf({ ioredis }, old)];
+      // A process that always has waiters, and was never told "busy", must not keep other processes out.
+      let count = 0;
+      let served = false;
+      const callers = Array.from({ length: 4 }, async () => {
+        while (!served) await a.service.using('k', LONG, () => void (count += 1));
+      });
+      await eventuallyTrue(() => count > 100);
+      try {
+        await b.service.using('k', { wait: 5_000 }, () => undefined);
+      } finally {
+        served = true;
+        await Promise.all(callers);
+      }
+      const held = await a.service.acquire('k', LONG);
+      const waiting = b.service.acquire('k', LONG);
+      await expect(b.service.acquire('k', { wait: 400 })).rejects.toMatchObject({ code: 'LOCK_BUSY' });
+      expect(await clusterQueueOf(old.client(), 'k').tokens()).toEqual([]);
+      await held.release();
+      expect(await (await waiting).release()).toBe(true);
+    },
+  );
 });
 
-describe('rights', () => {
+describe('the rights of a Redis user of a Cluster', () => {
   const RIGHTS =
     '+eval +evalsha +get +set +del +exists +pttl +pexpire +time +zadd +zcard +zpopmin +zrange +zrank +zrem +zscore +ping +info ' +
     '+client +cluster|slots +cluster|info +pubsub|shardnumsub';
@@ -200,7 +203,7 @@ describe('rights', () => {
     return { cluster: { redisOptions: { username: name, password: 'secret' } } };
   }
 
-  it('of the documentation are enough', async () => {
+  it('given the rights of the documentation, then a hand-off works without a warning', async () => {
     const options = await user('full', `&lock:* ${RIGHTS} +spublish +ssubscribe`);
     const [a, b] = [locksOf(options), locksOf(options)];
     const held = await a.service.acquire('k', LONG);
@@ -215,21 +218,24 @@ describe('rights', () => {
   it.each([
     ['the channel', `resetchannels ${RIGHTS} +spublish +ssubscribe`],
     ['SSUBSCRIBE', `&lock:* ${RIGHTS} +spublish`],
-  ])('to wait: without %s a LockStoreError names what is missing', async (_, rules) => {
-    const options = await user('deaf', rules);
-    const held = await locksOf().service.acquire('k', LONG);
-    const { service } = locksOf(options);
-    await expect(service.acquire('k', LONG)).rejects.toMatchObject({
-      code: 'LOCK_STORE',
-      message: expect.stringMatching(/subscribing to the channel "lock:~nl:w\{\w+\}:.*SSUBSCRIBE/),
-    });
-    // Not to wait needs none.
-    expect(await service.tryAcquire('k')).toBeNull();
-    expect(await held.release()).toBe(true);
-    expect(await (await service.acquire('k')).release()).toBe(true);
-  });
+  ])(
+    'given a user without the right to %s, then a wait fails with LOCK_STORE that names it, and a free key is granted',
+    async (_, rules) => {
+      const options = await user('deaf', rules);
+      const held = await locksOf().service.acquire('k', LONG);
+      const { service } = locksOf(options);
+      await expect(service.acquire('k', LONG)).rejects.toMatchObject({
+        code: 'LOCK_STORE',
+        message: expect.stringMatching(/subscribing to the channel "lock:~nl:w\{\w+\}:.*SSUBSCRIBE/),
+      });
+      // A call that does not wait needs neither right.
+      expect(await service.tryAcquire('k')).toBeNull();
+      expect(await held.release()).toBe(true);
+      expect(await (await service.acquire('k')).release()).toBe(true);
+    },
+  );
 
-  it('to hand over: without SPUBLISH waiters check, and a warning names it', async () => {
+  it('given a holder without SPUBLISH, then waiters get the key by checks, and one warning names the right', async () => {
     const mute = locksOf(await user('mute', `&lock:* ${RIGHTS} +ssubscribe`));
     const other = locksOf();
     const held = await mute.service.acquire('k', LONG);

@@ -1,4 +1,4 @@
-/** A Cluster's node is away, or is not reached, for a moment: callers that have time to wait do not notice. */
+/** A node of a Cluster is away, or cannot be reached, for a moment. Callers with time to wait do not notice. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Cluster } from 'ioredis';
@@ -14,7 +14,7 @@ let client: Cluster;
 let queue: ClusterQueueView;
 const ends: (() => Promise<void>)[] = [];
 
-// Each test has its own Cluster: what happens to it is not undone.
+// Each test has its own Cluster, because a test does not undo its changes.
 beforeEach(async () => {
   cluster = await startRedisCluster();
   client = cluster.client();
@@ -32,7 +32,7 @@ function locksOf(ioredis: 5 | 6, options: { commandTimeout?: number } = {}): Clu
   return locks;
 }
 
-/** The node with the key's slot. */
+/** The master of the key's slot. */
 function masterOf(): RedisServer {
   const port = Number(client.slots[queue.slot][0].split(':').at(-1));
   return cluster.nodes.find((node) => node.port === port)!;
@@ -57,14 +57,14 @@ const SLOT = '{lock:k}';
 const passing = (locks: ClusterLocks, key: string, wait: number): Promise<string> =>
   codeOf(locks.service.using(key, { wait }, () => undefined));
 
-describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
-  it('all connections to masters are killed, and a replica is requested, which refuses: it is requested where the slot is', async () => {
+describe.each([6, 5] as const)('a Cluster outage with ioredis %i', (ioredis) => {
+  it('given killed connections and a replica that refuses, then commands go to the node of the slot and are granted', async () => {
     const master = masterOf();
     const { server } = await replicaOf(master);
     const locks = locksOf(ioredis);
     const { client: own } = locks;
     await (await locks.service.acquire('k')).release();
-    // Nodes show a replica once they know that it has got something.
+    // Nodes announce a replica once they know that it has data.
     const connected = async (): Promise<boolean> => {
       await new Promise<void>((resolve) => own.refreshSlotsCache?.(resolve));
       await Promise.all(own.nodes().map((each) => each.call('PING')));
@@ -86,7 +86,7 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
       await eventuallyTrue(() =>
         own.nodes().every(({ options }) => 'port' in options && options.port === server.port),
       );
-      // None of them waits: their commands are sent again within their own time.
+      // No call waits for a busy key. A refused command is sent again within its own time.
       const calls = Array.from({ length: 5 }, (_, i) => passing(locks, `${SLOT}${i}`, 0));
       const extended = codeOf(held.extend());
       expect(new Set(await Promise.all([...calls, extended]))).toEqual(new Set(['granted']));
@@ -96,7 +96,7 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
     expect(refused).toBeGreaterThan(0);
   }, 90_000);
 
-  it('the master of a slot is killed, and its replica takes over: no caller with time to wait is told', async () => {
+  it('given a killed master whose replica takes over, then every caller with time to wait is granted', async () => {
     const master = masterOf();
     const { node } = await replicaOf(master);
     const locks = locksOf(ioredis, { commandTimeout: 10_000 });
@@ -111,7 +111,7 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
     })();
     await master.kill();
     const since = performance.now();
-    // Longer than ioredis goes on sending one command again.
+    // Longer than ioredis keeps sending one command again.
     await eventuallyTrue(() => performance.now() > since + 2_500);
     await node.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
     await eventually(async () => expect(await passing(locks, `${SLOT}last`, 8_000)).toBe('granted'), {

@@ -1,4 +1,4 @@
-/** The locks of tests beside fake timers: these do not move them, unless the test says so. */
+/** Locks of the test kit under fake timers. Fake timers do not move the locks, unless the test chooses so. */
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Inject, Injectable, Module } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
@@ -50,7 +50,7 @@ const started = async (building: Promise<TestingModule>): Promise<Stock> => {
   return module.get(Stock);
 };
 
-/** The ways by which a test gets a class with locks. */
+/** The ways to get a class with locks in a test. */
 const WAYS: Array<[name: string, make: (clock?: Clock) => Promise<Stock>]> = [
   [
     'LockTestingModule',
@@ -96,8 +96,8 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((module) => module.close()));
 });
 
-describe.each(WAYS)('%s', (_name, make) => {
-  it('keeps its locks under fake timers, which jump by 46 s and set the clock an hour ahead', async () => {
+describe.each(WAYS)('a class with locks by %s', (_name, make) => {
+  it('given fake timers that jump by 46 s and an hour, then the lock stays held', async () => {
     jest.useFakeTimers();
     const stock = await make();
     const taking = stock.take();
@@ -109,7 +109,7 @@ describe.each(WAYS)('%s', (_name, make) => {
     expect(await taking).toBe(true);
   });
 
-  it('keeps them where the fake timers are installed while the work runs, and taken away again', async () => {
+  it('given fake timers that are installed and removed during the work, then the lock stays held', async () => {
     const stock = await make();
     const taking = stock.take();
     await stock.begun.promise;
@@ -120,7 +120,7 @@ describe.each(WAYS)('%s', (_name, make) => {
     expect(await taking).toBe(true);
   });
 
-  it('goes by a clock of the test, leases and waits alike', async () => {
+  it('given a clock of the test, then leases and waits follow it', async () => {
     const clock = new FakeClock();
     const stock = await make(clock);
     const taking = stock.take();
@@ -137,7 +137,7 @@ describe.each(WAYS)('%s', (_name, make) => {
     expect(await taking).toBe(true);
   });
 
-  it('goes by the fake timers with the clock that does, if they are advanced asynchronously', async () => {
+  it('given timersClock and timers that are advanced asynchronously, then leases and waits follow the fake timers', async () => {
     jest.useFakeTimers();
     const stock = await make(timersClock);
     const taking = stock.take();
@@ -156,7 +156,7 @@ describe.each(WAYS)('%s', (_name, make) => {
 describe('the test kit under fake timers', () => {
   beforeEach(() => void jest.useFakeTimers());
 
-  it('hands keys over, loses them, and takes the store away', async () => {
+  it('given hand-offs, a loss and a store that is away, then each works as in real time', async () => {
     const controls = new LockControls();
     const locks = memoryLocks(controls);
     const first = await locks.acquire('k');
@@ -173,7 +173,7 @@ describe('the test kit under fake timers', () => {
     await expect(locks.acquire('k')).rejects.toMatchObject({ code: 'LOCK_STORE' });
   });
 
-  it('ends a lease that is not renewed, and a wait, in real time', async () => {
+  it('given a lease without renewal and a bounded wait, then both end in real time', async () => {
     const locks = memoryLocks();
     const lock = await locks.acquire('k', { ttl: 60, renew: false });
     await new Promise((resolve) => lock.signal.addEventListener('abort', resolve));
@@ -184,8 +184,8 @@ describe('the test kit under fake timers', () => {
   });
 });
 
-describe('a clock', () => {
-  it('of memoryStore() is that of the leases of a module on it', async () => {
+describe('the clocks of the test kit', () => {
+  it('given memoryStore({ clock }), then the leases of a module on it follow that clock', async () => {
     const clock = new FakeClock();
     const module = await Test.createTestingModule({
       imports: [LockModule.forRoot({ store: memoryStore({ clock }) })],
@@ -200,12 +200,12 @@ describe('a clock', () => {
     await lock.release();
   });
 
-  it('and controls that have one of their own are refused together', () => {
+  it('given a clock beside controls that have their own, then LockTestingModule refuses both together', () => {
     const both = { clock: new FakeClock(), controls: new LockControls() };
     expect(() => LockTestingModule.forRoot(both)).toThrow(LockOptionsError);
   });
 
-  it('of real time shows the time of the machine, finely, and calls back once unless it is cancelled', async () => {
+  it("given realClock, then it shows the machine's time finely, and calls back once unless it is cancelled", async () => {
     const { monotonic, wall } = realClock;
     expect(Math.abs(wall() - Date.now())).toBeLessThan(1_000);
     const before = monotonic();
@@ -220,9 +220,9 @@ describe('a clock', () => {
   });
 });
 
-describe('fake timers that were installed before the test kit was imported', () => {
+describe('fake timers that are installed before the test kit is imported', () => {
   it.each(['sinon', 'node'] as const)(
-    'do not move it: %s',
+    'given the fake timers of %s, then they do not move the locks',
     async (fakes) => {
       const child = await startChild<FakesHandlers>(
         new URL('../support/workers/fakes.worker.ts', import.meta.url),

@@ -1,9 +1,9 @@
 /**
- * Fences increase: over callers, processes and keys, and whatever Redis forgets.
+ * Fences increase over callers, processes and keys, even if Redis loses data.
  *
- * They are drawn from the server's clock, one a microsecond at the most, and never ahead of it. So when the counter of
- * fences is lost, what the clock shows is above all that were ever drawn. A server whose clock goes back while its counter
- * is lost breaks that: the last tests show it, and the cure.
+ * Fences are drawn from the server's clock, at most one for each microsecond, and never ahead of it. So if the fence
+ * counter is lost, the clock is above all fences that were ever drawn. Only a server that loses its counter while its
+ * clock goes back breaks this rule: one test shows that case and its cure.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -14,18 +14,13 @@ import { TokenGenerator, newSessionId } from '../../lib/core/contracts/token.js'
 import { isLockError } from '../../lib/errors/index.js';
 import { startChild } from '../support/child-process.js';
 import { eventually } from '../support/eventually.js';
+import { AN_HOUR, FENCE_COUNTER, increasing, microsecondsOf } from '../support/fence-clock.js';
 import { type Forgetting, type SeenHold, fenceFaults } from '../support/fence-history.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { sharedNow } from '../support/shared-clock.js';
 import { startProxy } from '../support/tcp-proxy.js';
 import type { FencesHandlers } from '../support/workers/fences.worker.js';
-
-/** The counter of fences, by its name in Redis. */
-const COUNTER = 'lock:~nl:f';
-
-/** In µs, as fences are. */
-const AN_HOUR = 3_600_000_000;
 
 let server: RedisServer;
 let client: Redis;
@@ -45,7 +40,7 @@ afterAll(async () => {
 beforeEach(() => client.flushall());
 
 describe('fences', () => {
-  it('are safe integers, drawn from the clock of the server, and never ahead of it', async () => {
+  it("given acquisitions, then fences are safe integers from the server's clock, and never ahead of it", async () => {
     for (let i = 0; i < 5; i += 1) {
       const before = await microsecondsOf(client);
       const fences = [...(await fencesOfBatch(locks)), await fenceOf(locks)];
@@ -53,22 +48,22 @@ describe('fences', () => {
       expect(fences.every(Number.isSafeInteger)).toBe(true);
       expect(fences[0]).toBeGreaterThan(before - 1_000);
       expect(fences.at(-1)).toBeLessThanOrEqual(after);
-      expect(Number(await client.get(COUNTER))).toBe(fences.at(-1));
+      expect(Number(await client.get(FENCE_COUNTER))).toBe(fences.at(-1));
       expect(fences).toEqual(increasing(fences));
     }
   });
 
-  it('of several keys are above those of all holders before, and below those of all after, on each key', async () => {
-    // Callers of one process are served from one lease, whose fences are drawn when it comes. The one that goes on to
-    // take a second key draws another fence there, and uses it for both: those behind it in the queue must get higher ones.
+  it('given several keys, then a fence lies above those of all former and below those of all later holders, on each key', async () => {
+    // Callers of one process are served from one lease. The fences of a lease are drawn when it is granted. A caller that
+    // goes on to a second key draws another fence there and uses it for both keys. Later callers must get higher fences.
     const seen: Array<{ keys: readonly string[]; fence: number }> = [];
-    const exchange = async (keys: string[]): Promise<void> => {
+    const acquireAndRecord = async (keys: string[]): Promise<void> => {
       await using lock = await locks.service.acquire(keys);
       seen.push({ keys, fence: lock.fence });
     };
     await Promise.all(
       Array.from({ length: 40 }, (_, i) =>
-        exchange([['a'], ['a', 'b'], ['b'], ['b', 'c'], ['a', 'c']][i % 5]),
+        acquireAndRecord([['a'], ['a', 'b'], ['b'], ['b', 'c'], ['a', 'c']][i % 5]),
       ),
     );
     for (const key of ['a', 'b', 'c']) {
@@ -77,10 +72,10 @@ describe('fences', () => {
     }
   });
 
-  it('that were drawn for a caller who left do not go to one who came later', async () => {
+  it('given a caller that left, then the fence drawn for it does not go to a caller that came later', async () => {
     const first = await locks.service.acquire('a');
     const leaving = new AbortController();
-    // They wait in the queue when the next lease comes, and its fences are drawn for both.
+    // Both wait in the queue when the next lease is granted, and its fences are drawn for both.
     const second = locks.service.acquire('a');
     const third = locks.service.acquire('a', { signal: leaving.signal }).catch((error: unknown) => error);
     await first.release();
@@ -95,9 +90,9 @@ describe('fences', () => {
   });
 });
 
-describe('fences go forward when the counter is lost, because the clock does', () => {
-  it('by a flush, however many were drawn in the moment before it', async () => {
-    // All of this leaves in one moment, and Redis runs it within some tens of microseconds: far fewer than are requested.
+describe('fences when the counter is lost, because the clock goes on', () => {
+  it('given a flush, then fences go forward however many were drawn just before it', async () => {
+    // All commands leave at once, and Redis runs them within some tens of microseconds, far fewer than the fences drawn.
     const silent = { onGrant: () => undefined, onReconnected: () => undefined, onRecovered: () => undefined };
     const session = locks.store.open(newSessionId(), silent);
     const tokens = new TokenGenerator(newSessionId(), 'test');
@@ -107,12 +102,12 @@ describe('fences go forward when the counter is lost, because the clock does', (
       if (answer?.state !== 'granted') throw new Error(`Not granted: ${JSON.stringify(answer)}`);
       return [answer.fence, answer.fence + answer.drawn - 1];
     };
-    // Two in one command, too: a script that the server does not know yet would be sent again, behind the flush.
+    // Run every script once, also two in one command: an unknown script would be sent again, behind the flush.
     await Promise.all(['alone', 'together', 'with another'].map(block));
     for (let round = 0; round < 20; round += 1) {
       const keys = [0, 1, 2, 3].map((i) => `${round}:${i}`);
       const before = keys.map(block);
-      // The first leaves at once, the others at the end of the tick.
+      // The first exchange leaves at once, the others at the end of the tick.
       await new Promise<void>((resolve) => process.nextTick(resolve));
       const flushed = locks.client.flushall();
       const blocks = await Promise.all([...before, ...keys.map(block)]);
@@ -125,7 +120,7 @@ describe('fences go forward when the counter is lost, because the clock does', (
     await session.close();
   });
 
-  it('by flushes under the highest rate of grants that this machine can make, in several processes', async () => {
+  it('given flushes under the highest rate of grants of several processes, then fences go forward', async () => {
     const lists = (process: number) => [[`own:${process}`], ['shared'], [`own:${process}`, 'shared']];
     const file = new URL('../support/workers/fences.worker.ts', import.meta.url);
     const children = await Promise.all([1, 2].map(() => startChild<FencesHandlers>(file)));
@@ -153,14 +148,14 @@ describe('fences go forward when the counter is lost, because the clock does', (
     }
   }, 60_000);
 
-  it('by a restart without persistence', async () => {
+  it('given a restart without persistence, then fences go forward', async () => {
     const mortal = await startRedis();
     const [a, b] = [locksOn(mortal), locksOn(mortal)];
     try {
       const before = await fencesOfBatch(a);
       await mortal.kill();
       await mortal.restart();
-      expect(await mortal.client().exists(COUNTER)).toBe(0);
+      expect(await mortal.client().exists(FENCE_COUNTER)).toBe(0);
       const after = await eventually(() => fenceOf(b), { within: 10_000 });
       const fences = [...before, after, ...(await eventually(() => fencesOfBatch(a), { within: 10_000 }))];
       expect(fences).toEqual(increasing(fences));
@@ -170,24 +165,24 @@ describe('fences go forward when the counter is lost, because the clock does', (
     }
   });
 
-  it('by a fail-over whose new master lost the last writes', async () => {
+  it('given a fail-over whose new master lost the last writes, then fences go forward', async () => {
     const master = await startRedis();
     const link = await startProxy(master);
     const replica = await startRedis({ config: { replicaof: `127.0.0.1 ${link.port}` } });
     const service = await startProxy(master);
-    // One follows the service to the new master; the other still reaches the old one.
+    // `a` follows the service to the new master. `old` still reaches the old master.
     const [a, old] = [locksOn(service), locksOn(master)];
     const promoted = replica.client();
     try {
       await eventually(async () => expect(await promoted.info('replication')).toContain('link_status:up'));
       const known = await fenceOf(a);
-      await eventually(async () => expect(await promoted.get(COUNTER)).toBe(String(known)));
+      await eventually(async () => expect(await promoted.get(FENCE_COUNTER)).toBe(String(known)));
       link.refuse();
       link.cut();
-      // The old master goes on granting, and nobody else hears of it.
+      // The old master goes on granting, and the replica does not learn of it.
       const held = await a.service.acquire('held');
       const lost = [known, held.fence, ...(await fencesOfBatch(a)), await fenceOf(old)];
-      expect(await promoted.get(COUNTER)).toBe(String(known));
+      expect(await promoted.get(FENCE_COUNTER)).toBe(String(known));
 
       await promoted.replicaof('NO', 'ONE');
       service.retarget(replica);
@@ -195,7 +190,7 @@ describe('fences go forward when the counter is lost, because the clock does', (
       const first = await eventually(() => fenceOf(a, 'held'), { within: 10_000 });
       const fences = [...lost, first, ...(await fencesOfBatch(a))];
       expect(fences).toEqual(increasing(fences));
-      // Two masters on one clock: a holder on either has a higher fence than one who held before it on the other.
+      // Two masters on one clock: each holder has a higher fence than the holder before it on the other master.
       const both: number[] = [];
       for (let i = 0; i < 20; i += 1) both.push(await fenceOf(i % 2 === 0 ? old : a));
       expect(both).toEqual(increasing(both));
@@ -208,36 +203,38 @@ describe('fences go forward when the counter is lost, because the clock does', (
     }
   });
 
-  it('by its deletion or eviction', async () => {
+  it('given a deletion or eviction of the counter, then fences go forward', async () => {
     const fences = [await fenceOf(locks)];
-    await client.del(COUNTER);
+    await client.del(FENCE_COUNTER);
     fences.push(await fenceOf(other), ...(await fencesOfBatch(locks)));
     expect(fences).toEqual(increasing(fences));
   });
 });
 
-describe('fences go forward while the counter is kept, whatever the clock does', () => {
-  // A counter that is an hour ahead is what a server leaves behind whose clock was an hour ahead and has been set right.
+describe('fences when the counter is kept, whatever the clock does', () => {
+  // If a server's clock was an hour ahead and is then set right, the counter stays an hour ahead of the clock.
   const setClockBack = async (redis: Redis): Promise<number> => {
     const ahead = (await microsecondsOf(redis)) + AN_HOUR;
-    await redis.set(COUNTER, ahead);
+    await redis.set(FENCE_COUNTER, ahead);
     return ahead;
   };
 
-  it('when the clock goes back', async () => {
+  it('given a clock that goes back, then fences go forward', async () => {
     const fences = [await setClockBack(client), await fenceOf(locks), ...(await fencesOfBatch(other))];
     fences.push(await fenceOf(locks));
     expect(fences).toEqual(increasing(fences));
   });
 
-  it('through a restart with AOF persistence', async () => {
+  it('given a restart with AOF persistence, then fences go forward', async () => {
     const durable = await startRedis({ config: { appendonly: 'yes', appendfsync: 'always' } });
     const [a, b] = [locksOn(durable), locksOn(durable)];
     try {
       const fences = [await setClockBack(durable.client()), await fenceOf(a), ...(await fencesOfBatch(b))];
       await durable.kill();
       await durable.restart();
-      expect(Number(await durable.client().get(COUNTER))).toBeGreaterThanOrEqual(fences.at(-1) ?? Infinity);
+      expect(Number(await durable.client().get(FENCE_COUNTER))).toBeGreaterThanOrEqual(
+        fences.at(-1) ?? Infinity,
+      );
       fences.push(await eventually(() => fenceOf(a), { within: 10_000 }));
       fences.push(...(await eventually(() => fencesOfBatch(b), { within: 10_000 })));
       expect(fences).toEqual(increasing(fences));
@@ -247,7 +244,7 @@ describe('fences go forward while the counter is kept, whatever the clock does',
     }
   });
 
-  it('after SCRIPT FLUSH', async () => {
+  it('given SCRIPT FLUSH, then fences go forward', async () => {
     const fences = [await setClockBack(client)];
     for (let i = 0; i < 10; i += 1) {
       await client.script('FLUSH');
@@ -256,31 +253,31 @@ describe('fences go forward while the counter is kept, whatever the clock does',
     expect(fences).toEqual(increasing(fences));
   });
 
-  it('and go back when both are lost, the clock and the counter: set the counter by hand then', async () => {
-    // This is the limit, and no test of a promise: the clock was an hour ahead, is set right, and Redis forgets.
+  it('given both the clock and the counter lost, then fences go back until the counter is set by hand', async () => {
+    // This test shows a limit, not a promise: the clock was an hour ahead, is set right, and Redis loses the counter.
     const before = (await setClockBack(client), await fenceOf(locks));
     await client.flushall();
     expect(await fenceOf(locks)).toBeLessThan(before - AN_HOUR / 2);
-    // The cure that docs/fencing.md gives: the highest fence that the database has seen.
-    await client.set(COUNTER, before);
+    // The cure of docs/fencing.md: the counter is set to the highest fence that the database has seen.
+    await client.set(FENCE_COUNTER, before);
     expect(await fenceOf(locks)).toBe(before + 1);
   });
 });
 
-describe('over random runs', () => {
-  /** One caller's turn. Times are in ms. */
-  interface Turn {
+describe('fences in random programs', () => {
+  /** One acquisition of a caller. Times are in ms. */
+  interface Acquisition {
     readonly keys: readonly string[];
     readonly ttl: number;
     readonly wait: number;
     readonly hold: number;
     readonly extend: boolean;
-    /** It leaves after this long, if it still waits. */
+    /** The caller leaves after this time if it still waits. */
     readonly leave: number | null;
     readonly renew: boolean;
   }
 
-  const exchange: fc.Arbitrary<Turn> = fc.record({
+  const acquisition: fc.Arbitrary<Acquisition> = fc.record({
     keys: fc.subarray(['a', 'b', 'c'], { minLength: 1 }),
     ttl: fc.integer({ min: 50, max: 150 }),
     wait: fc.constantFrom(0, 5, 2_000, 2_000),
@@ -290,7 +287,7 @@ describe('over random runs', () => {
     renew: fc.boolean(),
   });
   const callers = fc.array(
-    fc.record({ session: fc.nat(2), exchanges: fc.array(exchange, { minLength: 1, maxLength: 10 }) }),
+    fc.record({ session: fc.nat(2), acquisitions: fc.array(acquisition, { minLength: 1, maxLength: 10 }) }),
     { minLength: 4, maxLength: 20 },
   );
   const disturbances = fc.array(
@@ -298,11 +295,14 @@ describe('over random runs', () => {
     { maxLength: 5 },
   );
 
-  it('of acquire, extend, release, several keys, aborts and flushes in three sessions', async () => {
+  it('given acquire, extend, release, several keys, aborts and flushes in three sessions, then fences go forward', async () => {
     const sessions = [locks, other, locksOn(server)];
     let begun = 0;
     const run = async (program: {
-      readonly callers: ReadonlyArray<{ readonly session: number; readonly exchanges: readonly Turn[] }>;
+      readonly callers: ReadonlyArray<{
+        readonly session: number;
+        readonly acquisitions: readonly Acquisition[];
+      }>;
       readonly disturbances: ReadonlyArray<{ readonly after: number; readonly what: string }>;
     }): Promise<void> => {
       await client.flushall();
@@ -319,12 +319,12 @@ describe('over random runs', () => {
       };
       const call = async ({
         session,
-        exchanges,
+        acquisitions,
       }: {
         session: number;
-        exchanges: readonly Turn[];
+        acquisitions: readonly Acquisition[];
       }): Promise<void> => {
-        for (const { keys, ttl, wait, hold, extend, leave, renew } of exchanges) {
+        for (const { keys, ttl, wait, hold, extend, leave, renew } of acquisitions) {
           const signal = leave === null ? undefined : AbortSignal.timeout(leave);
           const requested = sharedNow();
           try {
@@ -333,7 +333,7 @@ describe('over random runs', () => {
             if (extend) await lock.extend(ttl * 2);
             if (hold > 0) await pause(hold);
           } catch (error) {
-            // It stayed busy, was aborted, lost by a flush, or this machine was too slow for so short a ttl.
+            // The key stayed busy, the caller left, a flush lost the lock, or this machine was too slow for the short ttl.
             if (!isLockError(error)) throw error;
           }
         }
@@ -342,7 +342,8 @@ describe('over random runs', () => {
       begun += holds.length;
       expect(fenceFaults(holds, { forgettings })).toEqual([]);
     };
-    // A failure names the seed: FENCES_SEED runs the same programs again, if not at the same pace; FENCES_RUNS more of them.
+    // A failure names the seed. FENCES_SEED runs the same programs again, though not with the same timing. FENCES_RUNS
+    // sets the number of programs.
     const seed = Number(process.env.FENCES_SEED ?? randomInt(2 ** 31));
     try {
       await fc.assert(fc.asyncProperty(fc.record({ callers, disturbances }), run), {
@@ -350,7 +351,7 @@ describe('over random runs', () => {
         numRuns: Number(process.env.FENCES_RUNS ?? 20),
         endOnFailure: true,
       });
-      // A busy machine is late for many of them.
+      // On a busy machine, many acquisitions come too late.
       expect(begun).toBeGreaterThan(50);
     } finally {
       await sessions[2].close();
@@ -358,30 +359,19 @@ describe('over random runs', () => {
   }, 3_600_000);
 });
 
-/** The fence of a hold. */
+/** The fence of one hold. */
 async function fenceOf({ service }: Locks, key = 'a'): Promise<number> {
   await using lock = await service.acquire(key);
   return lock.fence;
 }
 
-/** Of as many holds as one lease serves, in their order. */
+/** The fences of as many holds as one batch serves, in their order. */
 async function fencesOfBatch({ service }: Locks): Promise<number[]> {
   const fences: number[] = [];
   await Promise.all(
     Array.from({ length: 64 }, () => service.using('batch', (lock) => void fences.push(lock.fence))),
   );
   return fences;
-}
-
-/** In µs. */
-async function microsecondsOf(redis: Redis): Promise<number> {
-  const [seconds, micros] = await redis.time();
-  return Number(seconds) * 1_000_000 + Number(micros);
-}
-
-/** What they should be: each once, in order. */
-function increasing(fences: readonly number[]): number[] {
-  return [...new Set(fences)].sort((a, b) => a - b);
 }
 
 function holdsOf(report: Float64Array, lists: readonly (readonly string[])[]): SeenHold[] {

@@ -1,6 +1,6 @@
 /**
- * The recipe of docs/fencing.md, as it stands there, on a real SQL database: what a holder writes that was paused past its
- * lease is refused. The holders are processes of their own, and are paused by SIGSTOP.
+ * The recipe of docs/fencing.md, as it stands there, on a real SQL database. If a holder was paused past its lease, its
+ * late write is refused. The holders are processes of their own, and are paused by SIGSTOP.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Child, startChild } from '../support/child-process.js';
@@ -11,7 +11,7 @@ import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type SqlServer, startSql } from '../support/sql-server.js';
 import type { Job, Outcome, StockHandlers, Way } from '../support/workers/stock.worker.js';
 
-/** In ms: how long a paused holder keeps the others out. */
+/** How long a paused holder keeps the key busy, in ms. */
 const TTL = 300;
 
 let redis: RedisServer;
@@ -43,7 +43,7 @@ afterEach(() => {
 });
 
 describe('a holder that is paused past its lease', () => {
-  it('writes over what a later one wrote, without a fence: the lock alone does not prevent it', async () => {
+  it('given no fence, then its late write replaces the write of the later holder', async () => {
     const { before, after } = await pausedAndOvertaken('unfenced');
     expect(after).toMatchObject({ error: undefined });
     expect(before).toMatchObject({ error: 'LockLostError', cause: undefined, held: false });
@@ -57,7 +57,7 @@ describe('a holder that is paused past its lease', () => {
     ['put', 'an INSERT'],
     ['fenced', 'a transaction behind the table of fences'],
   ])(
-    'is refused: %s, %s',
+    'given %s (%s), then its late write is refused',
     async (way) => {
       const { before, after } = await pausedAndOvertaken(way);
       expect(after).toMatchObject({ error: undefined, held: true });
@@ -70,8 +70,8 @@ describe('a holder that is paused past its lease', () => {
   );
 });
 
-describe('a write that is slow on its way', () => {
-  it('is refused when it arrives after a later holder has written, though it was sent under a valid lease', async () => {
+describe('a write that is delayed on its way', () => {
+  it('given a later holder that has written, then the delayed write is refused, though sent under a valid lease', async () => {
     const delayed = deferred();
     sql.onArrival = (statement) => (statement.startsWith('UPDATE') ? delayed.promise : undefined);
     const before = slow.call('work', job('setUnits', 1, { renew: false }));
@@ -89,7 +89,7 @@ describe('a write that is slow on its way', () => {
 });
 
 describe('a late write between the read and the write of a later holder', () => {
-  // Both read 10; the paused one writes while the later one works.
+  // Both holders read 10. The paused holder writes while the later holder works.
   const between = async (way: Way): Promise<{ before: Outcome; after: Outcome }> => {
     const before = slow.call('work', job(way, 1));
     await halfway(slow);
@@ -103,14 +103,14 @@ describe('a late write between the read and the write of a later holder', () => 
     return { before: outcome, after: await after };
   };
 
-  it('is accepted by the condition alone, and lost', async () => {
+  it('given the fence condition alone, then the late write is accepted, and then lost', async () => {
     const { before, after } = await between('setUnits');
     expect(before).toMatchObject({ error: 'LockLostError', cause: undefined });
     expect(after).toMatchObject({ error: undefined });
     expect(await units('a')).toBe(7);
   });
 
-  it('is refused where the row was claimed with the read', async () => {
+  it('given a row that was claimed with its read, then the late write is refused', async () => {
     const { before, after } = await between('claim');
     expect(before).toMatchObject({ error: 'LockLostError', cause: 'StaleFenceError' });
     expect(after).toMatchObject({ error: undefined });
@@ -118,8 +118,8 @@ describe('a late write between the read and the write of a later holder', () => 
   });
 });
 
-describe('one and the same holder', () => {
-  it('writes a claimed row as often as it likes, and is refused a claim under an older fence', async () => {
+describe('several writes of one holder', () => {
+  it('given a claimed row, then the holder writes it repeatedly, and a claim under an older fence is refused', async () => {
     const { claim, write } = await recipeModule();
     expect(await claim(sql, 'a', 5)).toEqual({ units: 10 });
     await write(sql, 'a', 8, 5);
@@ -132,7 +132,7 @@ describe('one and the same holder', () => {
   });
 });
 
-/** One takes the lock, reads and is paused; its lease ends; another takes the lock and writes; the first one wakes up. */
+/** The first holder reads and is paused past its lease. The next holder writes. Then the first one wakes up and writes. */
 async function pausedAndOvertaken(way: Way): Promise<{ before: Outcome; after: Outcome }> {
   const before = slow.call('work', job(way, 1));
   await halfway(slow);
@@ -141,7 +141,7 @@ async function pausedAndOvertaken(way: Way): Promise<{ before: Outcome; after: O
   await halfway(next);
   await next.call('goOn');
   const outcome = await after;
-  // The message waits for it in its pipe: it writes as soon as it wakes up.
+  // The message waits in the pipe of the paused process, which writes as soon as it wakes up.
   const told = slow.call('goOn');
   slow.resume();
   await told;

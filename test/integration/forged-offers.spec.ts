@@ -1,12 +1,13 @@
 /**
- * Whoever has the right to publish on the channels of hand-offs can forge one. A forged offer whose fence cannot be right
- * starts nothing before Redis has confirmed it; and none makes a process release what it, or another one, holds.
+ * A client with the right to publish on the channels of hand-offs can forge an offer. If the fence of an offer cannot be
+ * right, nothing starts before Redis has confirmed the offer. No forged offer makes a process release a held lock.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { sessionIdOf } from '../../lib/core/contracts/token.js';
 import { RENEW } from '../../lib/stores/redis/scripts/scripts.js';
 import { eventually } from '../support/eventually.js';
+import { microsecondsOf } from '../support/fence-clock.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
@@ -34,7 +35,7 @@ async function forge(token: string, message: string): Promise<void> {
   expect(await client.publish(`lock:~nl:w:${sessionIdOf(token)}`, message)).toBe(1);
 }
 
-/** Resolves when the locks have handled all that was published to them before: a message of theirs has come back. */
+/** Resolves when the locks have handled all former messages: a later hand-off to them has arrived. */
 async function heard(by: Locks): Promise<void> {
   const [token] = await waiterOf(by, 'heard');
   await token();
@@ -52,7 +53,7 @@ function scriptsOf(from: Locks): string[] {
   return seen;
 }
 
-/** A key is held by `other`, and waited for: by hand-offs. Returns what ends both. */
+/** `other` holds the key, and `by` waits for it. Returns the function that ends both, and the waiter's token. */
 async function waiterOf(by: Locks, key: string): Promise<[end: () => Promise<void>, token: string]> {
   const holder = await other.service.acquire(key);
   const waiting = by.service.acquire(key);
@@ -65,10 +66,7 @@ async function waiterOf(by: Locks, key: string): Promise<[end: () => Promise<voi
   return [end, token];
 }
 
-async function now(): Promise<number> {
-  const [seconds, micros] = await client.time();
-  return Number(seconds) * 1_000_000 + Number(micros);
-}
+const now = (): Promise<number> => microsecondsOf(client);
 
 describe('a forged offer', () => {
   const AHEAD: Array<[name: string, fence: () => Promise<number>]> = [
@@ -77,7 +75,7 @@ describe('a forged offer', () => {
   ];
 
   it.each(AHEAD)(
-    'with a fence of %s is confirmed first: nothing starts, the place is kept',
+    'given a fence of %s, then the offer is confirmed first, nothing starts, and the waiter stays queued',
     async (_, fence) => {
       const holder = await other.service.acquire('k');
       let started = false;
@@ -91,7 +89,7 @@ describe('a forged offer', () => {
       behind.catch(() => undefined);
       const scripts = scriptsOf(locks);
       await forge(token, `${await fence()} ${token} lock:k`);
-      // It was refused, and another token waits at the place of the former.
+      // The offer was refused, and another token waits in its place of the queue.
       await eventually(async () => expect(await queue().tokens()).not.toContain(token));
       await queue().holds(1);
       expect(scripts).toContain(RENEW.source);
@@ -104,7 +102,7 @@ describe('a forged offer', () => {
   );
 
   it.each(['-1', '0', '9007199254740992', '1e15', 'NaN', 'Infinity', '0x10', '1.5', '', '9'.repeat(30)])(
-    'with a fence of "%s" is no offer: nothing is even requested',
+    'given a fence of "%s", then the message is no offer, and no command is sent',
     async (fence) => {
       const [end, token] = await waiterOf(locks, 'k');
       await waiterOf(locks, 'heard').then(async ([over]) => {
@@ -119,7 +117,7 @@ describe('a forged offer', () => {
     },
   );
 
-  it('of what another process holds does not make us release it', async () => {
+  it("given the token of another process, then this process does not release that process's lock", async () => {
     const [end, token] = await waiterOf(locks, 'k');
     const victim = (await queue().holder()) ?? '';
     for (const key of ['k', 'elsewhere']) {
@@ -133,7 +131,7 @@ describe('a forged offer', () => {
     await end();
   });
 
-  it('of what we hold does not make us release it: taken without waiting, or kept by minHold', async () => {
+  it('given an own token held by tryAcquire() or minHold, then its lock is not released', async () => {
     const [end, token] = await waiterOf(locks, 'k');
     const mine = await locks.service.tryAcquire('mine');
     const kept = await locks.service.acquire('kept', { minHold: '20s' });
@@ -150,7 +148,7 @@ describe('a forged offer', () => {
     await end();
   });
 
-  it('of a key that nobody waits for, or that is none of ours, starts nothing and breaks nothing', async () => {
+  it('given a key without a waiter, or a foreign name, then nothing starts and nothing breaks', async () => {
     const [end, token] = await waiterOf(locks, 'k');
     const unknown = token.replace(/:[^:]*:/, (session) => `${session}zzz`);
     for (const name of ['lock:nobody', 'lock:~nl:f', 'other:k', 'k', '']) {
@@ -163,7 +161,7 @@ describe('a forged offer', () => {
     await end();
   });
 
-  it('that repeats an old one is ignored', async () => {
+  it('given a repeated old offer, then it is ignored', async () => {
     const messages: string[] = [];
     const spy = client.duplicate();
     spy.on('pmessage', (_pattern: string, _channel: string, message: string) => void messages.push(message));
@@ -184,7 +182,7 @@ describe('a forged offer', () => {
     await again();
   });
 
-  it('cannot be made from what the channels tell: the tokens have a part that is not to be guessed', async () => {
+  it('given the messages on the channels, then the random part of the next token cannot be derived', async () => {
     const tokens = new Set<string>();
     for (let i = 0; i < 300; i += 1) {
       const lock = await locks.service.acquire('k');

@@ -1,16 +1,18 @@
-/** The second connection, for hand-offs, cannot be had while the first one works: what that costs, and what the log says. */
+/**
+ * The second connection, which hears of hand-offs, cannot be opened while the first connection works. Waits then cost no
+ * memory, and the log says what is wrong.
+ */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { setImmediate } from 'node:timers/promises';
-import v8 from 'node:v8';
-import vm from 'node:vm';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
 import type { LockService } from '../../lib/lock.service.js';
 import type { RedisLike } from '../../lib/stores/redis/client/redis-client.interface.js';
 import { TRY_EVERY } from '../../lib/stores/redis/notifications/grant-notifications.interface.js';
 import { type ClusterLocks, clusterLocksOn } from '../support/cluster-locks.js';
 import { eventually } from '../support/eventually.js';
-import { locksOn } from '../support/locks.js';
-import { startRedis, startRedisCluster } from '../support/redis-server.js';
+import { Remains } from '../support/garbage.js';
+import { type Locks, locksOn } from '../support/locks.js';
+import { type RedisServer, startRedis, startRedisCluster } from '../support/redis-server.js';
 import { splitLocks } from '../support/split-locks.js';
 import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
 import { LOADED, timed } from '../support/waits.js';
@@ -20,23 +22,33 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-v8.setFlagsFromString('--expose-gc');
-const collect = vm.runInNewContext('gc') as () => void;
-
 const LONG = { ttl: '60s', wait: '60s' } as const;
 const KEYS = 40;
 const WAVES = 5;
-/** Timers and connections that all share keep the context of whoever came first. */
+/** Shared timers and connections keep the context of the caller that set them up first. */
 const SHARED = 8;
 
-/** Callers wait for keys that are held, each in a context of its own, until their time is over. */
+/** Starts a server, the locks of a holder, and the locks under test. All of them end after the test. */
+async function started(
+  open: (server: RedisServer) => Locks | Promise<Locks>,
+): Promise<{ readonly admin: Redis; readonly holder: Locks; readonly locks: Locks }> {
+  const server = await startRedis();
+  ends.push(() => server.stop());
+  const holder = locksOn(server);
+  ends.push(() => holder.close());
+  const locks = await open(server);
+  ends.push(() => locks.close());
+  return { admin: server.client(), holder, locks };
+}
+
+/** Callers wait in vain for held keys, each in an async context of its own. Then nearly all contexts must be collected. */
 async function expectNothingKept(service: LockService, keyOf: (i: number) => string): Promise<void> {
   const context = new AsyncLocalStorage<object>();
-  const contexts: WeakRef<object>[] = [];
+  const contexts = new Remains();
   const wait = async (i: number): Promise<string> => {
     const mine = { i };
-    contexts.push(new WeakRef(mine));
-    // Long enough for several polls.
+    contexts.add(mine);
+    // The wait is long enough for several polls.
     const busy = context.run(mine, () => service.acquire(keyOf(i), { wait: 150 }));
     return busy.then(String, (error: { code: string }) => error.code);
   };
@@ -44,28 +56,15 @@ async function expectNothingKept(service: LockService, keyOf: (i: number) => str
     const codes = await Promise.all(Array.from({ length: KEYS }, (_, i) => wait(i)));
     expect(new Set(codes)).toEqual(new Set(['LOCK_BUSY']));
   }
-  const kept = async (): Promise<number> => {
-    await setImmediate();
-    collect();
-    return contexts.filter((each) => each.deref() !== undefined).length;
-  };
-  await eventually(async () => expect(await kept()).toBeLessThanOrEqual(SHARED));
+  await eventually(async () => expect(await contexts.count()).toBeLessThanOrEqual(SHARED));
 }
 
 const FAILED = /second connection to Redis, .* cannot be opened: /;
 const BACK = /second connection to Redis is there again/;
 
-describe('the server is at "maxclients"', () => {
-  it('waits that end leave nothing behind; it is logged once, and once that it is over, and hand-offs arrive', async () => {
-    const server = await startRedis();
-    ends.push(() => server.stop());
-    const admin = server.client();
-    const holder = locksOn(server);
-    const locks = locksOn(server);
-    ends.push(
-      () => locks.close(),
-      () => holder.close(),
-    );
+describe('a hand-off connection that the server refuses because of "maxclients"', () => {
+  it('given waits that end, then they leave nothing behind, one log line names it, and hand-offs come back', async () => {
+    const { admin, holder, locks } = await started((server) => locksOn(server));
     const held = await Promise.all(
       Array.from({ length: KEYS }, (_, i) => holder.service.acquire(`k${i}`, LONG)),
     );
@@ -88,17 +87,9 @@ describe('the server is at "maxclients"', () => {
   }, 30_000);
 });
 
-describe('it is opened again', () => {
-  it('as it has ended, or together with the first one: nothing is logged', async () => {
-    const server = await startRedis();
-    ends.push(() => server.stop());
-    const admin = server.client();
-    const holder = locksOn(server);
-    const locks = locksOn(server);
-    ends.push(
-      () => locks.close(),
-      () => holder.close(),
-    );
+describe('a hand-off connection that is opened again', () => {
+  it('given an end alone, or one together with the first connection, then nothing is logged', async () => {
+    const { admin, holder, locks } = await started((server) => locksOn(server));
     const held = await holder.service.acquire('k', LONG);
     const waiting = locks.service.acquire('k', LONG);
     const queued = async (): Promise<void> => expect(await admin.zcard('lock:~nl:q:k')).toBe(1);
@@ -111,20 +102,13 @@ describe('it is opened again', () => {
     expect([...locks.warnings, ...locks.notes]).toEqual([]);
   });
 
-  it('fails, time and again: one line, and one when it is back', async () => {
-    const server = await startRedis();
-    const proxy = await startProxy(server);
-    ends.push(
-      () => server.stop(),
-      () => proxy.stop(),
-    );
-    const holder = locksOn(server);
-    const locks = splitLocks({ commands: server, handOffs: proxy });
-    ends.push(
-      () => locks.close(),
-      () => holder.close(),
-    );
-    const admin = server.client();
+  it('given repeated failures, then each outage is one log line, and each return another one', async () => {
+    let proxy!: TcpProxy;
+    const { admin, holder, locks } = await started(async (server) => {
+      proxy = await startProxy(server);
+      ends.push(() => proxy.stop());
+      return splitLocks({ commands: server, handOffs: proxy });
+    });
     const held = await holder.service.acquire('k', LONG);
     const waiting = locks.service.acquire('k', LONG);
     await eventually(async () => expect(await admin.zcard('lock:~nl:q:k')).toBe(1));
@@ -140,9 +124,9 @@ describe('it is opened again', () => {
   });
 });
 
-describe('of a Cluster', () => {
+describe('the hand-off connections of a Cluster', () => {
   it.each([6, 5] as const)(
-    'waits that end leave nothing behind; one line, and one when it is back (ioredis %i)',
+    'given waits that end (ioredis %i), then they leave nothing behind, one log line names the outage, one the return',
     async (ioredis) => {
       const cluster = await startRedisCluster();
       ends.push(() => cluster.stop());
@@ -156,7 +140,7 @@ describe('of a Cluster', () => {
       ends.push(() => Promise.all(proxies.map((proxy) => proxy.stop())));
       divert(locks, new Map(cluster.nodes.map(({ port }, i) => [port, proxies[i]])));
       for (const proxy of proxies) proxy.refuse();
-      // A channel keeps what its slot's first caller came with: there are few.
+      // A channel keeps the context of the first caller of its slot, so there are few slots.
       const keyOf = (i: number): string => `{${i % 4}}${i}`;
       const held = await Promise.all(
         Array.from({ length: KEYS }, (_, i) => holder.service.acquire(keyOf(i), LONG)),
@@ -179,7 +163,7 @@ describe('of a Cluster', () => {
   );
 });
 
-/** The locks' connections for hand-offs lead through the proxies; their commands do not. */
+/** Leads the locks' connections for hand-offs through the proxies, but not their commands. */
 function divert(locks: ClusterLocks, proxies: ReadonlyMap<number, TcpProxy | undefined>): void {
   const nodesOf = locks.client.nodes.bind(locks.client);
   const diverted = (node: RedisLike): Pick<RedisLike, 'options' | 'duplicate'> => ({

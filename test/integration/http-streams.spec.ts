@@ -1,4 +1,4 @@
-/** Handlers that go on after their return, and clients that leave: Observables, SSE, files, streams, on both platforms. */
+/** Handlers with a response that goes on after their return (Observables, SSE, files, generators), and clients that leave. */
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -24,22 +24,22 @@ import { eventually } from '../support/eventually.js';
 import { type HttpApp, PLATFORMS, startHttp } from '../support/http-app.js';
 import { NEST_MAJOR } from '../support/nest-major.js';
 
-/** What Nest sends while it is being produced: before version 12, files alone. */
+/** The routes with a body that Nest streams. Before version 12, it streams files alone. */
 const STREAMED = NEST_MAJOR < 12 ? ['file'] : ['file', 'web'];
 const itFrom12 = (...test: Parameters<typeof it>): void => (NEST_MAJOR < 12 ? undefined : it(...test));
 
-/** Answers with something else, and never subscribes to what the handler made. */
+/** Replies with another value. The stream that the handler made is never sent. */
 class Replacing implements NestInterceptor {
   intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    // The value is a file, which is not sent.
+    // The handler's value is a file.
     return next.handle().pipe(map(() => 'replaced'));
   }
 }
 
-/** Releases on a handler that takes too long. */
+/** Replies by itself if a handler takes too long. */
 class Impatient implements NestInterceptor {
   intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(timeout({ first: 50, with: () => of('gave up') }));
+    return next.handle().pipe(timeout({ first: 50, with: () => of('timed out') }));
   }
 }
 
@@ -51,7 +51,7 @@ class Streams {
   subscribed = 0;
   unsubscribed = 0;
   step: Deferred = deferred();
-  /** The keys of the lock that producers saw as the current one. */
+  /** The keys of the current lock of each producer. */
   seen: unknown[] = [];
 
   constructor(@Inject(LockService) private readonly locks: LockService) {}
@@ -148,14 +148,14 @@ class Streams {
   }
 }
 
-describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
+describe.each(PLATFORMS)('streaming HTTP handlers on %s', (_platform, adapter) => {
   let http: HttpApp;
   let locks: LockService;
   let streams: Streams;
   let next = 0;
   let key: string;
   let path: (route: string) => string;
-  /** Calls that wait for their lock or run under it. */
+  /** The number of calls that wait for their lock or run under it. */
   let pending = 0;
   const taken: Lock[] = [];
 
@@ -203,8 +203,8 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     return lock;
   }
 
-  describe.each(['observable', 'promised'])('peers: a handler returning an Observable (%s)', (route) => {
-    it('keeps the lock until it completes, and produces under it', async () => {
+  describe.each(['observable', 'promised'])('a handler that returns an Observable (%s)', (route) => {
+    it('given values, then it produces them under the lock, and the lock is held until it completes', async () => {
       const response = http.get(path(route));
       await eventually(() => expect(streams.subscribed).toBe(1));
       streams.subject.next({ data: 'a' });
@@ -216,7 +216,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       expect(await isHeld()).toBe(false);
     });
 
-    it('gives it back on an error, which passes through', async () => {
+    it('given an error, then the error passes through, and the lock is released', async () => {
       const response = http.get(path(route));
       await eventually(() => expect(streams.subscribed).toBe(1));
       streams.subject.error(Object.assign(new Error('own'), { statusCode: 418, status: 418, expose: true }));
@@ -224,7 +224,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       expect(await isHeld()).toBe(false);
     });
 
-    it('gives it back when the client leaves', async () => {
+    it('given a client that leaves, then the lock is released', async () => {
       const client = new AbortController();
       const response = http.get(path(route), { signal: client.signal });
       await eventually(() => expect(streams.subscribed).toBe(1));
@@ -234,7 +234,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       expect(streams.unsubscribed).toBe(1);
     });
 
-    it('is not run for a client that has left while it waited', async () => {
+    it('given a client that left while the call waited, then the handler never runs', async () => {
       const held = await hold();
       const client = new AbortController();
       const response = http.get(path(route), { signal: client.signal });
@@ -249,7 +249,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
   });
 
   describe.each(['sse', 'sse-promised'])('an SSE handler (%s)', (route) => {
-    it('keeps the lock to the end of its events', async () => {
+    it('given events, then the lock is held until their end', async () => {
       const response = await http.get(path(route));
       await eventually(() => expect(streams.subscribed).toBe(1));
       streams.subject.next({ data: 'a' });
@@ -260,7 +260,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       expect(streams.seen).toEqual([[key]]);
     });
 
-    it('gives it back when the client leaves', async () => {
+    it('given a client that leaves, then the lock is released', async () => {
       const client = new AbortController();
       await http.get(path(route), { signal: client.signal });
       await eventually(() => expect(streams.subscribed).toBe(1));
@@ -269,7 +269,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       expect(streams.unsubscribed).toBe(1);
     });
 
-    it('is not run for a client that has left while it waited', async () => {
+    it('given a client that left while the call waited, then the handler never runs', async () => {
       const held = await hold();
       const client = new AbortController();
       await http.get(path(route), { signal: client.signal });
@@ -283,19 +283,22 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
   });
 
   describe('a streamed body', () => {
-    it.each(STREAMED)('keeps the lock until it has been read to its end (%s)', async (route) => {
-      const pending = http.get(path(route));
-      streams.body.write('a');
-      const response = await pending;
-      const reader = response.body?.getReader();
-      await reader?.read();
-      expect(await isHeld()).toBe(true);
-      streams.body.end('b');
-      while ((await reader?.read())?.done === false);
-      await expectFree();
-    });
+    it.each(STREAMED)(
+      'given a body that is read to its end (%s), then the lock is held until then',
+      async (route) => {
+        const pending = http.get(path(route));
+        streams.body.write('a');
+        const response = await pending;
+        const reader = response.body?.getReader();
+        await reader?.read();
+        expect(await isHeld()).toBe(true);
+        streams.body.end('b');
+        while ((await reader?.read())?.done === false);
+        await expectFree();
+      },
+    );
 
-    it.each(STREAMED)('gives it back when the client leaves (%s)', async (route) => {
+    it.each(STREAMED)('given a client that leaves (%s), then the lock is released', async (route) => {
       const client = new AbortController();
       const pending = http.get(path(route), { signal: client.signal });
       streams.body.write('a');
@@ -305,7 +308,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       await expectFree();
     });
 
-    it('gives it back when it fails', async () => {
+    it('given a body that fails, then the lock is released', async () => {
       const pending = http.get(path('file'));
       streams.body.write('a');
       const response = await pending;
@@ -314,7 +317,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       await expectFree();
     });
 
-    it('gives it back when it is not read: a HEAD request, a body that an interceptor replaces', async () => {
+    it('given a HEAD request, or a body that an interceptor replaces, then the lock is released', async () => {
       streams.body.write('a');
       await http.get(path('file'), { method: 'HEAD' });
       await expectFree();
@@ -325,12 +328,12 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       expect(streams.entered).toBe(2);
     });
 
-    it('of bytes at hand is sent whole', async () => {
+    it('given a body of a Buffer, then it is sent whole, and the lock is released', async () => {
       expect(await (await http.get(path('buffer'))).text()).toBe('abc');
       await expectFree();
     });
 
-    itFrom12('an async generator runs under the lock to its end', async () => {
+    itFrom12('given an async generator, then it runs under the lock to its end', async () => {
       const response = await http.get(path('generator'));
       expect(await isHeld()).toBe(true);
       streams.step.resolve();
@@ -339,7 +342,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       expect(streams.seen).toEqual([[key], [key]]);
     });
 
-    itFrom12('an async generator gives it back when the client leaves', async () => {
+    itFrom12('given an async generator, when the client leaves, then the lock is released', async () => {
       const client = new AbortController();
       await http.get(path('generator'), { signal: client.signal });
       expect(await isHeld()).toBe(true);
@@ -348,8 +351,8 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     });
   });
 
-  describe('a handler that waits', () => {
-    it('is withdrawn when its client leaves: it never runs', async () => {
+  describe('a handler that waits for its lock', () => {
+    it('given clients that leave, then their calls are cancelled and never run', async () => {
       const held = await hold();
       const clients = Array.from({ length: 10 }, () => new AbortController());
       const responses = clients.map(({ signal }) => http.get(path('plain'), { signal }));
@@ -362,24 +365,24 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       expect(streams.entered).toBe(1);
     });
 
-    it('is withdrawn when an interceptor unsubscribes', async () => {
+    it('given an interceptor that unsubscribes, then the call is cancelled and never runs', async () => {
       const held = await hold();
-      expect(await (await http.get(path('impatient'))).text()).toBe('gave up');
+      expect(await (await http.get(path('impatient'))).text()).toBe('timed out');
       await eventually(() => expect(pending).toBe(0));
       await held.release();
       await expectFree();
       expect(streams.entered).toBe(0);
     });
 
-    it('and makes its Observable too late, when nobody subscribes to it, gives the lock back', async () => {
-      expect(await (await http.get(path('late'))).text()).toBe('gave up');
+    it('given an Observable that comes too late for any subscriber, then the lock is released', async () => {
+      expect(await (await http.get(path('late'))).text()).toBe('timed out');
       expect(await isHeld()).toBe(true);
       streams.step.resolve();
       await expectFree();
       expect(streams.subscribed).toBe(0);
     });
 
-    it('leaves no listener on a connection that is kept alive', async () => {
+    it('given a connection that is kept alive, then calls leave no listener on it', async () => {
       const server = http.app.getHttpServer() as Server;
       const connected = once(server, 'request');
       await http.get(path('plain'));

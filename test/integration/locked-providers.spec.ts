@@ -1,4 +1,4 @@
-/** Instances with locked methods that Nest did not make itself: from factories, as values, by the application's own code. */
+/** Instances with locked methods that Nest did not make itself: from factories, values, and the application's code. */
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Inject, Injectable, Module, type Provider, Scope } from '@nestjs/common';
 import { ContextIdFactory } from '@nestjs/core';
@@ -50,14 +50,14 @@ async function start(...providers: Provider[]): Promise<TestingModule> {
   return app.init();
 }
 
-/** Held by nobody's call: a caller that comes meanwhile finds the key busy, whatever it was called by. */
+/** Runs `work` while the key is held outside of every call, so that each call finds the key busy. */
 async function whileHeld(locks: LockService, key: string, work: () => Promise<void>): Promise<void> {
   const lock = await locks.acquire(key);
   await work();
   await lock.release();
 }
 
-/** Runs while the key is free, is busy while the application's own service holds it. */
+/** Expects a call to run while the key is free, and to be refused while the application's own service holds it. */
 async function expectLocked(app: TestingModule, stock: Stock): Promise<void> {
   const { ran } = stock;
   expect(await stock.take()).toBe(ran + 1);
@@ -67,7 +67,7 @@ async function expectLocked(app: TestingModule, stock: Stock): Promise<void> {
   expect(stock.ran).toBe(ran + 1);
 }
 
-describe('an instance with locked methods that a provider gives has its service from the start', () => {
+describe('an instance with locked methods that a provider gives', () => {
   it.each<[string, () => Provider]>([
     ['a factory', () => ({ provide: Stock, useFactory: () => new Stock() })],
     ['a factory with another token', () => ({ provide: 'stock', useFactory: () => new Stock() })],
@@ -77,13 +77,13 @@ describe('an instance with locked methods that a provider gives has its service 
     ['a frozen factory product', () => ({ provide: Stock, useFactory: () => frozen(new Stock()) })],
     ['a sealed value', () => ({ provide: Stock, useValue: Object.seal(new Stock()) })],
     ['a proxy', () => ({ provide: Stock, useValue: new Proxy(new Stock(), {}) })],
-  ])('%s', async (_, provider) => {
+  ])('given %s, then its methods lock from the start', async (_, provider) => {
     const made = provider();
     const app = await start(made, { provide: 'alias', useExisting: (made as { provide: string }).provide });
     await expectLocked(app, app.get<Stock>('alias'));
   });
 
-  /** What it counts lies outside, as it has to. */
+  /** A frozen object cannot count its calls, so the count lies outside. */
   function frozen(stock: Stock): Stock {
     const counted = { ran: 0 };
     Object.defineProperty(stock, 'ran', {
@@ -95,7 +95,7 @@ describe('an instance with locked methods that a provider gives has its service 
     return Object.freeze(stock);
   }
 
-  it('a class that freezes its instances is served by Nest itself', async () => {
+  it("given a class that freezes its instances, then Nest's own injection serves it", async () => {
     @Injectable()
     class Frozen {
       constructor() {
@@ -115,7 +115,7 @@ describe('an instance with locked methods that a provider gives has its service 
     expect(await byHand.take()).toBe('ran');
   });
 
-  it('each method locks by the module that it names', async () => {
+  it('given methods that name different modules, then each locks by the module that it names', async () => {
     const app = await start({ provide: Stock, useFactory: () => new SpecialStock() });
     const stock = app.get<SpecialStock>(Stock);
     expect(await stock.bill()).toBe('1 billed');
@@ -127,7 +127,7 @@ describe('an instance with locked methods that a provider gives has its service 
     });
   });
 
-  it('in a module of its own, and at the start of its own hooks', async () => {
+  it('given a hook of the instance, then its methods lock at the start of the hook', async () => {
     const seen: unknown[] = [];
     class Early extends Stock {
       async onModuleInit(): Promise<void> {
@@ -144,7 +144,7 @@ describe('an instance with locked methods that a provider gives has its service 
     expect(seen).toEqual([1]);
   });
 
-  it('the service of its own module comes first, as for what Nest makes', async () => {
+  it('given a LockService in its own module, then that one comes first', async () => {
     const locks = memoryLocks();
     @Module({
       providers: [
@@ -168,7 +168,7 @@ describe('an instance with locked methods that a provider gives has its service 
   it.each([
     ['request', Scope.REQUEST],
     ['transient', Scope.TRANSIENT],
-  ])('a factory of %s scope: each of its products', async (_, scope) => {
+  ])('given a factory of %s scope, then each of its products locks', async (_, scope) => {
     const app = await start(
       { provide: Stock, scope, useFactory: () => new Stock() },
       { provide: 'promised', scope, useFactory: async () => new Stock() },
@@ -182,7 +182,7 @@ describe('an instance with locked methods that a provider gives has its service 
     }
   });
 
-  it('a transient product that was made at the start for another provider', async () => {
+  it('given a transient product for another provider, then it locks', async () => {
     @Injectable()
     class Shop {
       constructor(@Inject(Stock) readonly stock: Stock) {}
@@ -196,7 +196,7 @@ describe('an instance with locked methods that a provider gives has its service 
   });
 });
 
-describe('an instance that cannot be given its service stops the application when it starts', () => {
+describe('an instance that cannot get its service', () => {
   const onlyUnnamed = (...providers: Provider[]) =>
     Test.createTestingModule({
       imports: [LockModule.forRoot({ store: memoryStore() })],
@@ -210,27 +210,30 @@ describe('an instance that cannot be given its service stops the application whe
       'a factory of request scope, seen by its token',
       { provide: SpecialStock, scope: Scope.REQUEST, useFactory: () => new SpecialStock() },
     ],
-  ])('%s whose methods name a module that is not there', async (_, provider) => {
-    const app = await onlyUnnamed(provider);
-    await expect(app.init()).rejects.toThrow(LockWiringError);
-    await expect((await onlyUnnamed(provider)).init()).rejects.toThrow(
-      /An instance of SpecialStock .*import LockModule\.forRoot\(\{ name: 'billing' \}\) in the root module/,
-    );
-  });
+  ])(
+    'given %s whose methods name a missing module, then the application does not start',
+    async (_, provider) => {
+      const app = await onlyUnnamed(provider);
+      await expect(app.init()).rejects.toThrow(LockWiringError);
+      await expect((await onlyUnnamed(provider)).init()).rejects.toThrow(
+        /An instance of SpecialStock .*import LockModule\.forRoot\(\{ name: 'billing' \}\) in the root module/,
+      );
+    },
+  );
 
-  it('one value in two applications: its locks would be those of either', async () => {
+  it('given one value in two applications, then the second does not start while the first runs', async () => {
     const stock = new Stock();
     const first = await start({ provide: Stock, useValue: stock });
     const second = await onlyUnnamed({ provide: Stock, useValue: stock });
     await expect(second.init()).rejects.toThrow(/One instance of Stock .* two applications of this process/);
     await expectLocked(first, stock);
-    // When the first one has ended, the next may have it: as with tests that make an application each.
+    // When the first application has closed, the next may use the value, as tests with an application each do.
     await first.close();
     open.length = 0;
     await expectLocked(await start({ provide: Stock, useValue: stock }), stock);
   });
 
-  it('one that has a service already keeps it', async () => {
+  it('given an instance that has a service already, then it keeps that service', async () => {
     const locks = memoryLocks();
     const stock = provideLocks(new Stock(), locks);
     await start({ provide: Stock, useValue: stock });
@@ -240,8 +243,8 @@ describe('an instance that cannot be given its service stops the application whe
   });
 });
 
-describe('an instance that the own code of an application makes', () => {
-  it('fails closed, names the cure, and is cured by attachLockService, for each module by its name', async () => {
+describe("an instance that the application's code makes", () => {
+  it('given no service, then a call fails and names attachLockService; given it for each module, then calls lock', async () => {
     const stock = new SpecialStock();
     await expect(stock.bill()).rejects.toThrow(
       /attachLockService\(instance, lockService\) from 'nestjs-locked'/,
@@ -255,7 +258,7 @@ describe('an instance that the own code of an application makes', () => {
     await expectLocked(app, stock);
   });
 
-  it('is refused where no method of it has a lock of that module', () => {
+  it('given no method with a lock of that module, then attachLockService refuses', () => {
     expect(() => attachLockService(new Stock(), memoryLocks(), 'billing')).toThrow(
       /Stock has no method with @Locked\(\{ service: 'billing' \}\)/,
     );

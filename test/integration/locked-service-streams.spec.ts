@@ -1,4 +1,4 @@
-/** Methods of services that resolve to a stream, whose run the lock would not cover: refused, and the stream destroyed. */
+/** Locked service methods that resolve to a stream. The lock would not cover the stream, so the call is refused. */
 import { EventEmitter, once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { createServer, request } from 'node:http';
@@ -28,7 +28,7 @@ async function* numbers(): AsyncGenerator<number> {
   throw new Error('It was read.');
 }
 
-describe('a method of a service that resolves to a stream: refused, as its lock would not cover the run', () => {
+describe('a locked service method that resolves to a stream, which the lock would not cover', () => {
   class Files {
     made: unknown;
     constructor(readonly make: () => unknown) {}
@@ -65,20 +65,20 @@ describe('a method of a service that resolves to a stream: refused, as its lock 
 
   it.each<[string, () => NodeStream]>([
     ['a Readable', () => new Readable({ read() {} })],
-    ['one that is made of a generator', () => Readable.from(numbers())],
-    ['one that has been read from already', () => new Readable({ read() {} }).resume()],
+    ['a Readable made of a generator', () => Readable.from(numbers())],
+    ['a Readable that is being read', () => new Readable({ read() {} }).resume()],
     ['a PassThrough', () => new PassThrough()],
     ['a Writable', () => new Writable({ write: (_chunk, _encoding, done) => done() })],
     ['a file', () => createReadStream('package.json')],
     ['a file that is not there', () => createReadStream('nowhere')],
-  ])('%s is destroyed', async (_, make) => {
+  ])('given %s, then the call is refused and the stream destroyed', async (_, make) => {
     const opened = files(make);
     await expectRefused(opened, /resolved to a stream.*The stream was destroyed\./);
     expect(opened.made).toHaveProperty('destroyed', true);
     await new Promise(setImmediate);
   });
 
-  it('a request that is under way is destroyed, and what it says of that ends no process', async () => {
+  it('given a request under way, then it is destroyed, and its error does not end the process', async () => {
     const server = createServer(() => {}).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -91,13 +91,13 @@ describe('a method of a service that resolves to a stream: refused, as its lock 
     }
   });
 
-  it('a StreamableFile: its stream is destroyed', async () => {
+  it('given a StreamableFile, then its stream is destroyed', async () => {
     const body = new PassThrough();
     await expectRefused(files(() => new StreamableFile(body)));
     expect(body.destroyed).toBe(true);
   });
 
-  it('a stream of the web is cancelled; one that somebody reads is refused all the same', async () => {
+  it('given a web stream, then it is cancelled; given one that is being read, then it is refused all the same', async () => {
     const cancelled = deferred();
     await expectRefused(files(() => new ReadableStream({ cancel: () => cancelled.resolve() })));
     await cancelled.promise;
@@ -109,7 +109,7 @@ describe('a method of a service that resolves to a stream: refused, as its lock 
     await aborted.promise;
   });
 
-  it('an async iterable, such as a cursor: disposed of, and not read', async () => {
+  it('given an async iterable such as a cursor, then it is disposed of, and not read', async () => {
     const steps: string[] = [];
     const iterator = { next: async () => ({ done: true, value: undefined, at: steps.push('read') }) };
     const cursor = {
@@ -121,7 +121,7 @@ describe('a method of a service that resolves to a stream: refused, as its lock 
     expect(steps).toEqual(['disposed of']);
   });
 
-  it('an async generator is ended, an Observable not subscribed to', async () => {
+  it('given an async generator or an Observable, then it is ended or not subscribed to', async () => {
     const generator = numbers();
     await expectRefused(
       files(() => ({ then: (resolve: (made: unknown) => void) => resolve(generator) })),
@@ -139,7 +139,7 @@ describe('a method of a service that resolves to a stream: refused, as its lock 
     expect(subscribed).toBe(false);
   });
 
-  it('in a handler that has no response, too: nothing there tells the end of a stream', async () => {
+  it("given a handler without a response, then it is refused too, because nothing shows the stream's end", async () => {
     const opened = files(() => new PassThrough());
     const [interceptor] = Reflect.getMetadata('__interceptors__', Files.prototype.open) as [NestInterceptor];
     const context = {
@@ -153,17 +153,17 @@ describe('a method of a service that resolves to a stream: refused, as its lock 
 
   it.each<[string, () => unknown]>([
     ['a stream that has been read to its end', async () => drained(Readable.from(['a']))],
-    ['one that was destroyed', () => new PassThrough().destroy()],
+    ['a stream that was destroyed', () => new PassThrough().destroy()],
     ['a Writable that has ended', () => new Writable({ write: (_c, _e, done) => done() }).end('a')],
     ['a StreamableFile of a Buffer, which holds all of its data', () => new StreamableFile(Buffer.from('a'))],
     ['an emitter', () => new EventEmitter()],
     ['a response of fetch', () => new Response('a')],
-  ])('%s is a result as any other', async (_, make) => {
+  ])('given %s, then it is an ordinary result', async (_, make) => {
     const opened = files(make);
     expect(await opened.open()).toBe(opened.made);
   });
 
-  it('the cures of the message work: an object around it, and a generator that reads it under the lock', async () => {
+  it('given the cures of the message, then an object around the stream works, and a generator reads under the lock', async () => {
     const boxed = await files(() => new PassThrough()).boxed();
     expect(boxed.stream).toHaveProperty('destroyed', false);
     const held: boolean[] = [];

@@ -114,8 +114,8 @@ async function isHeld(): Promise<boolean> {
   return lock === null;
 }
 
-describe('peers: a method returning an Observable is not unlocked before it runs', () => {
-  it('returns one, and each subscription locks: from before its run to its end', async () => {
+describe('a locked method that returns an Observable', () => {
+  it('given subscriptions, then each one holds the lock from before its run to its end', async () => {
     const watched = feed.watch();
     expect(watched).toBeInstanceOf(Observable);
     expect(await isHeld()).toBe(false);
@@ -133,7 +133,7 @@ describe('peers: a method returning an Observable is not unlocked before it runs
     expect(feed.seen).toEqual([['feed'], ['feed']]);
   });
 
-  it('its errors pass through untouched, those at its making too', async () => {
+  it('given an error of the run or of the making, then it passes through unchanged', async () => {
     const values = lastValueFrom(feed.watch());
     await eventually(() => expect(feed.seen).toHaveLength(1));
     const own = new Error('own');
@@ -143,7 +143,7 @@ describe('peers: a method returning an Observable is not unlocked before it runs
     expect(await isHeld()).toBe(false);
   });
 
-  it('is given back on unsubscription, of an endless synchronous one too', async () => {
+  it('given an unsubscription, also of an endless synchronous Observable, then the lock is released', async () => {
     const subscription = feed.watch().subscribe();
     await eventually(() => expect(feed.seen).toHaveLength(1));
     subscription.unsubscribe();
@@ -153,7 +153,7 @@ describe('peers: a method returning an Observable is not unlocked before it runs
     await eventually(async () => expect(await isHeld()).toBe(false));
   });
 
-  it('does not run when it was unsubscribed while it waited', async () => {
+  it('given an unsubscription during the wait, then the method does not run', async () => {
     const held = await locks.acquire('feed');
     const one = feed.watch().subscribe();
     const two = firstValueFrom(feed.watch());
@@ -166,7 +166,7 @@ describe('peers: a method returning an Observable is not unlocked before it runs
     expect(feed.entered).toBe(1);
   });
 
-  it('onBusy: its error, or the Observable of a function', async () => {
+  it('given a busy key and onBusy, then subscribers get its error or the Observable of its function', async () => {
     const held = await locks.acquire('feed');
     await expect(lastValueFrom(feed.refuses())).rejects.toMatchObject({ code: 'LOCK_BUSY' });
     expect(await lastValueFrom(feed.answers())).toBe(-1);
@@ -174,7 +174,7 @@ describe('peers: a method returning an Observable is not unlocked before it runs
     await held.release();
   });
 
-  it('a lock that was lost meanwhile is told at its end', async () => {
+  it('given a lock that is lost during the run, then subscribers are told at its end', async () => {
     const lost = deferred();
     feed.onEntry = ({ signal }) => signal.addEventListener('abort', () => lost.resolve());
     const values = lastValueFrom(feed.short());
@@ -184,22 +184,22 @@ describe('peers: a method returning an Observable is not unlocked before it runs
     await expect(values).rejects.toThrow(LockLostError);
   });
 
-  it('fails closed behind a promise, where the lock would not cover its run', async () => {
+  it('given an Observable or a generator behind a promise, then the call is refused with the cure', async () => {
     await expect(feed.promised()).rejects.toThrow(LockWiringError);
     await expect(feed.promised()).rejects.toThrow(/Feed\.promised .*Declare the method ": Observable<…>"/);
     await expect(feed.promisedGenerator()).rejects.toThrow(LockWiringError);
     expect(await isHeld()).toBe(false);
   });
 
-  it('fails closed without its instance', async () => {
+  it('given a call without its instance, then it is refused', async () => {
     const { watch, read } = feed;
     await expect(lastValueFrom(watch.call(undefined as unknown as Feed))).rejects.toThrow(LockWiringError);
     await expect(read.call(undefined as unknown as Feed, 1).next()).rejects.toThrow(LockWiringError);
   });
 });
 
-describe('an async generator', () => {
-  it('locks at its first step, to its end, and is driven as without a lock', async () => {
+describe('a locked async generator', () => {
+  it('given a reader, then the lock is held from the first step to the end, and steps work as without a lock', async () => {
     const generator = feed.read(1);
     expect(await isHeld()).toBe(false);
     expect(await generator.next()).toEqual({ done: false, value: 1 });
@@ -212,7 +212,7 @@ describe('an async generator', () => {
     expect(feed.seen).toEqual([['feed'], ['feed']]);
   });
 
-  it('gives the lock back when its reader breaks off', async () => {
+  it('given a reader that breaks off, then the lock is released', async () => {
     for await (const value of feed.read(5)) {
       expect(value).toBe(5);
       break;
@@ -221,7 +221,7 @@ describe('an async generator', () => {
     expect(await isHeld()).toBe(false);
   });
 
-  it('its own error passes through untouched', async () => {
+  it('given an error of the generator or of throw(), then it passes through unchanged', async () => {
     const generator = feed.breaks();
     await generator.next();
     await expect(generator.next()).rejects.toThrow(TypeError);
@@ -233,7 +233,7 @@ describe('an async generator', () => {
     expect(await isHeld()).toBe(false);
   });
 
-  it('a busy lock and a lost one are told to its reader', async () => {
+  it('given a busy key or a lost lock, then its reader is told', async () => {
     const held = await locks.acquire('feed');
     await expect(feed.refusesRead().next()).rejects.toMatchObject({ code: 'LOCK_BUSY' });
     await held.release();
@@ -247,21 +247,21 @@ describe('an async generator', () => {
   });
 });
 
-describe('an async generator whose first step waits for the lock, then is ended', () => {
+describe('a locked async generator that is ended while its first step waits for the lock', () => {
   let held: Lock;
 
   beforeEach(async () => {
     held = await locks.acquire('feed');
   });
 
-  /** The lock comes free: it is not taken by a reader that has left, and the body never runs. */
-  async function expectWithdrawn(): Promise<void> {
+  /** When the lock is free, the reader that has left must not take it, and the body must never run. */
+  async function expectCancelled(): Promise<void> {
     await held.release();
     await expect(locks.tryAcquire('feed')).resolves.not.toBeNull();
     expect([feed.entered, feed.unsubscribed]).toEqual([0, 0]);
   }
 
-  it('return(): withdrawn at once, and the waiting steps say that it is done', async () => {
+  it('given return(), then the wait is cancelled at once, and waiting steps are done', async () => {
     const generator = feed.read(1);
     const steps = [generator.next(), generator.next()];
     await new Promise(setImmediate);
@@ -271,28 +271,28 @@ describe('an async generator whose first step waits for the lock, then is ended'
       { done: true, value: undefined },
     ]);
     expect(await generator.next()).toEqual({ done: true, value: undefined });
-    await expectWithdrawn();
+    await expectCancelled();
   });
 
-  it('throw(): likewise, and it rejects with what was thrown in', async () => {
+  it('given throw(), then the wait is cancelled at once, and throw() rejects with its error', async () => {
     const generator = feed.read(1);
     const step = generator.next();
     const own = new Error('thrown in');
     await expect(generator.throw(own)).rejects.toBe(own);
     expect(await step).toEqual({ done: true, value: undefined });
-    await expectWithdrawn();
+    await expectCancelled();
   });
 
-  it('in the moment in which the lock is granted, too: the body does not begin', async () => {
-    for (let exchanges = 0; exchanges < 30; exchanges += 1) {
+  it('given the moment of the grant, then the body does not begin', async () => {
+    for (let jobs = 0; jobs < 30; jobs += 1) {
       const generator = feed.read(1);
       const step = generator.next();
       await new Promise(setImmediate);
       const released = held.release();
-      for (let exchange = 0; exchange < exchanges; exchange += 1) await Promise.resolve();
+      for (let job = 0; job < jobs; job += 1) await Promise.resolve();
       const entered = feed.entered;
       await Promise.all([generator.return('mine'), step, released]);
-      // One that had begun was ended where it yielded.
+      // A body that had begun was ended where it yielded.
       expect(feed.entered).toBe(entered);
       expect(feed.unsubscribed).toBe(entered);
       held = await locks.acquire('feed');
@@ -300,7 +300,7 @@ describe('an async generator whose first step waits for the lock, then is ended'
     await held.release();
   });
 
-  it('through an outer lock as well, which its own generator holds', async () => {
+  it('given an outer lock that it holds itself, then both are released', async () => {
     class Outer {
       @Locked('outer')
       @Locked('feed')
@@ -319,30 +319,30 @@ describe('an async generator whose first step waits for the lock, then is ended'
     await generator.return(undefined);
     expect(await step).toEqual({ done: true, value: undefined });
     await locks.using('outer', { wait: 0 }, () => {});
-    await expectWithdrawn();
+    await expectCancelled();
   });
 
-  it('by a stream that is made of it, and destroyed', async () => {
+  it('given a stream made of it that is destroyed, then the wait is cancelled', async () => {
     const stream = Readable.from(feed.read(1));
     stream.resume();
     await new Promise(setImmediate);
     stream.destroy();
     await once(stream, 'close');
-    await expectWithdrawn();
+    await expectCancelled();
   });
 
-  it('before its first step it takes no lock at all', async () => {
+  it('given no first step yet, then no lock is acquired', async () => {
     expect(await feed.read(1).return('mine')).toEqual({ done: true, value: 'mine' });
-    await expectWithdrawn();
+    await expectCancelled();
   });
 
-  it('a lock that is refused is told by its step, and the end is still the end', async () => {
+  it('given a refused lock, then its step rejects, and the generator has still ended', async () => {
     const generator = feed.refusesRead();
     const step = generator.next();
     step.catch(() => {});
     await new Promise(setImmediate);
     expect(await generator.return(undefined)).toEqual({ done: true, value: undefined });
     await expect(step).rejects.toMatchObject({ code: 'LOCK_BUSY' });
-    await expectWithdrawn();
+    await expectCancelled();
   });
 });

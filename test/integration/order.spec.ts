@@ -1,7 +1,7 @@
 /**
- * Who is served when, by several real processes, from a log that Redis itself has put in order.
+ * The order in which callers of several real processes are served, from a log that Redis itself has put in order.
  *
- * Nobody is passed by more than a batch of each other process: 64 holds, or those that begin within 50 ms.
+ * A caller is passed by at most one batch of each other process: 64 holds, or the holds that begin within 50 ms.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
@@ -31,7 +31,7 @@ beforeAll(async () => {
       await child.call('open', server.url, name);
     }),
   );
-  // From here on they hear of hand-offs, and so queue.
+  // After this wait, each process hears of hand-offs, and so it queues.
   await (await allRequest(NAMES, 1)).release();
 }, 60_000);
 afterAll(async () => {
@@ -46,7 +46,7 @@ function on(name: string): Child<OrderHandlers> {
   return child;
 }
 
-/** All queue for the key while somebody else has it, one after the other, each with so many callers. */
+/** The processes queue one after the other, each with so many callers, for a key that another session holds. */
 async function allRequest(
   order: readonly string[],
   callers: number,
@@ -82,7 +82,7 @@ interface Batch {
   size: number;
 }
 
-/** The holds, in the order in which they were entered, joined to those that ran under one lease. */
+/** The batches, in order: consecutive holds that ran under one lease. */
 function batches(entries: readonly Entry[]): Batch[] {
   const found: Batch[] = [];
   for (const { event, process, token } of entries) {
@@ -94,7 +94,7 @@ function batches(entries: readonly Entry[]): Batch[] {
   return found;
 }
 
-/** What holds for every log: one lease at a time, of 64 holds at the most, and each process's callers as they requested. */
+/** True of every log: one lease at a time, of at most 64 holds, and the callers of each process in their order. */
 function expectOrderWithin(entries: readonly Entry[]): void {
   const all = batches(entries);
   expect(new Set(all.map(({ token }) => token)).size).toBe(all.length);
@@ -106,8 +106,8 @@ function expectOrderWithin(entries: readonly Entry[]): void {
   }
 }
 
-describe('several processes', () => {
-  it('are served in the order in which they queued, and their callers in the order in which they requested', async () => {
+describe('the order between several processes', () => {
+  it('given few callers each, then processes are served as they queued, and callers as they requested', async () => {
     for (const order of [
       ['c', 'a', 'd', 'b'],
       ['b', 'd', 'a', 'c'],
@@ -122,7 +122,7 @@ describe('several processes', () => {
     }
   });
 
-  it('with more callers than a batch holds take turns, a batch each, in the order in which they queued', async () => {
+  it('given more callers than a batch holds, then processes get one batch each, in the order of the queue', async () => {
     const order = ['b', 'd', 'c', 'a'];
     const requested = await allRequest(order, 150);
     expect(await requested.release()).toBe(true);
@@ -134,20 +134,20 @@ describe('several processes', () => {
     expect(all.map(({ process }) => process)).toEqual(roundsOf(order, 150, all));
   });
 
-  it('that never pause pass a caller with one batch each until its own process has its hold', async () => {
+  it('given callers that never pause, then each is passed by at most one batch of each other process', async () => {
     await Promise.all(NAMES.map((name) => on(name).call('loop', 8, 40)));
     const entries = await log();
     expect(entries).toHaveLength(NAMES.length * 8 * 40 * 2);
     expectOrderWithin(entries);
     expect(passes(entries)).toEqual([]);
-    // They did contend.
+    // The processes did contend for the key.
     expect(batches(entries).length).toBeGreaterThan(NAMES.length * 40);
   });
 });
 
 /**
- * Whose batch follows whose: the first in the queue is served, and goes to its end with the callers that its batch has left,
- * however many those are on a slow machine.
+ * The expected order of batches: the first process of the queue is served, and goes to the end of the queue with its
+ * remaining callers. On a slow machine more callers may remain.
  */
 function roundsOf(order: readonly string[], callers: number, all: readonly Batch[]): string[] {
   const waiting = order.map((process) => ({ process, left: callers }));
@@ -160,10 +160,10 @@ function roundsOf(order: readonly string[], callers: number, all: readonly Batch
   });
 }
 
-/** The calls that were passed by two batches of one other process, with no batch of their own process in between. */
+/** The calls that two batches of one other process passed, without a batch of their own process in between. */
 function passes(entries: readonly Entry[]): string[] {
   const passed: string[] = [];
-  /** For each call that has requested, which lease it saw last of each process since. */
+  /** For each waiting call, the latest lease of each other process since its request. */
   const waiting = new Map<string, { readonly process: string; readonly seen: Map<string, string> }>();
   for (const { event, process, call, token } of entries) {
     const id = `${process}${call}`;

@@ -1,10 +1,10 @@
 /**
- * Random exchanges, renewals and times on one key, of every kind: the store on Redis replies and offers as the store in memory
- * does. The store in memory is the reference model, because it is small, and its clock is the test's. The test of
- * test/scripts compares more, on a server whose clock and expiries are the test's as well.
+ * Random exchanges, renewals and times on one key, of every kind. The store on Redis replies and offers as the store in
+ * memory does. The store in memory is the reference model, because it is small, and its clock is the test's. The test of
+ * test/scripts compares more, on a server with a clock and expiries that are the test's as well.
  *
- * Nothing waits: time passes on Redis by bringing all ends nearer. Offers last a minute there, so that a slow machine
- * does not let them lapse, and everything else is minutes away from any moment that a program can reach.
+ * The test does not wait: time passes on Redis by bringing all ends nearer. Offers last a minute there, so that a slow
+ * machine does not let them lapse. All other ends are minutes away from any moment that a program can reach.
  */
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
@@ -36,10 +36,10 @@ import { type RedisServer, startRedis } from '../support/redis-server.js';
 const MINUTE = 60_000;
 const LEASES = [10 * MINUTE, 60_000 * MINUTE];
 const SHARINGS: readonly LockAccess[] = [EXCLUSIVE, SHARED, semaphore(1), semaphore(2), semaphore(4)];
-/** The last one is dead: its tokens queue, and nobody listens for them. */
+/** The last session is dead: its tokens queue, and no session hears of their offers. */
 const SESSIONS = 4;
 
-/** ARGV: ms. As if they had passed for the key and its holders; the queue stays. */
+/** ARGV: ms. Makes this time pass for the key and its holders. The queue stays as it is. */
 const PASS = `
 for _, key in ipairs({ KEYS[1], KEYS[2] }) do
   local left = redis.call('PTTL', key)
@@ -48,7 +48,7 @@ end
 for _, token in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do redis.call('ZINCRBY', KEYS[2], -ARGV[1], token) end
 `;
 
-/** ARGV: the token, ms. Its offer lasts so long from now. */
+/** ARGV: the token, ms. Makes the token's offer last so long from now. */
 const STRETCH = `
 local time = redis.call('TIME')
 local till = time[1] * 1000 + ARGV[2]
@@ -72,11 +72,11 @@ type Step =
       readonly fences: number;
       readonly release: number | null;
     }
-  | { readonly do: 'check' | 'give up' | 'retake'; readonly token: number }
+  | { readonly do: 'check' | 'release' | 'retake'; readonly token: number }
   | { readonly do: 'keep' | 'renew'; readonly token: number; readonly lease: number }
   | { readonly do: 'pass'; readonly minutes: number };
 
-/** Counts back from the latest token. */
+/** An index that counts back from the latest token. */
 const token = fc.nat(7);
 const lease = fc.nat(1);
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -95,7 +95,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({
-      do: fc.constantFrom('check' as const, 'give up' as const, 'give up' as const, 'retake' as const),
+      do: fc.constantFrom('check' as const, 'release' as const, 'release' as const, 'retake' as const),
       token,
     }),
   },
@@ -109,7 +109,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('pass' as const), minutes: fc.constantFrom(3, 23) }) },
 );
-/** Mostly of one family, as a real key is: what does not go together is refused, and nothing much happens. */
+/** Kinds mostly of one family, as for a real key. Other requests would be refused as kind conflicts. */
 const program = fc.record({
   family: fc.constantFrom([0, 1], [0, 1], [2, 3, 4], [2, 3, 4], [0, 1, 2, 3, 4]),
   steps: fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }),
@@ -124,9 +124,9 @@ const requests = (session: number, access: number): Step => ({
   fences: 1,
   release: null,
 });
-/** What must come up, and at random does in nearly all runs only: two are let in at once; a kind does not go with another. */
+/** Cases that random programs reach in most runs, but not in all: two offers at once, and a kind conflict. */
 const EXAMPLES: Array<[typeof program extends fc.Arbitrary<infer Program> ? Program : never]> = [
-  [{ family: [0, 1], steps: [requests(0, 0), requests(1, 1), requests(2, 1), { do: 'give up', token: 2 }] }],
+  [{ family: [0, 1], steps: [requests(0, 0), requests(1, 1), requests(2, 1), { do: 'release', token: 2 }] }],
   [{ family: [0, 1, 2, 3, 4], steps: [requests(0, 0), requests(1, 2), { do: 'check', token: 0 }] }],
 ];
 
@@ -136,12 +136,12 @@ interface Seen {
   readonly held?: boolean;
 }
 
-/** One of the two stores, with the sessions of all sessions. */
+/** One of the two stores, with its sessions. */
 class Side {
   readonly offers: Offer[] = [];
   readonly sessions: LockStoreSession[];
-  /** The places that were answered, by token. */
-  readonly places = new Map<string, number>();
+  /** The queue score of each token that was queued. */
+  readonly queueScores = new Map<string, number>();
 
   constructor(store: LockStore, sessions: readonly string[]) {
     const listener = {
@@ -155,7 +155,7 @@ class Side {
   async exchange(release: ReleaseRequest | undefined, request: AcquireRequest | undefined): Promise<Seen> {
     const seen = await this.sessions[0].exchange({ key: 'k', release, acquire: request });
     if (request !== undefined && seen.acquire?.state === 'queued')
-      this.places.set(request.token, seen.acquire.queueScore);
+      this.queueScores.set(request.token, seen.acquire.queueScore);
     return seen;
   }
 
@@ -169,7 +169,7 @@ class Side {
   }
 }
 
-/** What can be compared exactly: who is named as the holder may differ where several end at one time. */
+/** The exactly comparable part of a reply. If several leases end at one time, the stores may name different holders. */
 function comparable({ released, held, acquire }: Seen): unknown {
   if (acquire === undefined) return { released, held };
   const { state } = acquire;
@@ -180,7 +180,7 @@ function comparable({ released, held, acquire }: Seen): unknown {
   return { released, state, ...holder, length: acquire.length, first: acquire.first };
 }
 
-/** For how long the holder was named, in ms. */
+/** The rest of the named holder's lease, in ms. */
 function remainingOf({ acquire }: Seen): number {
   return acquire !== undefined && 'remaining' in acquire ? acquire.remaining : 0;
 }
@@ -201,7 +201,7 @@ afterAll(async () => {
 beforeEach(() => client.flushall());
 
 let runs = 0;
-/** How often each answer and each number of offers came. */
+/** How often each reply and several offers at once came. */
 const counts = new Map<string, number>();
 
 function count(what: string): void {
@@ -210,8 +210,8 @@ function count(what: string): void {
 
 class Run {
   readonly #clock = new FakeClock();
-  readonly #sessions = Array.from({ length: SESSIONS }, (_, i) => `run${runs}party${i}`);
-  readonly #mints = this.#sessions.map((session) => new TokenGenerator(session, 'model'));
+  readonly #sessions = Array.from({ length: SESSIONS }, (_, i) => `run${runs}session${i}`);
+  readonly #tokenGenerators = this.#sessions.map((session) => new TokenGenerator(session, 'model'));
   readonly #model = new Side(memoryStore({ clock: this.#clock }), this.#sessions);
   readonly #redis = new Side(locks.store, this.#sessions);
   readonly #tokens: string[] = [];
@@ -230,7 +230,7 @@ class Run {
   }
 
   async step(step: Step, family: readonly number[]): Promise<void> {
-    // No two things happen at one moment, as on a real clock.
+    // No two events happen at one moment, as on a real clock.
     await this.#clock.advance(0.01);
     if (step.do === 'pass') {
       await this.#clock.advance(step.minutes * MINUTE);
@@ -251,7 +251,7 @@ class Run {
         const request = { token, ttl: LEASES[0], fences: 1, mode: 'check' as const };
         return this.#exchange(undefined, request, request);
       }
-      case 'give up':
+      case 'release':
         return this.#exchange({ token }, undefined, undefined);
       case 'keep':
         return this.#exchange({ token, releaseAfter: LEASES[step.lease] }, undefined, undefined);
@@ -261,10 +261,10 @@ class Run {
           this.#redis.renew(token, LEASES[step.lease]),
         );
       case 'retake': {
-        const [model, redis] = [this.#model, this.#redis].map((side) => side.places.get(token));
+        const [model, redis] = [this.#model, this.#redis].map((side) => side.queueScores.get(token));
         if (model === undefined || redis === undefined) return;
-        // A place is one request's at a time.
-        for (const side of [this.#model, this.#redis]) side.places.delete(token);
+        // A queue score belongs to one request at a time.
+        for (const side of [this.#model, this.#redis]) side.queueScores.delete(token);
         await this.#exchange({ token }, undefined, undefined);
         const session = this.#sessions.findIndex((each) => token.startsWith(`nl1:${each}:`));
         const again = this.#tokenFor(session, accessOf(token) ?? EXCLUSIVE);
@@ -280,7 +280,7 @@ class Run {
   }
 
   #tokenFor(session: number, access: LockAccess): string {
-    return this.#mints[session].next(access);
+    return this.#tokenGenerators[session].next(access);
   }
 
   #token(back: number): string | undefined {
@@ -303,7 +303,7 @@ class Run {
     const name = seen.acquire?.state ?? 'none';
     count(name);
 
-    // Sessions have connections of their own: only who was offered is the same, not in which order they hear of it.
+    // Each session has its own connection, so the same tokens get offers, but not in the same order.
     await eventually(() =>
       expect(this.#redis.offers.length).toBeGreaterThanOrEqual(this.#model.offers.length),
     );
@@ -323,7 +323,7 @@ class Run {
     await this.#invariants();
   }
 
-  /** What must be true of Redis at any time, whatever the model says. */
+  /** The rules that must be true of Redis at any time, whatever the model says. */
   async #invariants(): Promise<void> {
     const view = holdersOf(client);
     const [value, members] = [await client.get(view.lock), await view.members()];
@@ -342,7 +342,7 @@ class Run {
   }
 }
 
-it('programs of turns, renewals and time do the same on Redis and in memory', async () => {
+it('given random programs of exchanges, renewals and time, then Redis and the store in memory behave alike', async () => {
   // A failure names the seed: REFERENCE_SEED runs the same programs again; REFERENCE_RUNS more of them.
   const seed = Number(process.env.REFERENCE_SEED ?? randomInt(2 ** 31));
   await fc.assert(
@@ -357,7 +357,7 @@ it('programs of turns, renewals and time do the same on Redis and in memory', as
     }),
     { seed, numRuns: Number(process.env.REFERENCE_RUNS ?? 120), endOnFailure: true, examples: EXAMPLES },
   );
-  // All of it came up.
+  // Every kind of reply came up.
   for (const what of ['granted', 'queued', 'busy', 'not-queued', 'kind-conflict', 'offers']) {
     expect([what, counts.has(what)]).toEqual([what, true]);
   }

@@ -1,4 +1,4 @@
-/** The client that the module opens, or takes: what it connects to, how it recovers, what it logs. */
+/** The client that the module opens, or gets from the application: where it connects, how it recovers, what it logs. */
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
@@ -21,16 +21,19 @@ afterEach(async () => {
 });
 
 function open(redis: unknown) {
-  const lines: string[] = [];
+  const logged: string[] = [];
   const connection = connectRedis(checkRedis('redis', redis), {
     connectionName: 'nestjs-locked:test',
     commandTimeout: 500,
-    log: { warn: (line) => lines.push(`warn ${line}`), log: (line) => lines.push(`log ${line}`) },
+    log: {
+      warn: (message) => logged.push(`warn ${message}`),
+      log: (message) => logged.push(`log ${message}`),
+    },
   });
   const { client, owned } = connection;
   // A second disconnect() of ioredis leaves a timer of two seconds.
   if (owned) cleanups.push(() => client.status === 'end' || client.disconnect());
-  return { ...connection, lines };
+  return { ...connection, logged };
 }
 
 async function ready({ client, connect }: Pick<RedisConnection, 'client' | 'connect'>): Promise<void> {
@@ -46,16 +49,16 @@ describe('a client that the module opens', () => {
     cleanups.push(() => server.stop());
   });
 
-  it('connects when it is told to, by a URL, and shows its name to the server', async () => {
+  it('given a URL, then it connects when it is told to, and shows its name to the server', async () => {
     const connection = open(server.url);
     expect(connection.owned).toBe(true);
     expect(connection.client.status).toBe('wait');
     await ready(connection);
     await expect(connection.client.call('CLIENT', 'GETNAME')).resolves.toBe('nestjs-locked:test');
-    expect(connection.lines).toEqual([]);
+    expect(connection.logged).toEqual([]);
   });
 
-  it('connects by options, the user’s own going before ours, unset ones left out', async () => {
+  it("given options, then the user's own options win, and unset ones are left out", async () => {
     const connection = open({
       host: '127.0.0.1',
       port: server.port,
@@ -73,7 +76,7 @@ describe('a client that the module opens', () => {
     ).toBeLessThan(100);
   });
 
-  it('leaves the connecting to the first command where the user says lazyConnect', async () => {
+  it('given lazyConnect, then the first command connects it', async () => {
     const connection = open({ host: '127.0.0.1', port: server.port, password: 'hunter2', lazyConnect: true });
     connection.connect();
     expect(connection.client.status).toBe('wait');
@@ -81,7 +84,7 @@ describe('a client that the module opens', () => {
     expect(connection.client.status).toBe('ready');
   });
 
-  it('logs a server that goes away once, and its return once, and goes on by itself', async () => {
+  it('given a server that goes away and returns, then each is logged once, and the client recovers', async () => {
     const connection = open(server.url);
     await ready(connection);
     await server.kill();
@@ -91,26 +94,26 @@ describe('a client that the module opens', () => {
     await eventually(() => expect(reconnecting.watch.down).toBe(true));
     await server.restart();
     await eventually(() => expect(connection.client.status).toBe('ready'));
-    await eventually(() => expect(connection.lines).toHaveLength(2));
-    expect(connection.lines[0]).toMatch(/^warn Redis at 127\.0\.0\.1:\d+ .*Locks fail until it answers/);
-    expect(connection.lines[1]).toMatch(/^log Redis at 127\.0\.0\.1:\d+ answers again/);
+    await eventually(() => expect(connection.logged).toHaveLength(2));
+    expect(connection.logged[0]).toMatch(/^warn Redis at 127\.0\.0\.1:\d+ .*Locks fail until it answers/);
+    expect(connection.logged[1]).toMatch(/^log Redis at 127\.0\.0\.1:\d+ answers again/);
     expect(connection.watch.down).toBe(false);
   });
 
-  it('names a wrong password as the cause, and never shows it', async () => {
+  it('given a wrong password, then the error names the cause and never shows the password', async () => {
     const connection = open(`redis://:wrong-hunter@127.0.0.1:${server.port}`);
     const failure: unknown = await connection.client.call('GET', 'a').catch((error: unknown) => error);
-    // Nobody waits for a command for ever: the store bounds it. Here the flush of a failed login has ended it.
+    // The store bounds every command. This command ended because ioredis flushes its commands when a login fails.
     expect(failure).toBeInstanceOf(Error);
-    await eventually(() => expect(connection.lines).toHaveLength(1));
-    expect(connection.lines[0]).toMatch(/WRONGPASS/);
+    await eventually(() => expect(connection.logged).toHaveLength(1));
+    expect(connection.logged[0]).toMatch(/WRONGPASS/);
     expect(inspect(new LockStoreError('x', failure), { depth: 9, showHidden: true })).not.toContain(
       'wrong-hunter',
     );
-    expect(connection.lines.join()).not.toContain('wrong-hunter');
+    expect(connection.logged.join()).not.toContain('wrong-hunter');
   });
 
-  it('sends again what a cut connection has swallowed', async () => {
+  it('given a connection that is cut with a command on it, then the command is sent again', async () => {
     const proxy = await startProxy(server);
     cleanups.push(() => proxy.stop());
     const connection = open(`redis://:hunter2@127.0.0.1:${proxy.port}`);
@@ -123,35 +126,35 @@ describe('a client that the module opens', () => {
     await expect(reply).resolves.toBe(2);
   });
 
-  it('leaves a connection that answers nothing, and connects anew', async () => {
+  it('given a connection that answers nothing, then the client leaves it and connects anew', async () => {
     const proxy: TcpProxy = await startProxy(server);
     cleanups.push(() => proxy.stop());
     const connection = open({
       host: '127.0.0.1',
       port: proxy.port,
       password: 'hunter2',
-      // The rule is what is tested, not its length.
+      // Short, because the test is about the rule, not about its length.
       socketTimeout: 200,
     });
     await ready(connection);
     proxy.dropReplies();
     const reply = connection.client.call('PING');
     await eventually(() => expect(connection.watch.down).toBe(true));
-    expect(connection.lines[0]).toMatch(/Socket timeout/);
+    expect(connection.logged[0]).toMatch(/Socket timeout/);
     proxy.cut();
     proxy.release();
     await expect(reply).resolves.toBe('PONG');
   });
 
-  it('says nothing of a connection that it closes itself', async () => {
+  it('given a connection that it closes itself, then nothing is logged', async () => {
     const connection = open(server.url);
     await ready(connection);
     connection.client.disconnect();
     await eventually(() => expect(connection.client.status).toBe('end'));
-    expect(connection.lines).toEqual([]);
+    expect(connection.logged).toEqual([]);
   });
 
-  it('checks its server up anew when that has become a replica, but not at each command', async () => {
+  it('given a server that has become a replica, then the client reconnects once, not for each command', async () => {
     const connection = open(server.url);
     await ready(connection);
     const admin = server.client();
@@ -169,32 +172,35 @@ describe('a client of the application', () => {
   it.each([
     ['6', (port: number) => new Redis({ port, lazyConnect: true })],
     ['5', (port: number) => new Redis5({ port, lazyConnect: true })],
-  ])('of ioredis %s is taken as it is, and not listened to for errors', async (_version, make) => {
-    const server = await startRedis();
-    cleanups.push(() => server.stop());
-    const client: RedisLike & { listenerCount(event: string): number } = make(server.port);
-    cleanups.push(() => client.disconnect());
-    const connection = open(client);
-    expect(connection.client).toBe(client);
-    expect(connection.owned).toBe(false);
-    connection.connect();
-    expect(client.status).toBe('wait');
-    expect(client.listenerCount('error')).toBe(0);
-    client.on('error', () => undefined);
-    await client.connect();
-    await server.kill();
-    await eventually(() => expect(connection.lines).toHaveLength(1));
-    await server.restart();
-    await eventually(() => expect(connection.lines).toHaveLength(2));
-    connection.watch.end();
-    expect(client.listenerCount('close') + client.listenerCount('ready')).toBe(0);
-  });
+  ])(
+    'given ioredis %s, then the client is used as it is, without a listener for errors',
+    async (_version, make) => {
+      const server = await startRedis();
+      cleanups.push(() => server.stop());
+      const client: RedisLike & { listenerCount(event: string): number } = make(server.port);
+      cleanups.push(() => client.disconnect());
+      const connection = open(client);
+      expect(connection.client).toBe(client);
+      expect(connection.owned).toBe(false);
+      connection.connect();
+      expect(client.status).toBe('wait');
+      expect(client.listenerCount('error')).toBe(0);
+      client.on('error', () => undefined);
+      await client.connect();
+      await server.kill();
+      await eventually(() => expect(connection.logged).toHaveLength(1));
+      await server.restart();
+      await eventually(() => expect(connection.logged).toHaveLength(2));
+      connection.watch.end();
+      expect(client.listenerCount('close') + client.listenerCount('ready')).toBe(0);
+    },
+  );
 });
 
 describe('addresses, prefixes and messages', () => {
   const like = (options: object, more = {}) => ({ options, ...more }) as unknown as RedisLike;
 
-  it('tells where a client connects to', () => {
+  it('given any client, then addressOf tells where it connects', () => {
     expect(addressOf(like({ host: 'h', port: 1 }))).toBe('h:1');
     expect(addressOf(like({ host: '::1', port: 1 }))).toBe('[::1]:1');
     expect(addressOf(like({ path: '/run/redis.sock' }))).toBe('/run/redis.sock');
@@ -202,7 +208,7 @@ describe('addresses, prefixes and messages', () => {
     expect(addressOf(like({}, { isCluster: true }))).toBe('the Cluster');
   });
 
-  it('finds the key prefix of a Redis and of a Cluster', () => {
+  it('given a Redis or a Cluster, then keyPrefixOf finds its key prefix', () => {
     expect(keyPrefixOf(like({}))).toBe('');
     expect(keyPrefixOf(like({ keyPrefix: 'app:' }))).toBe('app:');
     expect(keyPrefixOf(like({ keyPrefix: Buffer.from('app:') }))).toBe('app:');
@@ -210,7 +216,7 @@ describe('addresses, prefixes and messages', () => {
     expect(keyPrefixOf(new Redis5({ lazyConnect: true, keyPrefix: 'a:' }))).toBe('a:');
   });
 
-  it('has a message for a host whose every address refused', () => {
+  it('given a host whose every address refused, then messageOf names each', () => {
     const parts = [new Error('connect ECONNREFUSED ::1:1'), new Error('connect ECONNREFUSED 127.0.0.1:1')];
     expect(messageOf(new AggregateError(parts))).toBe(
       'connect ECONNREFUSED ::1:1; connect ECONNREFUSED 127.0.0.1:1',

@@ -1,4 +1,4 @@
-/** Locks are in the database that the options name, and in no other, whatever happens to the connection. */
+/** Locks are in the database that the options name and in no other database, whatever happens to the connection. */
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
@@ -12,7 +12,7 @@ import { startProxy } from '../support/tcp-proxy.js';
 
 const cleanups: Array<() => unknown> = [];
 
-/** What docs/redis.md prints, without the right to select. */
+/** The rights that docs/redis.md prints, without the right to select a database. */
 const RIGHTS =
   '~* &* -@all +eval +evalsha +get +set +del +exists +pttl +pexpire +pexpireat +time +zadd +zcard +zpopmin +zrange ' +
   '+zrank +zrem +zremrangebyscore +zscore +publish +subscribe +ping +info +client';
@@ -37,18 +37,20 @@ function closed<L extends Pick<Locks, 'close'>>(locks: L): L {
   return locks;
 }
 
-/** The databases with anything in them. */
+/** The numbers of the databases that are not empty. */
 async function used(): Promise<string[]> {
   const info = await admin.info('keyspace');
   return [...info.matchAll(/^db(\d+):/gm)].map(([, number]) => number);
 }
 
 function logged() {
-  const lines: string[] = [];
+  const messages: string[] = [];
   for (const level of ['warn', 'log'] as const) {
-    jest.spyOn(Logger.prototype, level).mockImplementation((line: unknown) => void lines.push(String(line)));
+    jest
+      .spyOn(Logger.prototype, level)
+      .mockImplementation((message: unknown) => void messages.push(String(message)));
   }
-  return lines;
+  return messages;
 }
 
 async function start(redis: unknown): Promise<LockService> {
@@ -73,30 +75,30 @@ describe.each([
   ['a URL', (url: string) => url],
   ['a client of ioredis 6', (url: string) => quiet(new Redis(url))],
   ['a client of ioredis 5', (url: string) => quiet(new Redis5(url))],
-])('given %s whose database cannot be selected', (_title, option) => {
+])('%s with a database that cannot be selected', (_title, option) => {
   it.each([
-    ['the user has no right to', FORBIDDEN, 'database 3', /permissions|can't run/, /"\+select"/],
-    ['the server has fewer', ABSENT, 'database 99', /out of range/, /"databases"/],
+    ['a user without the right to select', FORBIDDEN, 'database 3', /permissions|can't run/, /"\+select"/],
+    ['a server with fewer databases', ABSENT, 'database 99', /out of range/, /"databases"/],
   ])(
-    'as %s, then no lock is taken, and the error and the log say why',
+    'given %s, then no lock is acquired, and the error and the log say why',
     async (_why, url, name, reason, cure) => {
-      const lines = logged();
+      const messages = logged();
       const locks = await start(option(url(server.port)));
-      // The first one is sent before anything is known of the connection.
+      // The first command is sent before the state of the connection is known.
       for (let i = 0; i < 3; i += 1) {
         const refused = await locks.acquire(`a${i}`, { wait: 0 }).catch((error: unknown) => error);
         expect(refused).toMatchObject({ code: 'LOCK_STORE', cause: expect.any(Error) });
         for (const part of [name, reason, cure]) expect((refused as Error).message).toMatch(part);
       }
-      await eventually(() => expect(lines.join('\n')).toContain(`cannot select ${name}`));
-      expect(lines.join('\n')).not.toContain('answers again');
+      await eventually(() => expect(messages.join('\n')).toContain(`cannot select ${name}`));
+      expect(messages.join('\n')).not.toContain('answers again');
       expect(await used()).toEqual([]);
     },
   );
 });
 
-describe('given a database that is not 0', () => {
-  it('then the lock is in it, and so is what it is handed over by', async () => {
+describe('a database other than 0', () => {
+  it('given a hand-off, then the lock and its queue are in that database', async () => {
     const [one, two] = [
       closed(locksOn(server, { redis: { db: 3 } })),
       closed(locksOn(server, { redis: { db: 3 } })),
@@ -105,25 +107,25 @@ describe('given a database that is not 0', () => {
     const next = two.service.acquire('a');
     await eventually(async () => expect(await server.client({ db: 3 }).zcard('lock:~nl:q:a')).toBe(1));
     expect(await used()).toEqual(['3']);
-    // A subscription is of no database, and needs no right to select one.
+    // A subscription belongs to no database, and needs no right to select one.
     expect(await admin.client('LIST')).toMatch(/ db=0 sub=1 /);
     await held.release();
     await (await next).release();
     expect(await used()).toEqual(['3']);
   });
 
-  it('and the right to select is given later, then locks are taken without a new start', async () => {
-    const lines = logged();
+  it('given the right to select that comes later, then locks work without a restart', async () => {
+    const messages = logged();
     const locks = await start(FORBIDDEN(server.port));
     await expect(locks.acquire('a')).rejects.toMatchObject({ code: 'LOCK_STORE' });
-    await eventually(() => expect(lines.join('\n')).toContain('cannot select database 3'));
+    await eventually(() => expect(messages.join('\n')).toContain('cannot select database 3'));
     await admin.call('ACL', 'SETUSER', 'locks', '+select');
     await eventually(() => locks.using('a', async () => undefined), { within: 10_000 });
     expect(await used()).toEqual(['3']);
-    await eventually(() => expect(lines.join('\n')).toContain('answers again'));
+    await eventually(() => expect(messages.join('\n')).toContain('answers again'));
   }, 30_000);
 
-  it('and a connection that is cut with a command on it, and one that cannot select comes next, then the command runs nowhere', async () => {
+  it('given a command on a cut connection, and a next one that cannot select, then the command runs nowhere', async () => {
     await admin.call('ACL', 'SETUSER', 'locks', '+select');
     const proxy = await startProxy(server);
     cleanups.push(() => proxy.stop());
@@ -145,13 +147,13 @@ describe('given a database that is not 0', () => {
   });
 });
 
-describe('given a client of the application', () => {
+describe('a client of the application', () => {
   it.each([
     ['6, made for database 0', (port: number) => new Redis({ port }), '0'],
     ['6, made for database 2', (port: number) => new Redis({ port, db: 2 }), '2'],
     ['5, made for database 2', (port: number) => new Redis5({ port, db: 2 }), '2'],
   ])(
-    'of ioredis %s, and moved by select(), then locks stay where its options say',
+    'given ioredis %s, when select() moves it, then locks stay where its options say',
     async (_title, make, expected) => {
       const client = quiet(make(server.port));
       const locks = closed(locksWith(client, {}));
@@ -160,7 +162,7 @@ describe('given a client of the application', () => {
       await locks.service.using('b', async () => expect(await used()).toEqual([expected]));
       await moving;
       expect(locks.warnings).toEqual([expect.stringMatching(/moved to database 5 by select\(\)/)]);
-      // The application's own commands stay where it moved them, on the next connection too.
+      // The application's own commands stay in the database that it selected, also on the next connection.
       await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
       await eventually(async () => expect(await client.set('own', '1')).toBe('OK'));
       await eventually(() => locks.service.using('c', async () => undefined));
@@ -169,7 +171,7 @@ describe('given a client of the application', () => {
     },
   );
 
-  it('that was moved before it was given, then it is warned of, and locks are where its options say', async () => {
+  it('given a client that was moved before, then a warning says so, and locks are where its options say', async () => {
     const client = quiet(new Redis({ port: server.port, db: 2 }));
     await client.select(5);
     const locks = closed(locksWith(client, {}));
@@ -177,7 +179,7 @@ describe('given a client of the application', () => {
     expect(locks.warnings).toEqual([expect.stringMatching(/moved to database 5/)]);
   });
 
-  it('whose options do not tell the database, then it is warned that it cannot be verified', async () => {
+  it('given options without a database, then a warning says that it cannot be verified', async () => {
     const client = quiet(new Redis({ port: server.port }));
     delete client.options.db;
     const locks = closed(locksWith(client, {}));
@@ -188,7 +190,7 @@ describe('given a client of the application', () => {
     ['6', Cluster],
     ['5', Cluster5],
   ])(
-    'that is a Cluster of ioredis %s with a database that is not 0, then no lock is taken in database 0',
+    'given a Cluster of ioredis %s with another database than 0, then no lock is acquired in database 0',
     async (_v, Client) => {
       const cluster = await startRedisCluster(1);
       cleanups.push(() => cluster.stop());

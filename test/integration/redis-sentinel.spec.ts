@@ -1,4 +1,4 @@
-/** A master that was replaced while it stood still, and goes on when it is back: no lock is taken on it. */
+/** A master that stood still, was replaced, and goes on when it is back. No lock may be acquired on it. */
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
@@ -29,7 +29,7 @@ const addresses = ({ port }: { port: number }) => ({
   name: MASTER,
 });
 
-describe('given a master that stands still until a replica has taken over', () => {
+describe('a master that stands still until a replica has taken over', () => {
   let old: RedisServer;
   let next: RedisServer;
   let sentinel: RedisSentinel;
@@ -64,7 +64,7 @@ describe('given a master that stands still until a replica has taken over', () =
     return locks;
   }
 
-  /** The old master stands still, is replaced, and goes on as if nothing had been. */
+  /** The old master stands still, is replaced, and then goes on as a master. */
   async function failOver(): Promise<void> {
     const told = quiet(new Redis({ port: sentinel.port }));
     await told.subscribe('+switch-master');
@@ -88,7 +88,7 @@ describe('given a master that stands still until a replica has taken over', () =
       () => quiet(new Redis5({ ...addresses(sentinel), failoverDetector: true })),
     ],
   ])(
-    'and locks %s, then none is taken on the old master, though it answers again',
+    'given locks %s, then none is acquired on the old master, though it answers again',
     async (_way, redis) => {
       const locks = await start(redis());
       await failOver();
@@ -104,7 +104,7 @@ describe('given a master that stands still until a replica has taken over', () =
     60_000,
   );
 
-  it('and a client of the application that does not watch, then it is warned of: locks are on both masters', async () => {
+  it('given a client of the application without failoverDetector, then a warning names it, and both masters grant', async () => {
     const locks = await start(quiet(new Redis(addresses(sentinel))));
     expect(warn.mock.calls.join()).toMatch(/without "failoverDetector".*min-replicas-to-write/);
     await failOver();
@@ -113,7 +113,7 @@ describe('given a master that stands still until a replica has taken over', () =
     expect(await next.client().set('lock:k', 'others', 'PX', 30_000, 'NX')).toBe('OK');
   }, 60_000);
 
-  it('and masters that need a replica to write, then the old one refuses, without watching', async () => {
+  it('given masters that need a replica to write, then the old master refuses, without failoverDetector', async () => {
     await old.client().config('SET', 'min-replicas-to-write', '1');
     const locks = await start({ ...addresses(sentinel), failoverDetector: false });
     await failOver();
@@ -125,7 +125,7 @@ describe('given a master that stands still until a replica has taken over', () =
   }, 60_000);
 });
 
-describe('given sentinels', () => {
+describe('the options for sentinels', () => {
   const log = { warn: jest.fn(), log: jest.fn() };
   const open = (redis: unknown) => {
     const { client } = connectRedis(checkRedis('redis', redis), {
@@ -141,12 +141,12 @@ describe('given sentinels', () => {
     [{}, true],
     [{ failoverDetector: undefined }, true],
     [{ failoverDetector: false }, false],
-  ])('and %j beside them, then ioredis watches for fail-overs: %p', (more, watches) => {
+  ])('given %j beside the sentinels, then failoverDetector is %p', (more, watches) => {
     expect(open({ ...addresses({ port: 1 }), ...more })).toMatchObject({ failoverDetector: watches });
     expect(log.warn).not.toHaveBeenCalled();
   });
 
-  it('then both versions of ioredis can watch', () => {
+  it('given either version of ioredis, then it has failoverDetector', () => {
     for (const client of [new Redis({ lazyConnect: true }), new Redis5({ lazyConnect: true })]) {
       expect(client.options).toHaveProperty('failoverDetector', false);
     }

@@ -35,7 +35,7 @@ class Office {
       app.useWebSocketAdapter(new WsAdapter(app));
     });
     const office = new Office(http);
-    // The clock of the test's machine has no say in it.
+    // The job must run only when a test fires it.
     await office.job.stop();
     return office;
   }
@@ -83,7 +83,7 @@ interface Message {
   readonly data: unknown;
 }
 
-/** Who buys by WebSocket: the answers come in the order in which they are made. */
+/** A buyer by WebSocket. Answers come in the order in which they are made. */
 class Visitor {
   readonly got: Message[] = [];
 
@@ -108,7 +108,7 @@ const refused = (statusCode: number) => ({
   data: { status: 'error', statusCode, message: expect.any(String) },
 });
 
-/** What each buyer came home with: a ticket, or a status. */
+/** The tickets, and the statuses of the refused buyers. */
 async function visits(
   replies: ReadonlyArray<Promise<Response>>,
 ): Promise<{ tickets: Ticket[]; refusals: number[] }> {
@@ -145,7 +145,7 @@ describe.each([
   });
   afterAll(() => office.close());
 
-  it('sells each seat once to 50 buyers at a time, and refuses the rest with 409', async () => {
+  it('given 50 buyers at a time, then each seat is sold once, and the rest get 409', async () => {
     await office.open('hamlet', 20);
     const { tickets, refusals } = await visits(upTo(50).map(() => office.buy('hamlet')));
     const bySeat = tickets.sort((a, b) => a.seat - b.seat);
@@ -157,13 +157,13 @@ describe.each([
     expect(await office.view('hamlet')).toEqual({ id: 'hamlet', capacity: 20, sold: 20, oversold: 0 });
   });
 
-  it('oversells with ?lock=off', async () => {
+  it('given ?lock=off, then seats are oversold', async () => {
     await office.open('macbeth', 1);
     const { events } = office;
     const find = events.find.bind(events);
     const all = deferred();
     let reading = 0;
-    // Everybody has read before anybody writes.
+    // All ten have read before the first one writes.
     jest.spyOn(events, 'find').mockImplementation(async (id) => {
       const event = await find(id);
       if (++reading === 10) all.resolve();
@@ -178,7 +178,7 @@ describe.each([
     expect((await office.buy('macbeth')).status).toBe(409);
   });
 
-  it('sells groups seats in a row, among single buyers and other groups', async () => {
+  it('given groups among single buyers, then each group gets seats in a row', async () => {
     await office.open('iliad', 30);
     const visitors = await Promise.all([office.visitor(), office.visitor()]);
     for (const visitor of visitors) for (const size of [3, 4]) visitor.group({ id: 'iliad', size });
@@ -191,7 +191,7 @@ describe.each([
     expect(sold.map(({ length }) => length).sort()).toEqual([3, 3, 4, 4]);
     for (const group of sold) {
       const [{ seat, fence }] = group;
-      // Under one lock: the sales within it have joined, with the same fence.
+      // One lock for the group: its sales are nested holds with the same fence.
       expect(group).toEqual(group.map((_, i) => ({ seat: seat + i, fence })));
     }
     const seats = [...tickets, ...sold.flat()].map(({ seat }) => seat).sort((a, b) => a - b);
@@ -199,7 +199,7 @@ describe.each([
     expect(await office.view('iliad')).toEqual({ id: 'iliad', capacity: 30, sold: 24, oversold: 0 });
   });
 
-  it('sells a group all its seats or none, and tells it why', async () => {
+  it('given a group without enough seats or with invalid data, then it gets none and is told why', async () => {
     await office.open('odyssey', 5);
     const visitor = await office.visitor();
     const bad = [
@@ -222,14 +222,14 @@ describe.each([
     expect(await office.view('odyssey')).toMatchObject({ sold: 0 });
   });
 
-  it('prints receipts on three printers, and answers 423 when all stay busy past the wait', async () => {
+  it('given three printers, then a receipt is printed while one is free, and the reply is 423 otherwise', async () => {
     const impatient = await Office.start(adapter, storage, '50ms');
     try {
       await impatient.open('emma', 2);
       expect((await impatient.buy('emma')).status).toBe(201);
       const printer = () => impatient.locks.acquire('receipt-printers', { limit: 3 });
       const printers = [await printer(), await printer()];
-      // The third one is free.
+      // The third printer is free.
       const receipt = await impatient.receipt('emma', 1);
       expect(receipt.status).toBe(200);
       expect(receipt.headers.get('content-type')).toMatch(/^text\/plain/);
@@ -249,7 +249,7 @@ describe.each([
     }
   });
 
-  it('prints all receipts that are requested at once', async () => {
+  it('given many receipts at once, then all are printed', async () => {
     await office.open('persuasion', 8);
     await visits(upTo(8).map(() => office.buy('persuasion')));
     const receipts = await Promise.all(upTo(8).map((seat) => office.receipt('persuasion', seat)));
@@ -258,7 +258,7 @@ describe.each([
     );
   });
 
-  it('prints no receipt for a seat that is not sold', async () => {
+  it('given a seat that is not sold, then no receipt is printed', async () => {
     await office.open('sanditon', 2);
     expect((await office.buy('sanditon')).status).toBe(201);
     for (const [seat, status] of [
@@ -270,7 +270,7 @@ describe.each([
     }
   });
 
-  it('answers 423 with Retry-After when the event stays locked past the wait', async () => {
+  it('given an event that stays locked past the wait, then the reply is 423 with Retry-After', async () => {
     const impatient = await Office.start(adapter, storage, '50ms');
     try {
       await impatient.open('lear', 5);
@@ -283,7 +283,7 @@ describe.each([
       visitor.group({ id: 'lear', size: 2 });
       expect(await visitor.answers(1)).toMatchObject([{ event: 'exception', data: { code: 'LOCK_BUSY' } }]);
       visitor.leave();
-      // Without the lock nothing holds it up.
+      // A sale without the lock does not wait.
       expect((await impatient.buy('lear', '?lock=off')).status).toBe(201);
       await lock.release();
       expect((await impatient.buy('lear', '?lock=on')).status).toBe(201);
@@ -293,7 +293,7 @@ describe.each([
     }
   });
 
-  it('refuses the write of a sale that has been overtaken', async () => {
+  it('given a sale that was overtaken, then its write is refused', async () => {
     await office.open('othello', 5);
     const { events } = office;
     const [has, may] = [deferred(), deferred()];
@@ -306,7 +306,7 @@ describe.each([
     });
     const slow = office.buy('othello');
     await has.promise;
-    // What the next holder would do, if the first were paused past its lease.
+    // The next holder sells the seat, as if the first holder were paused past its lease.
     await office.locks.using('any other', async ({ fence }) => {
       expect(await events.sell('othello', 1, fence)).toBe(true);
     });
@@ -317,7 +317,7 @@ describe.each([
     expect(await events.find('othello')).toMatchObject({ capacity: 5, sold: 1 });
   });
 
-  it('answers 404 for an unknown event', async () => {
+  it('given an unknown event, then the reply is 404', async () => {
     for (const reply of [
       await office.http.get('/events/nowhere'),
       await office.buy('nowhere'),
@@ -337,12 +337,12 @@ describe.each([
     ['{"capacity":1e9}'],
     ['[]'],
     ['{'],
-  ])('answers 400 to a body of %s', async (body) => {
+  ])('given a body of %s, then the reply is 400', async (body) => {
     expect((await office.put('bad', body)).status).toBe(400);
     expect((await office.http.get('/events/bad')).status).toBe(404);
   });
 
-  it('answers 400 to what is neither ?lock=on nor off, and to an id too long', async () => {
+  it('given another value than ?lock=on or off, or a long id, then the reply is 400', async () => {
     await office.open('timon', 5);
     for (const query of ['?lock=maybe', '?lock=', '?lock=off&lock=on']) {
       expect((await office.buy('timon', query)).status).toBe(400);
@@ -352,7 +352,7 @@ describe.each([
     expect(await office.view('timon')).toMatchObject({ sold: 0 });
   });
 
-  it('resets an event, and keeps events with special names apart', async () => {
+  it('given events with special names, then they are kept apart, and a reset empties one', async () => {
     await office.open('a', 3);
     expect((await office.buy('a')).status).toBe(201);
     await office.open('a', 2);
@@ -366,14 +366,14 @@ describe.each([
     expect(await office.view('a')).toEqual({ id: 'a', capacity: 2, sold: 0, oversold: 0 });
   });
 
-  it('is healthy', async () => {
+  it('given the health check, then it says ok and names the storage', async () => {
     const reply = await office.http.get('/health');
     expect(reply.status).toBe(200);
     expect(await reply.json()).toEqual({ status: 'ok', storage: kind });
   });
 });
 
-describe('several instances on one Redis', () => {
+describe('several instances of the sample on one Redis', () => {
   let offices: Office[];
 
   beforeAll(async () => {
@@ -382,7 +382,7 @@ describe('several instances on one Redis', () => {
   });
   afterAll(async () => void (await Promise.all(offices.map((office) => office.close()))));
 
-  it('sell each seat once between them', async () => {
+  it('given buyers at both, then each seat is sold once', async () => {
     await offices[0].open('tempest', 20);
     const { tickets, refusals } = await visits(upTo(50).map((i) => offices[i % 2].buy('tempest')));
     expect(tickets.map(({ seat }) => seat).sort((a, b) => a - b)).toEqual(upTo(20));
@@ -390,7 +390,7 @@ describe('several instances on one Redis', () => {
     expect(await offices[1].view('tempest')).toEqual({ id: 'tempest', capacity: 20, sold: 20, oversold: 0 });
   });
 
-  it('share the three printers', async () => {
+  it('given receipts at both, then they share the three printers', async () => {
     await offices[0].open('ulysses', 1);
     expect((await offices[1].buy('ulysses')).status).toBe(201);
     const printers = await Promise.all(
@@ -404,9 +404,9 @@ describe('several instances on one Redis', () => {
     await Promise.all(printers.map((each) => each.release()));
   });
 
-  it('run the cron job on one of them, and skip it while another does or did just now', async () => {
+  it('given the cron job on both, then one runs it, and it is skipped while another runs or has just run it', async () => {
     const client = redis.client();
-    // Whatever another test, or a tick of the clock, has left of it.
+    // Another test may have left the key behind.
     await client.del('lock:sales-report');
     const lists = offices.map(({ events }) => jest.spyOn(events, 'list'));
     const reports = () => lists.reduce((sum, { mock }) => sum + mock.calls.length, 0);
@@ -418,17 +418,17 @@ describe('several instances on one Redis', () => {
 
     await Promise.all(offices.map(({ job }) => job.fireOnTick()));
     await eventuallyTrue(() => reports() === 1);
-    // Done, and still not free: the clock of this one is a little late.
+    // The report is done, and minHold still keeps the key busy for a machine that is a little late.
     await Promise.all(offices.map(({ job }) => job.fireOnTick()));
     expect(reports()).toBe(1);
-    // The first one may be still at it: then its lease's own, shorter time shows.
+    // While the first report still runs, the key has the shorter time of its lease.
     await eventuallyTrue(async () => (await client.pttl('lock:sales-report')) > 20_000);
     expect(reports()).toBe(1);
   });
 });
 
-describe('without its Redis', () => {
-  it('answers 503, and recovers', async () => {
+describe('the sample without its Redis', () => {
+  it('given Redis down, then replies are 503; given it back, then the office recovers', async () => {
     const own = await startRedis();
     const office = await Office.start(express, { kind: 'redis', url: own.url });
     try {
@@ -453,21 +453,21 @@ describe('without its Redis', () => {
   });
 });
 
-describe('the storage', () => {
-  it('is what REDIS_URL names, whose password is not told', async () => {
+describe('the storage of the sample', () => {
+  it('given REDIS_URL, then that server is used, and its password is not told', async () => {
     const storage = await openStorage({ REDIS_URL: 'redis://me:secret@db:6379', PATH: process.env.PATH });
     expect(storage).toEqual({ kind: 'redis', url: 'redis://me:secret@db:6379' });
     expect(describeStorage(storage)).toMatch(/db:6379/);
     expect(describeStorage(storage)).not.toMatch(/secret/);
   });
 
-  it('is in memory where there is no server, and that is told', async () => {
+  it('given no server, then the storage is in memory, and that is told', async () => {
     const storage = await openStorage({ PATH: '' });
     expect(storage).toEqual({ kind: 'memory' });
     expect(describeStorage(storage)).toMatch(/memory/);
   });
 
-  it('is a private server otherwise, which ends when it is stopped', async () => {
+  it('given a server program, then a private server is started, and ends when it is stopped', async () => {
     const program = process.env.LOCK_TEST_SERVER || findServer(process.env.PATH);
     const server = await startPrivateRedis(program!);
     const client = redis.client({ port: server.port, retryStrategy: () => null });
@@ -479,7 +479,7 @@ describe('the storage', () => {
     expect(() => process.kill(server.pid, 0)).toThrow('ESRCH');
   });
 
-  it('says why a program did not start', async () => {
+  it('given a program that does not start, then the error says why', async () => {
     const failing = startTied('/bin/sh', ['-c', 'echo no luck >&2; exit 3']);
     await expect(failing.says(/ready/, 5_000)).rejects.toThrow(/it ended with 3\.\nno luck/);
     await failing.stop();

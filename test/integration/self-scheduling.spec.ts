@@ -1,4 +1,4 @@
-/** Locked work that schedules its own next run from within: neither time nor memory may grow with the runs before it. */
+/** Locked work that schedules its own next run. Neither time nor memory may grow with the number of former runs. */
 import { AsyncResource } from 'node:async_hooks';
 import { EventEmitter, on } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
@@ -18,7 +18,7 @@ import { deferred } from '../support/deferred.js';
 import { settle } from '../support/fake-clock.js';
 import { collect, heap, Remains } from '../support/garbage.js';
 
-/** One run, which is to begin the next by `again`. */
+/** One run. It begins the next run by `again`. */
 type Run = (locks: LockService, again: () => void, i: number) => void | Promise<unknown>;
 
 const KINDS: Record<string, Run> = {
@@ -37,19 +37,19 @@ const KINDS: Record<string, Run> = {
       await Promise.resolve();
       await Promise.resolve();
     }),
-  'while it still runs, joining': (locks, again) =>
+  'while it still runs, as a nested hold': (locks, again) =>
     locks.using('outermost', { reentry: 'join', onLost: 'warn' }, async () => {
       again();
       await Promise.resolve();
     }),
-  'as a reader beside the former, which waits like any other caller': (locks, again) =>
+  'as a reader beside the former run': (locks, again) =>
     locks.using('k', { mode: 'shared', reentry: 'wait' }, async () => {
       again();
       await Promise.resolve();
     }),
 };
 
-/** Each run begins the next; after `runs` of them it returns what keeps the context of the last one alive. */
+/** Makes `runs` runs, of which each begins the next. Returns a resource that keeps the context of the last run alive. */
 async function chain(locks: LockService, run: Run, runs: number): Promise<AsyncResource> {
   const { promise, resolve, reject } = deferred();
   let last: AsyncResource | undefined;
@@ -72,14 +72,14 @@ function service(): LockService {
   return new LockService(core({ emit: () => undefined }).engine, resolvePolicy());
 }
 
-/** How many scopes lie around this call, over or not. */
+/** The number of lock contexts around this call, over or not. */
 function depth(): number {
   let length = 0;
-  for (let scope = currentLockContext(); scope !== undefined; scope = scope.outer) length += 1;
+  for (let each = currentLockContext(); each !== undefined; each = each.outer) length += 1;
   return length;
 }
 
-/** The growth of the heap for each run, in bytes, and the longest chain of scopes that was seen. */
+/** The growth of the heap for each run, in bytes, and the longest chain of lock contexts that was seen. */
 async function costOf(locks: LockService, run: Run): Promise<{ bytes: number; depth: number }> {
   let deepest = 0;
   const watching: Run = (...args) => {
@@ -88,7 +88,7 @@ async function costOf(locks: LockService, run: Run): Promise<{ bytes: number; de
   };
   await chain(locks, watching, 1_000);
   let bytes = Infinity;
-  // The collector, and what others left behind, may add to one measurement.
+  // The collector and leftovers of other tests may add to one measurement.
   for (let i = 0; i < 3 && bytes > 64; i += 1) {
     const before = await heap();
     const last = await chain(locks, watching, 2_000);
@@ -99,13 +99,13 @@ async function costOf(locks: LockService, run: Run): Promise<{ bytes: number; de
 }
 
 describe.each(Object.entries(KINDS))('locked work that begins its next run %s', (_, run) => {
-  it('given thousands of runs, then nothing is kept of them, and none of them is walked', async () => {
+  it('given thousands of runs, then nothing is kept of them, and no walk covers them', async () => {
     const { bytes, depth: deepest } = await costOf(service(), run);
     expect(bytes).toBeLessThan(64);
     expect(deepest).toBeLessThan(16);
   }, 60_000);
 
-  it('given it runs under a lock that stays held, then likewise, and that lock stays known', async () => {
+  it('given an outer lock that stays held, then nothing is kept of the runs, and the outer lock stays known', async () => {
     const locks = service();
     await locks.using('outermost', async (outermost) => {
       const { bytes, depth: deepest } = await costOf(locks, (...args) => {
@@ -163,7 +163,7 @@ describe('a context that outlives its locks', () => {
     expect(kept[0]?.runInAsyncScope(() => locks.tryCurrent())).toBeUndefined();
   });
 
-  it('given a lock that joined another by "within", then neither is kept', async () => {
+  it('given a lock that was nested by "within", then neither lock is kept', async () => {
     const locks = service();
     const remains = new Remains();
     const kept: AsyncResource[] = [];
@@ -187,7 +187,7 @@ describe('re-entry and deadlocks', () => {
       (error: unknown) => (isLockError(error) ? error.code : error),
     );
 
-  it('given a live lock outside of scopes that are over, then it is found through them', async () => {
+  it('given a live lock outside of contexts that are over, then it is found through them', async () => {
     const locks = service();
     const { promise: barrier, resolve: open } = deferred();
     let code: Promise<unknown> | undefined;
@@ -202,7 +202,7 @@ describe('re-entry and deadlocks', () => {
     });
   });
 
-  it('given a live lock inside of one that is over, then it is found, and the other is waited for anew', async () => {
+  it('given a live lock inside of a context that is over, then it is found, and the outer key is waited for anew', async () => {
     const locks = service();
     const { promise: barrier, resolve: open } = deferred();
     let inner: Promise<unknown> | undefined;
@@ -221,7 +221,7 @@ describe('re-entry and deadlocks', () => {
     expect(await inner).toEqual(['LOCK_REENTRY', true]);
   });
 
-  it('given a cycle through a live lock that lies outside of ended ones, then it is refused', async () => {
+  it('given a cycle through a live lock outside of contexts that are over, then it is refused', async () => {
     const locks = service();
     const first = locks.using('x', async () => {
       let later: Promise<unknown> | undefined;
@@ -245,7 +245,7 @@ describe('re-entry and deadlocks', () => {
 describe('handlers whose calls lead to the next one', () => {
   const context = (): ExecutionContext => ({ getType: () => 'rpc' }) as unknown as ExecutionContext;
 
-  it('given one that begins the next and ends, then none of the former is kept or walked', async () => {
+  it('given a handler that begins the next and ends, then no former handler is kept or walked', async () => {
     const remains = new Remains();
     const site = {};
     const kept: AsyncResource[] = [];
@@ -257,12 +257,12 @@ describe('handlers whose calls lead to the next one', () => {
       runInScope(scope, () => {
         expect(scopeOf(site)).toBe(scope);
         if (left === 0) kept.push(new AsyncResource('test'));
-        // As an interceptor inside of ours, or a queue, may do.
+        // An inner interceptor or a queue may begin the next call like this.
         setImmediate(() => {
           innermost = scopeOf({});
           if (left === 0) resolve();
           else void call(left - 1).then(resolve);
-          // The former ends while the next one runs.
+          // This call ends while the next one runs.
           setImmediate(() => scope.end());
         });
       });
@@ -297,14 +297,14 @@ describe('handlers whose calls lead to the next one', () => {
     expect(alive).toBeLessThan(10);
   });
 
-  it('given the client leaves before the handler is called, then it is told so by its own ended scope', () => {
+  it('given a client that leaves before the handler is called, then the handler finds its own ended scope', () => {
     const [outer, inner] = [new HandlerScope({}, context()), new HandlerScope({}, context())];
     runInScope(outer, () =>
       runInScope(inner, () => {
         inner.end();
         outer.end();
-        expect(scopeOf(outer.site)).toBe(outer);
-        expect(scopeOf(inner.site)).toBe(inner);
+        expect(scopeOf(outer.decoration)).toBe(outer);
+        expect(scopeOf(inner.decoration)).toBe(inner);
       }),
     );
   });

@@ -8,7 +8,8 @@ export default {
   rootDir: '../..',
   testMatch: [
     '<rootDir>/test/transports/*.spec.ts',
-    '<rootDir>/test/integration/{http,http-streams,errors,key-checks,locked-streams,request-keys,transport}.spec.ts',
+    '<rootDir>/test/integration/http-{errors,keys,streams,unusable-keys}.spec.ts',
+    '<rootDir>/test/integration/{keys-checked-at-start,locked-streams,message-keys-and-errors}.spec.ts',
   ],
   // Its processes are the repository's own, on Nest 12.
   testPathIgnorePatterns: ['/cron-machines'],

@@ -1,6 +1,7 @@
 /**
- * The built sample application, as `npm start` and `npm run storm` run it: it sells tickets over HTTP and by
- * WebSocket, ends its private server however it ends itself, and the storm comes out right and leaves nothing behind. Run by `npm run check:sample`.
+ * The built sample application, as `npm start` and `npm run storm` run it. It sells tickets over HTTP and by WebSocket,
+ * and its private server ends with it, however it ends. The storm has the right outcome, and leaves nothing behind.
+ * `npm run check:sample` runs these checks.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +18,7 @@ import { endWithUs } from '../support/watchdog.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Without `prestart`, which has run. */
+/** `--ignore-scripts`, because `prestart` has run already. */
 const START = ['npm', 'start', '--ignore-scripts'];
 const MAIN = [process.execPath, 'dist-sample/main.js'];
 const STORM = [process.execPath, 'dist-sample/storm/storm.js'];
@@ -42,7 +43,7 @@ async function step(name: string, work: () => Promise<void>): Promise<void> {
 interface Run {
   readonly child: ChildProcess;
   readonly output: string;
-  /** How it ended: the exit code, or the signal. */
+  /** Resolves when the program has ended, to its exit code or signal. */
   readonly ended: Promise<number | NodeJS.Signals>;
 }
 
@@ -84,17 +85,17 @@ async function running(
   }
 }
 
-/** One that has lost its npm, which could not tell it to end. */
+/** Ends an application that lost its npm, so that npm could not pass the signal on. */
 function endApplication(output: string): void {
   const [, pid] = /^\[Nest\] (\d+)/m.exec(output) ?? [];
   try {
     if (pid !== undefined) process.kill(Number(pid), 'SIGKILL');
   } catch {
-    // It has ended.
+    // The application has ended already.
   }
 }
 
-/** What its output says, once it says so. */
+/** Waits until the output matches, and returns the first group of the match. */
 function said(run: Run, pattern: RegExp): Promise<string> {
   return eventually(
     () => {
@@ -112,7 +113,7 @@ function same(found: unknown, expected: unknown): void {
   }
 }
 
-/** Not by its process id, which a container may keep for long after the process. */
+/** Whether a server listens. A container may keep a process id long after its process, so the port is tested. */
 function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });
@@ -133,7 +134,7 @@ async function sellOne(base: string): Promise<void> {
   const { seat, fence } = (await bought.json()) as { seat: number; fence: number };
   same([seat, Number.isSafeInteger(fence)], [1, true]);
   same((await fetch(`${base}/events/hamlet/tickets`, { method: 'POST' })).status, 409);
-  // More at a time than there are printers.
+  // More receipts at a time than there are printers.
   const receipts = Array.from({ length: 5 }, () => fetch(`${base}/events/hamlet/tickets/1/receipt`));
   const printed = await Promise.all((await Promise.all(receipts)).map((receipt) => receipt.text()));
   same(printed, Array(5).fill('hamlet: seat 1, paid\n'));
@@ -164,7 +165,7 @@ async function sellToGroup(socket: WebSocket, base: string): Promise<void> {
   same((await request()).event, 'exception');
 }
 
-/** Sells some tickets, then sends `signal` to what was started, while a client is still connected. */
+/** Sells some tickets, then sends `signal` to the started program while a client is still connected. */
 async function endsItsServer(
   command: readonly string[],
   signal: NodeJS.Signals,
@@ -175,7 +176,7 @@ async function endsItsServer(
     const base = await said(run, /is open at (http:\S+)/);
     await sellOne(base);
     const socket = new WebSocket(`${base.replace('http', 'ws')}/live`);
-    socket.on('error', () => undefined); // That it is cut off, when the application is killed.
+    socket.on('error', () => undefined); // The socket is cut when the application is killed.
     await once(socket, 'open');
     await sellToGroup(socket, base);
     const listening = async () => [await isListening(Number(new URL(base).port)), await isListening(redis)];
@@ -191,33 +192,35 @@ async function endsItsServer(
 const temp = await mkdtemp(join(tmpdir(), 'nestjs-locked-sample-'));
 const callOffTemp = endWithUs(process.pid, temp);
 try {
-  // The application checks on PATH alone.
+  // The application finds a server on PATH alone.
   const given = process.env.LOCK_TEST_SERVER;
   if (given) await symlink(given, join(temp, 'redis-server'));
   const path = [temp, process.env.PATH ?? ''].join(delimiter);
 
-  await step('npm start sells tickets, and ends with its server on SIGTERM', () =>
+  await step('given npm start and SIGTERM, then it sells tickets, and ends with its server', () =>
     endsItsServer(START, 'SIGTERM', path),
   );
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGKILL'] as const) {
-    await step(`the application ends with its server on ${signal}`, () => endsItsServer(MAIN, signal, path));
+    await step(`given ${signal}, then the application ends with its server`, () =>
+      endsItsServer(MAIN, signal, path),
+    );
   }
 
   const redis = await startRedis();
   const client = redis.client();
-  /** Connections other than ours: two an instance. */
+  /** The number of connections besides that of this check. Each instance has two. */
   const connections = async () =>
     String(await client.call('CLIENT', 'LIST', 'TYPE', 'normal'))
       .trim()
       .split('\n').length - 1;
   try {
-    await step('sells in memory where there is no server', () =>
+    await step('given no server, then the application keeps its tickets in memory', () =>
       running(MAIN, { PORT: '0', PATH: '' }, async (run) => {
         await said(run, /(in the memory of this process)/);
         same((await fetch(`${await said(run, /is open at (http:\S+)/)}/health`)).status, 200);
       }),
     );
-    await step('the storm is right, and leaves nothing behind', () =>
+    await step('given the storm, then its outcome is right, and nothing is left behind', () =>
       running(STORM, { REDIS_URL: redis.url }, async (run) => {
         const late = setTimeout(() => run.child.kill('SIGKILL'), STORM_WITHIN);
         const result = await run.ended;
@@ -228,7 +231,7 @@ try {
         console.log(run.output.trim().replace(/^/gm, '        '));
       }),
     );
-    await step('the storm leaves nothing behind when it is killed', () =>
+    await step('given a storm that is killed, then nothing is left behind', () =>
       running(STORM, { REDIS_URL: redis.url }, async (run) => {
         await eventually(async () => same((await connections()) >= 4, true), {
           within: READY_WITHIN,

@@ -1,7 +1,8 @@
 /**
- * The package as users get it: packed, checked over by publint and attw, then installed from the tarball into a fresh
- * Nest 12 application (ES modules, ioredis 6) and a fresh Nest 11 one (CommonJS, ioredis 5), where it is type-checked,
- * built, run against a real server, bundled, traced, and used in each one's jest. Run by `npm run check:package`.
+ * The package as users get it. It is packed, and publint and attw check the tarball. Then the tarball is installed into a
+ * fresh application of Nest 12 (ES modules, ioredis 6) and one of Nest 11 (CommonJS, ioredis 5). Each application is
+ * type-checked, built, run against a real server, bundled, traced, and tested by its own jest.
+ * `npm run check:package` runs these checks.
  */
 import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
@@ -17,10 +18,10 @@ import { bundle, bundledMessages, reportsErrors, tracesRedis } from './stack.js'
 import { bin, cleanEnv, ROOT, run, same, step, summary } from './steps.js';
 
 const APPS = fileURLToPath(new URL('./apps/', import.meta.url));
-/** The application that has messages as well; the other has neither of their packages. */
+/** The application that has messages as well. The other application has no package for messages. */
 const MESSAGES = 'nest11-cjs';
 
-/** Builds and packs; returns the tarball. */
+/** Builds and packs the package. @returns the path of the tarball. */
 async function pack(into: string): Promise<string> {
   await run(process.execPath, ['scripts/build.mjs'], { cwd: ROOT });
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', into], { cwd: ROOT });
@@ -42,7 +43,7 @@ async function install(name: string, tarball: string, into: string): Promise<str
   return app;
 }
 
-/** The filter that docs/errors.md shows. */
+/** The source of the filter that docs/errors.md shows. */
 async function errorTracker(): Promise<string> {
   const path = 'docs/errors.md';
   const blocks = blocksOf({ path, text: await readFile(join(ROOT, path), 'utf8') });
@@ -51,7 +52,7 @@ async function errorTracker(): Promise<string> {
   return block.source.trimStart();
 }
 
-/** Starts the built application against the server, and uses it as its clients would. */
+/** Starts the built application against the server, and uses it as clients do. */
 async function serve(app: string, name: string, redis: RedisServer, main = 'dist/main.js'): Promise<void> {
   const child = spawn(process.execPath, [main], {
     cwd: app,
@@ -104,7 +105,7 @@ async function use(base: string, name: string, redis: RedisServer): Promise<void
   same(/^[1-9]\d*$/.test(busy.headers.get('retry-after') ?? ''), true);
   same(text.includes('order:7'), false);
 
-  // Another spelling of the same order is the same key; another order is free.
+  // Another spelling of the same order is the same key. Another order is free.
   same((await post('/orders/007/pay')).status, 423);
   const other = post('/orders/8/pay');
   await eventually(async () => same(await get('/orders/8'), { paying: true }));
@@ -124,7 +125,7 @@ async function use(base: string, name: string, redis: RedisServer): Promise<void
     sales.every(({ held }) => held),
     true,
   );
-  // Who came later has the higher fence.
+  // A later sale has the higher fence.
   const byFence = [...sales].sort((a, b) => a.fence - b.fence);
   same(
     byFence.map(({ left }) => left),

@@ -1,4 +1,4 @@
-/** What is packed: everything that belongs into the package, nothing else, not too much, and no link that leads nowhere. */
+/** The contents of the package: every required file, no other file, a bounded size, and no broken link. */
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import { linksOf } from '../docs/markdown.js';
@@ -24,14 +24,14 @@ const REQUIRED = [
 
 const ALLOWED = /^(dist\/|docs\/[\w-]+\.md$|LICENSE$|README\.md$|CHANGELOG\.md$|package\.json$)/;
 
-/** Unpacked, in bytes. */
+/** The greatest size of the unpacked package, in bytes. */
 const MOST = 1_000_000;
-/** Each of them costs every installation a little. */
+/** The greatest number of files. Each file costs every installation a little time. */
 const MOST_FILES = 200;
-/** Modules that Node may have to load, of either format: the entry points and what they share. */
+/** The greatest number of modules of each format: the entry points and their shared parts. Each one slows the start. */
 const MOST_MODULES = 6;
 
-/** @param into where it may be unpacked. */
+/** @param into a folder in which the tarball may be unpacked. */
 export async function contents(tarball: string, into: string): Promise<void> {
   const folder = await mkdtemp(join(into, 'contents-'));
   await run('tar', ['-xzf', tarball, '-C', folder, '--strip-components=1'], { cwd: ROOT });

@@ -1,4 +1,4 @@
-/** The package beside what applications are built and watched with: bundlers, OpenTelemetry, Sentry. The real ones. */
+/** The package beside the real tools with which applications are built and watched: a bundler, OpenTelemetry, Sentry. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
@@ -6,7 +6,7 @@ import type { RedisServer } from '../support/redis-server.js';
 import { freePort } from '../transports/support/free-port.js';
 import { printed, same } from './steps.js';
 
-/** Nest names packages that an application may not have. This package must do without such a plugin. */
+/** Nest imports packages that an application may not have, so its imports need this plugin. This package must not. */
 const NESTS_OWN: Plugin = {
   name: 'what Nest does not find is left out',
   setup({ onResolve, resolve }) {
@@ -21,7 +21,7 @@ const NESTS_OWN: Plugin = {
   },
 };
 
-/** CommonJS inside a bundle of ES modules requests what is built into Node. */
+/** CommonJS inside a bundle of ES modules calls `require` for Node's built-in modules. */
 const REQUIRE =
   "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);";
 
@@ -42,7 +42,7 @@ export async function bundle(app: string, main: string, format: 'cjs' | 'esm'): 
   return outfile;
 }
 
-/** A bundled application answers its clients of RPC and WebSocket: its exceptions are of the classes in the bundle. */
+/** A bundled application maps errors for its clients of RPC and WebSocket by the exception classes in the bundle. */
 export async function bundledMessages(app: string): Promise<void> {
   const main = await bundle(app, 'dist/live.js', 'cjs');
   const answered = await printed(process.execPath, [main], {
@@ -59,7 +59,7 @@ export async function bundledMessages(app: string): Promise<void> {
   await rm(join(app, 'bundled'), { recursive: true });
 }
 
-/** In both formats, on a connection of the module's and on one of the application's. */
+/** OpenTelemetry sees the commands in both formats, on a connection of the module and on one of the application. */
 export async function tracesRedis(app: string, redis: RedisServer): Promise<void> {
   const env = { REDIS_URL: redis.url };
   for (const program of ['traced.cjs', 'traced.mjs']) {
@@ -72,7 +72,7 @@ export async function tracesRedis(app: string, redis: RedisServer): Promise<void
   }
 }
 
-/** Errors of 5xx reach it as what they are; a busy lock and what is no error of a lock do not, or as ever. */
+/** Lock errors of status 5xx reach Sentry with class and code. A busy lock does not. Other errors stay as usual. */
 export async function reportsErrors(app: string): Promise<void> {
   same(await printed(process.execPath, ['dist/tracked.js'], { cwd: app }), {
     busy: [423],

@@ -1,4 +1,4 @@
-/** The steps of the package's check: each is run, timed and reported; what fails says why, and the others go on. */
+/** The steps of the package's check. Each step is run, timed and reported. If a step fails, the other steps go on. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 const results: Array<{ readonly name: string; readonly error?: string }> = [];
 
-/** Runs a step and reports it; the steps that build on one that failed are left out by its `undefined`. */
+/** Runs a step and reports it. @returns undefined if it fails, so that its caller leaves out the steps that need it. */
 export async function step<T>(name: string, work: () => Promise<T>): Promise<T | undefined> {
   const start = performance.now();
   const seconds = () => `${((performance.now() - start) / 1000).toFixed(1)} s`;
@@ -25,7 +25,7 @@ export async function step<T>(name: string, work: () => Promise<T>): Promise<T |
   }
 }
 
-/** The last line of the check. @returns the exit code. */
+/** Prints the summary of the check. @returns the exit code. */
 export function summary(): number {
   const failed = results.filter(({ error }) => error !== undefined).length;
   console.log(`The package: ${results.length - failed} steps passed, ${failed} failed`);
@@ -37,7 +37,7 @@ export interface RunOptions {
   readonly env?: Record<string, string>;
 }
 
-/** Runs a program to its end and gives what it wrote; fails with that unless it exits with 0. */
+/** Runs a program to its end. @returns its standard output. If it does not exit with 0, the error has all its output. */
 export function run(command: string, args: readonly string[], { cwd, env }: RunOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -63,7 +63,7 @@ export function run(command: string, args: readonly string[], { cwd, env }: RunO
   });
 }
 
-/** What a program prints as its last line. */
+/** Runs a program to its end. @returns the JSON value in the last text line of its output. */
 export async function printed(
   command: string,
   args: readonly string[],
@@ -73,7 +73,7 @@ export async function printed(
   return JSON.parse(output.trim().split('\n').at(-1) ?? '');
 }
 
-/** Without what `npm run` sets for this package: npm would install into it. */
+/** The environment without the variables that `npm run` sets for this package. With them, npm would install into it. */
 export function cleanEnv(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(

@@ -17,7 +17,7 @@ let events: EventsRepository;
 let locks: LockService;
 let controls: LockControls;
 
-/** Opens the office. Sales wait for each other as long as they have to, but where the test is of one that releases. */
+/** Opens the office. Sales wait long enough for each other, except in the test of a sale that does not get the lock. */
 async function open(wait: Duration = '10s'): Promise<void> {
   module = await Test.createTestingModule({
     imports: [LockTestingModule.forRoot({ defaults: { wait } })],
@@ -33,18 +33,18 @@ beforeEach(() => open());
 afterEach(() => module.close());
 
 describe('the box office', () => {
-  it('sells each seat once, to buyers that come at once', async () => {
+  it('given buyers that come at once, then each seat is sold once', async () => {
     const tickets = await Promise.all([1, 2, 3].map(() => office.sell('gala')));
     expect(tickets.map(({ seat }) => seat)).toEqual([1, 2, 3]);
     expect(controls.callsOf(KEY).map(({ outcome }) => outcome)).toEqual(['held', 'held', 'held']);
   });
 
-  it('sells a seat twice without the lock, which is what the lock is for', async () => {
+  it('given no lock, then a seat is sold twice', async () => {
     const tickets = await Promise.all([1, 2].map(() => office.sellWithoutLock('gala')));
     expect(tickets.map(({ seat }) => seat)).toEqual([1, 1]);
   });
 
-  it('sells nothing while another machine sells for too long', async () => {
+  it('given another machine that sells for too long, then nothing is sold', async () => {
     await module.close();
     await open('100ms');
     await controls.hold(KEY);
@@ -55,13 +55,13 @@ describe('the box office', () => {
     expect((await office.sell('gala')).seat).toBe(1);
   });
 
-  it('sells nothing while the locks are down', async () => {
+  it('given locks that are down, then nothing is sold', async () => {
     controls.disconnect();
     await expect(office.sell('gala')).rejects.toMatchObject({ code: 'LOCK_STORE' });
     expect((await office.find('gala')).sold).toBe(0);
   });
 
-  it('refuses the write of a sale whose lock was lost, and that has been overtaken', async () => {
+  it('given a sale whose lock was lost and that was overtaken, then its write is refused', async () => {
     const [found, go] = [deferred(), deferred()];
     const find = events.find.bind(events);
     // The first sale is paused between its reading and its writing.
@@ -84,14 +84,14 @@ describe('the box office', () => {
 });
 
 describe('the sales report', () => {
-  it('is made by one machine, and not again at once', async () => {
+  it('given one report, then the next one is skipped for a while', async () => {
     const report = module.get(SalesReport);
     expect(await report.report()).toBe(1);
     expect(await report.report()).toBeUndefined();
     expect(controls.callsOf('sales-report').map(({ outcome }) => outcome)).toEqual(['held', 'busy']);
   });
 
-  it('is skipped while another machine is at it', async () => {
+  it('given another machine that makes it, then it is skipped', async () => {
     await controls.hold('sales-report');
     expect(await module.get(SalesReport).report()).toBeUndefined();
   });

@@ -1,4 +1,4 @@
-/** The gateway by itself, with locks in memory. Its key is of the message, so messages are what it is given. */
+/** The gateway by itself, with locks in memory. The key comes from the message, so the tests send messages. */
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
@@ -19,7 +19,7 @@ let office: BoxOffice;
 let controls: LockControls;
 let socket: WebSocket;
 
-/** Opens the sale. Groups wait for each other as long as they have to, but where the test is of one that releases. */
+/** Opens the sale. Groups wait long enough for each other, except in the test of a group that does not get the lock. */
 async function open(wait: Duration = '10s'): Promise<void> {
   const module = await Test.createTestingModule({
     imports: [LockTestingModule.forRoot({ defaults: { wait } })],
@@ -51,7 +51,7 @@ async function requestFor(size: number): Promise<unknown> {
 }
 
 describe('a group', () => {
-  it('gets its seats under one lock, which the sales within it join', async () => {
+  it('given enough seats, then it gets them under one lock, and its sales are nested holds', async () => {
     expect(await requestFor(3)).toMatchObject({
       event: 'tickets',
       data: [{ seat: 1 }, { seat: 2 }, { seat: 3 }],
@@ -59,12 +59,12 @@ describe('a group', () => {
     expect(controls.callsOf(KEY).map(({ outcome }) => outcome)).toEqual(Array(4).fill('held'));
   });
 
-  it('gets none of them where there are too few', async () => {
+  it('given too few seats, then it gets none', async () => {
     expect(await requestFor(6)).toMatchObject({ event: 'exception', data: { statusCode: 409 } });
     expect((await office.find('gala')).sold).toBe(0);
   });
 
-  it('gets none while another machine sells for too long', async () => {
+  it('given another machine that sells for too long, then it gets none', async () => {
     await close();
     await open('100ms');
     await controls.hold(KEY);

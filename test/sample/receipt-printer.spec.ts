@@ -1,4 +1,4 @@
-/** The printers by themselves: an instance made by hand, which `provideLocks` gives its locks, in memory. */
+/** The printers by themselves: an instance made by hand, with locks in memory from `provideLocks`. */
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { LockService } from 'nestjs-locked';
 import { LockControls, memoryLocks, provideLocks } from 'nestjs-locked/testing';
@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 
 describe('the printers', () => {
-  it('print three receipts at a time, and the others after them', async () => {
+  it('given more than three receipts, then three are printed at a time, and the others after them', async () => {
     const [first, ...others] = [1, 2, 3].map(() => locks.acquire(PRINTERS, { limit: 3 }));
     const held = await first;
     await Promise.all(others);
@@ -32,7 +32,7 @@ describe('the printers', () => {
     expect(await Promise.all(receipts)).toEqual(['gala: seat 1, paid\n', 'gala: seat 2, paid\n']);
   });
 
-  it('print nothing while the locks are down', async () => {
+  it('given locks that are down, then nothing is printed', async () => {
     controls.disconnect();
     await expect(printer.print('gala', 1)).rejects.toMatchObject({ code: 'LOCK_STORE' });
   });

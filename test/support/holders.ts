@@ -4,7 +4,7 @@ import { World } from '../../lib/testing/contract/world.js';
 import { setTimeout as elapse } from 'node:timers/promises';
 import { type Locks, type LocksOptions, locksOn } from './locks.js';
 
-/** A world of the contract suite on a server. Its guests are sessions of one store. */
+/** A world of the contract suite on a server. Its participants are sessions of one store. */
 export interface Sessions {
   readonly world: World;
   readonly locks: Locks;

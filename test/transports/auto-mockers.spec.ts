@@ -1,4 +1,4 @@
-/** The common auto-mockers: a mock of LockService that swallows the work is caught, not obeyed. */
+/** The common auto-mockers. A mock of LockService does not run the work: @Locked notices, and throws. */
 import { describe, expect, it, jest } from '@jest/globals';
 import { createMock, type DeepMocked } from '@golevelup/ts-jest';
 import { Inject, Injectable } from '@nestjs/common';
@@ -7,7 +7,7 @@ import { TestBed } from '@suites/unit';
 import { Locked, LockService, LockWiringError } from 'nestjs-locked';
 import { memoryLocks, provideLocks } from 'nestjs-locked/testing';
 
-// Suites takes it from there, and native ES modules have none.
+// Suites reads the global `jest`, which native ES modules do not have.
 Object.assign(globalThis, { jest });
 
 @Injectable()
@@ -30,8 +30,8 @@ class Stock {
   }
 }
 
-describe('useMocker(createMock) of @golevelup/ts-jest', () => {
-  it('is caught', async () => {
+describe('providers mocked by useMocker(createMock) of @golevelup/ts-jest', () => {
+  it('given a mock of LockService, then a locked method throws LockWiringError and does not run', async () => {
     const module = await Test.createTestingModule({ providers: [Stock] })
       .useMocker(createMock)
       .compile();
@@ -40,7 +40,7 @@ describe('useMocker(createMock) of @golevelup/ts-jest', () => {
     expect(stock.ran).toBe(0);
   });
 
-  it('is cured by provideLocks, and by a real service for that one token', async () => {
+  it('given provideLocks, or a real LockService for its token, then a locked method runs', async () => {
     const module = await Test.createTestingModule({ providers: [Stock] })
       .useMocker(createMock)
       .compile();
@@ -53,8 +53,8 @@ describe('useMocker(createMock) of @golevelup/ts-jest', () => {
   });
 });
 
-describe('TestBed of @suites/unit', () => {
-  it('solitary: is caught, and cured by provideLocks', async () => {
+describe('providers mocked by TestBed of @suites/unit', () => {
+  it('given a solitary unit, then a locked method throws LockWiringError, and runs after provideLocks', async () => {
     const { unit, unitRef } = await TestBed.solitary(Stock).compile();
     await expect(unit.take('a')).rejects.toThrow(LockWiringError);
     expect(unit.ran).toBe(0);
@@ -64,7 +64,7 @@ describe('TestBed of @suites/unit', () => {
     expect(unit.ran).toBe(1);
   });
 
-  it('sociable: likewise', async () => {
+  it('given a sociable unit, then a locked method throws LockWiringError, and runs after provideLocks', async () => {
     const { unit } = await TestBed.sociable(Stock).expose(Prices).compile();
     await expect(unit.take('a')).rejects.toThrow(LockWiringError);
     expect(await provideLocks(unit).take('abc')).toBe(3);

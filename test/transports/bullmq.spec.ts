@@ -1,4 +1,4 @@
-/** BullMQ processors: several workers on one queue, each job under its lock. */
+/** BullMQ processors: a worker that runs several jobs at once, each under its lock. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { BullModule, getQueueToken, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Inject, Logger, SetMetadata } from '@nestjs/common';
@@ -84,8 +84,8 @@ beforeEach(() => {
   step = deferred();
 });
 
-describe('a job', () => {
-  it('runs under its lock, once; jobs of one key one after the other, of another meanwhile', async () => {
+describe('a BullMQ job', () => {
+  it('given two jobs of one key and one of another key, then the two run one after the other, and the third meanwhile', async () => {
     const first = await orders.add('a', { id: 1 });
     await eventually(() => expect(ran).toEqual(['begin a']));
     const second = await orders.add('b', { id: 1 });
@@ -100,7 +100,7 @@ describe('a job', () => {
     expect([...acquired.keys].sort()).toEqual(['order:1', 'order:1', 'order:2']);
   });
 
-  it('whose lock is lost fails with that error, once it has settled; the metadata is where it was', async () => {
+  it('given a lost lock, then the job fails with that error once it has settled, and other metadata stays readable', async () => {
     expect(Reflect.getMetadata('own', Orders.prototype.process)).toBe('kept');
     const job = await orders.add('lost', { id: 4 });
     await eventually(() => expect(ran).toEqual(['begin lost']));
@@ -111,7 +111,7 @@ describe('a job', () => {
     expect(ran).toEqual(['begin lost', 'end lost']);
   });
 
-  it('whose lock is busy fails with that error, and its next attempt succeeds', async () => {
+  it('given a busy key, then the attempt fails with that error, and a later attempt succeeds', async () => {
     const held = await module.get(LockService).acquire('report:3');
     const job = await reports.add('r', { id: 3 }, { attempts: 50, backoff: { type: 'fixed', delay: 20 } });
     const failed = async (): Promise<Job<Order> | undefined> => reports.getJob(job.id ?? '');

@@ -70,7 +70,7 @@ class Settled {
   constructor(readonly id: number) {}
 }
 
-/** Publishes an event under its lock, whose handler takes the same key. */
+/** Publishes an event under its lock. The handler of the event acquires the same key. */
 @CommandHandler(Find)
 class SettleHandler implements ICommandHandler<Find, string> {
   constructor(@Inject(EventBus) private readonly events: EventBus) {}
@@ -113,8 +113,8 @@ afterEach(async () => {
   await module.close();
 });
 
-describe('a handler', () => {
-  it('of a command runs under its lock, once, and excludes its own key', async () => {
+describe('a CQRS handler', () => {
+  it('given a command, then its handler runs once under the lock, and a second command of that key is refused', async () => {
     const paying = module.get(CommandBus).execute(new Pay(1));
     await eventually(() => expect(ran).toEqual(['pay under order:1']));
     const busy: unknown = await module
@@ -129,12 +129,12 @@ describe('a handler', () => {
     expect(acquired.keys).toEqual(['order:1']);
   });
 
-  it('of a query, likewise', async () => {
+  it('given a query, then its handler runs once under the lock', async () => {
     expect(await module.get(QueryBus).execute(new Find(2))).toEqual(['order:2']);
     expect(acquired.keys).toEqual(['order:2']);
   });
 
-  it('of an event, likewise; a busy lock goes where Nest takes the errors of handlers', async () => {
+  it('given an event, then its handler runs once under the lock, and a busy key reaches UnhandledExceptionBus', async () => {
     module.get(EventBus).publish(new Paid(3));
     await eventually(() => expect(ran).toEqual(['paid under order:3']));
     expect(acquired.keys).toEqual(['order:3']);
@@ -151,7 +151,7 @@ describe('a handler', () => {
     expect(ran).toHaveLength(1);
   });
 
-  it('of an event that is published under its key waits for the publisher if it is told to, and is refused otherwise', async () => {
+  it("given an event published under its own key, then reentry: 'wait' waits for the publisher, and the default refuses", async () => {
     const errors: unknown[] = [];
     const subscription = module
       .get(UnhandledExceptionBus)

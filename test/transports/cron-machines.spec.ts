@@ -42,8 +42,8 @@ async function ticks(): Promise<Map<number, Attempt[]>> {
 }
 
 /**
- * What the recipe promises for: every machine came, and none of them so late that it took the next turn, as an overloaded
- * one may.
+ * Whether the recipe promises anything for this occasion: every machine tried, and no machine came after `minHold` was
+ * over. An overloaded machine may come that late.
  */
 function counts(attempts: readonly Attempt[]): boolean {
   const at = attempts.map((attempt) => attempt.at);
@@ -54,7 +54,7 @@ function counts(attempts: readonly Attempt[]): boolean {
   );
 }
 
-/** How often the job ran, at each of the first `n` occasions that count. */
+/** How often the job ran, at each occasion that counts; waits until there are `n` of these. */
 async function runs(n: number): Promise<number[]> {
   return eventually(
     async () => {
@@ -66,25 +66,25 @@ async function runs(n: number): Promise<number[]> {
   );
 }
 
-describe('five machines', () => {
-  it('run a short job once an occasion, whatever their clocks say', async () => {
+describe('a cron job on five machines', () => {
+  it('given minHold and clocks that differ, then a short job runs once an occasion', async () => {
     await start(() => ({ every: EVERY, minHold: `${MIN_HOLD}ms` }));
     expect(new Set(await runs(3))).toEqual(new Set([1]));
   }, 90_000);
 
-  it('run it on several of them without minHold: each finds the lock free again', async () => {
+  it('given no minHold, then several machines run the job, because each finds the lock free again', async () => {
     await start(() => ({ every: EVERY }));
     expect(Math.max(...(await runs(1)))).toBeGreaterThan(1);
   }, 90_000);
 
-  it('skip it while one is at it; should that one crash, one other takes it over once the ttl is over', async () => {
+  it('given a running job, then other machines skip it; given a crash, then one takes it over after the ttl', async () => {
     await start((i) => ({ hang: i === 0, ttl: '4s', minHold: '60s' }));
     expect(await machines[0].call('fire')).toBe(true);
     for (const other of machines.slice(1)) expect(await other.call('fire')).toBe(false);
     await machines[0].kill();
     const left = await client.pttl('lock:report');
     const early = await machines[1].call('fire');
-    // Unless the machine is so slow that it has ended meanwhile.
+    // On a very slow machine the lease may have ended before the job fired.
     if ((await client.pttl('lock:report')) > 0) expect(early).toBe(false);
     expect(left).toBeLessThanOrEqual(4_000);
     await eventuallyTrue(async () => early || (await client.exists('lock:report')) === 0, { within: 30_000 });

@@ -1,4 +1,4 @@
-/** `@OnEvent` listeners: each event of the application's own, under its lock. */
+/** `@OnEvent` listeners: each event of the application runs its listener under a lock. */
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { EventEmitter2, EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
@@ -53,15 +53,15 @@ afterEach(async () => {
   jest.restoreAllMocks();
 });
 
-describe('an event', () => {
-  it('runs its listener under the lock, once, and gives its result', async () => {
+describe('a listener of @OnEvent', () => {
+  it('given an event, then the listener runs once under the lock, and the emitter gets its result', async () => {
     listener.step.resolve();
     expect(await events.emitAsync('order.paid', { id: 7 })).toEqual(['noted']);
     expect(listener.ran).toEqual(['7 under order:7']);
     expect(acquired.keys).toEqual(['order:7']);
   });
 
-  it('@Locked above @OnEvent: the listener is found; a second event skips while it runs', async () => {
+  it('given @Locked above @OnEvent, then the listener is found, and an event that comes while it runs is skipped', async () => {
     const first = events.emitAsync('stock.low', { sku: 'a' });
     await eventually(() => expect(listener.ran).toEqual(['a under stock:a']));
     await events.emitAsync('stock.low', { sku: 'a' });
@@ -72,7 +72,7 @@ describe('an event', () => {
     expect(acquired.keys).toEqual(['stock:a', 'stock:b']);
   });
 
-  it('a busy lock is logged as the error of a listener is, and ends no process', async () => {
+  it("given a busy key, then the error is logged as any listener's error is, and the process goes on", async () => {
     const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
     const held = await module.get(LockService).acquire('order:9');
     expect(await events.emitAsync('order.paid', { id: 9 })).toEqual([undefined]);

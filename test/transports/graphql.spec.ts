@@ -1,4 +1,4 @@
-/** GraphQL over HTTP and graphql-ws: queries, mutations, fields and subscriptions, each with its lock. */
+/** GraphQL over HTTP and graphql-ws: queries, mutations, fields and subscriptions, each under its lock. */
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
@@ -43,7 +43,7 @@ class Order {
   id!: number;
 }
 
-/** A guard that needs a lock itself. */
+/** A guard that acquires a lock itself. */
 @Injectable()
 class Turnstile implements CanActivate {
   constructor(private readonly locks: LockService) {}
@@ -79,11 +79,11 @@ class Orders {
 
   @Query(() => String)
   @Locked('order:{gql.id}', { wait: 0 })
-  async lookUp(
+  async findByArguments(
     @Args('id', { type: () => String, nullable: true }) id?: string,
     @Args('of', { type: () => [Int], nullable: true }) _of?: number[],
   ): Promise<string> {
-    this.ran.push(`look up ${id}`);
+    this.ran.push(`find by arguments ${id}`);
     return 'found';
   }
 
@@ -145,7 +145,7 @@ class Orders {
     return 'shipped';
   }
 
-  /** Between two events of its own it hears of nothing but its signal. */
+  /** Between its two events, only its signal can end its wait. */
   @Subscription(() => String)
   @Locked('watch:{gql.id}', { wait: 0, abortOn: 'disconnect' })
   async *watch(@Args('id', { type: () => Int }) id: number): AsyncGenerator<{ watch: string }> {
@@ -163,7 +163,7 @@ class Orders {
     });
   }
 
-  /** As a PubSub's iterator: no generator. */
+  /** Returns an iterator that is not a generator, as a PubSub does. */
   @Subscription(() => Int)
   @Locked('ticks:{gql.id}', { wait: 0 })
   async ticks(
@@ -196,7 +196,7 @@ interface AcquireReply {
 describe.each<[string, Partial<ApolloDriverConfig>]>([
   ['as they are', {}],
   ['with interceptors on fields', { fieldResolverEnhancers: ['interceptors'] }],
-])('resolvers, %s', (_name, config) => {
+])('GraphQL resolvers, %s', (_name, config) => {
   const everyField = config.fieldResolverEnhancers !== undefined;
   let redis: RedisServer;
   let watcher: Redis;
@@ -218,7 +218,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
           autoSchemaFile: true,
           graphiql: false,
           subscriptions: { 'graphql-ws': true },
-          // As in development: what an error must not have is not cut off by the server.
+          // As in development: the server itself removes no stack from an error.
           includeStacktraceInErrorResponses: true,
           ...config,
         }),
@@ -267,12 +267,12 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     extensions: expect.objectContaining({ code: 'LOCK_BUSY' }),
   });
 
-  it('a query locks by the argument after its pipes, once', async () => {
+  it('given a query, then it runs under the key of its argument after pipes, acquired once', async () => {
     expect(await request('{ find(id: "07") }')).toEqual({ data: { find: ['order:7'] } });
     expect(acquired.keys).toEqual(['order:7']);
   });
 
-  it('a mutation, @Locked above it: the field is found, and the metadata is there; it excludes its own key', async () => {
+  it('given @Locked above a mutation, then the field is found, metadata stays readable, and its key is exclusive', async () => {
     expect(Reflect.getMetadata('own', Orders.prototype.pay)).toBe('kept');
     const paying = request('mutation { pay(id: 1) }');
     await eventually(() => expect(orders.ran).toEqual(['pay 1']));
@@ -284,7 +284,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     expect(acquired.keys).toEqual(['order:1', 'order:2', 'order:1']);
   });
 
-  it('a field locks once a parent', async () => {
+  it('given a locked field of a list, then each parent acquires its own key once', async () => {
     const { data } = await request('{ orders { price } }');
     expect(data).toEqual({ orders: [{ price: '1 under price:1' }, { price: '2 under price:2' }] });
     expect([...acquired.keys].sort()).toEqual(['price:1', 'price:2']);
@@ -297,48 +297,54 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     ['a locked field', '{ orders { price } }'],
     ['what a guard throws', '{ guarded }'],
     ...(everyField ? [['an undecorated field', '{ orders { stock } }']] : []),
-  ])('%s: the client sees code and message, and no stack, key or holder', async (_case, query) => {
-    const held = await locks.acquire(['order:9', 'price:1', 'stock:1', 'turnstile'], { ttl: '30s' });
-    const answer = await request(query);
-    await held.release();
-    expect(answer.errors).toEqual([busy]);
-    expect(JSON.stringify(answer)).not.toMatch(
-      /Internal|order:9|price:1|stock:1|turnstile|nl1|\bat |\.ts|\.js/,
-    );
-    expect(orders.ran).toEqual([]);
-  });
+  ])(
+    'given a busy key and %s, then the client sees code and message, and no stack, key or holder',
+    async (_case, query) => {
+      const held = await locks.acquire(['order:9', 'price:1', 'stock:1', 'turnstile'], { ttl: '30s' });
+      const answer = await request(query);
+      await held.release();
+      expect(answer.errors).toEqual([busy]);
+      expect(JSON.stringify(answer)).not.toMatch(
+        /Internal|order:9|price:1|stock:1|turnstile|nl1|\bat |\.ts|\.js/,
+      );
+      expect(orders.ran).toEqual([]);
+    },
+  );
 
   it.each([
-    ['missing', '{ lookUp }', '{gql.id}'],
-    ['null', '{ lookUp(id: null) }', '{gql.id}'],
-    ['empty', '{ lookUp(id: "") }', '{gql.id}'],
+    ['missing', '{ findByArguments }', '{gql.id}'],
+    ['null', '{ findByArguments(id: null) }', '{gql.id}'],
+    ['empty', '{ findByArguments(id: "") }', '{gql.id}'],
     ['a list', '{ several(of: [1]) }', '{gql.of}'],
-  ])('an argument without a usable value, %s: 400, and nothing in the log', async (_case, query, part) => {
-    const logged = spyOnLog();
-    const { errors } = await request(query);
-    expect(logged()).toEqual([]);
-    expect(errors).toEqual([
-      expect.objectContaining({
-        message: UNUSABLE(part),
-        extensions: expect.objectContaining({ code: 'LOCK_KEY' }),
-      }),
-    ]);
-    expect(JSON.stringify(errors)).not.toMatch(/order:|\bat |\.ts|\.js/);
-    expect(orders.ran).toEqual([]);
-  });
+  ])(
+    'given a key argument that is %s, then the client sees LOCK_KEY and its part, and nothing is logged',
+    async (_case, query, part) => {
+      const logged = spyOnLog();
+      const { errors } = await request(query);
+      expect(logged()).toEqual([]);
+      expect(errors).toEqual([
+        expect.objectContaining({
+          message: UNUSABLE(part),
+          extensions: expect.objectContaining({ code: 'LOCK_KEY' }),
+        }),
+      ]);
+      expect(JSON.stringify(errors)).not.toMatch(/order:|\bat |\.ts|\.js/);
+      expect(orders.ran).toEqual([]);
+    },
+  );
 
-  it('an argument that the schema does not have is a mistake of the code, and is logged with those it has', async () => {
+  it('given a key argument that the schema does not have, then the mistake is logged with the arguments that exist', async () => {
     const logged = spyOnLog();
     const { errors } = await request('{ misnamed(id: "1") }');
-    const lines = logged().map((line) => (line instanceof Error ? line.message : String(line)));
-    expect(lines[0]).toMatch(
+    const messages = logged().map((entry) => (entry instanceof Error ? entry.message : String(entry)));
+    expect(messages[0]).toMatch(
       /"order:\{gql\.orderId\}" of Orders\.misnamed .* is undefined\. The arguments there are: id\./,
     );
     expect(errors).toEqual([expect.objectContaining({ message: 'The request could not be completed.' })]);
     expect(orders.ran).toEqual([]);
   });
 
-  it('a failing Redis, and a lost lock, likewise', async () => {
+  it('given a failing Redis or a lost lock, then the client sees code and message, and no stack, key or holder', async () => {
     const failed = await withoutMemory(watcher, () =>
       Promise.all([request('{ find(id: "10") }'), request('{ orders { price } }')]),
     );
@@ -362,7 +368,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     expect(JSON.stringify([failed, lost])).not.toMatch(/Internal|OOM|order:10|price:|nl1|\bat |\.ts|\.js/);
   });
 
-  it('a subscription by a generator keeps the lock to its end, and runs under it', async () => {
+  it('given a subscription by a generator, then the generator runs under the lock to its end', async () => {
     const feed = socket.iterate<{ feed: string }>({ query: 'subscription { feed(id: 3) }' });
     expect((await feed.next()).value).toEqual({ data: { feed: '3 under feed:3' } });
     expect(acquired.keys).toEqual(['feed:3']);
@@ -373,7 +379,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     await eventuallyTrue(() => isFree('feed:3'));
   });
 
-  it('a subscription by an iterator keeps the lock until its client has done with it', async () => {
+  it('given a subscription by an iterator, then the lock is held until the client ends it', async () => {
     const ticks = socket.iterate<{ ticks: number }>({ query: 'subscription { ticks(id: 4) }' });
     expect((await ticks.next()).value).toEqual({ data: { ticks: 1 } });
     expect(await locks.tryAcquire('ticks:4')).toBeNull();
@@ -382,7 +388,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     expect(orders.ran).toEqual(['returned']);
   });
 
-  it('a subscription gives its lock back when its client leaves', async () => {
+  it('given a subscription, when its client leaves, then the lock is released', async () => {
     const ticks = socket.iterate<{ ticks: number }>({ query: 'subscription { ticks(id: 5) }' });
     await ticks.next();
     socket.terminate();
@@ -390,7 +396,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     await eventuallyTrue(() => isFree('ticks:5'));
   });
 
-  it('abortOn: a subscription stops in the middle when its client leaves', async () => {
+  it('given abortOn on a subscription, when its client leaves, then the signal aborts and the stream stops', async () => {
     const watch = socket.iterate<{ watch: string }>({ query: 'subscription { watch(id: 7) }' });
     expect((await watch.next()).value).toEqual({ data: { watch: '7' } });
     expect(await locks.tryAcquire('watch:7')).toBeNull();
@@ -401,7 +407,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     expect(orders.ran).toEqual(['LOCK_ABORTED, held']);
   });
 
-  it('abortOn: and is not aborted when it comes to its end', async () => {
+  it('given abortOn on a subscription, when it comes to its end, then its signal does not abort', async () => {
     const watch = socket.iterate<{ watch: string }>({ query: 'subscription { watch(id: 8) }' });
     await watch.next();
     orders.step.resolve();
@@ -411,7 +417,7 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     expect(orders.ran).toEqual([]);
   });
 
-  it('abortOn: the signal of a running mutation aborts when its client leaves', async () => {
+  it('given abortOn on a running mutation, when its client leaves, then its signal aborts and the lock stays held', async () => {
     const client = new AbortController();
     const shipping = request('mutation { ship(id: 12) }', client.signal);
     await eventually(() => expect(orders.ran).toEqual(['ship 12']));
@@ -423,24 +429,27 @@ describe.each<[string, Partial<ApolloDriverConfig>]>([
     await eventuallyTrue(() => isFree('order:12'));
   });
 
-  it('holdUntil: fields of one request that share a key take turns, and give it back with the response', async () => {
+  it('given holdUntil and fields of one request that share a key, then they run one after the other until the response', async () => {
     orders.step.resolve();
     const { data } = await request('mutation { a: ship(id: 13) b: ship(id: 13) c: ship(id: 14) }');
     expect(data).toEqual({ a: 'shipped', b: 'shipped', c: 'shipped' });
     expect(acquired.keys).toEqual(['order:13', 'order:13', 'order:14']);
-    // Also of a method that keeps nothing itself.
+    // A field without holdUntil may share the key as well.
     expect(await request('mutation { a: ship(id: 13) b: pay(id: 13) }')).toEqual({
       data: { a: 'shipped', b: 'paid' },
     });
     await eventuallyTrue(async () => (await isFree('order:13')) && (await isFree('order:14')));
   });
 
-  it.each(['feed', 'ticks'])('a busy %s: its client sees code and message', async (field) => {
-    const held = await locks.acquire(`${field}:6`);
-    const stream = socket.iterate({ query: `subscription { ${field}(id: 6) }` });
-    const { value } = (await stream.next()) as { value: AcquireReply };
-    await held.release();
-    expect(value.errors).toEqual([busy]);
-    expect(JSON.stringify(value)).not.toMatch(/:6|nl1|\bat /);
-  });
+  it.each(['feed', 'ticks'])(
+    'given a busy key, then the client of subscription %s sees code and message',
+    async (field) => {
+      const held = await locks.acquire(`${field}:6`);
+      const stream = socket.iterate({ query: `subscription { ${field}(id: 6) }` });
+      const { value } = (await stream.next()) as { value: AcquireReply };
+      await held.release();
+      expect(value.errors).toEqual([busy]);
+      expect(JSON.stringify(value)).not.toMatch(/:6|nl1|\bat /);
+    },
+  );
 });

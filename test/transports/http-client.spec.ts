@@ -1,8 +1,7 @@
-/** The client of a handler, on Express and Fastify: `holdUntil: 'response'`, and `abortOn: 'disconnect'`. */
+/** A client that reads slowly or leaves, on Express and Fastify: `holdUntil: 'response'` and `abortOn: 'disconnect'`. */
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import {
   type CallHandler,
@@ -10,7 +9,6 @@ import {
   type ExecutionContext,
   Get,
   HttpException,
-  Inject,
   Injectable,
   Logger,
   type NestInterceptor,
@@ -21,25 +19,16 @@ import {
 } from '@nestjs/common';
 import { Cron, ScheduleModule } from '@nestjs/schedule';
 import { Test } from '@nestjs/testing';
-import { isLockError, type Lock, Locked, LockService } from 'nestjs-locked';
+import { isLockError, type Lock, Locked } from 'nestjs-locked';
 import { LockControls, LockTestingModule } from 'nestjs-locked/testing';
 import { Observable, of, retry, timeout } from 'rxjs';
-import { type Deferred, deferred } from '../support/deferred.js';
 import { eventually, eventuallyTrue } from '../support/eventually.js';
 import { type HttpApp, PLATFORMS, startHttp } from '../support/http-app.js';
 import { Acquisitions } from './support/acquisitions.js';
+import { ClientHandlers, LONG, type Reply, UNTIL_GONE } from './support/client-handlers.js';
 import { RawClient } from './support/raw-client.js';
 
-/** What Express's and Fastify's have in common. */
-interface Reply {
-  send(body: string): void;
-}
-
-/** More than the buffers on the way take: it is sent when its client reads it. */
-const LONG = 'x'.repeat(16 << 20);
-
 const UNTIL_SENT = { wait: 0, holdUntil: 'response' } as const;
-const UNTIL_GONE = { wait: 0, abortOn: 'disconnect' } as const;
 
 class Retrying implements NestInterceptor {
   intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -49,56 +38,41 @@ class Retrying implements NestInterceptor {
 
 class Impatient implements NestInterceptor {
   intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(timeout({ first: 20, with: () => of('gave up') }));
+    return next.handle().pipe(timeout({ first: 20, with: () => of('timed out') }));
   }
 }
 
 @Controller()
-class Handlers {
-  step: Deferred = deferred();
-  body = new PassThrough();
-  entered = 0;
-  /** The locks under which they ran. */
-  locks: Lock[] = [];
-
-  constructor(@Inject(LockService) private readonly service: LockService) {}
-
-  #enter(): Lock {
-    this.entered += 1;
-    const lock = this.service.current();
-    this.locks.push(lock);
-    return lock;
-  }
-
+class Handlers extends ClientHandlers {
   @Get('sent/:id')
   @Locked('k:{params.id}', UNTIL_SENT)
   async sent(@Param('id') _id: string): Promise<string> {
-    this.#enter();
+    this.enter();
     return LONG;
   }
   @Locked('k:{params.id}', UNTIL_SENT)
   @Get('failed/:id')
   async failed(@Param('id') _id: string): Promise<string> {
-    this.#enter();
+    this.enter();
     throw new HttpException(LONG, 418);
   }
   @Get('by-itself/:id')
   @Locked('k:{params.id}', UNTIL_SENT)
   async byItself(@Param('id') _id: string, @Res() reply: Reply): Promise<void> {
-    this.#enter();
+    this.enter();
     reply.send(LONG);
   }
   @Get('file/:id')
   @Locked('k:{params.id}', UNTIL_SENT)
   async file(@Param('id') _id: string): Promise<StreamableFile> {
-    this.#enter();
+    this.enter();
     return new StreamableFile(Buffer.from(LONG));
   }
   @Get('observable/:id')
   @Locked('k:{params.id}', UNTIL_SENT)
   observable(@Param('id') _id: string): Observable<string> {
     return new Observable((subscriber) => {
-      this.#enter();
+      this.enter();
       subscriber.next(LONG);
       subscriber.complete();
     });
@@ -106,7 +80,7 @@ class Handlers {
   @Get('promised/:id')
   @Locked('k:{params.id}', UNTIL_SENT)
   async promised(@Param('id') _id: string): Promise<Observable<string>> {
-    this.#enter();
+    this.enter();
     return of(LONG);
   }
   @Get('flaky/:id')
@@ -115,7 +89,7 @@ class Handlers {
   async flaky(@Param('id') _id: string): Promise<string> {
     return this.failTwice();
   }
-  /** The interceptor stands outside of the lock's own. */
+  /** `@Locked` stands above the interceptor. */
   @Locked('k:{params.id}', UNTIL_SENT)
   @Get('flaky-inside/:id')
   @UseInterceptors(Retrying)
@@ -123,14 +97,14 @@ class Handlers {
     return this.failTwice();
   }
   private async failTwice(): Promise<string> {
-    this.#enter();
-    if (this.entered < 3) throw new Error('again');
+    this.enter();
+    if (this.locks.length < 3) throw new Error('again');
     return LONG;
   }
   @Get('slow/:id')
   @Locked('k:{params.id}', UNTIL_SENT)
   async slow(@Param('id') _id: string): Promise<string> {
-    this.#enter();
+    this.enter();
     await this.step.promise;
     return 'done';
   }
@@ -138,61 +112,40 @@ class Handlers {
   async outer(@Param('id') id: string): Promise<string> {
     return `${await this.direct(id)} ${(await this.isFree(id)) ? 'free' : 'held'}`;
   }
-  /** A handler as well, which other code calls. */
+  /** A handler that other code calls as well. */
   @Get('direct/:id')
   @Locked('k:{0}', UNTIL_SENT)
   async direct(@Param('id') _id: string): Promise<string> {
-    this.#enter();
+    this.enter();
     return 'done';
   }
 
-  @Get('running/:id')
-  @Locked('k:{params.id}', UNTIL_GONE)
-  async running(@Param('id') _id: string): Promise<string> {
-    const { signal } = this.#enter();
-    await this.step.promise;
-    signal.throwIfAborted();
-    return 'done';
-  }
   @Locked('k:{params.id}', { ...UNTIL_GONE, ...UNTIL_SENT })
   @Get('both/:id')
   async both(@Param('id') _id: string): Promise<string> {
-    this.#enter();
+    this.enter();
     await this.step.promise;
     return LONG;
   }
   @Get('unread/:id')
   @Locked('k:{params.id}', UNTIL_GONE)
   async unread(@Param('id') _id: string): Promise<string> {
-    this.#enter();
+    this.enter();
     await this.step.promise;
     return 'done';
   }
   @Get('unaware/:id')
   @Locked('k:{params.id}', { wait: 0 })
   async unaware(@Param('id') _id: string): Promise<string> {
-    this.#enter();
+    this.enter();
     await this.step.promise;
     return 'done';
-  }
-  @Get('answered/:id')
-  @Locked('k:{params.id}', UNTIL_GONE)
-  async answered(@Param('id') _id: string, @Res() reply: Reply): Promise<void> {
-    this.#enter();
-    reply.send('early');
-    await this.step.promise;
-  }
-  @Get('streamed/:id')
-  @Locked('k:{params.id}', UNTIL_GONE)
-  async streamed(@Param('id') _id: string): Promise<StreamableFile> {
-    this.#enter();
-    return new StreamableFile(this.body);
   }
   @Get('produced/:id')
   @Locked('k:{params.id}', UNTIL_GONE)
   produced(@Param('id') _id: string): Observable<string> {
     return new Observable((subscriber) => {
-      this.#enter();
+      this.enter();
       void this.step.promise.then(() => {
         subscriber.next('done');
         subscriber.complete();
@@ -203,24 +156,19 @@ class Handlers {
   @Locked('k:{params.id}', UNTIL_GONE)
   @UseInterceptors(Impatient)
   async impatient(@Param('id') _id: string): Promise<string> {
-    this.#enter();
+    this.enter();
     await this.step.promise;
     return 'done';
   }
-
-  async isFree(id: string): Promise<boolean> {
-    const lock = await this.service.tryAcquire(`k:${id}`);
-    return (await lock?.release()) === true;
-  }
 }
 
-describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
+describe.each(PLATFORMS)('the client of an HTTP/1 handler on %s', (_platform, adapter) => {
   let http: HttpApp;
   let handlers: Handlers;
   let controls: LockControls;
   let id = 0;
   let acquired: Acquisitions;
-  /** The latest one, as the server has it. */
+  /** The server's socket of the latest connection. */
   let connection: Socket;
 
   beforeAll(async () => {
@@ -232,7 +180,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
   afterAll(() => http.app.close());
   beforeEach(() => {
     id += 1;
-    Object.assign(handlers, { step: deferred(), body: new PassThrough(), entered: 0, locks: [] });
+    handlers.reset();
     acquired = new Acquisitions();
   });
   afterEach(() => {
@@ -245,34 +193,40 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
   const isFree = (): Promise<boolean> => handlers.isFree(String(id));
   async function started(route: string): Promise<[RawClient, Lock]> {
     const client = await request(route);
-    await eventually(() => expect(handlers.entered).toBe(1));
+    await eventually(() => expect(handlers.locks).toHaveLength(1));
     return [client, handlers.locks[0]];
   }
 
   describe("holdUntil: 'response'", () => {
     const ROUTES = ['sent', 'failed', 'by-itself', 'file', 'observable', 'promised'];
 
-    it.each(ROUTES)('%s: the lock is kept until the response has been sent', async (route) => {
-      const client = await request(route);
-      await client.begun();
-      expect(await isFree()).toBe(false);
-      const text = await client.rest();
-      expect(text.length).toBeGreaterThan(LONG.length);
-      expect(text.slice(0, 20)).toContain(route === 'failed' ? '418' : '200');
-      await eventuallyTrue(isFree);
-      expect(acquired.keys.slice(0, 1)).toEqual([`k:${id}`]);
-      expect(handlers.locks.map((lock) => lock.signal.aborted)).toEqual([false]);
-    });
+    it.each(ROUTES)(
+      'given handler "%s", then the lock is held until the response has been sent',
+      async (route) => {
+        const client = await request(route);
+        await client.begun();
+        expect(await isFree()).toBe(false);
+        const text = await client.rest();
+        expect(text.length).toBeGreaterThan(LONG.length);
+        expect(text.slice(0, 20)).toContain(route === 'failed' ? '418' : '200');
+        await eventuallyTrue(isFree);
+        expect(acquired.keys.slice(0, 1)).toEqual([`k:${id}`]);
+        expect(handlers.locks.map((lock) => lock.signal.aborted)).toEqual([false]);
+      },
+    );
 
-    it.each(ROUTES)('%s: or until its connection is closed', async (route) => {
-      const client = await request(route);
-      await client.begun();
-      expect(await isFree()).toBe(false);
-      client.vanish();
-      await eventuallyTrue(isFree);
-    });
+    it.each(ROUTES)(
+      'given handler "%s", when its connection closes, then the lock is released',
+      async (route) => {
+        const client = await request(route);
+        await client.begun();
+        expect(await isFree()).toBe(false);
+        client.vanish();
+        await eventuallyTrue(isFree);
+      },
+    );
 
-    it('of a client that leaves while the handler runs, the lock is kept to the end of the call', async () => {
+    it('given a client that leaves while the handler runs, then the lock is held until the call ends', async () => {
       const [client, lock] = await started('slow');
       const closed = once(connection, 'close');
       client.vanish();
@@ -282,16 +236,16 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       await eventuallyTrue(isFree);
     });
 
-    it('a busy lock is answered as ever, and kept by nobody', async () => {
+    it('given a busy key, then the reply is 423, and no lock stays held', async () => {
       await controls.hold(`k:${id}`, 30_000);
       expect((await http.get(`/sent/${id}`)).status).toBe(423);
       await controls.release(`k:${id}`);
       expect(await isFree()).toBe(true);
     });
 
-    it('a lock that was lost while the handler ran: its client is told', async () => {
+    it('given a lock that is lost while the handler runs, then the client gets LOCK_LOST', async () => {
       const response = http.get(`/slow/${id}`);
-      await eventually(() => expect(handlers.entered).toBe(1));
+      await eventually(() => expect(handlers.locks).toHaveLength(1));
       await controls.expire(`k:${id}`);
       handlers.step.resolve();
       expect((await response).status).toBe(500);
@@ -299,18 +253,18 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     });
 
     it.each(['flaky', 'flaky-inside'])(
-      'a retrying interceptor has each attempt locked (%s)',
+      'given a retrying interceptor (%s), then each attempt is locked',
       async (route) => {
         const client = await request(route);
         await client.begun();
-        expect([handlers.entered, await isFree()]).toEqual([3, false]);
+        expect([handlers.locks.length, await isFree()]).toEqual([3, false]);
         expect(await client.rest()).toContain('200 OK');
         await eventuallyTrue(isFree);
         expect(acquired.keys.slice(0, 3)).toEqual(Array(3).fill(`k:${id}`));
       },
     );
 
-    it('called by other code, there is no response of its own: it ends with the call', async () => {
+    it('given a call by other code, which has no response of its own, then the lock ends with the call', async () => {
       expect(await (await http.get(`/outer/${id}`)).text()).toBe('done free');
     });
   });
@@ -323,7 +277,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
     };
 
     it.each(['running', 'both', 'unread'])(
-      '%s: the signal aborts when the client leaves; the lock is held until the handler has settled',
+      'given handler "%s", when its client leaves, then the signal aborts and the lock is held until the handler settles',
       async (route) => {
         const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
         const [client, lock] = await started(route);
@@ -332,20 +286,20 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
         client.vanish();
         if (route !== 'unread') await eventuallyTrue(() => lock.signal.aborted);
         await closed;
-        // Whoever requests the signal afterwards finds it aborted.
+        // A signal that is read only now is aborted already.
         expect(lock.signal.reason).toMatchObject({ ...GONE, key: `k:${id}` });
         expect(isLockError(lock.signal.reason, 'LOCK_ABORTED')).toBe(true);
         lock.assertHeld();
         expect([await isFree(), lock.held]).toEqual([false, true]);
         handlers.step.resolve();
         await eventuallyTrue(isFree);
-        // Thrown by the handler ("running"), the reason is worth no line in the log.
+        // The handler "running" throws the reason, which is not logged.
         expect(log).not.toHaveBeenCalled();
         log.mockRestore();
       },
     );
 
-    it('without it, the handler runs to its end', async () => {
+    it('given no abortOn, when the client leaves, then the handler runs to its end under its lock', async () => {
       const [client, lock] = await started('unaware');
       const closed = once(connection, 'close');
       client.vanish();
@@ -353,7 +307,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       expect([lock.signal.aborted, await isFree()]).toEqual([false, false]);
     });
 
-    it('a client that stays gets its answer, and nothing is aborted', async () => {
+    it('given a client that stays, then it gets its answer, and no signal aborts', async () => {
       const [client, lock] = await started('running');
       handlers.step.resolve();
       expect(await client.rest()).toContain('done');
@@ -361,7 +315,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       expect(lock.signal.aborted).toBe(false);
     });
 
-    it('a client that leaves with its answer has not left: a handler that answered by itself goes on', async () => {
+    it('given a client that leaves with its whole answer, then the signal of the handler that works on does not abort', async () => {
       const [client, lock] = await started('answered');
       expect(await client.rest()).toContain('early');
       client.vanish();
@@ -371,7 +325,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       await eventuallyTrue(isFree);
     });
 
-    it('what is being streamed is aborted too, when its client leaves in the middle', async () => {
+    it('given a streamed response, when its client leaves in the middle, then the signal aborts', async () => {
       const [client, lock] = await started('streamed');
       handlers.body.write('a');
       await client.begun();
@@ -381,7 +335,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       await eventuallyTrue(isFree);
     });
 
-    it('and is not when it comes to its end', async () => {
+    it('given a streamed response, when it comes to its end, then the signal does not abort', async () => {
       const [client, lock] = await started('streamed');
       handlers.body.end('all of it');
       expect(await client.rest()).toContain('all of it');
@@ -389,7 +343,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       expect(lock.signal.aborted).toBe(false);
     });
 
-    it('an Observable, likewise', async () => {
+    it('given an Observable, when its client leaves, then the signal aborts; when it completes, then it does not', async () => {
       const [client, lock] = await started('produced');
       client.vanish();
       await eventuallyTrue(() => lock.signal.aborted);
@@ -397,20 +351,20 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
       handlers.step.resolve();
       await eventuallyTrue(isFree);
       id += 1;
-      Object.assign(handlers, { entered: 0, locks: [] });
+      handlers.locks = [];
       const [other, kept] = await started('produced');
       expect(await other.rest()).toContain('done');
       expect(kept.signal.aborted).toBe(false);
     });
 
-    it('an interceptor that releases leaves as a client does', async () => {
-      expect(await (await http.get(`/impatient/${id}`)).text()).toBe('gave up');
+    it("given an interceptor that answers before the handler does, then the handler's signal aborts", async () => {
+      expect(await (await http.get(`/impatient/${id}`)).text()).toBe('timed out');
       const [lock] = handlers.locks;
       expect(lock.signal.reason).toMatchObject({ ...GONE, key: `k:${id}` });
       expect(await isFree()).toBe(false);
     });
 
-    it('a loss is a loss all the same: "held" and the rejection tell of it', async () => {
+    it('given an aborted signal, when the lock is lost, then "held" and assertHeld() tell of the loss', async () => {
       const [client, lock] = await started('unread');
       client.vanish();
       await eventuallyTrue(() => lock.signal.aborted);
@@ -424,7 +378,7 @@ describe.each(PLATFORMS)('on %s', (_platform, adapter) => {
   });
 });
 
-describe('an option that could never do anything', () => {
+describe('an option without effect', () => {
   async function startWith(provider: new () => object): Promise<void> {
     const module = await Test.createTestingModule({
       imports: [LockTestingModule.forRoot(), ScheduleModule.forRoot()],
@@ -467,12 +421,15 @@ describe('an option that could never do anything', () => {
     ],
     ['a job', Job, "@Locked({ abortOn: 'disconnect' }) on Job.run: no client calls it"],
     ['an inherited method', Inheriting, "@Locked({ holdUntil: 'response' }) on Base.work: no HTTP"],
-  ])('of %s is an error at start-up', async (_name, provider, message) => {
-    const error: unknown = await startWith(provider).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'LOCK_OPTIONS', message: expect.stringContaining(message) });
-  });
+  ])(
+    'given %s that no client can call, then start-up fails with LOCK_OPTIONS',
+    async (_name, provider, message) => {
+      const error: unknown = await startWith(provider).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'LOCK_OPTIONS', message: expect.stringContaining(message) });
+    },
+  );
 
-  it('of a method that a subclass has put its own in the place of, is none', async () => {
+  it('given a locked method that a subclass overrides, then start-up succeeds', async () => {
     await startWith(Overriding);
   });
 });

@@ -1,4 +1,4 @@
-/** The client of a handler over HTTP/2, on Express and Fastify: many requests share one connection, and one is cancelled. */
+/** As http-client.spec.ts, over HTTP/2: many requests share one connection, and one of them can be cancelled. */
 import { once } from 'node:events';
 import http2, {
   type ClientHttp2Session,
@@ -6,92 +6,44 @@ import http2, {
   type Http2Server,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Controller, Get, Inject, Param, Res, StreamableFile } from '@nestjs/common';
-import { type Lock, Locked, LockService } from 'nestjs-locked';
+import { Controller, Get, Param, Res } from '@nestjs/common';
+import { type Lock, Locked } from 'nestjs-locked';
 import { LockControls, LockTestingModule } from 'nestjs-locked/testing';
-import { type Deferred, deferred } from '../support/deferred.js';
 import { eventually, eventuallyTrue } from '../support/eventually.js';
 import { HTTP2_PLATFORMS } from '../support/http2-adapters.js';
 import { type HttpApp, startHttp } from '../support/http-app.js';
-
-/** What Express's and Fastify's have in common. */
-interface Reply {
-  send(body: string): void;
-}
-
-/** More than the windows of HTTP/2 take: it is sent when its client reads it. */
-const LONG = 'x'.repeat(16 << 20);
-
-const UNTIL_GONE = { wait: 0, abortOn: 'disconnect' } as const;
+import { ClientHandlers, LONG, type Reply, UNTIL_GONE } from './support/client-handlers.js';
 
 @Controller()
-class Handlers {
-  step: Deferred = deferred();
-  body = new PassThrough();
-  /** The locks under which they ran, by their key. */
-  readonly locks = new Map<string, Lock>();
-
-  constructor(@Inject(LockService) private readonly service: LockService) {}
-
-  #enter(): void {
-    const lock = this.service.current();
-    this.locks.set(lock.keys[0], lock);
-  }
-
-  @Get('running/:id')
-  @Locked('k:{params.id}', UNTIL_GONE)
-  async running(@Param('id') _id: string): Promise<string> {
-    this.#enter();
-    await this.step.promise;
-    return 'done';
-  }
+class Handlers extends ClientHandlers {
   @Get('waiting/:id')
   @Locked('k:{params.id}', { wait: '1m', abortOn: 'disconnect' })
   async waiting(@Param('id') _id: string): Promise<string> {
-    this.#enter();
+    this.enter();
     return 'done';
   }
-  @Get('streamed/:id')
+  @Get('answered-long/:id')
   @Locked('k:{params.id}', UNTIL_GONE)
-  async streamed(@Param('id') _id: string): Promise<StreamableFile> {
-    this.#enter();
-    return new StreamableFile(this.body);
-  }
-  @Get('answered/:id')
-  @Locked('k:{params.id}', UNTIL_GONE)
-  async answered(@Param('id') _id: string, @Res() reply: Reply): Promise<void> {
-    this.#enter();
-    reply.send('early');
-    await this.step.promise;
-  }
-  @Get('handed-over/:id')
-  @Locked('k:{params.id}', UNTIL_GONE)
-  async handedOver(@Param('id') _id: string, @Res() reply: Reply): Promise<void> {
-    this.#enter();
+  async answeredLong(@Param('id') _id: string, @Res() reply: Reply): Promise<void> {
+    this.enter();
     reply.send(LONG);
     await this.step.promise;
   }
   @Get('until-sent/:id')
   @Locked('k:{params.id}', { wait: 0, holdUntil: 'response' })
   async untilSent(@Param('id') _id: string, @Res() reply: Reply): Promise<void> {
-    this.#enter();
+    this.enter();
     reply.send(LONG);
     await this.step.promise;
   }
-
-  async isFree(id: string): Promise<boolean> {
-    const lock = await this.service.tryAcquire(`k:${id}`);
-    return (await lock?.release()) === true;
-  }
 }
 
-describe.each(HTTP2_PLATFORMS)('over HTTP/2, on %s', (_platform, adapter) => {
+describe.each(HTTP2_PLATFORMS)('the client of an HTTP/2 handler on %s', (_platform, adapter) => {
   let http: HttpApp;
   let handlers: Handlers;
   let session: ClientHttp2Session;
-  /** The latest request, as the server has it. */
+  /** The server's stream of the latest request. */
   let served: ServerHttp2Stream;
   let id = 0;
 
@@ -104,7 +56,7 @@ describe.each(HTTP2_PLATFORMS)('over HTTP/2, on %s', (_platform, adapter) => {
   afterAll(() => http.app.close());
   beforeEach(async () => {
     id += 1;
-    Object.assign(handlers, { step: deferred(), body: new PassThrough() });
+    handlers.reset();
     session = http2.connect(http.url);
     session.on('error', () => undefined);
     await once(session, 'connect');
@@ -122,7 +74,7 @@ describe.each(HTTP2_PLATFORMS)('over HTTP/2, on %s', (_platform, adapter) => {
   }
   const lockOf = (key: number | string = id): Promise<Lock> =>
     eventually(() => {
-      const lock = handlers.locks.get(`k:${key}`);
+      const lock = handlers.locks.find(({ keys }) => keys[0] === `k:${key}`);
       if (lock === undefined) throw new Error('The handler has not begun.');
       return lock;
     });
@@ -138,8 +90,8 @@ describe.each(HTTP2_PLATFORMS)('over HTTP/2, on %s', (_platform, adapter) => {
     ['closes the connection', () => session.destroy()],
   ];
 
-  describe.each(LEAVING)("abortOn: 'disconnect', when the client %s", (_way, leave) => {
-    it('given a handler that runs, then its signal aborts, and the lock is held until it has settled', async () => {
+  describe.each(LEAVING)('when the client %s', (_way, leave) => {
+    it('given abortOn and a handler that runs, then its signal aborts, and the lock is held until it has settled', async () => {
       const stream = request('running');
       const lock = await lockOf();
       expect(lock.signal.aborted).toBe(false);
@@ -151,7 +103,7 @@ describe.each(HTTP2_PLATFORMS)('over HTTP/2, on %s', (_platform, adapter) => {
       await eventuallyTrue(isFree);
     });
 
-    it('given a response that is on its way, then its signal aborts', async () => {
+    it('given abortOn and a response that is on its way, then its signal aborts', async () => {
       const stream = request('streamed');
       const lock = await lockOf();
       handlers.body.write('a');
@@ -161,8 +113,8 @@ describe.each(HTTP2_PLATFORMS)('over HTTP/2, on %s', (_platform, adapter) => {
       await eventuallyTrue(isFree);
     });
 
-    it('given a response that was handed over, and is not read, then its signal aborts', async () => {
-      const stream = request('handed-over');
+    it('given abortOn and a response that was sent but is not read, then its signal aborts', async () => {
+      const stream = request('answered-long');
       await once(stream, 'response');
       const lock = await lockOf();
       expect(lock.signal.aborted).toBe(false);
@@ -170,7 +122,7 @@ describe.each(HTTP2_PLATFORMS)('over HTTP/2, on %s', (_platform, adapter) => {
       await eventuallyTrue(() => lock.signal.aborted);
     });
 
-    it('given a call that waits, then it never runs', async () => {
+    it('given abortOn and a call that waits for its lock, then the handler never runs', async () => {
       const controls = http.module.get(LockControls);
       await controls.hold(`k:${id}`, 30_000);
       const stream = request('waiting');
@@ -180,10 +132,10 @@ describe.each(HTTP2_PLATFORMS)('over HTTP/2, on %s', (_platform, adapter) => {
       await eventually(() => expect(outcomes()).toEqual(['failed']));
       await controls.release(`k:${id}`);
       await eventuallyTrue(isFree);
-      expect(handlers.locks.has(`k:${id}`)).toBe(false);
+      expect(handlers.locks).toEqual([]);
     });
 
-    it("holdUntil: 'response', given a handler that works on after its answer, then the lock is given back", async () => {
+    it("given holdUntil: 'response' and a handler that works on after its answer, then the lock is released", async () => {
       const stream = request('until-sent');
       await once(stream, 'response');
       await lockOf();
@@ -205,7 +157,7 @@ describe.each(HTTP2_PLATFORMS)('over HTTP/2, on %s', (_platform, adapter) => {
     expect(second.signal.aborted).toBe(false);
   });
 
-  it('given a client that stays, then it gets its answer, and nothing is aborted', async () => {
+  it('given a client that stays, then it gets its answer, and no signal aborts', async () => {
     const stream = request('running');
     const lock = await lockOf();
     handlers.step.resolve();

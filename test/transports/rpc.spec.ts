@@ -1,4 +1,4 @@
-/** Microservices, over TCP and over Redis: messages and events, each with its lock. */
+/** Microservices over TCP and over Redis: messages and events, each under its lock. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   type CanActivate,
@@ -31,7 +31,7 @@ import { Acquisitions } from './support/acquisitions.js';
 import { LOST, spyOnLog, STORE_FAILED, takeAway, UNUSABLE, withoutMemory } from './support/failures.js';
 import { freePort } from './support/free-port.js';
 
-/** A guard that needs a lock itself. */
+/** A guard that acquires a lock itself. */
 @Injectable()
 class Turnstile implements CanActivate {
   constructor(private readonly locks: LockService) {}
@@ -75,7 +75,7 @@ class Orders {
     });
   }
 
-  /** Not decorated itself: what it calls is. */
+  /** Not decorated: it acquires its lock by the service. */
   @MessagePattern('by-service')
   async byService(data: { id: number }): Promise<string> {
     return this.locks.using(`order:${data.id}`, { wait: 0 }, () => 'done');
@@ -109,18 +109,24 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 
-describe('a hybrid application', () => {
+describe('a microservice within a hybrid application', () => {
   const INTERNAL = { status: 'error', message: 'Internal server error' };
   const BUSY = { status: 'error', code: 'LOCK_BUSY' };
 
   it.each([
-    ['with inheritAppConfig', true, true, 'pay', BUSY],
-    ['with inheritAppConfig, by a service', true, true, 'by-service', BUSY],
-    // As Nest has it: a microservice without the interceptors of the application.
-    ['without it', false, true, 'pay', BUSY],
-    ['without it, by a service', false, true, 'by-service', INTERNAL],
-    ['with mapErrors: false', true, false, 'pay', INTERNAL],
-  ])('%s', async (_name, inheritAppConfig, mapErrors, pattern, seen) => {
+    ['inheritAppConfig, then a busy key of @Locked is LOCK_BUSY', true, true, 'pay', BUSY],
+    ['inheritAppConfig, then a busy key of LockService is LOCK_BUSY', true, true, 'by-service', BUSY],
+    // Without inheritAppConfig, Nest runs no interceptor of the application in its microservice.
+    ['no inheritAppConfig, then a busy key of @Locked is LOCK_BUSY', false, true, 'pay', BUSY],
+    [
+      'no inheritAppConfig, then a busy key of LockService is an internal error',
+      false,
+      true,
+      'by-service',
+      INTERNAL,
+    ],
+    ['mapErrors: false, then a busy key is an internal error', true, false, 'pay', INTERNAL],
+  ])('given %s', async (_name, inheritAppConfig, mapErrors, pattern, seen) => {
     const module = await Test.createTestingModule({
       imports: [LockModule.forRoot({ redis: redis.url, mapErrors })],
       controllers: [Orders],
@@ -143,7 +149,7 @@ describe('a hybrid application', () => {
 describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
   ['TCP', async () => ({ transport: Transport.TCP, options: { port: await freePort() } })],
   ['Redis', async () => ({ transport: Transport.REDIS, options: { host: '127.0.0.1', port: redis.port } })],
-])('a message over %s', (_name, optionsOf) => {
+])('a microservice message over %s', (_name, optionsOf) => {
   let app: INestMicroservice;
   let client: ClientProxy;
   let orders: Orders;
@@ -183,30 +189,30 @@ describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
   const request = (pattern: unknown, data: unknown): Promise<unknown> =>
     firstValueFrom(client.send(pattern, data));
 
-  it('locks by the payload after its pipes, once, and is answered', async () => {
+  it('given a payload, then the handler runs under its key after pipes, acquired once, and answers', async () => {
     expect(await request('pay', { id: '07' })).toEqual({ id: 7, under: ['order:7'] });
     expect(acquired.keys).toEqual(['order:7']);
   });
 
-  it('@Locked above the pattern: the route is found, and the metadata is there', async () => {
+  it('given @Locked above the pattern, then the route is found, and metadata stays readable', async () => {
     expect(Reflect.getMetadata('own', Orders.prototype.ship)).toBe('kept');
     orders.step.resolve();
     expect(await request({ cmd: 'ship' }, { id: 5 })).toBe('shipped');
     expect(acquired.keys).toEqual(['order:5']);
   });
 
-  it('excludes the same key, and not another', async () => {
+  it('given a running handler, then its key is busy, another key is free, and its answer comes after the release', async () => {
     const shipping = request({ cmd: 'ship' }, { id: 1 });
     await eventually(() => expect(orders.ran).toEqual(['ship 1']));
     await expect(request('pay', { id: 1 })).rejects.toMatchObject({ code: 'LOCK_BUSY' });
     expect(await request('pay', { id: 2 })).toMatchObject({ id: 2 });
     orders.step.resolve();
     expect(await shipping).toBe('shipped');
-    // Back before the answer was out.
+    // The lock was released before the answer was sent.
     expect(await request('pay', { id: 1 })).toMatchObject({ id: 1 });
   });
 
-  it('an Observable keeps the lock to its end', async () => {
+  it('given an Observable, then the lock is held until it completes', async () => {
     const tracking = lastValueFrom(client.send('track', 3).pipe(toArray()));
     await eventually(() => expect(acquired.keys).toEqual(['order:3']));
     await expect(request('pay', { id: 3 })).rejects.toMatchObject({ code: 'LOCK_BUSY' });
@@ -216,7 +222,7 @@ describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
   });
 
   it.each(['pay', 'by-service', 'guarded'])(
-    '%s: the client sees code and message, and nothing else',
+    'given a busy key and pattern "%s", then the client sees code and message, and nothing else',
     async (pattern) => {
       const held = await locks.acquire('order:9', { ttl: '30s' });
       const error: unknown = await request(pattern, { id: 9 }).catch((thrown: unknown) => thrown);
@@ -230,14 +236,17 @@ describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
     },
   );
 
-  it.each(['pay', 'by-service'])('%s: a failing Redis, likewise', async (pattern) => {
-    const error: unknown = await withoutMemory(watcher, () =>
-      request(pattern, { id: 9 }).catch((thrown: unknown) => thrown),
-    );
-    expect(error).toEqual(STORE_FAILED);
-  });
+  it.each(['pay', 'by-service'])(
+    'given a failing Redis and pattern "%s", then the client sees code and message, and nothing else',
+    async (pattern) => {
+      const error: unknown = await withoutMemory(watcher, () =>
+        request(pattern, { id: 9 }).catch((thrown: unknown) => thrown),
+      );
+      expect(error).toEqual(STORE_FAILED);
+    },
+  );
 
-  it('a lost lock, likewise, once its handler has settled', async () => {
+  it('given a lost lock, then the client sees code and message once the handler has settled', async () => {
     const shipping = request({ cmd: 'ship' }, { id: 10 }).catch((thrown: unknown) => thrown);
     await eventually(() => expect(orders.ran).toEqual(['ship 10']));
     await takeAway(watcher, 'order:10');
@@ -245,7 +254,7 @@ describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
     expect(await shipping).toEqual(LOST);
   });
 
-  it('an event that finds its lock busy runs nothing, and tells its sender nothing; the next one is served', async () => {
+  it('given an event that finds its key busy, then no handler runs, the sender hears nothing, and the next event runs', async () => {
     const held = await locks.acquire('order:11');
     await lastValueFrom(client.emit('refunded', { id: 11 }), { defaultValue: undefined });
     await eventually(() => expect(refused.keys).toEqual(['order:11']));
@@ -255,7 +264,7 @@ describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
   });
 
   it.each([{}, { id: '' }, { id: [1] }, { id: { toJSON: 'x' } }])(
-    'a message without a usable value for its key, %j: its sender is told the part, and the log nothing',
+    'given the unusable payload %j, then its sender is told the part of the key, and nothing is logged',
     async (data) => {
       const logged = spyOnLog();
       const error: unknown = await request({ cmd: 'ship' }, data).catch((thrown: unknown) => thrown);
@@ -267,7 +276,7 @@ describe.each<[name: string, options: () => Promise<MicroserviceOptions>]>([
     },
   );
 
-  it('an event runs under its lock, once; a second one skips while it runs', async () => {
+  it("given onBusy: 'skip', then an event runs once under its lock, and a second one is skipped while it runs", async () => {
     await lastValueFrom(client.emit('paid', { id: 6, by: 'a' }), { defaultValue: undefined });
     await eventually(() => expect(orders.ran).toEqual(['paid 6 by a under order:6']));
     await lastValueFrom(client.emit('paid', { id: 6, by: 'b' }), { defaultValue: undefined });

@@ -1,4 +1,4 @@
-/** `@Interval` and `@Timeout` jobs under their locks. `@Cron` is in locked.spec.ts and cron-machines.spec.ts. */
+/** `@Interval` and `@Timeout` jobs under their locks. `@Cron` is in cron-machines.spec.ts. */
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Interval, ScheduleModule, SchedulerRegistry, Timeout } from '@nestjs/schedule';
@@ -57,10 +57,10 @@ afterEach(async () => {
 
 const count = (job: string): number => jobs.ran.filter((each) => each === `${job} under ${job}`).length;
 
-describe('a job', () => {
-  it('of @Interval runs under its lock, once a time; those that come while it runs are skipped', async () => {
+describe('a scheduled job', () => {
+  it('given @Interval, then a run holds the lock, and occasions that come while it runs are skipped', async () => {
     await module.init();
-    // The other job tells that time has gone by: it is due as often.
+    // The other job has the same interval: its runs show that the interval has passed.
     await eventually(() => expect(count('below')).toBeGreaterThan(5));
     expect(count('above')).toBe(1);
     jobs.step.resolve();
@@ -71,13 +71,13 @@ describe('a job', () => {
     expect(acquired.keys.filter((key) => key === 'above')).toHaveLength(count('above'));
   });
 
-  it('of @Timeout runs under its lock, once', async () => {
+  it('given @Timeout, then the job runs once under its lock', async () => {
     await module.init();
     await eventually(() => expect(count('once')).toBe(1));
     expect(acquired.keys.filter((key) => key === 'once')).toHaveLength(1);
   });
 
-  it('whose lock is busy is logged as the error of a job is, and is tried again when it is next due', async () => {
+  it("given a busy key, then the error is logged as any job's error is, and the next occasion tries again", async () => {
     const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
     const held = await module.get(LockService).acquire('below');
     await module.init();

@@ -1,4 +1,4 @@
-/** The hooks of a gateway, over ws and socket.io: Nest awaits none, so that a rejection would end the process. */
+/** The hooks of a gateway, over ws and socket.io. Nest awaits no hook, so a rejection would end the process. */
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type INestApplication, Inject, Logger } from '@nestjs/common';
@@ -33,7 +33,7 @@ class Lobby {
   }
 }
 
-/** Goes on after the hook of its parent: it must not do so when that one has not run. */
+/** Goes on after the hook of its parent. It must not go on if that hook has not run. */
 class Sub extends Lobby {
   joined = 0;
   override async handleConnection(client: unknown): Promise<void> {
@@ -42,7 +42,7 @@ class Sub extends Lobby {
   }
 }
 
-/** A client that notes what it is sent, and whether it was disconnected. */
+/** A client that records what it receives, and whether it was disconnected. */
 interface Client {
   readonly got: unknown[];
   readonly opened: Promise<unknown>;
@@ -75,7 +75,7 @@ const CLIENTS: ReadonlyArray<
   ['socket.io', IoAdapter, ioClient, 'io server disconnect', 'io server disconnect'],
 ];
 
-describe.each(CLIENTS)('a gateway over %s', (_kind, Adapter, connect, refused, broken) => {
+describe.each(CLIENTS)('the hooks of a gateway over %s', (_kind, Adapter, connect, refused, broken) => {
   let app: INestApplication;
   let lobby: Lobby;
   let controls: LockControls;
@@ -123,7 +123,7 @@ describe.each(CLIENTS)('a gateway over %s', (_kind, Adapter, connect, refused, b
     expect(client.got).toEqual([
       { event: 'exception', data: expect.objectContaining({ code: 'LOCK_BUSY', status: 'error' }) },
     ]);
-    // The leaving of the client is a hook as well, and as busy.
+    // When the client leaves, handleDisconnect finds the key busy too.
     await eventually(() => expect(warned).toHaveBeenCalledTimes(2));
     expect(warned.mock.calls.map(([text]) => /^Lobby\.handle(Dis)?[cC]onnect/.test(String(text)))).toEqual([
       true,
@@ -160,7 +160,7 @@ describe('a hook that other code calls', () => {
     expect(sub.joined).toBe(0);
   });
 
-  it("given an error of the application's own, then it stays Nest's affair", async () => {
+  it("given an error of the application's own, then the error stays with Nest", async () => {
     lobby.fails = OWN_ERROR;
     await expect(lobby.handleConnection({})).rejects.toBe(OWN_ERROR);
   });

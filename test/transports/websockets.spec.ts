@@ -1,4 +1,4 @@
-/** WebSocket gateways, of ws and of socket.io: messages, each with its lock, and clients that leave. */
+/** WebSocket gateways over ws and socket.io: messages, each under its lock, and clients that leave. */
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
@@ -35,7 +35,7 @@ import { NEST_MAJOR } from '../support/nest-major.js';
 
 type Keys = readonly string[];
 
-/** Nest 11 leaves the module's interceptor out of gateways: what is not `@Locked` itself names it. */
+/** Nest 11 does not run the module's interceptor in gateways: a handler without `@Locked` has to name it. */
 const BeforeNest12 = (decorator: MethodDecorator): MethodDecorator =>
   NEST_MAJOR < 12 ? decorator : () => undefined;
 
@@ -84,7 +84,7 @@ class Seats {
     this.ran.push(`wait ${data.id}`);
   }
 
-  /** Goes on until it is told to, whoever leaves. */
+  /** Goes on until the test resolves its step, even after the client has left. */
   @SubscribeMessage('work')
   @Locked('seat:{data.id}', { wait: 0, abortOn: 'disconnect' })
   async work(@MessageBody() data: { id: number }): Promise<void> {
@@ -97,7 +97,7 @@ class Seats {
     await this.step.promise;
   }
 
-  /** Not decorated itself: what it calls is. */
+  /** Not decorated: it acquires its lock by the service. */
   @SubscribeMessage('by-service')
   @BeforeNest12(UseInterceptors(LockErrorInterceptor))
   async byService(@MessageBody() data: { id: number }): Promise<WsResponse<string>> {
@@ -106,7 +106,7 @@ class Seats {
   }
 }
 
-/** A gateway that nothing of ours is on. */
+/** A gateway without any decorator or interceptor of this library. */
 @WebSocketGateway()
 class Bare {
   refused = 0;
@@ -129,7 +129,7 @@ interface Message {
   readonly data: unknown;
 }
 
-/** A client of either kind: what it sends and what it got. */
+/** A client of ws or socket.io, with the messages that it got. */
 interface Client {
   readonly got: Message[];
   send(event: string, data: unknown): void;
@@ -176,7 +176,7 @@ describe.each<
 >([
   ['ws', WsAdapter, wsClient],
   ['socket.io', IoAdapter, ioClient],
-])('a message over %s', (kind, Adapter, connect) => {
+])('a gateway message over %s', (kind, Adapter, connect) => {
   let app: INestApplication;
   let seats: Seats;
   let bare: Bare;
@@ -214,13 +214,13 @@ describe.each<
     data: expect.objectContaining({ code: 'LOCK_BUSY' }),
   });
 
-  it('locks by the payload after its pipes, once, and is answered', async () => {
+  it('given a payload, then the handler runs under its key after pipes, acquired once, and answers', async () => {
     client.send('take', { id: '07' });
     await answer({ event: 'taken', data: ['seat:7'] });
     expect(acquired.keys).toEqual(['seat:7']);
   });
 
-  it('@Locked above the pattern: the route is found, and the metadata is there', async () => {
+  it('given @Locked above the pattern, then the route is found, and metadata stays readable', async () => {
     expect(Reflect.getMetadata('own', Seats.prototype.hold)).toBe('kept');
     seats.step.resolve();
     client.send('hold', { id: 5 });
@@ -228,7 +228,7 @@ describe.each<
     expect(acquired.keys).toEqual(['seat:5']);
   });
 
-  it('excludes the same key, and not another', async () => {
+  it('given a running handler, then its key is busy, another key is free, and its answer comes after the release', async () => {
     client.send('hold', { id: 1 });
     await eventually(() => expect(seats.ran).toEqual(['hold 1']));
     client.send('take', { id: 1 });
@@ -237,14 +237,14 @@ describe.each<
     await eventually(() => expect(client.got).toHaveLength(2));
     seats.step.resolve();
     await eventually(() => expect(client.got).toHaveLength(3));
-    // Back before the answer was out.
+    // The lock was released before the answer was sent.
     client.send('take', { id: 1 });
     await eventually(() => expect(client.got).toHaveLength(4));
     expect(client.got.slice(1).map(({ event }) => event)).toEqual(['taken', 'held', 'taken']);
     expect(seats.ran).toEqual(['hold 1', 'take 2', 'take 1']);
   });
 
-  it('an Observable keeps the lock to its end', async () => {
+  it('given an Observable, then the lock is held until it completes', async () => {
     client.send('watch', { id: 3 });
     await answer({ event: 'watched', data: '3 under seat:3' });
     client.send('take', { id: 3 });
@@ -257,25 +257,28 @@ describe.each<
     expect(acquired.keys).toEqual(['seat:3', 'seat:3']);
   });
 
-  it.each(['take', 'by-service'])('%s: the client sees code and message, and nothing else', async (event) => {
-    const held = await locks.acquire('seat:9', { ttl: '30s' });
-    client.send(event, { id: 9 });
-    await eventually(() => expect(client.got).toHaveLength(1));
-    await held.release();
-    expect(client.got).toEqual([
-      {
-        event: 'exception',
-        data: {
-          status: 'error',
-          code: 'LOCK_BUSY',
-          message: 'The resource is in use. Try again in a moment.',
-          retryAfter: expect.any(Number),
+  it.each(['take', 'by-service'])(
+    'given a busy key and event "%s", then the client sees code and message, and nothing else',
+    async (event) => {
+      const held = await locks.acquire('seat:9', { ttl: '30s' });
+      client.send(event, { id: 9 });
+      await eventually(() => expect(client.got).toHaveLength(1));
+      await held.release();
+      expect(client.got).toEqual([
+        {
+          event: 'exception',
+          data: {
+            status: 'error',
+            code: 'LOCK_BUSY',
+            message: 'The resource is in use. Try again in a moment.',
+            retryAfter: expect.any(Number),
+          },
         },
-      },
-    ]);
-  });
+      ]);
+    },
+  );
 
-  it('a failing Redis, and a lost lock, likewise', async () => {
+  it('given a failing Redis or a lost lock, then the client sees code and message, and nothing else', async () => {
     await withoutMemory(watcher, async () => {
       client.send('take', { id: 11 });
       await answer({ event: 'exception', data: STORE_FAILED });
@@ -287,7 +290,7 @@ describe.each<
     await eventually(() => expect(client.got[1]).toEqual({ event: 'exception', data: LOST }));
   });
 
-  it('several errors are one message each', async () => {
+  it('given several errors, then each one is a message of its own', async () => {
     const held = await locks.acquire('seat:9', { ttl: '30s' });
     for (let i = 1; i <= 3; i += 1) {
       client.send('take', { id: 9 });
@@ -299,7 +302,7 @@ describe.each<
     expect(client.got).toHaveLength(4);
   });
 
-  it('what a gateway throws that names nothing of ours: code and message, from Nest 12 on', async () => {
+  it('given a gateway without a decorator of this library, then its busy error is mapped from Nest 12 on', async () => {
     const held = await locks.acquire('seat:9', { ttl: '30s' });
     client.send('bare', { id: 9 });
     await eventually(() => expect(bare.refused).toBe(1));
@@ -311,12 +314,12 @@ describe.each<
     await held.release();
     client.send('take', { id: 9 });
     await eventually(() => expect(client.got.at(-1)).toEqual({ event: 'taken', data: ['seat:9'] }));
-    // Before, a client of ws was sent nothing.
+    // On Nest 11, a client of ws is sent nothing.
     expect(client.got).toHaveLength(NEST_MAJOR < 12 && kind === 'ws' ? 1 : 2);
   });
 
   it.each([{}, { id: '' }, { id: [1] }, { id: { toString: 'x' } }])(
-    'a message without a usable value for its key, %j: its sender is told the part, and the log nothing',
+    'given the unusable payload %j, then its sender is told the part of the key, and nothing is logged',
     async (data) => {
       const logged = spyOnLog();
       client.send('hold', data);
@@ -329,7 +332,7 @@ describe.each<
     },
   );
 
-  it('is not run for a client that has left while it waited', async () => {
+  it('given a call that waits for its lock, when its client leaves, then the handler never runs', async () => {
     // Held by another process.
     await watcher.set('lock:seat:6', 'theirs', 'PX', 60_000);
     const queue = queueOf(watcher, 'seat:6');
@@ -338,12 +341,12 @@ describe.each<
     client.close();
     await queue.holds(0);
     await watcher.del('lock:seat:6');
-    // Were it still waiting, it would go before this one.
+    // If the call still waited, it would get the lock before this acquisition.
     await (await locks.acquire('seat:6')).release();
     expect(seats.ran).toEqual([]);
   });
 
-  it('abortOn: the signal of a running handler aborts when the client leaves; its lock is held to its end', async () => {
+  it('given abortOn and a running handler, when its client leaves, then the signal aborts and the lock stays held', async () => {
     client.send('work', { id: 10 });
     await eventually(() => expect(seats.ran).toEqual(['work 10']));
     client.close();
@@ -355,7 +358,7 @@ describe.each<
     );
   });
 
-  it('an Observable gives its lock back when the client leaves', async () => {
+  it('given an Observable, when the client leaves, then the lock is released', async () => {
     client.send('watch', { id: 4 });
     await answer({ event: 'watched', data: '4 under seat:4' });
     expect(await locks.tryAcquire('seat:4')).toBeNull();

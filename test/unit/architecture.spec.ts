@@ -75,7 +75,7 @@ describe('the checker', () => {
 
   it.each([
     ['lib/stores/redis/x.ts', `import '../memory/memory.store.js';`, 'sideways'],
-    ['lib/core/requests/x.ts', `import '../batches/exclusive-batch.js';`, 'sideways'],
+    ['lib/core/requests/x.ts', `import '../batches/lease-batch.js';`, 'sideways'],
     ['lib/core/time/x.ts', `import '@nestjs/common';`, 'time may not'],
     ['lib/core/time/x.ts', `import type { Redis } from 'ioredis';`, 'time may not'],
     ['lib/core/time/x.ts', `type R = import('ioredis').Redis;`, 'time may not'],

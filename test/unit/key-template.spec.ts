@@ -30,8 +30,8 @@ describe('given a key template', () => {
   it.each([
     ['order:${id}', /\$\{…\} in plain quotes.*lockKey`order:\$\{id\}`.*\{params\.id\} or \{0\}/],
     ['order:${0}', /in plain quotes/],
-    ['order:{params.id', /a "\{" that nothing closes/],
-    ['order:params.id}', /a "\}" that nothing opens/],
+    ['order:{params.id', /a "\{" without a "\}"/],
+    ['order:params.id}', /a "\}" without a "\{"/],
     ['order:{}', /empty braces/],
     ['order:{ params.id }', /a space or a brace in "\{ params\.id \}"/],
     ['order:{a{0}', /a space or a brace/],
@@ -76,11 +76,11 @@ describe('given a list of keys', () => {
     [[], /the list of keys is empty/],
     ['', /an empty string/],
     [['a', ''], /an empty string/],
-    [undefined, /this one is undefined/],
-    [null, /this one is null/],
-    [7, /this one is a number/],
-    [['a', ['b']], /this one is an array/],
-    [{ a: 1 }, /this one is an object/],
+    [undefined, /this key is undefined/],
+    [null, /this key is null/],
+    [7, /this key is a number/],
+    [['a', ['b']], /this key is an array/],
+    [{ a: 1 }, /this key is an object/],
     ['a\udc00', /no well-formed string/],
   ])('then %p is refused', (keys, message) => {
     expect(() => normaliseKeys(keys as string[])).toThrow(LockKeyError);

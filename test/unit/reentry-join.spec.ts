@@ -22,7 +22,7 @@ describe('given a nested call for a held key, without "reentry"', () => {
     await locks.using('a', async () => {
       await expect(locks.acquire('a')).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
       await expect(locks.acquire('a')).rejects.toThrow(
-        /by this very call.*or by work whose async context this call inherited.*"reentry: 'join'" or "within: lock".*"reentry: 'wait'"/,
+        /by this very call.*or by other work with an async context that this call inherited.*"reentry: 'join'" or "within: lock".*"reentry: 'wait'"/,
       );
       await expect(locks.tryAcquire('a')).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
       await expect(locks.using(['z', 'a'], () => 1)).rejects.toMatchObject({
@@ -271,7 +271,7 @@ describe(`given several keys of which some are held, and "reentry: 'join'"`, () 
     await locks.using('b', async () => {
       const refused = locks.acquire(['a', 'b', 'c'], joining);
       await expect(refused).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'b' });
-      await expect(refused).rejects.toThrow(/"a", which sorts before it/);
+      await expect(refused).rejects.toThrow(/"a" is not, and sorts before it/);
       expect(await free('a')).toBe(true);
     });
   });
@@ -360,7 +360,7 @@ describe('given a nested call with another kind of lock', () => {
       for (const reentry of ['join', 'throw'] as const) {
         const refused = locks.using(['a', 'b'], { reentry }, () => 1);
         await expect(refused).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
-        await expect(refused).rejects.toThrow(/shared one, which cannot become an exclusive one.*outside/);
+        await expect(refused).rejects.toThrow(/shared lock cannot become an exclusive one.*outer call/);
       }
       await expect(locks.tryAcquire('a', { reentry: 'join' })).rejects.toMatchObject({
         code: 'LOCK_REENTRY',

@@ -1,18 +1,23 @@
-/** The leases that a key has in this process: one exclusive lease, the leases of readers, or the permits of a semaphore. */
+/**
+ * The leases that a key has in this process: one exclusive lease, the leases of readers, or the permits of a semaphore.
+ */
 import type { LockKind } from '../contracts/token.js';
 import { FenceSupply } from '../leases/fence-supply.js';
+import type { Lease } from '../leases/lease.js';
+import type { EngineContext } from '../runtime/engine-context.js';
 import { LinkedList } from '../util/linked-list.js';
-import { LeaseBatch, type LeaseBatchSettings } from './lease-batch.js';
+import { type BatchOwner, LeaseBatch } from './lease-batch.js';
 
 /**
  * - `nothing`: no lease.
  * - `exclusive`: an exclusive lease. Nothing is requested.
- * - `admitting`: the latest shared lease is still to admit its callers. Nothing is requested: it would be for the same ones.
- * - `open`: shared leases, which have admitted their callers. The callers that wait are requested for.
+ * - `admitting`: the latest shared lease has not admitted its callers yet. Nothing is requested: a request would be for
+ *   the callers of that lease.
+ * - `open`: shared leases, which have admitted their callers. If callers wait, there is a request for them.
  */
 export type ServingState = 'nothing' | 'exclusive' | 'admitting' | 'open';
 
-/** Fences of a reply or an offer: the first of `drawn`, for callers up to the number `upTo`. */
+/** The fences of a reply or an offer: the first of `drawn` consecutive fences, for callers up to the number `upTo`. */
 export interface DrawnFences {
   readonly fence: number;
   readonly drawn: number;
@@ -20,15 +25,16 @@ export interface DrawnFences {
 }
 
 export class BatchSet {
-  readonly #batches = new LinkedList<LeaseBatch>();
   #exclusive: LeaseBatch | undefined;
+  /** Leases of readers, and permits. The list is made with the first one, because most keys have none. */
+  #shared: LinkedList<LeaseBatch> | undefined;
   /** The latest shared lease, until it has admitted its callers. */
   #latest: LeaseBatch | undefined;
-  /** Of all permits: fences rise with every hold of this process, whichever permit serves it. */
+  /** The fences of all permits. Fences rise with every hold of this process, and any permit may serve a hold. */
   #permitFences: FenceSupply | undefined;
 
   get size(): number {
-    return this.#batches.size;
+    return (this.#exclusive === undefined ? 0 : 1) + (this.#shared?.size ?? 0);
   }
 
   get state(): ServingState {
@@ -41,51 +47,61 @@ export class BatchSet {
     return this.#exclusive;
   }
 
-  /** True while a lease has come whose first callers are still to start. */
+  /** True while there is a lease, and its first callers have not started yet. */
   get entering(): boolean {
     return this.#exclusive?.served === false || this.#latest?.admitting === true;
   }
 
   has(token: string): boolean {
-    for (const { lease } of this.#batches) if (lease.token === token) return true;
+    if (this.#exclusive?.lease.token === token) return true;
+    if (this.#shared !== undefined)
+      for (const { lease } of this.#shared) if (lease.token === token) return true;
     return false;
   }
 
+  /** Starts a batch for a lease. @param upTo the number of the last caller that the batch may serve. */
   add(
     kind: LockKind,
-    settings: Omit<LeaseBatchSettings, 'fences' | 'concurrency'>,
-    { fence, drawn, upTo }: DrawnFences,
+    context: EngineContext,
+    lease: Lease,
+    upTo: number,
+    owner: BatchOwner,
+    drawn: DrawnFences,
   ): LeaseBatch {
     const fences = kind === 'semaphore' ? (this.#permitFences ??= new FenceSupply()) : new FenceSupply();
-    fences.add(fence, drawn, upTo);
-    const batch = new LeaseBatch({ ...settings, fences, concurrency: kind === 'shared' ? Infinity : 1 });
-    batch.node = this.#batches.push(batch);
+    fences.add(drawn.fence, drawn.drawn, drawn.upTo);
+    const concurrency = kind === 'shared' ? Infinity : 1;
+    const batch = new LeaseBatch({ context, lease, upTo, fences, owner, concurrency });
     if (kind === 'exclusive') this.#exclusive = batch;
-    else this.#latest = batch;
+    else {
+      batch.node = (this.#shared ??= new LinkedList()).push(batch);
+      this.#latest = batch;
+    }
     return batch;
   }
 
-  /** The batch has started holds. @returns true if it was the latest, and has admitted its callers by now. */
-  admitted(batch: LeaseBatch): boolean {
+  /** A batch has started holds. @returns true if the latest shared lease has admitted its callers by now. */
+  admitted(): boolean {
     if (this.#latest === undefined || this.#latest.admitting) return false;
     this.#latest = undefined;
-    return batch !== this.#exclusive;
+    return true;
   }
 
-  /** The batch is over. @returns true if it was the latest one, or the exclusive one. */
+  /** The batch is over. @returns true if it was the exclusive one, or the latest of the others. */
   remove(batch: LeaseBatch): boolean {
-    if (batch.node !== undefined) this.#batches.remove(batch.node);
     if (this.#exclusive === batch) {
       this.#exclusive = undefined;
       return true;
     }
+    if (batch.node !== undefined) this.#shared?.remove(batch.node);
     if (this.#latest !== batch) return false;
     this.#latest = undefined;
     return true;
   }
 
-  /** Nobody waits any more: each lease that serves nobody just now goes back. */
+  /** Nobody waits any more: each lease without a running hold is released. */
   queueEmptied(): void {
-    for (const batch of [...this.#batches]) batch.queueEmptied();
+    this.#exclusive?.queueEmptied();
+    if (this.#shared !== undefined) for (const batch of [...this.#shared]) batch.queueEmptied();
   }
 }

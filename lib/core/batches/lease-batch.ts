@@ -1,4 +1,4 @@
-/** The callers of this process that one lease serves: one after the other, or readers at the same time. */
+/** The callers of this process that one lease serves: one after the other, or several readers at the same time. */
 import type { LockLossReason } from '../../errors/index.js';
 import { Hold, type HoldOwner } from '../holds/hold.js';
 import type { FenceSupply } from '../leases/fence-supply.js';
@@ -20,27 +20,27 @@ export interface LeaseBatchSettings {
   readonly concurrency: number;
 }
 
-/** The source of a batch's callers, and the part that its lease goes back to. */
+/** The owner of a batch has the callers that wait, and releases the lease of the batch. */
 export interface BatchOwner extends WaiterHost {
   /** The first waiter. */
   readonly first: Waiter | undefined;
   /** Takes the first waiter out of the queue. */
   shift(): Waiter | undefined;
-  /** The batch has served callers. A batch of readers tells it once, when all of them have been admitted. */
+  /** A hold has started. A batch of readers calls this once, when all its readers were admitted. */
   batchServed(batch: LeaseBatch): void;
   /** Called once, at the end. The lease is released, `releaseAfter` ms later if that is above 0. */
   batchEnded(batch: LeaseBatch, releaseAfter: number): Promise<ReleaseOutcome>;
 }
 
 /**
- * States: admitting (the first holds are still to start) → serving → over.
+ * States: admitting (the first holds have not started yet) → serving → over.
  *
- * A batch of concurrency 1 starts the next hold when the one before has ended, within the batch's limits. A batch of
- * readers admits callers once: a reader that comes later needs a new request, so that a writer that queues meanwhile
- * waits for no more than the readers that are in.
+ * A batch of concurrency 1 starts the next hold when the hold before has ended, within the batch's limits. A batch of
+ * readers admits callers once. A reader that comes later needs a new request. So a writer that joins the queue meanwhile
+ * waits only for the readers that were admitted.
  *
- * Invariants: at most `concurrency` holds run. A hold starts only while the lease is held, with a fence of its own, and
- * with the caller's share of the ttl left. After `over` no hold starts.
+ * Invariants: At most `concurrency` holds run. A hold starts only while the lease is held, with a fence of its own, and
+ * with as much time left as the caller needs. After `over`, no hold starts.
  */
 export class LeaseBatch implements LeaseListener, HoldOwner {
   readonly lease: Lease;
@@ -51,8 +51,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
   readonly #owner: BatchOwner;
   readonly #upTo: number;
   readonly #concurrency: number;
-  /** The time after which no further hold starts, on the monotonic clock. */
-  readonly #until: number;
+  readonly #readers: boolean;
   readonly #running: Hold[] = [];
   /** How many of the running holds want the lease renewed. */
   #renewing = 0;
@@ -70,7 +69,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     this.#fences = settings.fences;
     this.#owner = settings.owner;
     this.#concurrency = settings.concurrency;
-    this.#until = settings.concurrency === 1 ? this.lease.since + LONGEST_BATCH : Infinity;
+    this.#readers = settings.concurrency > 1;
     this.lease.listener = this;
     this.#context.renewals.add(this.lease);
   }
@@ -81,7 +80,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     return this.lease.confirmed && this.lease.remaining > 0;
   }
 
-  /** True while the callers that the lease was requested for are still to start. */
+  /** True until the callers that the lease was requested for have started. */
   get admitting(): boolean {
     return this.#admitting && this.#over === undefined;
   }
@@ -98,7 +97,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
 
   /**
    * Starts a lease that is an offer, or that came without a usable fence. The confirmation is sent first, and draws
-   * `fences`. Only with a young offer does the first hold start before the reply.
+   * `fences`. The first hold starts before the reply only if the offer is young.
    */
   beginConfirming(fences: number, young: boolean): void {
     const confirming = this.#confirm(fences);
@@ -129,27 +128,27 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
       if (this.#confirming !== undefined) return;
       if (!renewed && this.lease.remaining < this.#needed(next)) return this.#renewFor(next);
       this.#start(next);
-      // Readers start together, on what the first of them has found.
+      // Readers start together: what the first of them has checked holds for all.
       renewed ||= this.#readers;
     }
   }
 
-  /** The first waiter, if this batch may serve it. A confirmation that is under way draws the fences. */
+  /** The first waiter, if this batch may serve that waiter. A confirmation that is under way draws the fences. */
   #next(renewed: boolean): Waiter | undefined {
     const { first } = this.#owner;
     if (first === undefined || first.number > this.#upTo) return undefined;
     if (this.#readers && first.options.access.kind !== 'shared') return undefined;
-    if (this.#served && !renewed && this.#context.clock.monotonic() >= this.#until) return undefined;
+    if (this.#served && !renewed && !this.#readers && this.lease.age >= LONGEST_BATCH) return undefined;
     return this.#confirming !== undefined || this.#fences.hasFor(first.number) ? first : undefined;
   }
 
-  /** How much of the lease a hold needs at its start, in ms. Readers start together: the lease's ttl is their longest. */
+  /** How much time a hold needs at its start, in ms. Readers start together: the lease's ttl is their longest ttl. */
   #needed({ options: { ttl, renew } }: Waiter): number {
     if (this.#readers) return (this.lease.ttl * 2) / 3;
     return renew || !this.#served ? (ttl * 2) / 3 : ttl;
   }
 
-  /** Renews the lease first: a hold must not start on the rest of a lease. */
+  /** Renews the lease first: a hold must not start if too little of the lease is left. */
   #renewFor(next: Waiter): void {
     this.lease.renew(Math.max(this.lease.ttl, next.options.ttl)).then(
       // Another first waiter may need more than the lease was renewed for.
@@ -159,7 +158,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
   }
 
   #start(waiter: Waiter): void {
-    // Another permit of the same semaphore may have used the fences meanwhile, or they are too old for this caller.
+    // Another permit of this process may have used the fences meanwhile, or the fences are too old for this caller.
     if (!this.#fences.hasFor(waiter.number)) return this.#stopAdmitting();
     const now = this.#context.clock.monotonic();
     this.#owner.shift();
@@ -174,7 +173,6 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
       startedAt: now,
       owner: this,
     });
-    hold.alarmAt = Math.min(hold.limitAt, now + this.#context.longHold);
     this.#running.push(hold);
     if (waiter.options.renew) this.#renewing += 1;
     this.#setRenewal();
@@ -195,15 +193,16 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     this.#owner.batchServed(this);
   }
 
-  /** Nobody waits any more. A lease that serves nobody just now goes back, even while a command is under way. */
+  /** Nobody waits any more. A lease without a running hold is released, even while a renewal is under way. */
   queueEmptied(): void {
     if (this.#over !== undefined || (this.#running.length > 0 && !this.#admitting)) return;
     if (this.#running.length === 0) this.#context.tasks.track(this.#end());
     else this.#stopAdmitting();
   }
 
-  get #readers(): boolean {
-    return this.#concurrency > 1;
+  /** For how long the key stays busy after the batch, in ms. */
+  get #busyFor(): number {
+    return this.#busyUntil === -Infinity ? 0 : Math.max(0, this.#busyUntil - this.#context.clock.monotonic());
   }
 
   #setRenewal(): void {
@@ -223,8 +222,8 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
       return 'released';
     }
     this.lease.alarmAt = Infinity;
-    if (this.#readers || this.#busyUntil > this.#context.clock.monotonic()) return this.#end();
-    // A caller with several keys used a fence that was drawn after the others of this batch.
+    if (this.#readers || this.#busyFor > 0) return this.#end();
+    // A caller with several keys may have used a higher fence, which was drawn later, for another key.
     this.#fences.raise(hold.usedFence);
     this.#admit();
     return this.#over ?? 'released';
@@ -237,26 +236,14 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
 
   leaseAlarmed(): void {
     const now = this.#context.clock.monotonic();
-    for (const hold of [...this.#running]) {
-      if (now < hold.alarmAt) continue;
-      if (now >= hold.limitAt) {
-        hold.lose(hold.age >= hold.options.maxHold ? 'max-hold' : 'expired');
-        void this.holdEnded(hold);
-        continue;
-      }
-      if (now >= hold.startedAt + this.#context.longHold) hold.reportLong();
-      hold.alarmAt = hold.limitAt;
-    }
+    for (const hold of [...this.#running]) if (hold.alarm(now) === 'over') void this.holdEnded(hold);
     this.lease.alarmAt = this.#running.reduce((least, { alarmAt }) => Math.min(least, alarmAt), Infinity);
   }
 
   #end(): Promise<ReleaseOutcome> {
-    if (this.#over === undefined) {
-      this.#context.renewals.remove(this.lease);
-      this.lease.listener = undefined;
-      const left = this.#busyUntil - this.#context.clock.monotonic();
-      this.#over = this.#owner.batchEnded(this, Math.max(0, left));
-    }
-    return this.#over;
+    if (this.#over !== undefined) return this.#over;
+    this.#context.renewals.remove(this.lease);
+    this.lease.listener = undefined;
+    return (this.#over = this.#owner.batchEnded(this, this.#busyFor));
   }
 }

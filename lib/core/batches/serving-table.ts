@@ -1,25 +1,26 @@
-/** What follows for a key from its waiters and its leases. The coordinator performs it after each event. */
+/** What a key needs, by its waiters and its leases. The coordinator performs these effects after each event. */
 import type { ServingState } from './batch-set.js';
 
 export type ServingEvent =
-  /** After an event, callers wait. The first waiter may be another one, of another access. */
+  /** After an event, callers wait. The first waiter may have changed, and its access too. */
   | 'callers wait'
   /** After an event, nobody waits. */
   | 'nobody waits'
-  /** A lease is over, and callers wait. The state is that after the lease. */
+  /** A lease is over, and callers wait. The state is the one without that lease. */
   | 'lease over, callers wait'
-  /** A lease is over, and nobody waits. The state is that after the lease. */
+  /** A lease is over, and nobody waits. The state is the one without that lease. */
   | 'lease over, nobody waits';
 
 export type ServingEffect =
-  /** Sees to a request that fits the first waiter: sends one, or replaces the present one. */
+  /** Makes sure that there is a request that fits the first waiter: sends one, or replaces the present request. */
   | 'request'
   /** Withdraws the request. */
   | 'cancel request'
-  /** Gives back each lease that serves nobody, and admits no more callers. */
+  /** Releases each lease without a running hold, and admits no more callers. */
   | 'end idle batches'
-  /** Releases the lease, and requests the next one in the same command where the request's state lets it. */
+  /** Releases the lease, and requests the next lease in the same command, if the state of the request allows that. */
   | 'release and request'
+  /** Releases the lease. */
   | 'release'
   /** The key has neither waiters nor leases: it is forgotten. */
   | 'forget key';

@@ -1,53 +1,57 @@
-/** Owner tokens: who holds, from which session, and a number that makes each of them unique for ever, and hard to guess. */
+/** Tokens: each states its session and its owner's label, and a number that is never used again and hard to guess. */
 import { randomBytes } from 'node:crypto';
 
-/** Every token of ours begins so; a key's value that does not is a foreign client's. */
+/** The beginning of each token of this library. A key's value with another beginning belongs to a foreign client. */
 export const TOKEN_MARK = 'nl1:';
 
 const SHAPE = /^nl1:([A-Za-z0-9_-]+):([0-9a-z]+)(?:-(s|[1-9]\d*))?:(\S*)$/;
 
-/** Hex digits of each token that nobody can guess: 40 random bits. */
+/** How many random hex digits each token has: 40 bits, which nobody can guess. */
 const RANDOM_DIGITS = 10;
 
-/** Random digits for so many tokens are made at once: to make them one by one would cost more than the rest of a token. */
+/**
+ * For how many tokens random digits are made at once. Random digits for one token at a time would cost more than the rest
+ * of the token.
+ */
 const TOKENS_AHEAD = 256;
 
-/** A new session name: 96 random bits. */
+/** A new session id: 96 random bits. */
 export function newSessionId(): string {
   return randomBytes(12).toString('base64url');
 }
 
 /**
- * What a token's owner lets others do meanwhile. Exclusive and shared ones go together on one key (writers and readers);
- * semaphores go with semaphores only, whose limits may differ.
+ * What the holder of a lock lets other callers do meanwhile. Exclusive and shared locks (writers and readers) may be
+ * taken on one key. Semaphores may be taken only on keys of semaphores. The limits of semaphores may differ.
  */
 export type LockKind = 'exclusive' | 'shared' | 'semaphore';
 
-/** A token's kind, and how many may hold the key with it, itself included: 1, `Infinity` (readers), or the limit. */
+/** A kind with its limit: how many holders may have the key beside each other, this one included. */
 export interface LockAccess {
   readonly kind: LockKind;
+  /** 1 for an exclusive lock, `Infinity` for a shared lock, the given limit for a semaphore. */
   readonly limit: number;
 }
 
 export const EXCLUSIVE: LockAccess = Object.freeze({ kind: 'exclusive', limit: 1 });
 export const SHARED: LockAccess = Object.freeze({ kind: 'shared', limit: Infinity });
 
-/** Are they of one kind, and of one limit? */
+/** Whether the two have one kind and one limit. */
 export function sameAccess(a: LockAccess, b: LockAccess): boolean {
   return a === b || (a.kind === b.kind && a.limit === b.limit);
 }
 
-/** May locks of these two kinds be taken on one key, at one time or another? */
+/** Whether locks of these two kinds may be taken on one key, at one time or another. */
 export function compatibleKinds(a: LockKind, b: LockKind): boolean {
   return (a === 'semaphore') === (b === 'semaphore');
 }
 
 /**
- * Makes the tokens of one session: `nl1:<session>:<number>:<owner's label>`. Of a shared one the number ends in `-s`, of a
- * semaphore in `-<limit>`: a store can tell the kind from the token, as long as it knows the token.
+ * Makes the tokens of one session: `nl1:<session id>:<number>:<owner's label>`. The number of a shared token ends in
+ * `-s`, the number of a semaphore's token in `-<limit>`. So a store reads the kind from the token.
  *
- * The number ends in random digits. A session's name is in the name of its channel, so a client that may publish there would
- * know the next token otherwise, and could forge an offer for it.
+ * The number has random digits. The session id is part of the name of the session's channel. Without random digits, a
+ * client that may publish on that channel would know the next token, and could forge an offer for it.
  */
 export class TokenGenerator {
   readonly #suffix: string;
@@ -59,7 +63,7 @@ export class TokenGenerator {
     readonly sessionId: string,
     owner: string,
   ) {
-    // No spaces nor line ends: tokens are parts of messages.
+    // Without spaces and line breaks, because tokens are parts of messages.
     this.#suffix = encodeURIComponent(owner);
   }
 
@@ -85,7 +89,7 @@ function markOf({ kind, limit }: LockAccess): string {
   return kind === 'shared' ? '-s' : `-${limit}`;
 }
 
-/** How a token shares its key; undefined for a foreign value, which shares with nobody. */
+/** The access of a token. Undefined for a value of a foreign client, which shares its key with nobody. */
 export function accessOf(token: string): LockAccess | undefined {
   const match = SHAPE.exec(token);
   if (match === null) return undefined;
@@ -94,17 +98,17 @@ export function accessOf(token: string): LockAccess | undefined {
   return mark === 's' ? SHARED : { kind: 'semaphore', limit: Number(mark) };
 }
 
-/** The session a token belongs to, or undefined for a foreign value. */
+/** The session that a token belongs to. Undefined for a value of a foreign client. */
 export function sessionIdOf(token: string): string | undefined {
   return SHAPE.exec(token)?.[1];
 }
 
-/** The label of a token's owner, for people; undefined for a foreign value. */
+/** The label of a token's owner, for people to read. Undefined for a value of a foreign client. */
 export function ownerOf(token: string): string | undefined {
   const suffix = SHAPE.exec(token)?.[4];
   try {
     return suffix === undefined ? undefined : decodeURIComponent(suffix);
   } catch {
-    return undefined; // it checks like ours, and is not
+    return undefined; // the value has the form of a token, and is none
   }
 }

@@ -1,18 +1,18 @@
-/** Where locks are taken, for the report of a long hold. */
+/** Records where locks are taken, for the report of a long hold. */
 import type { Clock } from '../time/clock.js';
 
-/** Formatted only when `stack` is read. */
+/** The stack is formatted only when `stack` is read. */
 export interface CallSite {
   readonly stack?: string;
 }
 
-/** The share of the time that may go into walking stacks. */
+/** The share of the time that may be spent on walking stacks. */
 const SHARE = 0.002;
 
 /**
- * Walking the stack costs microseconds, which a hot key would pay on every turn: so it is done at most once a millisecond,
- * and less often where that would take more than its share. A process that takes more locks reports some long holds without
- * their site.
+ * To walk the stack costs microseconds, which a busy key would pay for each hold. So the stack is walked at most once a
+ * millisecond, and less often if this would take more than its share of the time. A process that takes locks more often
+ * than that reports some long holds without their site.
  */
 export class CallSites {
   readonly #clock: Clock;

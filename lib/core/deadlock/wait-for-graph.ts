@@ -1,39 +1,40 @@
-/** Who waits for whom among the callers of this process: finds the wait that would close a cycle. */
+/** The wait-for graph of the callers of this process: finds the wait that would close a cycle. */
 import { type DeadlockLink, LockDeadlockError } from '../../errors/index.js';
 import type { CallSite } from './call-sites.js';
 import { LinkedList, type ListNode } from '../util/linked-list.js';
 import { EXCLUSIVE, type LockAccess } from '../contracts/token.js';
 
 /**
- * Keys that one caller holds, with what it runs under: a link of the chain of one async context. It is given back when
- * what runs under it has ended, so it waits for whatever that waits for.
+ * Keys that one caller holds, and the outer keys that the caller runs under: a link in the chain of one async context.
+ * The keys are released when the work that runs under them has ended. So if that work waits for a key, they wait for it
+ * too.
  */
 export abstract class HeldKeys {
-  /** Its own: none that an outer one holds. */
+  /** The keys that the caller took itself. Keys that an outer link holds are not among them. */
   abstract readonly keys: readonly string[];
-  /** Are they held now? */
+  /** Whether the keys are held now. */
   abstract readonly holding: boolean;
-  /** Of those that run under it. Empty for nearly all, nearly always. */
+  /** The waits of the work that runs under these keys. Undefined or empty in nearly all cases. */
   waits: LinkedList<Wait> | undefined;
   #outer: HeldKeys | undefined;
 
   constructor(
     readonly graph: WaitGraph,
     outer: HeldKeys | undefined,
-    /** How its keys are shared. */
+    /** The access by which the caller has taken the keys. */
     readonly access: LockAccess = EXCLUSIVE,
   ) {
     this.#outer = outer;
   }
 
-  /** Has it ended for good? Then it holds nothing, and never will. */
+  /** Whether the link has ended for good. It then holds no key, and never will. */
   get over(): boolean {
     return false;
   }
 
   /**
-   * The next one outwards that is not over. Those in between are unlinked: work that schedules its own next run would
-   * otherwise keep, and walk, all of its former runs.
+   * The next outer link that is not over. The links in between are unlinked. Otherwise, work that schedules its own
+   * next run would keep all its former runs in memory, and walk them.
    */
   get outer(): HeldKeys | undefined {
     let outer = this.#outer;
@@ -43,7 +44,7 @@ export abstract class HeldKeys {
     return outer;
   }
 
-  /** Unlinks all that are over, the whole way out. */
+  /** Unlinks all outer links that are over. */
   protected unlinkEnded(): void {
     let each: HeldKeys | undefined = this.outer;
     while (each !== undefined) each = each.outer;
@@ -51,34 +52,37 @@ export abstract class HeldKeys {
 }
 
 /**
- * The waits for the keys of one engine. A cycle may lead through several of them.
+ * The waits for the keys of one engine. A cycle may lead through the graphs of several engines.
  *
- * Entered are the waits of callers that hold something, and no others: a cycle has none besides. Each of its edges is
- * "waits for a key, which a claim holds", checked up when it is requested, so that hand-offs change nothing here: a
- * claim that has just got its key does not wait yet, and when something under it does, that is what closes the cycle.
+ * The graph has the waits of callers that hold a key, because a cycle consists of such waits alone. An edge means: "this
+ * caller waits for a key, and these held keys contain it". Edges are not stored. They are found during a search, so a
+ * hand-off changes nothing here. A caller that has just got a key does not wait yet. When work under that key begins to
+ * wait, that wait is what closes a cycle.
  *
- * A key may have several holders, readers: who waits for it waits for each of them. A reader does not wait for other
- * readers, but for the writer who waits before it, and so for those whom that one waits for. Semaphores are left out: who
- * waits for a permit waits for any of its holders, and a cycle through one of them is none while another goes on.
+ * If a key has several holders (readers), a writer waits for each of them. A reader does not wait for other readers. If a
+ * writer waits before it, the reader waits for that writer, and so for the holders that the writer waits for.
+ *
+ * Semaphores are left out. A caller that waits for a permit waits for any one of the holders. A cycle through one
+ * holder is no deadlock while another holder goes on.
  */
 export class WaitGraph {
-  /** By key: the claims that hold it while something waits under them. */
+  /** By key: the links that hold the key, and have waits under them. */
   readonly #blocked = new Map<string, Set<HeldKeys>>();
   readonly #writerFirst: (key: string) => boolean;
 
-  /** @param writerFirst is a writer of this process the first to wait for the key? */
+  /** @param writerFirst tells whether the first waiter for the key in this process is a writer. */
   constructor(writerFirst: (key: string) => boolean = () => false) {
     this.#writerFirst = writerFirst;
   }
 
-  /** How many keys are held by those who wait. @internal */
+  /** How many keys are held by callers that wait. @internal */
   get size(): number {
     return this.#blocked.size;
   }
 
   /**
-   * A caller is about to wait for a key. To be ended when it does so no more.
-   * @returns undefined where there is nothing to be kept: it holds nothing.
+   * A caller is about to wait for a key. The wait must be ended when the caller does not wait any more.
+   * @returns undefined if the caller holds no key, so that no wait needs to be kept.
    */
   begin(
     key: string,
@@ -99,29 +103,29 @@ export class WaitGraph {
     return new LockDeadlockError(key, cycle.map(linkOf));
   }
 
-  /** The claims that hold what is waited for and keep it from the one who waits, if something waits under them. */
+  /** The links that hold the key of a wait, exclude its caller, and have waits under them. */
   holdersOf({ key, access }: Wait): HeldKeys[] {
-    const claims = this.#blocked.get(key);
-    if (claims === undefined) return [];
+    const holders = this.#blocked.get(key);
+    if (holders === undefined) return [];
     const reads = access.kind === 'shared' && !this.#writerFirst(key);
-    return [...claims].filter((each) => each.holding && !(reads && each.access.kind === 'shared'));
+    return [...holders].filter((each) => each.holding && !(reads && each.access.kind === 'shared'));
   }
 
-  /** @internal Something waits under a claim of this graph's, for the first time. */
-  enter(heldKeys: HeldKeys): void {
+  /** @internal Work under these keys waits, and no other work under them did. */
+  addHolder(heldKeys: HeldKeys): void {
     for (const key of heldKeys.keys) {
-      const claims = this.#blocked.get(key);
-      if (claims === undefined) this.#blocked.set(key, new Set([heldKeys]));
-      else claims.add(heldKeys);
+      const holders = this.#blocked.get(key);
+      if (holders === undefined) this.#blocked.set(key, new Set([heldKeys]));
+      else holders.add(heldKeys);
     }
   }
 
-  /** @internal Nothing does any more. */
-  leave(heldKeys: HeldKeys): void {
+  /** @internal No work under these keys waits any more. */
+  removeHolder(heldKeys: HeldKeys): void {
     for (const key of heldKeys.keys) {
-      // It may have been lost meanwhile, and be somebody else's.
-      const claims = this.#blocked.get(key);
-      if (claims?.delete(heldKeys) === true && claims.size === 0) this.#blocked.delete(key);
+      // The key may have been lost meanwhile, and another caller may hold it.
+      const holders = this.#blocked.get(key);
+      if (holders?.delete(heldKeys) === true && holders.size === 0) this.#blocked.delete(key);
     }
   }
 }
@@ -138,21 +142,22 @@ export class Wait {
     readonly access: LockAccess,
   ) {}
 
+  /** Enters the wait below a link that its caller runs under. */
   block(heldKeys: HeldKeys): void {
     heldKeys.waits ??= new LinkedList();
     const node = heldKeys.waits.push(this);
-    if (heldKeys.waits.size === 1) heldKeys.graph.enter(heldKeys);
+    if (heldKeys.waits.size === 1) heldKeys.graph.addHolder(heldKeys);
     this.#blocks.push({ heldKeys, node });
   }
 
   end(): void {
     for (const { heldKeys, node } of this.#blocks) {
       heldKeys.waits?.remove(node);
-      if (heldKeys.waits?.size === 0) heldKeys.graph.leave(heldKeys);
+      if (heldKeys.waits?.size === 0) heldKeys.graph.removeHolder(heldKeys);
     }
   }
 
-  /** Ends with what is waited for. */
+  /** Ends the wait when the promise settles. */
   during<T>(waited: Promise<T>): Promise<T> {
     return waited.then(
       (value) => {
@@ -167,13 +172,13 @@ export class Wait {
   }
 }
 
-/** How the search came to a wait. */
+/** A wait that the search has reached, and the step before it. */
 interface Step {
   readonly wait: Wait;
   readonly from: Step | undefined;
 }
 
-/** The shortest way from a wait to what its own caller holds, breadth first. Mostly the first check finds nobody. */
+/** The shortest path from a wait to the keys of its own caller, breadth first. Mostly the search ends at once. */
 function cycleOf(start: Wait): Wait[] | undefined {
   if (start.graph.holdersOf(start).length === 0) return undefined;
   const seen = new Set<HeldKeys>();
@@ -181,7 +186,7 @@ function cycleOf(start: Wait): Wait[] | undefined {
   for (const step of steps) {
     for (const holder of step.wait.graph.holdersOf(step.wait)) {
       if (seen.has(holder)) continue;
-      if (runsUnder(start.heldKeys, holder)) return wayTo(step);
+      if (runsUnder(start.heldKeys, holder)) return pathTo(step);
       seen.add(holder);
       for (const wait of holder.waits ?? []) steps.push({ wait, from: step });
     }
@@ -195,10 +200,10 @@ function runsUnder(heldKeys: HeldKeys, outer: HeldKeys): boolean {
   return each !== undefined;
 }
 
-function wayTo(last: Step): Wait[] {
-  const way: Wait[] = [];
-  for (let step: Step | undefined = last; step !== undefined; step = step.from) way.push(step.wait);
-  return way.reverse();
+function pathTo(last: Step): Wait[] {
+  const path: Wait[] = [];
+  for (let step: Step | undefined = last; step !== undefined; step = step.from) path.push(step.wait);
+  return path.reverse();
 }
 
 function linkOf({ key, heldKeys, site }: Wait): DeadlockLink {

@@ -1,11 +1,11 @@
-/** Several keys for one caller: all of them, or none. */
+/** Takes several keys for one caller: all of them, or none. */
 import { LockAbortedError, LockBusyError, LockStoreError } from '../../errors/index.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
 import type { EngineContext } from '../runtime/engine-context.js';
 import type { Hold } from '../holds/hold.js';
 import { HeldKeys } from '../deadlock/wait-for-graph.js';
 
-/** What the call has so far, while it waits for the next. */
+/** The keys that a call has taken so far, while it waits for the next key. */
 export class PartialAcquisition extends HeldKeys {
   holds: Hold[] = [];
 
@@ -19,9 +19,9 @@ export class PartialAcquisition extends HeldKeys {
 }
 
 /**
- * One after the other, with one deadline for all. Should one be lost while another is waited for, all are given back
- * and taken again.
- * @param taken what it has so far: to be given to whatever `take` waits by.
+ * Takes the keys one after the other, with one deadline for all. If a key is lost while the call waits for another one,
+ * all keys are released and taken again.
+ * @param taken gets the holds that the call has so far. `take` must use it when it waits.
  */
 export async function acquireAll(
   context: EngineContext,
@@ -41,15 +41,15 @@ export async function acquireAll(
       }
       if (taken.holding) return holds;
     } catch (error) {
-      const given = Promise.all(holds.map((hold) => hold.abandon()));
-      // To wait for a store that does not answer would go on past the deadline, or the abort.
+      const given = Promise.all(holds.map((hold) => hold.releaseUnused()));
+      // If the store does not answer, waiting for the releases would go on after the deadline or the abort.
       if (error instanceof LockStoreError || error instanceof LockAbortedError) context.tasks.track(given);
       else await given;
       if (!(error instanceof LockBusyError)) throw error;
-      // The last key may not have waited itself: the deadline is one for all.
+      // There is one deadline for all keys: the last key itself may have waited for a shorter time.
       const waited = Math.max(error.waited, Math.min(options.wait, context.clock.monotonic() - since));
       throw new LockBusyError(error.key, waited, error.holder, error.remaining);
     }
-    await Promise.all(holds.map((hold) => hold.abandon()));
+    await Promise.all(holds.map((hold) => hold.releaseUnused()));
   }
 }

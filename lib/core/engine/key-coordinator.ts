@@ -1,4 +1,4 @@
-/** One key in this process: its callers, its request in the store, and its leases. The store sees one request. */
+/** One key in this process: its callers, its leases, and its one request in the store. */
 import { type LockBusyError, type LockOptionsError, LockQueueFullError } from '../../errors/index.js';
 import { BatchSet } from '../batches/batch-set.js';
 import type { LeaseBatch } from '../batches/lease-batch.js';
@@ -17,23 +17,15 @@ import type { DeadlineTimer } from '../runtime/deadline-timer.js';
 import type { EngineContext } from '../runtime/engine-context.js';
 import type { ReleaseOutcome } from '../runtime/session-commands.js';
 import type { Clock } from '../time/clock.js';
-import type { KeyParts } from './key-parts.js';
+import type { KeyCoordinatorSettings, KeyParts } from './key-parts.js';
 import { startGranted, startOffered } from './lease-start.js';
 import { busy, concerned, conflictOf, tellBusy, tooLate, waiterDue } from './refusals.js';
 
-export interface KeyCoordinatorSettings {
-  readonly key: string;
-  readonly context: EngineContext;
-  readonly maxWaiters: number;
-  /** Nobody waits and nothing is held: the key can be forgotten. */
-  readonly onIdle: (coordinator: KeyCoordinator) => void;
-}
-
 /**
- * Events come in from callers, from the requester (replies, offers, timers) and from batches. Each event ends in
- * `#settle`, which establishes the invariant by the serving table: while callers wait, there is an exclusive lease, a
- * lease that admits callers, or a request that fits the first waiter. An event that comes while another one is performed
- * changes nothing but the queue: its consequences follow at the end.
+ * Events come from callers, from the requester (replies, offers, timers) and from batches. Each event ends in
+ * `#settle`, which establishes an invariant by the serving table. While callers wait, there is an exclusive lease, a
+ * lease that admits callers, or a request that fits the first waiter. An event during another event changes only the
+ * queue. What follows from it is done at the end.
  */
 export class KeyCoordinator implements KeyParts {
   readonly key: string;
@@ -42,10 +34,10 @@ export class KeyCoordinator implements KeyParts {
   readonly queue = new WaitQueue();
   readonly #requester: LeaseRequester;
   readonly batches = new BatchSet();
-  /** Of the latest caller. It tells which other kinds may be on the key. */
+  /** The kind of the latest caller. It decides which other kinds the key may have. */
   #kind: LockKind | undefined;
-  #moving = false;
-  /** Leases that have ended while an event is performed. */
+  #performing = false;
+  /** What to do for leases that ended while an event was performed. */
   #ended: Array<() => void> | undefined;
 
   constructor(settings: KeyCoordinatorSettings) {
@@ -67,12 +59,12 @@ export class KeyCoordinator implements KeyParts {
     return this.context.deadlines;
   }
 
-  /** True while a caller that does not wait is refused as "busy" without a request to the store. */
+  /** True while a caller that does not wait can be refused as "busy" without a command to the store. */
   get surelyHeld(): boolean {
     return this.batches.exclusive?.surelyHeld ?? false;
   }
 
-  /** True while an exclusive caller is the first waiter. Readers, too, wait for the holders then. */
+  /** True while an exclusive caller is the first waiter. Readers behind it wait for the holders too. */
   get writerFirst(): boolean {
     return this.first?.options.access.kind === 'exclusive';
   }
@@ -85,13 +77,13 @@ export class KeyCoordinator implements KeyParts {
     return this.queue.shift();
   }
 
-  /** Why a caller of this access cannot be served while the others of the key are there. */
+  /** The error if a caller of this access cannot be served beside the other callers of the key. */
   refusal(access: LockAccess): LockOptionsError | undefined {
     if (this.#kind === undefined || compatibleKinds(this.#kind, access.kind)) return undefined;
     return kindConflict(this.key, access, this.#kind);
   }
 
-  /** The error of a caller that waited so long, in ms. */
+  /** The error of a caller that has waited for a busy key. @param waited in ms. */
   busy(waited: number): LockBusyError {
     return busy(waited, this);
   }
@@ -99,14 +91,14 @@ export class KeyCoordinator implements KeyParts {
   // ---- events of callers
 
   /** Waits for a hold, in order of arrival. */
-  join(options: ResolvedAcquire, wait: number): Promise<Hold> {
-    const refusal = this.refusal(options.access) ?? this.known.hopeless;
+  acquire(options: ResolvedAcquire, wait: number): Promise<Hold> {
+    const refusal = this.refusal(options.access) ?? this.known.lastingFailure;
     if (refusal !== undefined) return Promise.reject(refusal);
     const { maxWaiters } = this.#settings;
     if (this.queue.size >= maxWaiters) return Promise.reject(new LockQueueFullError(this.key, maxWaiters));
     const waiter = this.queue.add(this, options, wait);
     this.#kind = options.access.kind;
-    // A newcomer to a key that is known to be busy must not take the store for silent.
+    // If the key is known to be busy, a newcomer must know that too: else its error would blame the store.
     if (this.batches.exclusive !== undefined || this.known.holder !== undefined) tellBusy(this);
     this.#settle();
     return waiter.promise;
@@ -123,17 +115,14 @@ export class KeyCoordinator implements KeyParts {
 
   /** Ends all waits. */
   refuseAll(error: Error): void {
-    this.#refuse(
-      this.queue.select(() => true),
-      error,
-    );
+    this.#refuse(concerned('refuse all', undefined, this), error);
   }
 
   // ---- events of the store
 
-  /** The store hands the key to a token of this session. An offer of a lease that is served already is none. */
-  onGrant(token: string, fence: number, doubtful = false): void {
-    if (!this.batches.has(token)) this.#requester.onGrant(token, fence, doubtful);
+  /** The store has handed the key to a token of this session. If the token already has a lease, this is no offer. */
+  onGrant(token: string, fence: number, unverified = false): void {
+    if (!this.batches.has(token)) this.#requester.onGrant(token, fence, unverified);
   }
 
   onReconnected(): void {
@@ -142,7 +131,7 @@ export class KeyCoordinator implements KeyParts {
 
   /** Performs for the callers what an event of the request means. */
   readonly #perform: PerformForCallers = (effect, request, error): void => {
-    this.#moving = effect !== 'settled';
+    this.#performing = effect !== 'settled';
     this.#performEffect(effect, request, error);
   };
 
@@ -156,8 +145,7 @@ export class KeyCoordinator implements KeyParts {
         if (request !== undefined) startOffered(request, this);
         return this.#refuseOverdue();
       case 'refuse conflict':
-        error = request && conflictOf(request, this);
-        return this.#refuse(concerned(effect, request, this), error);
+        return this.#refuse(concerned(effect, request, this), request && conflictOf(request, this));
       case 'refuse uninformed':
       case 'refuse overdue':
       case 'refuse all':
@@ -173,7 +161,7 @@ export class KeyCoordinator implements KeyParts {
 
   batchServed(batch: LeaseBatch): void {
     if (batch === this.batches.exclusive) return;
-    if (this.batches.admitted(batch)) {
+    if (this.batches.admitted()) {
       this.known.leaseServed(true);
       this.#refuseOverdue();
     }
@@ -181,7 +169,7 @@ export class KeyCoordinator implements KeyParts {
   }
 
   batchEnded(batch: LeaseBatch, releaseAfter: number): Promise<ReleaseOutcome> {
-    if (!this.#moving) return this.#over(batch, releaseAfter);
+    if (!this.#performing) return this.#over(batch, releaseAfter);
     return new Promise((resolve) => {
       (this.#ended ??= []).push(() => resolve(this.#over(batch, releaseAfter)));
     });
@@ -190,14 +178,14 @@ export class KeyCoordinator implements KeyParts {
   #over(batch: LeaseBatch, releaseAfter: number): Promise<ReleaseOutcome> {
     const { served, lease } = batch;
     const exclusive = batch === this.batches.exclusive;
-    const moving = this.#moving;
-    this.#moving = true;
-    // A lease that came too late to serve anybody does not show that the key was busy.
+    const outer = this.#performing;
+    this.#performing = true;
+    // If a lease came too late to serve a caller, this does not mean that the key was busy.
     if (exclusive && served) this.queue.inform();
-    // An offer that had ended was no chance to serve: the place in the queue is still ours to take back.
+    // If an offer had ended before it was confirmed, no caller could be served: the next request keeps the queue score.
     if (this.batches.remove(batch)) this.known.leaseServed(served || lease.confirmed);
-    // Waiters stayed for this lease. To stay for the next one could go on for ever, if each one comes too late. A lease
-    // that the store has given to another holder is busy.
+    // Some waiters stayed for this lease. If each lease comes too late, they must not stay for ever. If the store has
+    // given the key to another holder meanwhile, the key is busy.
     if (exclusive && !served) {
       this.#refuse(this.queue.overdue(), lease.lost === 'not-owner' ? undefined : tooLate(this.key));
     } else if (!exclusive) this.#refuseOverdue();
@@ -208,7 +196,7 @@ export class KeyCoordinator implements KeyParts {
       effect === 'release and request'
         ? this.#requester.leaseOver(release)
         : this.context.commands.release(this.key, release);
-    this.#moving = moving;
+    this.#performing = outer;
     this.#settle();
     return outcome;
   }
@@ -216,14 +204,14 @@ export class KeyCoordinator implements KeyParts {
   // ---- what follows from an event
 
   #settle(): void {
-    if (this.#moving) return;
-    this.#moving = true;
+    if (this.#performing) return;
+    this.#performing = true;
     do {
       for (let over = this.#ended?.shift(); over !== undefined; over = this.#ended?.shift()) over();
       const event = this.queue.size > 0 ? 'callers wait' : 'nobody waits';
       for (const effect of SERVING_TABLE[event][this.batches.state]) this.#do(effect);
     } while (this.#ended !== undefined && this.#ended.length > 0);
-    this.#moving = false;
+    this.#performing = false;
   }
 
   #do(effect: ServingEffect): void {
@@ -239,7 +227,7 @@ export class KeyCoordinator implements KeyParts {
         return;
       case 'release':
       case 'release and request':
-      // `#over` releases a lease.
+      // `#over` releases the lease.
     }
   }
 
@@ -247,14 +235,14 @@ export class KeyCoordinator implements KeyParts {
 
   #refuse(waiters: readonly Waiter[], error?: Error): void {
     if (waiters.length === 0) return;
-    const moving = this.#moving;
-    this.#moving = true;
+    const outer = this.#performing;
+    this.#performing = true;
     for (const waiter of waiters) waiter.refuse(error ?? this.busy(waiter.waited));
-    this.#moving = moving;
+    this.#performing = outer;
     this.#settle();
   }
 
-  /** A waiter that stayed for the reply, and was not granted, has waited long enough. */
+  /** Refuses the waiters that stayed for a reply and got no hold. */
   #refuseOverdue(): void {
     if (!this.batches.entering) this.#refuse(this.queue.overdue());
   }

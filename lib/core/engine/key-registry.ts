@@ -1,8 +1,12 @@
-/** The coordinators of a session, by key: made when somebody waits, forgotten when nobody does and nothing is held. */
-import { KeyCoordinator } from './key-coordinator.js';
+/**
+ * The coordinators of a session, by key. A coordinator is made when a caller waits for the key. It is forgotten when no
+ * caller waits and no lease is left.
+ */
 import type { EngineContext } from '../runtime/engine-context.js';
+import { KeyCoordinator } from './key-coordinator.js';
+import type { KeyParts } from './key-parts.js';
 
-/** What a Map's old tables keep alive (see LinkedList) is this, and not the coordinator. */
+/** Old tables of a Map may keep values in memory (see LinkedList). They then keep this object, not the coordinator. */
 interface CoordinatorSlot {
   coordinator: KeyCoordinator | undefined;
 }
@@ -12,7 +16,7 @@ export class KeyRegistry {
   readonly #maxWaiters: number;
   readonly #slots = new Map<string, CoordinatorSlot>();
 
-  /** @param maxWaiters of each key; `Infinity` for no bound. */
+  /** @param maxWaiters the limit of waiters for each key. `Infinity` for no limit. */
   constructor(context: EngineContext, maxWaiters: number) {
     this.#context = context;
     this.#maxWaiters = maxWaiters;
@@ -27,7 +31,7 @@ export class KeyRegistry {
     return this.#slots.get(key)?.coordinator;
   }
 
-  /** The coordinator of a key. */
+  /** The coordinator of a key. It is made if there is none. */
   of(key: string): KeyCoordinator {
     const known = this.find(key);
     if (known !== undefined) return known;
@@ -45,14 +49,14 @@ export class KeyRegistry {
     return [...this.#slots.values()].flatMap(({ coordinator }) => coordinator ?? []);
   }
 
-  /** The store hands a key to one of our tokens: if nobody waits any more, it goes back. */
-  onGrant(key: string, token: string, fence: number, doubtful = false): void {
+  /** The store has handed a key to a token of this session. If no caller waits any more, the token is released. */
+  onGrant(key: string, token: string, fence: number, unverified = false): void {
     const coordinator = this.find(key);
     if (coordinator === undefined) this.#context.commands.decline(key, token);
-    else coordinator.onGrant(token, fence, doubtful);
+    else coordinator.onGrant(token, fence, unverified);
   }
 
-  /** @param counter of which keys; of all of them without it. */
+  /** @param fenceDomain only keys of this fence domain are concerned. Without it, all keys are. */
   onReconnected(fenceDomain?: string): void {
     const { session } = this.#context;
     for (const coordinator of this.all()) {
@@ -61,10 +65,10 @@ export class KeyRegistry {
     }
   }
 
-  readonly #onIdle = (coordinator: KeyCoordinator): void => {
-    const slot = this.#slots.get(coordinator.key);
-    if (slot?.coordinator !== coordinator) return;
-    this.#slots.delete(coordinator.key);
+  readonly #onIdle = (parts: KeyParts): void => {
+    const slot = this.#slots.get(parts.key);
+    if (slot?.coordinator !== parts) return;
+    this.#slots.delete(parts.key);
     slot.coordinator = undefined;
   };
 }

@@ -1,4 +1,4 @@
-/** Makes a lease and its batch out of a grant or an offer, for the callers that wait. */
+/** Makes a lease and its batch from a grant or an offer, for the callers that wait. */
 import type { DrawnFences } from '../batches/batch-set.js';
 import type { LeaseBatch } from '../batches/lease-batch.js';
 import { OFFER_MS } from '../contracts/store.contract.js';
@@ -16,7 +16,7 @@ export function startGranted(request: PendingRequest, parts: KeyParts): void {
     add(parts, request, leaseOf(parts, request, ttl, ends, true), upTo, { fence, drawn, upTo }).begin();
     return;
   }
-  // The callers that the request was for have left, and others have come.
+  // The callers of the request have left, and other callers have come.
   const next = parts.queue.nextBatch();
   const lease = leaseOf(parts, request, Math.max(ttl, next.ttl), ends, true);
   const fences = { fence: 0, drawn: 0, upTo: next.upTo };
@@ -26,9 +26,10 @@ export function startGranted(request: PendingRequest, parts: KeyParts): void {
 /** The store has handed the key to the request, by an offer. */
 export function startOffered(request: PendingRequest, parts: KeyParts): void {
   const { offer: fence = 0, offerEnds, firstUpTo = 0 } = request;
-  // An older offer may have ended and come again, with other holders in between. Only the fences of the confirmation are
-  // above those of the holders, and of all that began before a caller came that the offer was not requested for.
-  const young = !request.doubtful && offerEnds.remaining >= OFFER_MS / 2 && isFor(firstUpTo, parts);
+  // If the offer is not young, it may have ended and come again, with other holders in between. If the first waiter
+  // came after the request was sent, other holds may have begun before it came. In both cases only the confirmation's
+  // fences are above the fences of those holds.
+  const young = !request.unverified && offerEnds.remaining >= OFFER_MS / 2 && isFor(firstUpTo, parts);
   const { ttl, callers, upTo } = parts.queue.nextBatch();
   const lease = leaseOf(parts, request, ttl, young ? offerEnds : undefined, false);
   const drawn = young ? 1 : 0;
@@ -58,5 +59,5 @@ function add(
   upTo: number,
   fences: DrawnFences,
 ): LeaseBatch {
-  return parts.batches.add(access.kind, { context: parts.context, lease, upTo, owner: parts }, fences);
+  return parts.batches.add(access.kind, parts.context, lease, upTo, parts, fences);
 }

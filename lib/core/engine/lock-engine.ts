@@ -1,4 +1,4 @@
-/** The engine of a module: takes keys, one or several; counts what is held; shuts down. */
+/** The engine of a module: takes one key or several, knows what is held, and shuts down. */
 import {
   forCaller,
   LockAbortedError,
@@ -27,20 +27,20 @@ import { type HeldKeys, WaitGraph } from '../deadlock/wait-for-graph.js';
 
 export interface LockEngineSettings {
   readonly store: LockStore;
-  /** The label in tokens. */
+  /** The label that the tokens have. */
   readonly owner: string;
-  /** `Infinity` for no bound. */
+  /** The limit of waiters for each key. `Infinity` for no limit. */
   readonly maxWaiters: number;
-  /** In ms. */
+  /** The age at which a hold is reported as long, in ms. */
   readonly longHold: number;
-  /** Told of what is worth a log line: `lost`, `long-hold`, `store-error`. */
+  /** Gets the events that are logged: `lost`, `long-hold`, `store-error`. */
   readonly emit: LockEventSink;
-  /** @default the store's, if it has one */
+  /** @default the clock of the store, if it has one */
   readonly clock?: Clock;
 }
 
 export class LockEngine {
-  /** Who of its callers waits for whom. */
+  /** The wait-for graph of the engine's callers. */
   readonly waits = new WaitGraph((key) => this.#registry.find(key)?.writerFirst === true);
   readonly #context: EngineContext;
   readonly #registry: KeyRegistry;
@@ -52,7 +52,7 @@ export class LockEngine {
     const clock = settings.clock ?? settings.store.clock ?? systemClock;
     const sessionId = newSessionId();
     const session = settings.store.open(sessionId, {
-      onGrant: (key, token, fence, doubtful) => this.#registry.onGrant(key, token, fence, doubtful),
+      onGrant: (key, token, fence, unverified) => this.#registry.onGrant(key, token, fence, unverified),
       onReconnected: (fenceDomain) => this.#registry.onReconnected(fenceDomain),
       onRecovered: () => this.#recovered(),
     });
@@ -69,8 +69,8 @@ export class LockEngine {
 
   /**
    * Takes all keys, or none.
-   * @param keys sorted, distinct, checked: that they are sorted is what keeps two callers from waiting for each other.
-   * @param under what the caller holds already, if anything.
+   * @param keys sorted, distinct and checked. Because keys are sorted, two callers never wait for each other.
+   * @param under what the caller already holds, if anything.
    */
   acquire(keys: readonly string[], options: ResolvedAcquire, under?: HeldKeys): Promise<HeldLock> {
     const site = this.#sites.capture();
@@ -88,9 +88,9 @@ export class LockEngine {
   }
 
   /**
-   * As `acquire`, for a caller that holds some of the keys already, or all.
-   * @param held what it holds of them.
-   * @param missing the other keys, all of which sort behind those held.
+   * As `acquire`, for a caller that already holds some of the keys, or all.
+   * @param held the holds of those keys.
+   * @param missing the other keys. All of them sort behind the held keys.
    */
   async join(
     held: readonly Hold[],
@@ -100,7 +100,7 @@ export class LockEngine {
   ): Promise<HeldLock> {
     const site = this.#sites.capture();
     for (const hold of held) if (hold.inDoubt) await hold.settled();
-    // Any of them may have ended while another was in doubt: a share in what is over would never hear of its end.
+    // A hold may have ended while another one was in doubt. A nested hold of an ended hold would never learn of the end.
     for (const { key, lost, released } of held) {
       if (lost !== undefined) throw forCaller(lost);
       if (released) throw new LockNotHeldError(key);
@@ -116,19 +116,19 @@ export class LockEngine {
       return refused(error);
     }
     if (handle.lost !== undefined) {
-      // The outer call ended while this one waited for the rest.
-      await Promise.all(own.map((hold) => hold.abandon()));
+      // The outer call has ended while this call waited for the missing keys.
+      await Promise.all(own.map((hold) => hold.releaseUnused()));
       await handle.release();
       throw forCaller(handle.lost);
     }
-    if (options.minHold > 0) for (const hold of held) hold.keepOut(options.minHold);
+    if (options.minHold > 0) for (const hold of held) hold.extendMinHold(options.minHold);
     return handle;
   }
 
   #handOut(holds: readonly Hold[], site: CallSite | undefined, nested?: readonly NestedHold[]): LockHandle {
-    // To join what is held takes nothing more: those who run are to come to their end.
+    // A call that only joins takes no further key. It may go on, so that running work can finish.
     if (this.#refusing && holds.length > 0) {
-      for (const hold of holds) this.#context.tasks.track(hold.abandon());
+      for (const hold of holds) this.#context.tasks.track(hold.releaseUnused());
       throw new LockShutdownError(holds[0]?.key ?? '');
     }
     for (const hold of holds) {
@@ -146,14 +146,14 @@ export class LockEngine {
     return lock instanceof LockHandle && lock.isOf(this.#context) ? lock : undefined;
   }
 
-  /** Refuses new acquisitions and ends those that wait, with a LockShutdownError. Idempotent. */
+  /** Refuses new acquisitions, and ends all waits, with a LockShutdownError. Idempotent. */
   refuse(): void {
     this.#refusing = true;
     for (const coordinator of this.#registry.all())
       coordinator.refuseAll(new LockShutdownError(coordinator.key));
   }
 
-  /** Waits until nothing is held, for at most `grace` ms; then releases what still is: its holders see it lost. */
+  /** Waits until no lock is held, for at most `grace` ms. Then the remaining holders lose their locks, and the locks are released. */
   async drain(grace: number): Promise<void> {
     this.refuse();
     await this.#context.holds.idle(grace);
@@ -165,14 +165,14 @@ export class LockEngine {
     );
   }
 
-  /** Ends the session with the store. The store itself is its owner's to close. */
+  /** Ends the session with the store. The owner of the store closes the store itself. */
   async close(): Promise<void> {
     this.refuse();
     await this.#context.tasks.close();
     await this.#context.session.close();
   }
 
-  /** How many keys are waited for or held here. @internal */
+  /** How many keys have a waiter or a lease here. @internal */
   get keyCount(): number {
     return this.#registry.size;
   }
@@ -189,9 +189,9 @@ export class LockEngine {
     if (wait <= 0) return this.#tryAcquire(key, options);
     const waiting =
       heldKeys === undefined ? undefined : this.waits.begin(key, heldKeys, site, options.access);
-    if (waiting === undefined) return this.#registry.of(key).join(options, wait);
+    if (waiting === undefined) return this.#registry.of(key).acquire(options, wait);
     if (waiting instanceof LockDeadlockError) return Promise.reject(waiting);
-    return waiting.during(this.#registry.of(key).join(options, wait));
+    return waiting.during(this.#registry.of(key).acquire(options, wait));
   }
 
   #tryAcquire(key: string, options: ResolvedAcquire): Promise<Hold> {
@@ -215,7 +215,7 @@ export class LockEngine {
   }
 
   #recovered(): void {
-    for (const lease of this.#context.renewals) lease.hasten();
+    for (const lease of this.#context.renewals) lease.renewSoon();
     this.#registry.onReconnected();
   }
 }

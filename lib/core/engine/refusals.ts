@@ -8,33 +8,33 @@ import type { PendingRequest } from '../requests/pending-request.js';
 import type { CallerEffect } from '../requests/request-table.js';
 import type { KeyParts } from './key-parts.js';
 
-/** How long the verbs of a store take that does not say so, in ms. */
+/** The longest time of a verb, in ms, if the store states none. */
 const VERB_TIMEOUT = 10_000;
-/** The time that an overdue verb is given to fail by itself, in ms. */
+/** How much longer a waiter stays, in ms, so that an overdue verb can fail by itself. */
 const MARGIN = 250;
 
 type RefusalEffect = Extract<CallerEffect, `refuse ${string}`>;
 
 /**
- * The time of a waiter is over. If a reply is awaited, the reply may be a grant, which a longer wait would have got too. So
- * the waiter stays for the reply, which the store's time-out bounds.
+ * The deadline of a waiter has come. If a reply is awaited, it may be a grant, so the waiter stays for the reply. The
+ * store's time-out bounds that time.
  */
 export function waiterDue(waiter: Waiter, parts: KeyParts): void {
   const { key, known, clock, context, queue } = parts;
-  if (known.trouble !== undefined) waiter.refuse(known.trouble);
+  if (known.failure !== undefined) waiter.refuse(known.failure);
   else if (isBusyFor(waiter, parts)) waiter.refuse(busy(waiter.waited, parts));
-  else if (waiter.overdue) waiter.refuse(silent(key, known.silent(clock) || waiter.waited));
-  else queue.linger(waiter, (context.session.verbTimeout ?? VERB_TIMEOUT) + MARGIN);
+  else if (waiter.overdue) waiter.refuse(unanswered(key, known.unansweredFor(clock) || waiter.waited));
+  else queue.stayForReply(waiter, (context.session.verbTimeout ?? VERB_TIMEOUT) + MARGIN);
 }
 
-/** True if the key is held here, or known to be busy, and no reply is awaited that could say otherwise. */
+/** True if the key is held here, or is known to be busy while no reply is awaited that could be a grant. */
 function isBusyFor(waiter: Waiter, { batches, queue, known }: KeyParts): boolean {
   if (batches.entering) return false;
   if (batches.exclusive !== undefined) return true;
   return queue.informed(waiter) && !known.awaitsReply;
 }
 
-/** The waiters that an effect concerns. */
+/** The waiters that are refused by an effect. */
 export function concerned(
   effect: RefusalEffect,
   request: PendingRequest | undefined,
@@ -42,7 +42,7 @@ export function concerned(
 ): readonly Waiter[] {
   switch (effect) {
     case 'refuse conflict':
-      // Only the callers of the request: the others' requests are answered by how the key stands then.
+      // Only the callers of the request. By the time of a request for the others, the key may have another kind.
       return queue.select(({ number }) => request !== undefined && number <= request.upTo);
     case 'refuse uninformed':
       return queue.select((waiter) => waiter.overdue || !queue.informed(waiter));
@@ -53,12 +53,12 @@ export function concerned(
   }
 }
 
-/** Why the callers of a request cannot be served beside the kind that the store has named. */
+/** The error of callers with a kind that is not compatible with the kind that the store has named. */
 export function conflictOf({ access }: PendingRequest, { key, known }: KeyParts): Error {
   return kindConflict(key, access, known.conflict ?? access.kind);
 }
 
-/** The error of a caller that waited so long, in ms. */
+/** The error of a caller that has waited for a busy key. @param waited in ms. */
 export function busy(waited: number, { key, known, batches }: KeyParts): LockBusyError {
   const lease = batches.exclusive?.lease;
   const holder = lease?.token ?? known.holder?.holder ?? '';
@@ -66,7 +66,7 @@ export function busy(waited: number, { key, known, batches }: KeyParts): LockBus
   return new LockBusyError(key, waited, holder === '' ? undefined : ownerOf(holder), remaining);
 }
 
-/** Every waiter knows from now on that the key is busy. */
+/** From now on, every waiter knows that the key is busy. */
 export function tellBusy({ key, queue, context }: KeyParts): void {
   const wait = { name: 'wait', key } as const;
   queue.inform(observed('wait') ? () => context.events.emit('wait', () => wait) : undefined);
@@ -80,10 +80,10 @@ export function tooLate(key: string): LockStoreError {
   );
 }
 
-/** The error of a caller that stayed past its deadline for a reply. @param ms for how long no reply has come. */
-export function silent(key: string, ms: number): LockStoreError {
+/** The error of a caller that stayed after its deadline for a reply. @param ms for how long no reply has come. */
+export function unanswered(key: string, ms: number): LockStoreError {
   return new LockStoreError(
-    `The store has not answered for ${Math.round(ms)} ms: whether the lock ${quoted(key)} is free is ` +
-      'not known. Check the connection to Redis.',
+    `The store has not answered for ${Math.round(ms)} ms: it is not known whether the lock ${quoted(key)} is free. ` +
+      'Check the connection to Redis.',
   );
 }

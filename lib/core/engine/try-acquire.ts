@@ -1,4 +1,4 @@
-/** A single attempt, beside the coordinator: for callers that do not wait. */
+/** A single attempt without the key's coordinator, for callers that do not wait. */
 import { LockBusyError } from '../../errors/index.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
 import type { Clock } from '../time/clock.js';
@@ -17,14 +17,15 @@ import { Waiter } from '../queue/waiter.js';
 import { tooLate } from './refusals.js';
 
 /**
- * Requests once. Only the store bounds the time (its reply is what is waited for, no holder), and the caller's signal.
- * @throws LockBusyError when it is not free, or others queue for it.
+ * Requests the key once. The call waits for the store's reply alone, not for holders. The store's time-out and the
+ * caller's signal bound that time.
+ * @throws LockBusyError when the key is not free, or requests queue for it.
  */
 export function tryAcquire(context: EngineContext, key: string, options: ResolvedAcquire): Promise<Hold> {
   return new TryAcquire(context, key, options).run();
 }
 
-/** The coordinator's part, for one caller. */
+/** Does for one caller what a coordinator does for all callers of a key. */
 class TryAcquire implements BatchOwner {
   readonly key: string;
   readonly #context: EngineContext;
@@ -58,7 +59,7 @@ class TryAcquire implements BatchOwner {
     const requesting = this.#context.commands.exchange(
       { key: this.key, acquire: { token, ttl, fences: 1, mode: 'once' } },
       ({ acquire: reply }) => {
-        // A lease of its own, if it is granted, is known by then.
+        // If the request is granted, its lease must be known before the token leaves this list.
         this.#onReply(reply, token, deadline);
         attempts.remove(node);
       },
@@ -67,7 +68,7 @@ class TryAcquire implements BatchOwner {
         this.#waiter.refuse(error);
       },
     );
-    // Shutting down waits for its answer: it may be a grant.
+    // A shutdown waits for the reply, because it may be a grant.
     this.#context.tasks.track(requesting);
     return this.#waiter.promise;
   }
@@ -100,7 +101,7 @@ class TryAcquire implements BatchOwner {
   }
 
   batchEnded({ lease: { token } }: LeaseBatch, releaseAfter: number): Promise<ReleaseOutcome> {
-    // The lease was over before its hold began, and nobody else would tell the caller.
+    // The lease may be over before its hold began. Then the caller must be refused here.
     this.first?.refuse(tooLate(this.key));
     return this.#context.commands.release(
       this.key,
@@ -109,7 +110,7 @@ class TryAcquire implements BatchOwner {
   }
 
   waiterDue(): void {
-    // It does not wait for holders, so it has no deadline.
+    // The caller does not wait for holders, so it has no deadline.
   }
 
   waiterLeft(): void {

@@ -1,4 +1,4 @@
-/** The `node:diagnostics_channel` channels: free while nobody listens. */
+/** The channels of `node:diagnostics_channel`. They cost nothing while they have no subscriber. */
 import { type Channel, channel } from 'node:diagnostics_channel';
 import type { LockEvent, LockEventName } from './events.js';
 
@@ -17,7 +17,7 @@ const channels = Object.fromEntries(NAMES.map((name) => [name, channel(`nestjs-l
   Channel
 >;
 
-/** Is anybody listening? Requested before a payload is built. */
+/** Whether the channel of the event has a subscriber. Read before a payload is built. */
 export function observed(name: LockEventName): boolean {
   return channels[name].hasSubscribers;
 }

@@ -1,12 +1,12 @@
-/** What happens to locks, for whoever listens: diagnostics, logs, tests. */
+/** Events of locks, for diagnostics, logs and tests. */
 import type { LockLossReason } from '../../errors/index.js';
 
 export type LockEventName = 'wait' | 'acquire' | 'release' | 'lost' | 'busy' | 'store-error' | 'long-hold';
 
-/** One payload type for all events. Absent facts are undefined. */
+/** The payload of all events. Facts that an event does not have are undefined. */
 export interface LockEvent {
   readonly name: LockEventName;
-  /** The key; undefined where an event concerns the store as a whole. */
+  /** The key. Undefined if an event concerns the store as a whole. */
   readonly key: string | undefined;
   /** How long the caller waited, in ms (`acquire`, `busy`). */
   readonly waited?: number;

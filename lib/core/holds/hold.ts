@@ -1,4 +1,4 @@
-/** One caller's turn under a lease. */
+/** The time in which one caller has the key, under a lease. */
 import { LockLostError, type LockLossReason } from '../../errors/index.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
 import type { CallSite } from '../deadlock/call-sites.js';
@@ -14,42 +14,44 @@ export interface HoldSettings {
   readonly lease: Lease;
   readonly fence: number;
   readonly options: ResolvedAcquire;
-  /** How long its caller waited, in ms. */
+  /** How long the caller waited, in ms. */
   readonly waited: number;
-  /** When it starts, on the monotonic clock. */
+  /** When the hold starts, on the monotonic clock. */
   readonly startedAt: number;
   readonly owner: HoldOwner;
 }
 
 /** The batch that a hold belongs to. */
 export interface HoldOwner {
-  /** The caller is done with the hold. Answers at once if the lease goes on. */
+  /** The hold has ended. Returns the outcome at once if the lease goes on. */
   holdEnded(hold: Hold): ReleaseOutcome | Promise<ReleaseOutcome>;
 }
 
-/** A handle or a nested hold, which learns of the end of a hold. */
+/** A handle or a nested hold, which is told about the end of a hold. */
 export interface HoldListener {
   holdLost(error: LockLostError): void;
-  /** Told to nested holds alone: the outer call has released the hold. */
+  /** Called for nested holds alone: the outer call has released the hold. */
   holdReleased?(): void;
 }
 
-/** Runs from its making until `release` or `lose`, whichever is first; after a loss, `release` still settles it. */
+/** Runs from its construction until `release` or `lose`. After a loss, `release` still ends the hold for its batch. */
 export class Hold implements ActiveHold {
   readonly fence: number;
-  /** The fence that its caller uses: a higher one than its own where keys of one counter were taken together. */
+  /**
+   * The fence that the caller uses. It is higher than `fence` if several keys of one fence domain were taken together.
+   */
   usedFence: number;
   readonly options: ResolvedAcquire;
   readonly waited: number;
   readonly startedAt: number;
-  /** When it ends by itself (`maxHold`, or the ttl under `renew: false`), on the monotonic clock. */
+  /** When the hold ends by itself, on the monotonic clock: at `maxHold`, or with `renew: false` at the ttl. */
   limitAt: number;
-  /** When the batch looks after the hold, on the monotonic clock: its limit, or the report of a long hold. */
-  alarmAt = Infinity;
+  /** When the batch calls `alarm`, on the monotonic clock: at the limit, or when the hold is reported as long. */
+  alarmAt: number;
   listener: HoldListener | undefined;
-  /** None for nearly all. */
+  /** The nested holds. Undefined for nearly all holds. */
   nested: LinkedList<HoldListener> | undefined;
-  /** Where it was taken, if that was recorded. */
+  /** Where the lock was taken, if that was recorded. */
   site: CallSite | undefined;
 
   readonly #context: EngineContext;
@@ -60,7 +62,7 @@ export class Hold implements ActiveHold {
   #release: Promise<boolean> | undefined;
   #unused = false;
   #reported = false;
-  /** How long others are to be kept out from its start, in ms. */
+  /** The minimum hold: for how long the key stays busy from the start of the hold, in ms. */
   #minHold: number;
 
   constructor(settings: HoldSettings) {
@@ -75,6 +77,7 @@ export class Hold implements ActiveHold {
     this.#minHold = settings.options.minHold;
     const { maxHold, renew, ttl } = settings.options;
     this.limitAt = this.startedAt + Math.min(maxHold, renew ? Infinity : ttl);
+    this.alarmAt = Math.min(this.limitAt, this.startedAt + this.#context.longHold);
     this.#node = this.#context.holds.started(this);
   }
 
@@ -94,17 +97,17 @@ export class Hold implements ActiveHold {
     return this.#release !== undefined;
   }
 
-  /** How long others are to be kept out from its start, in ms. */
+  /** For how long the key stays busy from the start of the hold, in ms. */
   get minHold(): number {
     return this.#unused ? 0 : this.#minHold;
   }
 
-  /** Keeps others out for at least so long from now, in ms. */
-  keepOut(ms: number): void {
+  /** Makes the minimum hold last for at least `ms` from now. */
+  extendMinHold(ms: number): void {
     this.#minHold = Math.max(this.#minHold, this.age + ms);
   }
 
-  /** Itself; of a share in a hold, the hold. */
+  /** The hold itself. A nested hold returns the hold that it has joined. */
   get root(): Hold {
     return this;
   }
@@ -113,7 +116,7 @@ export class Hold implements ActiveHold {
     return this.#context === context;
   }
 
-  /** How long it has run, in ms. */
+  /** How long the hold has run, in ms. */
   get age(): number {
     return this.#context.clock.monotonic() - this.startedAt;
   }
@@ -127,8 +130,8 @@ export class Hold implements ActiveHold {
     return this.#lease.expiresAt;
   }
 
-  /** Why the clocks say it is over, whether or not a timer has said so yet. Nothing while the lease is in doubt. */
-  get overdue(): LockLossReason | undefined {
+  /** Why the hold is over by the clocks, even if no timer has fired yet. Undefined while the lease is in doubt. */
+  get pendingLoss(): LockLossReason | undefined {
     if (this.#lease.lost !== undefined) return this.#lease.lost;
     if (this.#lease.remaining === 0 && !this.#lease.inDoubt) return 'expired';
     if (this.limitAt === Infinity) return undefined;
@@ -136,20 +139,22 @@ export class Hold implements ActiveHold {
     return this.age >= this.options.maxHold ? 'max-hold' : 'expired';
   }
 
-  /** Is its lease's time over, and the reply to a renewal not read yet? Nothing is known then until the sockets were read. */
+  /** Whether the lease is in doubt, so that it is not known yet whether the hold is lost. See {@link Lease}. */
   get inDoubt(): boolean {
-    return !this.released && this.#lost === undefined && this.overdue === undefined && this.#lease.inDoubt;
+    return (
+      !this.released && this.#lost === undefined && this.pendingLoss === undefined && this.#lease.inDoubt
+    );
   }
 
-  /** Resolves once it is held for sure, or lost. */
+  /** Resolves once the hold is certainly held, or lost. */
   async settled(): Promise<void> {
     if (this.inDoubt) await this.#lease.settled();
   }
 
-  /** Loses it if the clocks say that it is over. */
-  settleOverdue(): void {
-    const overdue = this.released ? undefined : this.overdue;
-    if (overdue !== undefined) this.lose(overdue);
+  /** Loses the hold if it is over by the clocks. */
+  loseIfOver(): void {
+    const pendingLoss = this.released ? undefined : this.pendingLoss;
+    if (pendingLoss !== undefined) this.lose(pendingLoss);
   }
 
   lose(reason: LockLossReason): void {
@@ -162,8 +167,20 @@ export class Hold implements ActiveHold {
     if (this.nested !== undefined) for (const nested of [...this.nested]) nested.holdLost(error);
   }
 
-  /** It has been held for long: says so once, with where it was taken. */
-  reportLong(): void {
+  /** Loses the hold at its limit, and reports a long hold. @returns `'over'` if the limit has come. */
+  alarm(now: number): 'over' | 'running' {
+    if (now < this.alarmAt) return 'running';
+    if (now >= this.limitAt) {
+      this.lose(this.age >= this.options.maxHold ? 'max-hold' : 'expired');
+      return 'over';
+    }
+    if (now >= this.startedAt + this.#context.longHold) this.#reportLong();
+    this.alarmAt = this.limitAt;
+    return 'running';
+  }
+
+  /** Reports a long hold, once, with the place where the lock was taken. */
+  #reportLong(): void {
     if (this.#reported) return;
     this.#reported = true;
     this.#context.events.emit('long-hold', () => ({
@@ -173,10 +190,13 @@ export class Hold implements ActiveHold {
     }));
   }
 
-  /** @throws LockStoreError, and LockLostError when the store names another owner. */
+  /**
+   * @throws LockStoreError when the store failed.
+   * @throws LockLostError when the token does not hold the key any more.
+   */
   async extend(ttl: number): Promise<void> {
     await this.#lease.extend(ttl);
-    this.settleOverdue();
+    this.loseIfOver();
     if (this.#lost !== undefined) throw this.#lost;
     if (!this.options.renew) {
       const { maxHold } = this.options;
@@ -187,30 +207,30 @@ export class Hold implements ActiveHold {
     }
   }
 
-  /** Resolves to whether it was still ours. Idempotent; never rejects. */
+  /** Resolves to whether the hold was not lost. Idempotent; never rejects. */
   release(): Promise<boolean> {
     this.#release ??= this.#finish();
     return this.#release;
   }
 
-  /** Gives it back before its caller had it: without its minimum hold. */
-  abandon(): Promise<boolean> {
+  /** Releases a hold that its caller has never got: without a minimum hold. */
+  releaseUnused(): Promise<boolean> {
     this.#unused = true;
     return this.release();
   }
 
   #finish(): Promise<boolean> {
-    if (this.overdue === undefined && this.#lease.inDoubt)
-      return this.#lease.settled().then(() => this.#giveBack());
-    return this.#giveBack();
+    if (this.pendingLoss === undefined && this.#lease.inDoubt)
+      return this.#lease.settled().then(() => this.#endHold());
+    return this.#endHold();
   }
 
-  #giveBack(): Promise<boolean> {
-    const overdue = this.overdue;
-    if (overdue !== undefined) this.lose(overdue);
+  #endHold(): Promise<boolean> {
+    const pendingLoss = this.pendingLoss;
+    if (pendingLoss !== undefined) this.lose(pendingLoss);
     if (this.nested !== undefined) for (const nested of [...this.nested]) nested.holdReleased?.();
     const outcome = this.#owner.holdEnded(this);
-    // Whoever is told of it may come back here: it is to count as released by then.
+    // A subscriber of the event may call `release` again. The hold must count as released by then.
     if (typeof outcome === 'string' && !observed('release')) return Promise.resolve(this.#ended(outcome));
     return Promise.resolve(outcome).then((settled) => this.#ended(settled));
   }
@@ -219,7 +239,7 @@ export class Hold implements ActiveHold {
     if (outcome === 'lost') this.lose('not-owner');
     this.#context.holds.ended(this.#node);
     this.#context.events.emit('release', () => ({ name: 'release', ...this.#facts() }));
-    // Not known is no sign that somebody else had it: its lease had not ended when it was given back.
+    // An unknown outcome does not mean that another caller had the key: the lease had not ended at the release.
     return this.#lost === undefined;
   }
 

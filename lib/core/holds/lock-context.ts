@@ -1,11 +1,12 @@
-/** Under which locks a call runs: those of `using` and `@Locked` around it, by its async context. */
+/** The locks that a call runs under: those of `using` and `@Locked` around it, found by its async context. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { HeldLock } from './lock.handle.js';
 import { HeldKeys, type WaitGraph } from '../deadlock/wait-for-graph.js';
 
 /**
- * One lock that a call runs under; `outer` leads to the others, innermost first. A timer, a socket or a queue may keep the
- * async context for ever, and with it the scope. So a scope lets go of its lock when that is over.
+ * One lock that a call runs under. `outer` leads to the other locks, from the inside out. A timer, a socket or a queue
+ * may keep an async context in memory for ever, and this object with it. So the object drops its lock when the lock is
+ * over.
  */
 export class LockContext extends HeldKeys {
   readonly keys: readonly string[];
@@ -22,7 +23,7 @@ export class LockContext extends HeldKeys {
     return super.outer as LockContext | undefined;
   }
 
-  /** Undefined once it is over. */
+  /** Undefined once the lock is over. */
   get lock(): HeldLock | undefined {
     if (this.#lock?.over === true) this.#lock = undefined;
     return this.#lock;
@@ -36,16 +37,16 @@ export class LockContext extends HeldKeys {
     return this.#lock?.held === true;
   }
 
-  /** What it was made for has settled. Work that was left running is not under its lock from now on. */
+  /** The work under the lock has settled. Work that still runs is not under the lock from now on. */
   end(): void {
     this.#lock = undefined;
   }
 }
 
-/** Of all services of the process: a deadlock may lead through several. */
+/** One storage for all services of the process: a deadlock may lead through several services. */
 const lockContexts = new AsyncLocalStorage<LockContext | undefined>();
 
-/** The innermost scope that is not over. */
+/** The innermost lock context that is not over. */
 export function currentLockContext(): LockContext | undefined {
   const lockContext = lockContexts.getStore();
   return lockContext?.over === true ? lockContext.outer : lockContext;
@@ -56,8 +57,8 @@ export function runUnder<T>(lockContext: LockContext, work: () => T): T {
 }
 
 /**
- * Copies of the scopes inside of the innermost one that holds a key: what a call has of its own, if it is not part of that
- * holder's work.
+ * Copies of the lock contexts that lie inside of the innermost one for which `holds` is true. These are the locks that a
+ * call has of its own, if the call is not part of that holder's work.
  */
 export function insideOf(
   holds: (lockContext: LockContext) => boolean,

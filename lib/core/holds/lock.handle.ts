@@ -1,4 +1,4 @@
-/** What callers hold: one or several holds behind the face of a Lock. */
+/** The lock that a caller gets: one or several holds, as one `Lock`. */
 import {
   forCaller,
   LockLostError,
@@ -13,7 +13,7 @@ import type { EngineContext } from '../runtime/engine-context.js';
 import type { Hold, HoldListener } from './hold.js';
 import { EXCLUSIVE, type LockAccess } from '../contracts/token.js';
 
-/** What a handle needs of its holds. */
+/** The part of a hold that a handle needs. */
 export type HoldView = Pick<
   Hold,
   | 'key'
@@ -28,26 +28,26 @@ export type HoldView = Pick<
   | 'root'
   | 'inDoubt'
   | 'age'
-  | 'settleOverdue'
+  | 'loseIfOver'
   | 'extend'
   | 'release'
 >;
 
 /** A lock as the service sees it. */
 export interface HeldLock extends Lock {
-  /** Set when it was lost while held, as far as is known by now; final once `release()` has resolved. */
+  /** The loss of the lock, if one is known by now. Final once `release()` has resolved. */
   readonly lost: LockLostError | undefined;
-  /** Has its release begun? */
+  /** Whether the release of the lock has begun. A nested lock is also released with the outer lock. */
   readonly released: boolean;
-  /** Has it been given back by its own release? It holds nothing then, and never will. */
+  /** Whether the lock's own `release` was called. The lock then holds no key, and never will. */
   readonly over: boolean;
-  /** Those of its keys that it took itself. */
+  /** The keys that the lock took itself. Joined keys are not among them. */
   readonly owned: readonly string[];
-  /** How it shares those. */
+  /** The access by which the lock took those keys. */
   readonly access: LockAccess;
-  /** The hold that holds a key of its. */
+  /** The hold of one of the lock's keys. For a joined key, the hold that was joined. */
   rootOf(key: string): Hold | undefined;
-  /** Aborts its signal, while it stays held: its work is to stop for another reason than a loss. */
+  /** Aborts the signal while the lock stays held, because the work must stop for another reason than a loss. */
   interrupt(reason: Error): void;
 }
 
@@ -59,7 +59,7 @@ export class LockHandle implements HeldLock, HoldListener {
   #fences: ReadonlyMap<string, number> | undefined;
   #released: Promise<boolean> | undefined;
 
-  /** @param counterOf names the counter that a key's fences come from. */
+  /** @param fenceDomainOf names the fence domain of a key. */
   constructor(holds: readonly HoldView[], fenceDomainOf: (key: string) => string) {
     this.#holds = holds;
     this.#fenceDomainOf = fenceDomainOf;
@@ -73,7 +73,7 @@ export class LockHandle implements HeldLock, HoldListener {
     return this.#holds.map((hold) => hold.token).join(' ');
   }
 
-  /** One fence serves all keys of one counter: the highest, which was drawn when all of them were held. */
+  /** All keys of one fence domain have one fence: the highest, which was drawn when all these keys were held. */
   get fences(): ReadonlyMap<string, number> {
     if (this.#fences === undefined) {
       const highest = new Map<string, number>();
@@ -94,8 +94,8 @@ export class LockHandle implements HeldLock, HoldListener {
 
   protected fencesDiffer(): Error {
     return new LockStoreError(
-      `The keys ${quotedList(this.keys)} lie in several slots of the Cluster, whose fences ` +
-        'cannot be compared with each other. Use "fences", by key, or give the keys a common {hash tag}.',
+      `The keys ${quotedList(this.keys)} lie in several slots of the Cluster. Fences of different slots cannot be ` +
+        'compared with each other. Use "fences", by key, or give the keys a common {hash tag}.',
     );
   }
 
@@ -135,7 +135,7 @@ export class LockHandle implements HeldLock, HoldListener {
     return this.keys;
   }
 
-  /** Did the engine with this session make it? */
+  /** Whether the engine with this context made the lock. */
   isOf(context: EngineContext): boolean {
     return this.#holds[0]?.root.isOf(context) === true;
   }
@@ -150,13 +150,13 @@ export class LockHandle implements HeldLock, HoldListener {
 
   assertHeld(): void {
     this.#assertNotOver();
-    const doubtful = this.#holds.find((hold) => hold.inDoubt);
-    // Nothing is settled by it: the lock may turn out to be held once the sockets were read.
-    if (doubtful !== undefined) throw new LockLostError(doubtful.key, 'unconfirmed', doubtful.age);
+    const unsure = this.#holds.find((hold) => hold.inDoubt);
+    // The error does not end the lock. Once the sockets were read, the lock may be held.
+    if (unsure !== undefined) throw new LockLostError(unsure.key, 'unconfirmed', unsure.age);
   }
 
   #assertNotOver(): void {
-    for (const hold of this.#holds) hold.settleOverdue();
+    for (const hold of this.#holds) hold.loseIfOver();
     if (this.lost !== undefined) throw forCaller(this.lost);
     if (this.released) throw new LockNotHeldError(this.keys[0]);
   }
@@ -194,7 +194,7 @@ export class LockHandle implements HeldLock, HoldListener {
   }
 
   interrupt(reason: Error): void {
-    // Read first: whoever requests the signal later must find it aborted.
+    // The getter makes the signal. A caller that reads the signal later must find it aborted.
     if (!this.signal.aborted) this.#abort?.abort(reason);
   }
 

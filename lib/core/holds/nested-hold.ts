@@ -5,7 +5,10 @@ import type { HoldView } from './lock.handle.js';
 import type { EngineContext } from '../runtime/engine-context.js';
 import type { Hold, HoldListener } from './hold.js';
 
-/** The same lease and fence, and none of its end: its release gives nothing back, and the outer one's ends it. */
+/**
+ * A nested hold has the lease and the fence of the outer hold. Its release does not release the outer hold. When the
+ * outer hold ends, the nested hold is lost.
+ */
 export class NestedHold implements HoldView, HoldListener {
   readonly root: Hold;
   readonly fence: number;
@@ -36,7 +39,7 @@ export class NestedHold implements HoldView, HoldListener {
     return this.root.token;
   }
 
-  /** Those of the outer call: it is its hold. */
+  /** The options of the outer call, because the hold is that call's. */
   get options(): Hold['options'] {
     return this.root.options;
   }
@@ -45,7 +48,7 @@ export class NestedHold implements HoldView, HoldListener {
     return this.#lost;
   }
 
-  /** How long ago it was joined, in ms. */
+  /** How long ago the outer hold was joined, in ms. */
   get age(): number {
     return this.#context.clock.monotonic() - this.#since;
   }
@@ -62,18 +65,18 @@ export class NestedHold implements HoldView, HoldListener {
     return !this.#over && this.#lost === undefined && this.root.inDoubt;
   }
 
-  settleOverdue(): void {
-    if (!this.#over) this.root.settleOverdue();
+  loseIfOver(): void {
+    if (!this.#over) this.root.loseIfOver();
   }
 
   extend(ttl: number): Promise<void> {
     return this.root.extend(ttl);
   }
 
-  /** Resolves to whether the outer call still holds it. */
+  /** Resolves to whether the outer call still holds the key. */
   async release(): Promise<boolean> {
     if (this.inDoubt) await this.root.settled();
-    this.settleOverdue();
+    this.loseIfOver();
     this.#over = true;
     this.root.nested?.remove(this.#node);
     return this.#lost === undefined;

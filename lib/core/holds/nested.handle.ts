@@ -1,4 +1,4 @@
-/** A lock on keys of which an outer call of the same async context holds some, or all. */
+/** A lock with keys that were joined: an outer call holds some of its keys, or all. */
 import { LockReentryError, quoted } from '../../errors/index.js';
 import type { NestedHold } from './nested-hold.js';
 import { LockHandle } from './lock.handle.js';
@@ -11,12 +11,13 @@ export class NestedHandle extends LockHandle {
   readonly #access: LockAccess;
 
   /**
-   * @param own holds that this one took itself.
-   * @param counterOf names the counter that a key's fences come from.
+   * @param own the holds that this call took itself.
+   * @param fenceDomainOf names the fence domain of a key.
    */
   constructor(nested: readonly NestedHold[], own: readonly Hold[], fenceDomainOf: (key: string) => string) {
     const held = new Set(nested.map(({ key }) => key));
-    // A joined key keeps the fence that it was taken with: with a later one, the outer call's own writes were refused.
+    // A joined key keeps the fence that it was taken with. With a later fence, the outer call's own writes would be
+    // refused.
     super([...nested, ...own], (key) => (held.has(key) ? `joined ${key}` : `own ${fenceDomainOf(key)}`));
     this.#nested = nested;
     this.#own = own.map(({ key }) => key);
@@ -31,7 +32,7 @@ export class NestedHandle extends LockHandle {
     return this.#access;
   }
 
-  /** With the outer one it is over, too: what goes on is not under it any more. */
+  /** When the outer call has released its hold, work that goes on is not under this lock any more. */
   override get released(): boolean {
     return super.released || this.#nested.some(({ root }) => root.released);
   }
@@ -40,8 +41,8 @@ export class NestedHandle extends LockHandle {
     const [{ key }] = this.#nested;
     return new LockReentryError(
       key,
-      `The lock ${quoted(key)} was joined, and has its fence from an outer call, while other keys taken with it have others. ` +
-        'Use "fences", by key, or take all keys on the outside.',
+      `The lock ${quoted(key)} was joined, and keeps the fence of the outer call. Other keys of this call have other fences. ` +
+        'Use "fences", by key, or take all keys in the outer call.',
     );
   }
 }

@@ -1,4 +1,4 @@
-/** What a call may do about keys that it runs under already. */
+/** What a call may do if it already runs under a lock on one of its keys. */
 import { forCaller, LockAbortedError, LockNotHeldError, LockReentryError } from '../../errors/index.js';
 import { quoted, quotedList } from '../../errors/quoted.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
@@ -8,8 +8,8 @@ import type { Hold } from './hold.js';
 import { compatibleKinds } from '../contracts/token.js';
 
 /**
- * The holds of a lock that a call is to join by `within`, for those of its keys that the lock holds.
- * @throws LockNotHeldError when it is over, or holds none of them.
+ * The holds that a call joins by `within`: those of the given lock that hold a key of the call.
+ * @throws LockNotHeldError when the lock is over, or holds none of the keys.
  */
 export function holdsWithin(lock: HeldLock, keys: readonly string[]): Hold[] {
   const held = keys.flatMap((key) => lock.rootOf(key) ?? []);
@@ -17,7 +17,7 @@ export function holdsWithin(lock: HeldLock, keys: readonly string[]): Hold[] {
   if (held.length === 0) {
     throw new LockNotHeldError(
       first,
-      `The lock given as "within" holds ${quotedList(lock.keys)}, and not ${quoted(first)}. Give the lock that holds it, or leave "within" out.`,
+      `The lock given as "within" holds ${quotedList(lock.keys)}, and not ${quoted(first)}. Give the lock that holds ${quoted(first)}, or leave "within" out.`,
     );
   }
   const over = held.find((hold) => lock.over || hold.released);
@@ -25,13 +25,15 @@ export function holdsWithin(lock: HeldLock, keys: readonly string[]): Hold[] {
   throw new LockNotHeldError(
     over.key,
     `The lock given as "within" has been released, so its hold of ${quoted(over.key)} cannot be joined. ` +
-      'Await the inner call before the release, or leave "within" out, to take the lock anew.',
+      'Await the inner call before the release, or leave "within" out to take the lock anew.',
   );
 }
 
 /**
- * @param within was the call told to join this very hold?
- * @throws what keeps a caller from joining what it runs under, by whatever kind of lock.
+ * Checks that a call may join a hold that it runs under.
+ * @param within true if the call joins exactly this hold, by `within`.
+ * @throws LockOptionsError when the two kinds of lock are not compatible.
+ * @throws LockReentryError when a reader would become a writer, or the call was not told to join.
  */
 export function checkReentry(hold: Hold, { access, reentry }: ResolvedAcquire, within: boolean): Hold {
   const { key } = hold;
@@ -40,29 +42,35 @@ export function checkReentry(hold: Hold, { access, reentry }: ResolvedAcquire, w
   if (held === 'shared' && access.kind === 'exclusive') {
     throw new LockReentryError(
       key,
-      `The lock ${quoted(key)} is held by this very call already as a shared one, which cannot become an exclusive one: it would ` +
-        `wait for all who share it, and so for itself. Take it exclusively on the outside, or end the shared one first.`,
+      `The lock ${quoted(key)} is already held by this call as a shared lock. A shared lock cannot become an exclusive one: ` +
+        'the call would wait for all readers, and so for itself. Take the lock exclusively in the outer call, or release the ' +
+        'shared lock first.',
     );
   }
   if (!within && reentry !== 'join') throw new LockReentryError(key);
   return hold;
 }
 
-/** @throws what keeps a caller from joining what it holds of several keys, or of one. */
+/**
+ * Checks that a call may join what it holds, and take its missing keys.
+ * @throws LockLostError when one of the holds is lost.
+ * @throws LockReentryError when a missing key sorts before a held key.
+ * @throws LockAbortedError when the signal has aborted.
+ */
 export function checkJoin(
   held: readonly Hold[],
   [first]: readonly string[],
   signal: AbortSignal | undefined,
 ): void {
   for (const hold of held) {
-    hold.settleOverdue();
+    hold.loseIfOver();
     if (hold.lost !== undefined) throw forCaller(hold.lost);
-    // Both sorted. Elsewhere they are taken in order, and two such callers could wait for each other for ever.
+    // Both lists are sorted. Other calls take keys in this order, so two calls could wait for each other for ever.
     if (first !== undefined && first < hold.key) {
       throw new LockReentryError(
         hold.key,
-        `The lock ${quoted(hold.key)} is held by this very call already, and ${quoted(first)}, which sorts before it, is not: ` +
-          'taken in this order, they could wait for another process for ever. Take both on the outside, in one call.',
+        `The lock ${quoted(hold.key)} is already held by this call, but ${quoted(first)} is not, and sorts before it. If keys ` +
+          'are taken in this order, two processes could wait for each other for ever. Take both keys in the outer call.',
       );
     }
   }

@@ -1,4 +1,4 @@
-/** Key templates such as `order:{params.id}`: parsed once, at decoration, filled in for each call. */
+/** Key templates such as `order:{params.id}`. A template is parsed once, at decoration, and filled in for each call. */
 import { LockKeyError, printable, quoted } from '../../errors/index.js';
 import { keyPart, type Unusable } from './key-value.js';
 
@@ -6,16 +6,16 @@ import { keyPart, type Unusable } from './key-value.js';
 export const REQUEST_ROOTS = ['params', 'query', 'body', 'headers', 'user', 'data', 'gql'] as const;
 export type RequestRoot = (typeof REQUEST_ROOTS)[number];
 
-/** `{0.sku}`: a path into an argument. `{params.id}`: one into the request. */
+/** `{0.sku}` is a path into an argument. `{params.id}` is a path into the request. */
 export interface Placeholder {
-  /** As it was written, braces included. */
+  /** The placeholder as it was written, with its braces. */
   readonly source: string;
   readonly root: number | RequestRoot;
   readonly path: readonly string[];
 }
 
 export interface KeyTemplate {
-  /** As it was written. */
+  /** The template as it was written. */
   readonly source: string;
   readonly parts: ReadonlyArray<string | Placeholder>;
 }
@@ -23,14 +23,14 @@ export interface KeyTemplate {
 const SYNTAX =
   'Write {0.sku} for an argument, {params.id} for a part of the request, and {{ or }} for a brace.';
 
-/** @throws LockKeyError for a template that cannot be meant. */
+/** @throws LockKeyError for an invalid template. */
 export function parseTemplate(source: string): KeyTemplate {
   if (typeof source !== 'string')
     throw new LockKeyError(
       String(source),
       `A lock key must be a string, not ${printable(String(source), 80)}.`,
     );
-  if (source === '') throw new LockKeyError(source, 'A lock key is an empty string, which names nothing.');
+  if (source === '') throw new LockKeyError(source, 'A lock key must not be an empty string.');
   const parts: Array<string | Placeholder> = [];
   let text = '';
   let at = 0;
@@ -43,10 +43,10 @@ export function parseTemplate(source: string): KeyTemplate {
       text += char;
       at += 2;
     } else if (char === '}') {
-      throw bad(source, 'has a "}" that nothing opens');
+      throw bad(source, 'has a "}" without a "{"');
     } else {
       const end = source.indexOf('}', at);
-      if (end === -1) throw bad(source, 'has a "{" that nothing closes');
+      if (end === -1) throw bad(source, 'has a "{" without a "}"');
       if (text.endsWith('$')) throw plainQuotes(source);
       if (text !== '') parts.push(text);
       text = '';
@@ -59,8 +59,8 @@ export function parseTemplate(source: string): KeyTemplate {
 }
 
 /**
- * The key, with what `valueOf` finds for each placeholder.
- * @param refuse makes the error for a value that cannot stand in a key.
+ * The key, with the value that `valueOf` finds for each placeholder.
+ * @param refuse makes the error for a value that cannot be part of a key.
  */
 export function fillTemplate(
   template: KeyTemplate,
@@ -77,7 +77,7 @@ export function fillTemplate(
     .join('');
 }
 
-/** Follows a path; undefined where it breaks off, which no key can be made of. */
+/** Follows a path. Undefined if the path leads to nothing: no key can be made of that. */
 export function follow(value: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>(
     (at, name) => (at === null || at === undefined ? undefined : (at as Record<string, unknown>)[name]),
@@ -94,7 +94,7 @@ function parsePlaceholder(template: string, source: string): Placeholder {
   if (/^\d+$/.test(root)) return { source, root: Number(root), path };
   const known = REQUEST_ROOTS.find((name) => name === root);
   if (known === undefined) {
-    // A minified method has other names than its source: they cannot be counted on.
+    // The names of parameters are of no use: a minified method has other names than its source.
     throw bad(
       template,
       `names ${quoted(root)} in ${quoted(source)}, which is neither an argument's index nor one of ${REQUEST_ROOTS.join(', ')}. ` +
@@ -113,11 +113,11 @@ function bad(template: string, problem: string): LockKeyError {
   return new LockKeyError(template, `The lock key ${quoted(template)} ${problem}. ${SYNTAX}`);
 }
 
-/** `'order:${id}'`: JavaScript fills that in between backquotes only. */
+/** `'order:${id}'`: JavaScript fills in `${id}` only between backquotes. */
 function plainQuotes(template: string): LockKeyError {
   return new LockKeyError(
     template,
-    `The lock key ${quoted(template)} has \${…} in plain quotes, which nothing fills in. ` +
+    `The lock key ${quoted(template)} has \${…} in plain quotes, where it is not filled in. ` +
       'Use a function with the tag, such as (id: number) => lockKey`order:${id}`, or a placeholder, such as {params.id} or {0}.',
   );
 }

@@ -1,12 +1,15 @@
-/** What may stand in a key, and how it is written there: so that no value reaches another name's key. */
+/**
+ * Which values may be part of a key, and how they are written there. No value can produce the key of another template.
+ */
 import { LockKeyError, printable, quoted } from '../../errors/index.js';
 import { textOf, type Unusable } from './value-text.js';
 
 export type { Unusable } from './value-text.js';
 
 /**
- * What a key can be made of. An object needs a text of its own that tells it apart and shows none of its contents:
- * `toHexString()`, `Symbol.toPrimitive`, or a `toJSON()` that gives a string or a number. It is checked again at run time.
+ * A value that can be part of a key. An object needs a text of its own, which identifies the object and shows none of
+ * its contents. The text comes from `toHexString()`, from `Symbol.toPrimitive`, or from a `toJSON()` that returns a
+ * string or a number. The value is checked again at run time.
  */
 export type LockKeyValue =
   | string
@@ -18,22 +21,23 @@ export type LockKeyValue =
   | { [Symbol.toPrimitive](hint: 'string'): string | number | bigint }
   | { toJSON(): string | number | null };
 
-/** Where a value comes from, for messages. */
+/** The origin of a value, for messages. */
 export interface ValueOrigin {
-  /** The whole template, as it was written. */
+  /** The whole template as it was written. */
   readonly template: string;
-  /** The part of it that the value is for. */
+  /** The part of the template that the value is for. */
   readonly path: string;
-  /** The method whose key it is: `Orders.pay`. */
+  /** The method that the key belongs to, such as `Orders.pay`. */
   readonly label?: string;
 }
 
 /**
  * A value as a part of a key, percent-escaped outside `[A-Za-z0-9_.@-]`.
- * @param refuse makes the error, where more is known than the origin.
- * @throws LockKeyError naming the template and the path, for a value that would make one key of many: `undefined`
- * and `null` (every caller without an id would share one lock), an empty string, `NaN`, a plain object, a list; and for an
- * object whose text may change while it is the same thing.
+ * @param refuse makes the error, if the caller knows more than the origin.
+ * @throws LockKeyError, which names the template and the path. It is thrown for a value that would give different
+ * things one key: `undefined`, `null`, an empty string, `NaN`, a plain object, a list. With `undefined`, for example,
+ * all callers without an id would share one lock. It is also thrown for an object with a text that may change while it
+ * stands for one thing.
  */
 export function keyPart(
   value: unknown,
@@ -43,7 +47,7 @@ export function keyPart(
   const text = textOf(value);
   if (typeof text !== 'string') throw refuse(text);
   try {
-    // encodeURIComponent leaves !'()*~ as they are, and escapes the @ of e-mail addresses, which is harmless.
+    // encodeURIComponent does not escape !'()*~. It escapes the @ of e-mail addresses, which is harmless in a key.
     return encodeURIComponent(text)
       .replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
       .replaceAll('%40', '@');
@@ -52,7 +56,7 @@ export function keyPart(
   }
 }
 
-/** Can it stand in a key? */
+/** Whether the value can be part of a key. */
 export function isUsable(value: unknown): boolean {
   const text = textOf(value);
   return typeof text === 'string' && !/\p{Cs}/u.test(text);

@@ -1,18 +1,18 @@
-/** The tag for keys that code makes. */
+/** The template tag that makes keys in code. */
 import { LockKeyError } from '../../errors/index.js';
 import { keyPart, type LockKeyValue } from './key-value.js';
 
 /**
- * Makes a key: the text stands as it is written, each value is percent-escaped outside `[A-Za-z0-9_.@-]`, so that no
- * value reaches another name's key.
+ * Makes a key. The text stays as it is written. Each value is percent-escaped outside `[A-Za-z0-9_.@-]`, so that no value
+ * can produce the key of another template.
  *
  * ```ts
  * lockKey`stock:${sku}`     // sku 'a:b' → 'stock:a%3Ab'
  * ```
- * @throws LockKeyError for a value that cannot stand in a key (`undefined`, an empty string, `NaN`, a plain object …).
+ * @throws LockKeyError for a value that cannot be part of a key (`undefined`, an empty string, `NaN`, a plain object …).
  */
 export function lockKey(strings: TemplateStringsArray, ...values: LockKeyValue[]): string {
-  // As a plain call has it: lockKey(`order:${id}`).
+  // A plain call, lockKey(`order:${id}`), passes a string.
   if (typeof strings === 'string') {
     throw new LockKeyError(
       strings,

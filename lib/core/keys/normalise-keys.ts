@@ -1,21 +1,21 @@
-/** One key or several, as callers give them, to the one form the core works with: sorted, each once, all of them names. */
+/** Brings one key or several, as callers give them, into the form of the core: checked, sorted, and each key once. */
 import { LockKeyError, quoted } from '../../errors/index.js';
 
-/** Half of a surrogate pair: UTF-8 has no way to write it, so that two such keys would be one in the store. */
+/** Half of a surrogate pair. UTF-8 cannot write it, so two keys that differ in it would be one key in the store. */
 const LONE_SURROGATE = /\p{Cs}/u;
 
 /**
- * Sorted, so that every caller takes several keys in the same order and none waits for another in a cycle.
- * @throws LockKeyError for an empty list, an empty key, or anything but well-formed strings.
+ * The keys are sorted, so that all callers take several keys in one order, and never wait for each other in a cycle.
+ * @throws LockKeyError for an empty list, an empty key, and a key that is no well-formed string.
  */
 export function normaliseKeys(key: string | readonly string[]): string[] {
-  // Nearly all, and short of work on the way to the store.
+  // The case of nearly all calls, without further work on the way to the store.
   if (typeof key === 'string' && key !== '' && !LONE_SURROGATE.test(key)) return [key];
   const given: readonly unknown[] = Array.isArray(key) ? key : [key];
   if (given.length === 0) {
     throw new LockKeyError(
       '[]',
-      'A lock needs at least one key, and the list of keys is empty. Leave the lock out where nothing is to be locked.',
+      'A lock needs at least one key, and the list of keys is empty. If nothing is to be locked, take no lock.',
     );
   }
   const keys = new Set<string>();
@@ -23,19 +23,19 @@ export function normaliseKeys(key: string | readonly string[]): string[] {
     if (typeof each !== 'string') {
       throw new LockKeyError(
         String(typeof each),
-        `A lock key must be a string, and this one is ${nameOf(each)}. Make one with lockKey\`…\`.`,
+        `A lock key must be a string, but this key is ${nameOf(each)}. Make one with lockKey\`…\`.`,
       );
     }
     if (each === '') {
       throw new LockKeyError(
         '',
-        'A lock key is an empty string, which names nothing. Give it a fixed part, such as "order:".',
+        'A lock key must not be an empty string. Give it a fixed part, such as "order:".',
       );
     }
     if (LONE_SURROGATE.test(each)) {
       throw new LockKeyError(
         each,
-        `The lock key ${quoted(each)} is no well-formed string (half of a surrogate pair). Make it with lockKey\`…\`, which says where it comes from.`,
+        `The lock key ${quoted(each)} is no well-formed string (half of a surrogate pair). Make it with lockKey\`…\`: its error tells where the value comes from.`,
       );
     }
     keys.add(each);

@@ -1,23 +1,23 @@
-/** The text that a value has in a key: of an object, none that may show its contents. */
+/** The text of a value in a key. A text that may show the contents of an object is never used. */
 import { types } from 'node:util';
 import { printable } from '../../errors/index.js';
 
-/** Why a value cannot stand in a key. */
+/** Why a value cannot be part of a key. */
 export interface Unusable {
-  /** The end of a sentence that begins with where the value comes from: `is undefined`. */
+  /** The end of a sentence that begins with the origin of the value, such as `is undefined`. */
   readonly problem: string;
-  /** A sentence that says what to use, where it is not what holds for all values. */
+  /** A sentence that says what to use instead. Undefined if the general advice holds. */
   readonly cure?: string;
-  /** Did code make it (an instance of a class, a function, a promise)? What a client sends is data. */
+  /** Whether code made the value: an instance of a class, a function or a promise. A client can only send data. */
   readonly made: boolean;
-  /** What its conversion threw. */
+  /** What the conversion of the value threw. */
   readonly cause?: unknown;
 }
 
 /**
- * Of an object: what `toHexString()` gives, or `Symbol.toPrimitive`, or a `toJSON()` that gives a string or a number. A
- * `toString` does not count: that of a document, a model or an error shows its contents, which differ between two reads of
- * the same thing.
+ * The text of an object is the result of its `toHexString()`, of its `Symbol.toPrimitive`, or of a `toJSON()` that
+ * returns a string or a number. A `toString` does not count. The `toString` of a document, a model or an error shows
+ * its contents, which may differ between two reads of one record.
  */
 export function textOf(value: unknown): string | Unusable {
   switch (typeof value) {
@@ -42,7 +42,7 @@ function textOfReadable(value: object): string | Unusable {
   try {
     return textOfObject(value);
   } catch (cause) {
-    return { ...made('is an object that cannot be read'), cause }; // a proxy, revoked
+    return { ...made('is an object that cannot be read'), cause }; // a revoked proxy
   }
 }
 
@@ -51,7 +51,7 @@ function textOfObject(value: object): string | Unusable {
     return Number.isNaN(value.getTime()) ? sent('is an invalid Date') : value.toISOString();
   }
   if (Array.isArray(value)) return sent('is an array (several keys are several templates)');
-  // Bytes that are no UTF-8 all read alike.
+  // All bytes that are not valid UTF-8 would give one text.
   if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) {
     return sent('is binary data (use its hex form)');
   }
@@ -60,14 +60,14 @@ function textOfObject(value: object): string | Unusable {
   return textOfOwn(value);
 }
 
-/** In the order of how surely each of them names the thing. */
+/** The most reliable way to identify an object comes first. */
 const WAYS: ReadonlyArray<[name: string, method: string | symbol, gives: readonly string[]]> = [
   ['toHexString', 'toHexString', ['string']],
   ['Symbol.toPrimitive', Symbol.toPrimitive, ['string', 'number', 'bigint']],
   ['toJSON', 'toJSON', ['string', 'number']],
 ];
 
-/** The first of the ways that an object has decides. */
+/** Of the ways that an object has, the first decides. */
 function textOfOwn(value: object): string | Unusable {
   const what = describe(value);
   for (const [name, method, gives] of WAYS) {
@@ -77,21 +77,22 @@ function textOfOwn(value: object): string | Unusable {
       if (typeof convert !== 'function') continue;
       text = Reflect.apply(convert, value, method === Symbol.toPrimitive ? ['string'] : []);
     } catch (cause) {
-      return { ...made(`is ${what} whose ${name} throws`), cause };
+      return { ...made(`is ${what}, and its ${name} throws`), cause };
     }
-    if (!gives.includes(typeof text)) return { ...made(`is ${what} ${tells(name, text)}`), cure: ITS_ID };
-    // As a Decimal of NaN has it.
+    if (!gives.includes(typeof text))
+      return { ...made(`is ${what}, and its ${name} gives ${resultOf(text)}`), cure: ITS_ID };
+    // For example, the toJSON of a Decimal that is NaN.
     if (/^(?:|-?Infinity|NaN|null|undefined|Invalid .*|\[object .*)$/.test(String(text))) {
-      return made(`is ${what} whose ${name} gives nothing to tell it by`);
+      return made(`is ${what}, and its ${name} gives nothing that identifies it`);
     }
     return String(text);
   }
-  if (hasToString(value)) return { ...made(`is ${what}, whose text may show its contents`), cure: ITS_ID };
+  if (hasToString(value)) return { ...made(`is ${what}, and its text may show its contents`), cure: ITS_ID };
   if (classOf(value) === undefined) return sent('is a plain object');
   return { ...made(`is ${what}, which has no text of its own`), cure: 'Use its id.' };
 }
 
-/** Other than that of `Object.prototype`, of whichever realm. */
+/** Whether the object has a `toString` that is not the one of `Object.prototype`. The realm does not matter. */
 function hasToString(value: object): boolean {
   let owner: object | null = value;
   while (owner !== null && !Object.hasOwn(owner, 'toString')) {
@@ -101,16 +102,16 @@ function hasToString(value: object): boolean {
   return owner === value || Object.getPrototypeOf(owner) !== null;
 }
 
-function tells(name: string, text: unknown): string {
-  return typeof text === 'object' && text !== null
-    ? `whose ${name} gives its contents`
-    : `whose ${name} gives ${text === null ? 'null' : `a value of the type ${typeof text}`}`;
+/** What a conversion gave instead of a text, for messages. */
+function resultOf(text: unknown): string {
+  if (text === null) return 'null';
+  return typeof text === 'object' ? 'its contents' : `a value of the type ${typeof text}`;
 }
 
-/** Two reads of one document would make two keys, which exclude nobody. */
+/** Two reads of one document would give two keys, which exclude nobody. */
 const ITS_ID = 'Use its id, or String(value) if its text is the same for the same thing.';
 
-/** `new Number(5)`. */
+/** The value in a box such as `new Number(5)`. */
 function unboxed(value: object): unknown {
   if (types.isNumberObject(value)) return Number.prototype.valueOf.call(value);
   if (types.isStringObject(value)) return String.prototype.valueOf.call(value);
@@ -125,8 +126,8 @@ function describe(value: object): string {
 }
 
 /**
- * The name of its class; undefined of data, as JSON and parsers of queries make it. By its prototypes, and functions alone: a property "constructor" may come from a client, which
- * cannot send functions.
+ * The name of the value's class. Undefined for data, as JSON and query parsers make it. Only prototypes and functions are
+ * read, because a property "constructor" may come from a client, and a client cannot send functions.
  */
 function classOf(value: object): string | undefined {
   let prototype = Object.getPrototypeOf(value) as object | null;

@@ -1,4 +1,6 @@
-/** Fences that were drawn and not used yet, in increasing order: of one batch, or of all permits of a coordinator. */
+/** Fences that were drawn and are not used yet, in increasing order: of one batch, or of all permits of a key. */
+
+/** Consecutive fences of one reply or offer. */
 interface Block {
   next: number;
   left: number;
@@ -11,13 +13,13 @@ export class FenceSupply {
   #floor = 0;
 
   /**
-   * Adds `count` consecutive ones. Any that are not above those given out already are dropped.
-   * @param upTo the number of the last caller who waited in the queue when they were requested.
+   * Adds `count` consecutive fences. Fences that are not above the last one taken are dropped.
+   * @param upTo the number of the last caller that waited in the queue when the fences were requested.
    */
   add(first: number, count: number, upTo = Infinity): this {
     if (count <= 0) return this;
     let at = this.#blocks.length;
-    // Nearly always the last: only a reply that was overtaken is not.
+    // Nearly always the new block is the last one, unless a later reply has overtaken this reply.
     while (at > 0 && this.#blocks[at - 1].next > first) at -= 1;
     const block = { next: first, left: count, upTo };
     if (at === this.#blocks.length) this.#blocks.push(block);
@@ -27,15 +29,16 @@ export class FenceSupply {
     return this;
   }
 
-  /** Those up to `fence` must not be used any more, nor those of them that are still to come. */
+  /** Fences up to `fence` must not be used any more, even if they are added later. */
   raise(fence: number): void {
     this.#floor = Math.max(this.#floor, fence);
     this.#drop();
   }
 
   /**
-   * Is there one for this caller? Its fence must be above those of all who had begun when it came, so it was drawn
-   * since; those that are too old for it are too old for all who follow.
+   * Whether there is a fence for this caller. A caller's fence must be above the fences of all holds that had begun
+   * when the caller arrived, so it must have been drawn since. A fence that is too old for this caller is too old for
+   * all later callers, and is dropped.
    */
   hasFor(number: number): boolean {
     for (let block = this.#blocks[0]; block !== undefined; block = this.#blocks[0]) {
@@ -50,7 +53,7 @@ export class FenceSupply {
     return this.#left;
   }
 
-  /** The next one. To be called only while some are left. */
+  /** Takes the next fence. Must be called only while fences are left. */
   take(): number {
     const block = this.#blocks[0];
     if (block === undefined) throw new RangeError('No fence is left.');

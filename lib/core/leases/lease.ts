@@ -1,4 +1,4 @@
-/** One process's ownership of a key in the store: how long it surely lasts, its renewal, its loss. */
+/** One session's ownership of a key in the store: how long it lasts for certain, its renewal, and its loss. */
 import type { LockLossReason, LockStoreError } from '../../errors/index.js';
 import { Deadline } from '../time/deadline.js';
 import type { Renewable } from '../runtime/renewal-timer.js';
@@ -7,7 +7,10 @@ import { runOutside } from '../time/outside.js';
 import type { EngineContext } from '../runtime/engine-context.js';
 import type { RenewReply } from '../contracts/store.contract.js';
 
-/** A renewal that failed is tried again after a twentieth of the ttl or a quarter of its rest, within these bounds, in ms. */
+/**
+ * A renewal that failed is tried again after a twentieth of the ttl, or after a quarter of the lease's rest, whichever is
+ * shorter. The bounds are in ms.
+ */
 const RETRY = { least: 20, most: 1000 };
 
 export interface LeaseSettings {
@@ -17,48 +20,50 @@ export interface LeaseSettings {
   /** In ms. */
   readonly ttl: number;
   /**
-   * Until when it is surely ours: counted from before the command that set it was sent. Undefined for an offer that is
-   * too old to start on: it counts for nothing before its confirmation.
+   * Until when the lease lasts for certain. The time counts from before the command that set it was sent. Undefined for
+   * an offer that is too old to start a hold: before its confirmation, no time is certain.
    */
   readonly deadline: Deadline | undefined;
-  /** An offer is not confirmed before its first renewal. */
+  /** Whether the store has confirmed the lease. An offer is not confirmed before its first renewal. */
   readonly confirmed: boolean;
 }
 
-/** Whom a lease serves. */
+/** The batch that a lease serves. */
 export interface LeaseListener {
+  /** Called once. */
   leaseLost(reason: LockLossReason): void;
+  /** The time `alarmAt` has come. */
   leaseAlarmed(): void;
 }
 
 /**
- * States: held (until the deadline, which only a confirmed renewal moves) → in doubt ⇄ held → lost, which is final.
+ * States: held, in doubt, lost. A lease is held until its deadline, which only a confirmed renewal moves. A lost lease
+ * stays lost.
  *
- * In doubt: the deadline has passed, a renewal was sent before, and its reply may lie unread in the socket, as after a long
- * computation. `remaining` is 0 then, and nothing else has changed. A positive reply makes the lease good again: the
- * store has found our token at the key, so nobody else had it in between. The timer of the deadline settles the doubt.
- * It comes once everything was read that had arrived by then.
+ * A lease is in doubt if its deadline has passed, but a renewal was sent before. The reply may lie unread in the
+ * socket, as after a long computation. `remaining` is 0 then, and nothing else has changed. A positive reply makes the
+ * lease held again: the store found our token at the key, so no other token had the key in between. The timer of the
+ * deadline ends the doubt. That timer fires once everything was read that had arrived by then.
  */
 export class Lease implements Renewable {
   readonly key: string;
   readonly token: string;
   readonly ttl: number;
-  /** Where the renewal timer has it. */
+  /** The node in the list of the renewal timer. */
   node: ListNode<Renewable> | undefined;
-  /** Does the renewal timer renew it? Not during a hold with `renew: false`. */
+  /** Whether the renewal timer renews the lease. `false` during a hold with `renew: false`. */
   autoRenew = true;
-  /** Who is told of its loss, once, and of its alarm. */
   listener: LeaseListener | undefined;
-  /** When to tell the tenant, on the monotonic clock. */
+  /** When the listener's `leaseAlarmed` is called, on the monotonic clock. */
   alarmAt = Infinity;
-  /** When it was made, on the monotonic clock. */
-  readonly since: number;
 
   readonly #context: EngineContext;
+  /** When the lease was made, on the monotonic clock. */
+  readonly #since: number;
   #deadline: Deadline | undefined;
   #renewAt: number;
   #renewing = 0;
-  /** The latest end that a renewal under way would give the lease. */
+  /** The latest end that a renewal under way could give the lease. */
   #promised: Deadline | undefined;
   #lost: LockLossReason | undefined;
   #confirmed: boolean;
@@ -70,8 +75,8 @@ export class Lease implements Renewable {
     this.#context = settings.context;
     this.#deadline = settings.deadline;
     this.#confirmed = settings.confirmed;
-    this.since = this.#context.clock.monotonic();
-    this.#renewAt = this.since + settings.ttl / 3;
+    this.#since = this.#context.clock.monotonic();
+    this.#renewAt = this.#since + settings.ttl / 3;
   }
 
   get lost(): LockLossReason | undefined {
@@ -82,21 +87,28 @@ export class Lease implements Renewable {
     return this.#confirmed;
   }
 
+  /** The time since the lease was made, in ms. */
+  get age(): number {
+    return this.#context.clock.monotonic() - this.#since;
+  }
+
   get remaining(): number {
     return this.#lost === undefined && this.#deadline !== undefined ? this.#deadline.remaining : 0;
   }
 
-  /** Is the deadline over, and may a renewal that was sent before have been answered? See the states. */
+  /**
+   * Whether the deadline has passed, while a renewal that was sent before may have been answered. See the states above.
+   */
   get inDoubt(): boolean {
     if (this.#lost !== undefined || this.#deadline?.passed !== true) return false;
     return this.#renewing > 0 && this.#promised?.passed === false;
   }
 
-  /** Resolves once it is not in doubt any more: at once after the sockets were read. */
+  /** Resolves once the lease is not in doubt any more, right after the sockets were read. */
   settled(): Promise<void> {
     return new Promise((resolve) => {
       this.#context.clock.schedule((readUntil = this.#context.clock.monotonic()) => {
-        this.#judge(readUntil);
+        this.#expireIfOver(readUntil);
         resolve();
       }, 0);
     });
@@ -107,16 +119,17 @@ export class Lease implements Renewable {
   }
 
   /**
-   * Makes the remaining time at least `ttl` and draws fences. Loses the lease when the store names another owner.
-   * @throws LockStoreError when the store failed: the lease stands as it stood.
+   * Makes the remaining time at least `ttl`, and draws fences. If the token does not hold the key any more, the lease is
+   * lost.
+   * @throws LockStoreError when the store failed. The lease is unchanged then.
    */
-  renew(ttl: number, holds = 0): Promise<RenewReply> {
-    // It is for all whom the lease serves.
-    return runOutside(() => this.extend(ttl, holds));
+  renew(ttl: number, fences = 0): Promise<RenewReply> {
+    // The renewal is for all callers of the lease.
+    return runOutside(() => this.extend(ttl, fences));
   }
 
-  /** As {@link renew}, for the caller that requests it, and so in its async context. */
-  async extend(ttl: number, holds = 0): Promise<RenewReply> {
+  /** As {@link renew}, in the async context of the caller that has called `extend`. */
+  async extend(ttl: number, fences = 0): Promise<RenewReply> {
     const ends = Deadline.in(this.#context.clock, ttl);
     this.#renewing += 1;
     this.#promised = this.#promised === undefined ? ends : Deadline.later(this.#promised, ends);
@@ -125,7 +138,7 @@ export class Lease implements Renewable {
         key: this.key,
         token: this.token,
         ttl,
-        fences: holds,
+        fences,
       });
       if (!reply.held) this.lose('not-owner');
       if (this.#lost !== undefined) return { held: false, fence: 0 };
@@ -140,7 +153,7 @@ export class Lease implements Renewable {
       return reply;
     } catch (error) {
       this.#context.events.storeFailed(this.key, error as LockStoreError);
-      // Often enough before it ends, too: an offer, or the rest of a lease, is shorter than its ttl.
+      // An offer, or the rest of a lease, is shorter than the ttl. There must be time for several tries before its end.
       const soon = Math.min(this.ttl / 20, this.remaining / 4, RETRY.most);
       this.#renewAt = this.#context.clock.monotonic() + Math.max(soon, RETRY.least);
       throw error;
@@ -151,19 +164,18 @@ export class Lease implements Renewable {
     }
   }
 
-  /** Ends it for its holder. Idempotent. */
+  /** Ends the lease for its holders. Idempotent. */
   lose(reason: LockLossReason): void {
     if (this.#lost !== undefined) return;
     this.#lost = reason;
     this.listener?.leaseLost(reason);
   }
 
-  #judge(readUntil: number): void {
+  #expireIfOver(readUntil: number): void {
     if (this.#deadline?.passedBy(readUntil) === true) this.lose('expired');
   }
 
-  /** Renew at the next occasion: the store came back. */
-  hasten(): void {
+  renewSoon(): void {
     this.#renewAt = this.#context.clock.monotonic();
     this.#context.renewals.touch(this);
   }
@@ -175,11 +187,11 @@ export class Lease implements Renewable {
   }
 
   due(readUntil: number): void {
-    this.#judge(readUntil);
+    this.#expireIfOver(readUntil);
     if (this.#lost !== undefined || this.#deadline === undefined) return;
     const now = this.#context.clock.monotonic();
     if (now >= this.alarmAt) this.listener?.leaseAlarmed();
-    // A failure was reported, and has set the time to try again.
+    // `extend` has reported a failure, and has set the time of the next try.
     if (this.autoRenew && this.#renewing === 0 && now >= this.#renewAt)
       this.renew(this.ttl).catch(() => undefined);
   }

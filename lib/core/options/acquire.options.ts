@@ -5,76 +5,81 @@ import type { LockKind, LockAccess } from '../contracts/token.js';
 
 export interface AcquireOptions {
   /**
-   * How long the lease runs without a renewal: after a crash the key is busy for up to this long. At least 50 ms.
+   * How long the lease runs without a renewal. After a crash the key stays busy for up to this long. At least 50 ms.
    * @default '30s'
    */
   ttl?: Duration;
   /**
-   * How long to wait for other holders. 0 answers at once.
+   * How long to wait for other holders. With 0, the call fails at once if the key is busy.
    * @default '10s'
    */
   wait?: Duration;
   /**
-   * Renew the lease, at a third of its ttl, until the release. `false`: the hold ends at its ttl.
+   * Renew the lease at a third of its ttl, until the release. With `false`, the hold ends at its ttl.
    * @default true
    */
   renew?: boolean;
-  /** End the hold (as lost) after this long, renewed or not. @default none */
+  /** End the hold, as lost, after this long, even if its lease was renewed. @default none */
   maxHold?: Duration;
   /**
-   * Keep others out for at least this long from the acquisition, even if released before: a short job that must not
-   * run twice within it. Release never waits for it.
+   * Keep the key busy for at least this long after it was acquired, even if it is released earlier. For a short job that
+   * must not run twice within this time. `release()` itself returns at once.
    * @default 0
    */
   minHold?: Duration;
   /**
-   * What happens to a key that this call runs under already, by `@Locked` or `using`, as far as its async context tells. A
-   * shared queue, an event listener or a timer may have inherited that context, though it is no part of the holder's work.
+   * What happens if this call already runs under a lock on the key, by `@Locked` or `using`. The async context tells. A
+   * shared queue, an event listener or a timer may have inherited that context without being part of the holder's work.
    *
-   * - `'throw'`: a LockReentryError at once, since the call could wait for itself.
-   * - `'join'`: the call joins that hold: the same lease and fence, given back by the outermost. `ttl`, `renew` and `maxHold`
-   *   of a joined key stay the outermost's; a `minHold` counts from the joining.
-   * - `'wait'`: the call waits like any other caller, without that check. If it is part of the holder's work, `wait` ends it.
+   * - `'throw'`: the call throws a LockReentryError at once, because it could wait for itself.
+   * - `'join'`: the call joins the outer hold, with its lease and its fence. The outermost call releases the hold. A
+   *   joined key keeps the `ttl`, `renew` and `maxHold` of the outermost call. A `minHold` counts from the joining.
+   * - `'wait'`: the call waits like any other caller, without that check. If the call is part of the holder's work, it
+   *   waits for itself until its `wait` is over.
    * @default 'throw'
    */
   reentry?: Reentry;
   /**
-   * A held lock of the same service, which this call joins: that very hold, without a check at the async context, as by
-   * `reentry: 'join'`. The lock must hold at least one of the keys. Keys that it does not hold are taken besides.
+   * A held lock of the same service. The call joins exactly this lock, as by `reentry: 'join'`, and the async context is
+   * not checked. The lock must hold at least one of the keys. The call takes the keys that the lock does not hold.
    * @default none
    */
   within?: Lock;
   /** Ends the wait (not the hold) with a LockAbortedError. */
   signal?: AbortSignal;
   /**
-   * `'exclusive'`: one holder at a time. `'shared'`: a reader, which holds the key together with other readers, and
-   * keeps out, and is kept out by, exclusive ones (writers). Not together with `limit`.
+   * `'exclusive'`: one holder at a time. `'shared'`: a reader, which holds the key together with other readers. Readers
+   * and exclusive holders (writers) exclude each other. Not together with `limit`.
    * @default 'exclusive'
    */
   mode?: LockMode;
   /**
-   * Makes the key a semaphore: so many callers hold it at a time, on all machines together. A whole number from 1. Every
-   * caller should give the same; while they differ, each is let in by its own. `1` is a semaphore of one, and no
-   * exclusive lock: the two cannot be mixed on one key. Not together with `mode`.
+   * Makes the key a semaphore: at most this many callers hold it at a time, on all machines together. A whole number
+   * from 1. All callers of a key should give the same limit. If the limits differ, each caller is admitted by its own
+   * limit. `1` makes a semaphore of one permit, which is no exclusive lock: one key cannot have both kinds. Not
+   * together with `mode`.
    * @default none
    */
   limit?: number;
 }
 
-/** What a call does about a key that it runs under already. */
+/** What a call does about a key if it already runs under a lock on that key. */
 export type Reentry = 'throw' | 'join' | 'wait';
 
-/** The kinds of lock that go together on one key. */
+/** The kinds of lock that may be taken on one key together. */
 export type LockMode = Exclude<LockKind, 'semaphore'>;
 
 /**
- * Options of one kind, as a literal gives them: an exclusive or shared lock, or a semaphore. A function that passes on
- * what it got, declared as {@link AcquireOptions} (or an interface that extends it), is not bound to one: see
+ * Options of one kind, as an object literal has them: of an exclusive or shared lock, or of a semaphore. A function that
+ * passes on options declared as {@link AcquireOptions}, or as an interface that extends it, is not bound to one kind: see
  * {@link DeclaredOptions}.
  */
 export type OneKind<O extends AcquireOptions> = (O & { limit?: undefined }) | (O & { mode?: undefined });
 
-/** Options whose declared type leaves open which of `mode` and `limit` is there: they are checked when they are used. */
+/**
+ * Options with a declared type that leaves open which of `mode` and `limit` is present. They are checked at run time,
+ * when they are used.
+ */
 export type DeclaredOptions<O> = 'mode' | 'limit' extends keyof O
   ? object extends Pick<O, 'mode' | 'limit'>
     ? O
@@ -83,14 +88,14 @@ export type DeclaredOptions<O> = 'mode' | 'limit' extends keyof O
 
 export interface UsingOptions extends AcquireOptions {
   /**
-   * When the lock was lost during the work: `'throw'` a LockLostError once the work has settled, or `'warn'` in the
-   * log and return the work's own result.
+   * What happens if the lock was lost during the work. `'throw'`: throw a LockLostError once the work has settled.
+   * `'warn'`: write a warning to the log, and return the result of the work.
    * @default 'throw'
    */
   onLost?: 'throw' | 'warn';
 }
 
-/** The options a module sets for all its locks. */
+/** The options that a module sets for all its locks. */
 export interface LockDefaults {
   /** @see AcquireOptions.ttl */
   ttl?: Duration;
@@ -104,12 +109,12 @@ export interface LockDefaults {
   onLost?: 'throw' | 'warn';
 }
 
-/** Acquire options, resolved: everything in milliseconds. */
+/** Resolved options of an acquisition. All times are in milliseconds. */
 export interface ResolvedAcquire {
   readonly ttl: number;
   readonly wait: number;
   readonly renew: boolean;
-  /** `Infinity` for none. */
+  /** `Infinity` if there is none. */
   readonly maxHold: number;
   readonly minHold: number;
   readonly reentry: Reentry;

@@ -1,4 +1,4 @@
-/** What every check of an option shares: how a value is shown, what a name was probably meant to be, the error. */
+/** Parts of all checks of options: how a value is shown, which name was probably meant, and the error. */
 import { inspect } from 'node:util';
 import { HIDDEN, LockOptionsError, namesSecret, printable, quoted, redactUrl } from '../../errors/index.js';
 import { DURATION_HINT, parseDuration } from '../time/duration.js';
@@ -6,8 +6,8 @@ import { DURATION_HINT, parseDuration } from '../time/duration.js';
 const LONGEST_SHOWN = 80;
 
 /**
- * The value of a known option as a message shows it: short, on one line, and without what may be a password: of a URL, of
- * an option with such a name, of a property of an object.
+ * The value of a known option, as a message shows it: short, and on one text line. What may be a password is left out:
+ * in a URL, in an option with such a name, and in a property of an object.
  */
 export function show(value: unknown, name = ''): string {
   if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${value.name}`;
@@ -17,7 +17,7 @@ export function show(value: unknown, name = ''): string {
   return printable(inspect(typeof value === 'string' ? redactUrl(value) : value), LONGEST_SHOWN);
 }
 
-/** By its names alone. */
+/** Shows the names of the properties alone. */
 function showObject(value: object): string {
   const type = value.constructor?.name ?? 'Object';
   if (type !== 'Object') return `of the class ${type}`;
@@ -30,7 +30,7 @@ function printableName(name: string): string {
   return printable(name, LONGEST_SHOWN);
 }
 
-/** @param right what would be right, as the end of "it must be …". */
+/** @param right describes a valid value: the end of "it must be …". */
 export function badOption(path: string, value: unknown, right: string): LockOptionsError {
   return new LockOptionsError(
     path,
@@ -40,8 +40,8 @@ export function badOption(path: string, value: unknown, right: string): LockOpti
 }
 
 /**
- * Says nothing of the value: a misspelt name does not tell whether it is a password.
- * @param within the path of the object that has it, or empty.
+ * The message does not show the value: a misspelt name does not tell whether the value is a password.
+ * @param within the path of the object that has the option. Empty at the top.
  */
 export function unknownOption(within: string, name: string, known: Iterable<string>): LockOptionsError {
   const names = [...known];
@@ -58,7 +58,7 @@ export function join(within: string, name: string): string {
   return within === '' ? name : `${within}.${name}`;
 }
 
-/** @throws LockOptionsError unless it is an object of options. */
+/** @throws LockOptionsError unless the value is an object of options. */
 export function checkObject(path: string, value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw badOption(path, value, 'an object of options');
@@ -86,8 +86,8 @@ export function checkBoolean(path: string, value: unknown): boolean {
 }
 
 /**
- * The known name that `name` was probably meant to be.
- * @param most how many edits away it may be.
+ * The known name that was probably meant by `name`.
+ * @param most how many edits the known name may differ by.
  */
 export function closest(
   name: string,
@@ -105,7 +105,7 @@ export function closest(
   return best;
 }
 
-/** Levenshtein's distance, with the swap of two neighbours as one edit. */
+/** Levenshtein's distance. A swap of two neighbours counts as one edit. */
 function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, column) => column)];
   for (let i = 1; i <= a.length; i += 1) {

@@ -1,21 +1,22 @@
-/** A duration that comes from outside of the code. */
+/** Reads a duration that is not written in the code. */
 import { LockOptionsError, quoted } from '../../errors/index.js';
 import { DURATION_HINT, MAX_DURATION, parseDuration } from '../time/duration.js';
 import { show } from './option-checks.js';
 
 /**
- * Checks a duration that the compiler cannot: from the environment, or from `ConfigService`, which give strings.
+ * Checks a duration that the compiler cannot check, because it comes as a string from the environment or from
+ * `ConfigService`.
  *
  * ```ts
  * useFactory: (config: ConfigService) => ({
  *   defaults: { ttl: duration(config.getOrThrow<string>('LOCK_TTL'), 'LOCK_TTL') },
  * })
  * ```
- * @param value a string with a unit, such as `'30s'`, or a number of milliseconds. A number in a string needs its unit:
- * whether seconds or milliseconds were meant is not known.
- * @param name what it is called, for the message.
- * @returns milliseconds, from 0.
- * @throws LockOptionsError for anything else, `undefined` and an empty string included.
+ * @param value a string with a unit, such as `'30s'`, or a number of milliseconds. A number in a string needs a unit:
+ * without it, the number could mean seconds or milliseconds.
+ * @param name the name of the setting, for the message.
+ * @returns milliseconds, at least 0.
+ * @throws LockOptionsError for any other value. `undefined` and an empty string are invalid too.
  */
 export function duration(value: string | number, name?: string): number {
   const given: unknown = typeof value === 'string' ? value.trim() : value;
@@ -40,7 +41,7 @@ function problemOf(given: unknown, name: string | undefined): string {
   return amount !== undefined && isTooLong(given) ? `${shown}, which is too long for a timer` : shown;
 }
 
-/** Is it a duration but for its length? */
+/** Whether the value would be a duration if it were shorter. */
 function isTooLong(given: unknown): boolean {
   if (typeof given === 'number') return given > MAX_DURATION;
   const unit = /[a-z]+$/i.exec(String(given))?.[0] ?? '';

@@ -1,4 +1,4 @@
-/** Turns the options of one acquisition, as written, into the core's: each checked, all in milliseconds. */
+/** Resolves the options of one acquisition: each option is checked, and all times are in milliseconds. */
 import { LockOptionsError } from '../../errors/index.js';
 import type {
   AcquireOptions,
@@ -23,12 +23,12 @@ import {
 export const DEFAULT_TTL = 30_000;
 export const DEFAULT_WAIT = 10_000;
 
-/** The shortest lease: below it, a third of it is no time for a renewal. */
+/** The shortest ttl. A third of a shorter one leaves no time for a renewal. */
 export const LEAST_TTL = 50;
 
 /**
- * A module's defaults, resolved. It is a complete set of options, so that an acquisition without any of its own uses
- * it as it is.
+ * The resolved defaults of a module. They are a complete set of options: an acquisition without options of its own uses
+ * this object unchanged.
  */
 export interface LockPolicy extends ResolvedUsing {
   readonly minHold: 0;
@@ -42,12 +42,12 @@ const DEFAULTS = new Set(['ttl', 'wait', 'renew', 'maxHold', 'onLost']);
 const KIND = ['mode', 'limit'];
 const NESTING = ['reentry', 'within'];
 const ACQUIRE = new Set(['ttl', 'wait', 'renew', 'maxHold', 'minHold', ...NESTING, 'signal', ...KIND]);
-/** The names of what `using` takes, for those that take more. */
+/** The names of the options of `using`. Code that takes more options adds its own names to them. */
 export const USING = new Set([...ACQUIRE, 'onLost']);
 
 /**
- * @param path where the defaults stand, for messages.
- * @throws LockOptionsError
+ * @param path the path of the defaults, for messages.
+ * @throws LockOptionsError for an invalid option.
  */
 export function resolvePolicy(defaults?: LockDefaults, path = 'defaults'): LockPolicy {
   if (defaults !== undefined) {
@@ -70,13 +70,13 @@ export function resolvePolicy(defaults?: LockDefaults, path = 'defaults'): LockP
   return Object.freeze(policy);
 }
 
-/** @throws LockOptionsError */
+/** @throws LockOptionsError for an invalid option. */
 export function resolveAcquire(options: AcquireOptions | undefined, policy: LockPolicy): ResolvedAcquire {
   if (options === undefined) return policy;
   return resolve(options, policy, ACQUIRE);
 }
 
-/** @throws LockOptionsError */
+/** @throws LockOptionsError for an invalid option. */
 export function resolveUsing(options: UsingOptions | undefined, policy: LockPolicy): ResolvedUsing {
   if (options === undefined) return policy;
   return resolve(options, policy, USING);
@@ -121,7 +121,10 @@ function checkAccess(mode: unknown, limit: unknown): LockAccess {
   throw badOption('mode', mode, `'exclusive' or 'shared'; a semaphore has a "limit" instead`);
 }
 
-/** @throws LockOptionsError for the name that "reentry" is given elsewhere, and once was given here. */
+/**
+ * @throws LockOptionsError for "reentrant", the name of the option in other libraries and in an early version of this
+ * one.
+ */
 export function refuseReentrant(options: object): void {
   if (!('reentrant' in options)) return;
   throw new LockOptionsError(
@@ -137,7 +140,7 @@ function checkReentry(value: unknown): Reentry {
   throw badOption('reentry', value, `'throw', 'join' or 'wait'`);
 }
 
-/** By structure: whether the lock is one of the service's own is the service's to check. */
+/** Checks the structure alone. The service checks whether the lock is one of its own. */
 function checkWithin(value: unknown): Lock {
   const { keys, release } = (value ?? {}) as Partial<Lock>;
   if (Array.isArray(keys) && typeof release === 'function') return value as Lock;
@@ -157,7 +160,7 @@ function onLostOfAcquire(value: unknown): LockOptionsError {
   );
 }
 
-/** By structure: a polyfill or another realm's will do. */
+/** Checks the structure alone: a signal of a polyfill or of another realm is valid. */
 function checkSignal(value: unknown): AbortSignal {
   const signal = value as Partial<AbortSignal> | null;
   if (

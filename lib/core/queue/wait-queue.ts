@@ -1,11 +1,11 @@
-/** The callers of this process that wait for one key, in order of arrival. The queue decides nothing. */
+/** The callers of this process that wait for one key, in order of arrival. The queue itself makes no decisions. */
 import { EXCLUSIVE, type LockAccess, sameAccess } from '../contracts/token.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
 import { LinkedList } from '../util/linked-list.js';
 import { MOST_HOLDS, MOST_READERS } from './batch-limits.js';
 import { Waiter, type WaiterHost } from './waiter.js';
 
-/** The callers that one request is for: the first waiter, and the waiters of the same access right behind it. */
+/** The callers that one request is for: the first waiter, and the waiters right behind it with the same access. */
 export interface NextBatch {
   readonly access: LockAccess;
   /** How many callers the lease may serve. */
@@ -21,7 +21,7 @@ export class WaitQueue {
   /** Callers are numbered. Callers up to `#informed` know that the key is busy. */
   #arrivals = 0;
   #informed = 0;
-  /** How many waiters stay past their deadline, for a reply. */
+  /** How many waiters stay for a reply after their deadline. */
   #overdue = 0;
 
   get size(): number {
@@ -38,7 +38,7 @@ export class WaitQueue {
     return waiter;
   }
 
-  /** Takes the first waiter out. */
+  /** Removes the first waiter and returns it. */
   shift(): Waiter | undefined {
     const waiter = this.#waiters.shift();
     if (waiter?.overdue === true) this.#overdue -= 1;
@@ -57,7 +57,7 @@ export class WaitQueue {
     let upTo = 0;
     const access = this.first?.options.access ?? EXCLUSIVE;
     const most = access.kind === 'shared' ? MOST_READERS : MOST_HOLDS;
-    // By hand: an iterator at each command costs time that is measurable.
+    // A loop over the nodes: an iterator for each command costs measurable time.
     for (let at = this.#waiters.head; at !== undefined && callers < most; at = at.next) {
       const { options, number } = at.value;
       if (!sameAccess(options.access, access)) break;
@@ -72,7 +72,7 @@ export class WaitQueue {
   inform(tell?: (waiter: Waiter) => void): void {
     if (tell !== undefined) {
       const uninformed: Waiter[] = [];
-      // From the end: the waiters that do not know are the last.
+      // From the end: the uninformed waiters are the last ones.
       for (let at = this.#waiters.tail; at !== undefined && !this.informed(at.value); at = at.previous) {
         uninformed.push(at.value);
       }
@@ -85,13 +85,13 @@ export class WaitQueue {
     return waiter.number <= this.#informed;
   }
 
-  /** A waiter's deadline has come while a reply is awaited: the waiter stays for the reply, for `ms` at the most. */
-  linger(waiter: Waiter, ms: number): void {
-    waiter.linger(ms);
+  /** A waiter's deadline has come while a reply is awaited. The waiter stays for the reply, for at most `ms`. */
+  stayForReply(waiter: Waiter, ms: number): void {
+    waiter.stayForReply(ms);
     this.#overdue += 1;
   }
 
-  /** The waiters whose deadline has come. */
+  /** The waiters that stay after their deadline. */
   overdue(): Waiter[] {
     return this.#overdue === 0 ? NONE : this.select((waiter) => waiter.overdue);
   }

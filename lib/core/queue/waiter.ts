@@ -1,4 +1,4 @@
-/** One caller's wait for a hold: ends by a grant, a refusal, its deadline or its signal. */
+/** One caller's wait for a hold. It ends by a grant, by a refusal, at its deadline, or by its signal. */
 import { aroseElsewhere, LockAbortedError } from '../../errors/index.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
 import type { Clock, Timer } from '../time/clock.js';
@@ -7,7 +7,7 @@ import type { Due, DeadlineTimer } from '../runtime/deadline-timer.js';
 import type { Hold } from '../holds/hold.js';
 import type { ListNode } from '../util/linked-list.js';
 
-/** The part that a caller waits at. */
+/** The owner of the queue that a caller waits in. */
 export interface WaiterHost {
   readonly key: string;
   readonly clock: Clock;
@@ -22,9 +22,9 @@ export interface WaiterHost {
 export class Waiter implements Due {
   readonly promise: Promise<Hold>;
   readonly since: number;
-  /** Where it waits in the queue. */
+  /** The waiter's node in the queue. */
   node: ListNode<Waiter> | undefined;
-  /** Has its deadline come? It is still there only because of a reply that is awaited, which may be a grant. */
+  /** Whether the deadline has come. The waiter stays only because the reply that is awaited may be a grant. */
   overdue = false;
   readonly #host: WaiterHost;
   #timer: Timer | undefined;
@@ -35,7 +35,7 @@ export class Waiter implements Due {
 
   /**
    * @param number callers of a key are numbered in order of arrival.
-   * @param wait how long it waits, in ms; `Infinity` for no bound.
+   * @param wait how long the caller waits, in ms. `Infinity` for no limit.
    */
   constructor(
     host: WaiterHost,
@@ -61,15 +61,15 @@ export class Waiter implements Due {
     return this.#host.clock.monotonic() - this.since;
   }
 
-  /** Its deadline has come: it stays for a reply, and for `ms` at the most. */
-  linger(ms: number): void {
+  /** The deadline has come. The waiter stays for a reply, for at most `ms`. */
+  stayForReply(ms: number): void {
     const { clock, deadlines } = this.#host;
     this.overdue = true;
     this.#timer?.cancel();
     this.#timer = deadlines.set(this, clock.monotonic(), ms);
   }
 
-  /** The queue has taken it off already. */
+  /** The waiter must have left the queue before. */
   grant(hold: Hold): void {
     if (this.#settle()) this.#resolve(hold);
   }
@@ -81,7 +81,7 @@ export class Waiter implements Due {
     this.#host.waiterLeft(this);
   }
 
-  /** Its deadline has come. */
+  /** The deadline has come. */
   due(): void {
     this.#host.waiterDue(this);
   }

@@ -1,5 +1,5 @@
-/** A key's request in the store: performs the moves of the request table, and sends the commands. */
-import { isLockError, type LockStoreError } from '../../errors/index.js';
+/** The request of one key in the store: performs the moves of the request table, and sends the commands. */
+import type { LockStoreError } from '../../errors/index.js';
 import type { AcquireReply, AcquireRequest, ReleaseRequest } from '../contracts/store.contract.js';
 import { EXCLUSIVE } from '../contracts/token.js';
 import type { WaitQueue } from '../queue/wait-queue.js';
@@ -18,7 +18,7 @@ import {
   type RequestState,
 } from './request-table.js';
 
-/** Events of the store and of timers come in here. Events of callers and leases come from the coordinator. */
+/** The requester itself gets events of the store and of timers. The coordinator tells it events of callers and leases. */
 export class LeaseRequester implements Subscriber {
   readonly #key: string;
   readonly #context: EngineContext;
@@ -26,9 +26,9 @@ export class LeaseRequester implements Subscriber {
   readonly known: RequestKnowledge;
   readonly #perform: PerformForCallers;
   #state: RequestState = 'idle';
-  /** The command that releases an ended lease. */
+  /** The outcome of a command that releases the ended lease, and carries a request too. */
   #outcome: Promise<ReleaseOutcome> | undefined;
-  /** The wait until grants can reach this process. */
+  /** Pending until grants can reach this process. */
   #subscription: Subscription | undefined;
 
   constructor(key: string, context: EngineContext, queue: WaitQueue, perform: PerformForCallers) {
@@ -66,32 +66,32 @@ export class LeaseRequester implements Subscriber {
   // ---- events of the store and of timers
 
   /** The store hands the key to a token of this session. */
-  onGrant(token: string, fence: number, doubtful: boolean): void {
-    this.known.offer = { token, fence, doubtful };
+  onGrant(token: string, fence: number, unverified: boolean): void {
+    this.known.offer = { token, fence, unverified };
     this.#event('offer');
     this.known.offer = undefined;
   }
 
-  /** The store, or the way of grants to this process, is back. Messages may have been lost. */
+  /** The store, or its connection for grants, is back. Messages may have been lost. */
   onReconnected(): void {
     this.#event('reconnected');
   }
 
-  /** A request that was sent meanwhile, as the store could notify, has missed nothing. */
+  /** Grants can reach this process now. A request that was sent in the mode `queue` meanwhile has missed no message. */
   subscribed(): void {
     this.#event('subscribed');
   }
 
-  unsubscribable(error: LockStoreError): void {
+  cannotSubscribe(error: LockStoreError): void {
     this.#perform('refuse all', undefined, error);
     this.#perform('settled');
   }
 
   #onReply(request: PendingRequest, reply: AcquireReply): void {
     request.unansweredSince = undefined;
-    this.known.trouble = undefined;
+    this.known.failure = undefined;
     if (request !== this.known.pending) {
-      // The token was released behind the command. This is for a store that may have changed their order.
+      // The token was released after this command was sent. The store may have run the two in the other order.
       if (reply.state === 'granted' || reply.state === 'queued')
         this.#context.commands.releaseInBackground(this.#key, request.token);
       return;
@@ -110,10 +110,7 @@ export class LeaseRequester implements Subscriber {
   #onFailure(request: PendingRequest, error: LockStoreError): void {
     request.unansweredSince = undefined;
     if (request !== this.known.pending) return;
-    this.known.trouble = error;
-    this.known.outage = isLockError(error, 'LOCK_STORE')
-      ? this.#context.session.outage?.(this.#key)
-      : undefined;
+    this.known.noteFailure(error);
     this.#event('store failed');
   }
 
@@ -138,7 +135,7 @@ export class LeaseRequester implements Subscriber {
   }
 
   #do(effect: RequestEffect, request: PendingRequest | undefined): void {
-    const { ended, offer, reply, outage, trouble } = this.known;
+    const { ended, offer, reply, outage, failure } = this.known;
     switch (effect) {
       case 'send':
         return void this.#send();
@@ -154,24 +151,18 @@ export class LeaseRequester implements Subscriber {
         this.#outcome = this.#check(request, ended);
         return;
       case 'release':
-        // `leaseOver` sends the command.
-        return;
+        return; // `leaseOver` sends the command.
       case 'withdraw':
         return request && this.#context.commands.releaseInBackground(this.#key, request.token);
       case 'recheck':
         if (request !== undefined) request.recheck = true;
         return;
       case 'keep offer':
-        if (offer !== undefined) request?.keep(offer);
-        return;
+        return offer && request?.keep(offer);
       case 'return offer':
         return offer && this.#context.commands.decline(this.#key, offer.token);
-      case 'note place':
-        if (reply?.state !== 'queued') return;
-        request?.notePlace(reply);
-        this.known.queueScore = reply.queueScore;
-        this.known.attempt = 0;
-        return;
+      case 'note queue score':
+        return this.known.noteQueueScore(request);
       case 'await offer':
         if (reply?.state === 'queued') this.#timer(request, request?.takeRecheck() ? 0 : checkDelay(reply));
         return;
@@ -182,7 +173,7 @@ export class LeaseRequester implements Subscriber {
         return;
       case 'retry':
         return this.#timer(request, retryDelay((this.known.attempt += 1)));
-      case 'sit out':
+      case 'await recovery':
         return outage && this.#timer(request, outageDelay(outage));
       case 'yield':
         this.known.pending = new PendingRequest(this.#context.tokens.next(), 'once', EXCLUSIVE);
@@ -200,7 +191,7 @@ export class LeaseRequester implements Subscriber {
         return this.#perform(effect, request);
       case 'refuse uninformed':
       case 'refuse overdue':
-        return this.#perform(effect, request, trouble);
+        return this.#perform(effect, request, failure);
     }
   }
 
@@ -244,15 +235,15 @@ export class LeaseRequester implements Subscriber {
     );
   }
 
-  /** Makes grants reach this process, if the store queues and they do not yet. */
+  /** Makes grants reach this process, if the store queues, and grants do not reach this process yet. */
   #subscribe(): void {
     if (!this.#context.session.supportsQueue || this.known.canNotify) return;
     this.#unsubscribe();
-    this.#subscription = this.#context.subscriptions.await(this.#key, this);
+    this.#subscription = this.#context.subscriptions.subscribe(this.#key, this);
   }
 
   #unsubscribe(): void {
-    this.#subscription?.leave();
+    this.#subscription?.cancel();
     this.#subscription = undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** One request for a lease: its token, and what is known of it in the store. */
+/** One request for a lease: its token, and what is known about it. */
 import { type AcquireRequest, type Granted, OFFER_MS, type Queued } from '../contracts/store.contract.js';
 import type { LockAccess } from '../contracts/token.js';
 import type { NextBatch } from '../queue/wait-queue.js';
@@ -6,30 +6,33 @@ import type { Clock, Timer } from '../time/clock.js';
 import { Deadline } from '../time/deadline.js';
 
 export class PendingRequest {
-  /** True if another check is to follow as soon as the command under way is answered. */
+  /** True if a check must follow as soon as the command under way is answered. */
   recheck = false;
   /** When the command under way was sent, on the monotonic clock. Undefined while no reply is awaited. */
   unansweredSince: number | undefined;
-  /** The latest command: when it was sent, the ttl in ms, and the number of the last caller that it was for. */
+  /** When the latest command was sent. */
   sentAt!: Deadline;
+  /** The ttl in the latest command, in ms. */
   ttl = 0;
+  /** The number of the last caller that the latest command was for. */
   upTo = 0;
-  /** The number of the last caller at the first command. The fence of an offer is for callers up to that one. */
+  /** The number of the last caller that the first command was for. An offer's fence is for callers up to that one. */
   firstUpTo: number | undefined;
-  /** The reply that granted it. */
+  /** The reply that granted the request. */
   grant: Granted | undefined;
   /** The fence of an offer, which may come before the reply to a command with the token. */
   offer: number | undefined;
   /** True if another client may have made the offer. */
-  doubtful = false;
+  unverified = false;
   /**
-   * The earliest end of an offer for this token. A grant cannot precede the latest command that was answered "queued", or
-   * the first command. So an offer lasts at least its length from the sending of that command.
+   * The earliest end of an offer for this token. An offer cannot precede the latest command that was answered "queued",
+   * or the first command. So it lasts at least OFFER_MS from the sending of that command.
    */
   offerEnds!: Deadline;
   /**
-   * The latest fence of the fence domain at the latest reply. An offer that is not above it is an old one: its message was
-   * late, the offer has ended, and a command that the connection sent twice has queued the same token again.
+   * The latest fence of the fence domain, by the latest reply. An offer with a fence that is not above it is an old
+   * one: its message was late, and the offer has ended. The token is queued again because the connection sent a command
+   * twice.
    */
   floor = 0;
   #timer: Timer | undefined;
@@ -40,7 +43,7 @@ export class PendingRequest {
     readonly access: LockAccess,
   ) {}
 
-  /** Sets the timer of the next command in place of the one before. */
+  /** Sets the timer of the next command. Cancels the timer before it. */
   setTimer(timer: Timer | undefined): void {
     this.#timer?.cancel();
     this.#timer = timer;
@@ -54,7 +57,7 @@ export class PendingRequest {
     queueScore: number | undefined,
   ): AcquireRequest {
     this.sentAt = Deadline.in(clock, 0);
-    this.unansweredSince = clock.monotonic();
+    this.unansweredSince = this.sentAt.monotonic;
     this.offerEnds ??= this.sentAt.plus(OFFER_MS);
     this.ttl = ttl;
     this.upTo = upTo;
@@ -63,19 +66,19 @@ export class PendingRequest {
   }
 
   /** The latest command was answered "queued". */
-  notePlace({ fence }: Queued): void {
+  noteQueued({ fence }: Queued): void {
     this.offerEnds = this.sentAt.plus(OFFER_MS);
     this.floor = fence;
   }
 
   /** Keeps the offer with the highest fence. */
-  keep({ fence, doubtful }: { readonly fence: number; readonly doubtful: boolean }): void {
+  keep({ fence, unverified }: { readonly fence: number; readonly unverified: boolean }): void {
     if (this.offer !== undefined && fence <= this.offer) return;
     this.offer = fence;
-    this.doubtful = doubtful;
+    this.unverified = unverified;
   }
 
-  /** A check is due at once if messages may have been lost. An offer that was kept has been judged. */
+  /** Whether a check is due at once, because messages may have been lost. Forgets the offer that was kept. */
   takeRecheck(): boolean {
     const { recheck } = this;
     this.recheck = false;

@@ -1,5 +1,5 @@
-/** What a process knows of a key's request: the event at hand, the latest replies and failures, and the guards on them. */
-import type { LockStoreError } from '../../errors/index.js';
+/** What a process knows about a key's request: the present event, the latest replies and failures, and the guards. */
+import { isLockError, type LockStoreError } from '../../errors/index.js';
 import type {
   AcquireReply,
   Holder,
@@ -17,24 +17,24 @@ export interface Offer {
   readonly token: string;
   readonly fence: number;
   /** True if another client may have made the offer. */
-  readonly doubtful: boolean;
+  readonly unverified: boolean;
 }
 
 export class RequestKnowledge {
   pending: PendingRequest | undefined;
-  /** The reply to be judged. */
+  /** The reply that is being handled. */
   reply: AcquireReply | undefined;
-  /** The offer to be judged. */
+  /** The offer that is being handled. */
   offer: Offer | undefined;
-  /** The lease that has ended, to be released. */
+  /** How to release the lease that has just ended. */
   ended: ReleaseRequest | undefined;
-  /** The latest failure, while no reply has come since. */
-  trouble: LockStoreError | undefined;
+  /** The latest failure, if no reply has come since. */
+  failure: LockStoreError | undefined;
   /** The outage behind the latest failure, if it may be over in a moment: no caller with time is refused for it. */
   outage: Outage | undefined;
-  /** How often in a row the store was busy, or failed. */
+  /** How many times in a row the key was busy, or the store failed. */
   attempt = 0;
-  /** The place in the store's queue to take back, if the queue forgets the token. */
+  /** The score by which a new request takes the place of the present one, if the queue forgets the token. */
   queueScore: number | undefined;
   /** The holder of the key, by the latest reply. */
   holder: Holder | undefined;
@@ -48,9 +48,9 @@ export class RequestKnowledge {
     this.#queue = queue;
   }
 
-  /** Why a newcomer is refused at once: the store fails, and not for a moment only. */
-  get hopeless(): LockStoreError | undefined {
-    return this.outage === undefined ? this.trouble : undefined;
+  /** The failure for which a newcomer is refused at once. Undefined if the store may answer again in a moment. */
+  get lastingFailure(): LockStoreError | undefined {
+    return this.outage === undefined ? this.failure : undefined;
   }
 
   /** The kind that a kind conflict has named. */
@@ -58,34 +58,49 @@ export class RequestKnowledge {
     return this.reply?.state === 'kind-conflict' ? this.reply.kind : undefined;
   }
 
-  /** True while a command is under way whose reply may be a grant. */
+  /** True while a command is under way, and its reply may be a grant. */
   get awaitsReply(): boolean {
     return this.pending?.unansweredSince !== undefined;
   }
 
   /** For how long the command under way has not been answered, in ms. */
-  silent(clock: Clock): number {
+  unansweredFor(clock: Clock): number {
     const since = this.pending?.unansweredSince;
     return since === undefined ? 0 : clock.monotonic() - since;
   }
 
+  /** A command has failed. An error that a caller has caused, such as an invalid key, is no outage. */
+  noteFailure(error: LockStoreError): void {
+    this.failure = error;
+    this.outage = isLockError(error, 'LOCK_STORE') ? this.#session.outage?.(this.#key) : undefined;
+  }
+
+  /** The store has queued the request. */
+  noteQueueScore(request: PendingRequest | undefined): void {
+    if (this.reply?.state !== 'queued') return;
+    request?.noteQueued(this.reply);
+    this.queueScore = this.reply.queueScore;
+    this.attempt = 0;
+  }
+
   /**
-   * A lease is over, or has admitted its callers. The holder that was known is of the past.
-   * @param served true if the lease has served, or could have: the next request enters the store's queue behind all others.
+   * A lease is over, or has admitted its callers. The holder that was known does not hold the key any more.
+   * @param served true if the lease has served callers, or could have. The next request then enters the store's queue
+   * at the end.
    */
   leaseServed(served: boolean): void {
     if (served) this.queueScore = undefined;
     this.holder = undefined;
   }
 
-  /** No caller waits any more. A caller that comes while other leases run must not inherit what was learnt. */
+  /** No caller waits any more. What was learnt must not affect a caller that comes while other leases still run. */
   forget(): void {
-    this.trouble = this.outage = undefined;
+    this.failure = this.outage = undefined;
     this.attempt = 0;
     this.leaseServed(true);
   }
 
-  /** The store's queue can reach this process now. */
+  /** Whether the store can queue the key, and grants can reach this process now. */
   get canNotify(): boolean {
     return this.#session.supportsQueue && this.#session.canNotify(this.#key);
   }

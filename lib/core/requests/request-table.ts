@@ -1,9 +1,9 @@
 /**
- * The states of a key's request, and every move between them. The Promela model and docs/architecture.md have the same
- * names.
+ * The states of a key's request, and every move between them. The Promela model and docs/architecture.md use these names
+ * too.
  *
- * Invariant: in every state but `idle` a command is under way, which the store's time-out bounds, or a timer is set. So
- * no message is waited for longer than that, whatever got lost.
+ * Invariant: In every state except `idle`, a command is under way, which the store's time-out bounds, or a timer is
+ * set. So a lost message never makes a request wait for longer than that.
  */
 import type { LockStoreError } from '../../errors/index.js';
 import type { AcquireReply } from '../contracts/store.contract.js';
@@ -12,9 +12,9 @@ import type { PendingRequest } from './pending-request.js';
 /**
  * - `idle`: there is no request.
  * - `requesting`: the first command with the request's token is under way.
- * - `queued`: the token stands in the store's queue. A timer checks.
+ * - `queued`: the token stands in the store's queue. A timer sends the next check.
  * - `checking`: as `queued`, and a check is under way.
- * - `backoff`: the store does not know a token of this key, or must not. A timer sends a new request.
+ * - `backoff`: no token of this key is in the store, or the store must forget it. A timer sends a new request.
  */
 export type RequestState = 'idle' | 'requesting' | 'queued' | 'checking' | 'backoff';
 
@@ -34,7 +34,7 @@ export type RequestEvent =
   | 'nobody waits'
   | 'kind changed';
 
-/** What is done at a move. {@link LeaseRequester} and the coordinator perform effects, after the state has changed. */
+/** What is done at a move. {@link LeaseRequester} and the coordinator perform the effects after the state has changed. */
 export type RequestEffect =
   /** Sends a new request. */
   | 'send'
@@ -52,16 +52,16 @@ export type RequestEffect =
   | 'withdraw'
   /** Sends another check as soon as the command under way is answered. */
   | 'recheck'
-  /** The lease is ours: its callers are served. */
+  /** The request is granted: the callers that wait are served. */
   | 'serve'
-  /** The offer becomes a lease: its callers are served. */
+  /** The offer becomes a lease: the callers that wait are served. */
   | 'serve offer'
   /** Keeps the offer until the command under way is answered. */
   | 'keep offer'
-  /** Gives the offer back. */
+  /** Releases the token of the offer. */
   | 'return offer'
-  /** Remembers the place in the store's queue. */
-  | 'note place'
+  /** Remembers the score in the store's queue. */
+  | 'note queue score'
   /** Sets the timer of the next check. */
   | 'await offer'
   /** Makes grants reach this process. */
@@ -70,20 +70,23 @@ export type RequestEffect =
   | 'poll'
   /** Sets the timer of a new request, after a failure. */
   | 'retry'
-  /** Sets the timer of a new request, for the end of a short outage. */
-  | 'sit out'
-  /** Sets the timer of a new request, so that other processes have a chance in between. */
+  /** Sets the timer of a new request, at the end of a short outage. */
+  | 'await recovery'
+  /** Sets the timer of a new request, so that another process may take the key before. */
   | 'yield'
   /** Refuses the callers that the request was for. */
   | 'refuse conflict'
-  /** Refuses the callers that do not know more than the failure. */
+  /** Refuses the callers that do not know yet that the key is busy. The failure is the reason. */
   | 'refuse uninformed'
-  /** Refuses the callers that stayed past their deadline. */
+  /** Refuses the callers that stay after their deadline. */
   | 'refuse overdue'
   /** Forgets what the request has learnt. */
   | 'forget';
 
-/** What an event means for the callers. The coordinator performs it. `answered` ends a reply, `settled` each event. */
+/**
+ * What an event means for the callers. The coordinator performs it. `answered` comes at the end of each reply,
+ * `settled` at the end of each event.
+ */
 export type CallerEffect =
   | 'tell busy'
   | 'serve'
@@ -95,7 +98,10 @@ export type CallerEffect =
   | 'answered'
   | 'settled';
 
-/** @param request the one that a grant or a conflict is of, and `error` why callers are refused. */
+/**
+ * @param request the request that was granted, or has a kind conflict.
+ * @param error why callers are refused.
+ */
 export type PerformForCallers = (
   effect: CallerEffect,
   request?: PendingRequest,
@@ -110,9 +116,9 @@ export type RequestGuard =
   | 'kept offer is good'
   /** The offer is for the present token. */
   | 'offer is ours'
-  /** A store's queue can reach this process now. */
+  /** The store can queue the key, and grants can reach this process now. */
   | 'can notify'
-  /** The store can queue, and the request was sent without. */
+  /** Grants can reach this process now, but the request was sent with the mode `once`. */
   | 'could queue'
   /** The store queues at all. */
   | 'supports queue'
@@ -122,13 +128,13 @@ export type RequestGuard =
   | 'access differs';
 
 export interface RequestMove {
-  /** Without a guard, always. */
+  /** The guard of the move. Without one, the move is always taken. */
   readonly when?: RequestGuard;
   readonly to: RequestState;
   readonly effects: readonly RequestEffect[];
 }
 
-/** The moves of a cell. The first one whose guard holds is taken. An empty cell, or no such move: nothing happens. */
+/** The moves of a cell. The first move with a guard that holds is taken. Without such a move, nothing happens. */
 export type RequestCell = readonly RequestMove[];
 
 type Row = Partial<Record<RequestState, RequestCell>>;
@@ -141,8 +147,8 @@ const KEEP = (state: RequestState): RequestCell => [
 ];
 const SERVE: RequestCell = [{ to: 'idle', effects: ['serve'] }];
 const QUEUED: RequestCell = [
-  { when: 'kept offer is good', to: 'idle', effects: ['note place', 'serve offer'] },
-  { to: 'queued', effects: ['note place', 'await offer'] },
+  { when: 'kept offer is good', to: 'idle', effects: ['note queue score', 'serve offer'] },
+  { to: 'queued', effects: ['note queue score', 'await offer'] },
 ];
 const BUSY: RequestCell = [
   { when: 'could queue', to: 'requesting', effects: ['send'] },
@@ -154,7 +160,7 @@ const NOT_QUEUED: RequestCell = [
   { to: 'backoff', effects: ['subscribe', 'retry'] },
 ];
 const FAILED: RequestCell = [
-  { when: 'outage is short', to: 'backoff', effects: ['sit out', 'refuse overdue'] },
+  { when: 'outage is short', to: 'backoff', effects: ['await recovery', 'refuse overdue'] },
   { to: 'backoff', effects: ['retry', 'refuse uninformed'] },
 ];
 const REPLACE: RequestCell = [{ when: 'access differs', to: 'requesting', effects: ['replace'] }];
@@ -210,7 +216,7 @@ export const REQUEST_TABLE: Readonly<Record<RequestEvent, Row>> = {
   'kind changed': { requesting: REPLACE, queued: REPLACE, checking: REPLACE },
 };
 
-/** The event that a reply is. */
+/** The event of each reply. */
 export const EVENT_OF = {
   granted: 'granted',
   queued: 'queued',
@@ -225,5 +231,9 @@ export function moveOf(
   event: RequestEvent,
   facts: { holds(guard: RequestGuard): boolean },
 ): RequestMove | undefined {
-  return REQUEST_TABLE[event][state]?.find(({ when }) => when === undefined || facts.holds(when));
+  const cell = REQUEST_TABLE[event][state];
+  if (cell === undefined) return undefined;
+  // A plain loop, because this code runs for each command.
+  for (const move of cell) if (move.when === undefined || facts.holds(move.when)) return move;
+  return undefined;
 }

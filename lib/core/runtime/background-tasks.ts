@@ -1,4 +1,4 @@
-/** Work that no caller waits for: closing the engine waits for it, or cancels it. */
+/** Work that no caller waits for. When the engine closes, it waits for this work, or cancels it. */
 import type { Clock, Timer } from '../time/clock.js';
 import { LinkedList } from '../util/linked-list.js';
 
@@ -16,13 +16,13 @@ export class BackgroundTasks {
     return this.#closed;
   }
 
-  /** Runs the work on its own. A failure has been reported where it happened. */
+  /** Keeps the work until it settles. A failure of the work is ignored here: it was reported where it happened. */
   track(work: Promise<unknown>): void {
     const over = (): void => this.#tasks.remove(node);
     const node = this.#tasks.push(work.then(over, over));
   }
 
-  /** Calls back after `ms`, unless the engine is closed by then. */
+  /** Calls back after `ms`, unless the engine closes before. */
   later(ms: number, callback: () => void): void {
     const timer = this.#clock.schedule(() => {
       this.#timers.delete(timer);
@@ -31,7 +31,7 @@ export class BackgroundTasks {
     this.#timers.add(timer);
   }
 
-  /** Cancels what is to come, and waits for what is under way. Nothing is sent afterwards. */
+  /** Cancels the timers, and waits for the work that is under way. No command is sent afterwards. */
   async close(): Promise<void> {
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();

@@ -1,4 +1,4 @@
-/** What the parts of one engine share. Nothing of it changes. */
+/** What the parts of one engine share. The properties never change. */
 import type { LockStoreSession } from '../contracts/store.contract.js';
 import type { TokenGenerator } from '../contracts/token.js';
 import type { LockEventSink } from '../events/events.js';
@@ -23,7 +23,7 @@ export class EngineContext {
   readonly session: LockStoreSession;
   readonly tokens: TokenGenerator;
   readonly clock: Clock;
-  /** After this long a hold is reported, in ms. */
+  /** The age at which a hold is reported as long, in ms. */
   readonly longHold: number;
   readonly events: EventPublisher;
   readonly tasks: BackgroundTasks;

@@ -1,9 +1,9 @@
-/** Publishes what happens to locks: on the diagnostics channels, and to the log. */
+/** Publishes the events of locks, on the diagnostics channels and to the log. */
 import type { LockStoreError } from '../../errors/index.js';
 import { observed, publish } from '../events/diagnostics.js';
 import type { LockEvent, LockEventName, LockEventSink } from '../events/events.js';
 
-/** Events that are worth a log line. They are built even if no channel is observed. */
+/** Events that are logged. They are built even if their channel has no subscriber. */
 const LOGGED: ReadonlySet<LockEventName> = new Set(['lost', 'store-error', 'long-hold']);
 
 export class EventPublisher {
@@ -17,7 +17,7 @@ export class EventPublisher {
     this.emit('store-error', () => ({ name: 'store-error', key, error }));
   }
 
-  /** `build` is called only if the event is observed or logged. */
+  /** `build` is called only if the event has a subscriber, or is logged. */
   emit(name: LockEventName, build: () => LockEvent): void {
     const heard = observed(name);
     const logged = LOGGED.has(name);
@@ -25,7 +25,7 @@ export class EventPublisher {
     const event = build();
     if (heard) publish(event);
     if (!logged) return;
-    // A log that fails must not keep a holder from hearing of its loss, nor other leases from being renewed.
+    // If the log fails, holders must still learn of a loss, and other leases must still be renewed.
     try {
       this.#sink(event);
     } catch (error) {

@@ -1,9 +1,9 @@
-/** The holds that run in this engine, oldest first. Shutting down waits for them. */
+/** The holds that run in this engine, oldest first. A shutdown waits for them. */
 import type { LockLossReason } from '../../errors/index.js';
 import type { Clock } from '../time/clock.js';
 import { LinkedList, type ListNode } from '../util/linked-list.js';
 
-/** A hold, as far as shutting down needs it. */
+/** The part of a hold that a shutdown needs. */
 export interface ActiveHold {
   lose(reason: LockLossReason): void;
   release(): Promise<boolean>;

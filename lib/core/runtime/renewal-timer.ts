@@ -1,62 +1,62 @@
-/** One timer for all leases of a session: renewals, ends, alarms. */
+/** One timer for all leases of a session: for renewals, for ends of leases, and for alarms. */
 import { Alarm } from '../time/alarm.js';
 import type { Clock } from '../time/clock.js';
 import { LinkedList, type ListNode } from '../util/linked-list.js';
 
 export interface Renewable {
   readonly token: string;
-  /** When `due` wants to be called, on the monotonic clock; `Infinity` for never. Requested anew at every occasion. */
+  /** When `due` must be called next, on the monotonic clock. `Infinity` for never. Read anew each time. */
   dueAt(): number;
-  /** @param readUntil what was due by then may be judged: see {@link Clock.schedule}. */
+  /** @param readUntil what was due by then may be decided: see {@link Clock.schedule}. */
   due(readUntil: number): void;
-  /** The store came back: what failed should be tried now. */
-  hasten(): void;
-  /** Where the renewal timer has it. */
+  /** The store answers again: a renewal is tried as soon as possible. */
+  renewSoon(): void;
+  /** The node in the list of the renewal timer. */
   node: ListNode<Renewable> | undefined;
 }
 
-/** The timer does not fire more often than this, in ms: many leases then share a pass. */
-const STRIDE = 5;
+/** The shortest time between two runs of the timer, in ms. Many leases then share one run. */
+const LEAST_INTERVAL = 5;
 
 export class RenewalTimer {
-  readonly #kept = new LinkedList<Renewable>();
+  readonly #renewables = new LinkedList<Renewable>();
   readonly #alarm: Alarm;
 
   constructor(clock: Clock) {
     this.#alarm = new Alarm(clock, (readUntil) => this.#fire(readUntil));
   }
 
-  add(kept: Renewable): void {
-    kept.node = this.#kept.push(kept);
-    this.touch(kept);
+  add(renewable: Renewable): void {
+    renewable.node = this.#renewables.push(renewable);
+    this.touch(renewable);
   }
 
-  remove(kept: Renewable): void {
-    if (kept.node !== undefined) this.#kept.remove(kept.node);
-    if (this.#kept.size === 0) this.#alarm.clear();
+  remove(renewable: Renewable): void {
+    if (renewable.node !== undefined) this.#renewables.remove(renewable.node);
+    if (this.#renewables.size === 0) this.#alarm.clear();
   }
 
-  /** To be called when `dueAt` may have come nearer. */
-  touch(kept: Renewable): void {
-    if (kept.node?.listed === true) this.#alarm.set(kept.dueAt());
+  /** Must be called when `dueAt` may have become earlier. */
+  touch(renewable: Renewable): void {
+    if (renewable.node?.listed === true) this.#alarm.set(renewable.dueAt());
   }
 
-  /** Is the token that of a lease which is served? */
+  /** Whether a lease with this token is in use. */
   holds(token: string): boolean {
-    for (const kept of this.#kept) if (kept.token === token) return true;
+    for (const renewable of this.#renewables) if (renewable.token === token) return true;
     return false;
   }
 
   *[Symbol.iterator](): Iterator<Renewable> {
-    yield* this.#kept;
+    yield* this.#renewables;
   }
 
   #fire(readUntil: number): void {
     let next = Infinity;
-    for (const kept of [...this.#kept]) {
-      if (kept.dueAt() <= readUntil) kept.due(readUntil);
-      if (kept.node?.listed === true) next = Math.min(next, kept.dueAt());
+    for (const renewable of [...this.#renewables]) {
+      if (renewable.dueAt() <= readUntil) renewable.due(readUntil);
+      if (renewable.node?.listed === true) next = Math.min(next, renewable.dueAt());
     }
-    this.#alarm.set(Math.max(next, readUntil + STRIDE));
+    this.#alarm.set(Math.max(next, readUntil + LEAST_INTERVAL));
   }
 }

@@ -1,4 +1,4 @@
-/** The commands of an engine's session: each failure is reported, and each token goes back in the end. */
+/** The commands of an engine's session. Each failure is reported, and each token is released in the end. */
 import { isLockError, type LockStoreError } from '../../errors/index.js';
 import type {
   ExchangeReply,
@@ -12,7 +12,9 @@ import type { BackgroundTasks } from './background-tasks.js';
 import type { EventPublisher } from './event-publisher.js';
 import type { RenewalTimer } from './renewal-timer.js';
 
-/** `lost`: the token did not hold the key any more. `unknown`: the store did not answer while the lease was still valid. */
+/**
+ * `lost`: the token did not hold the key any more. `unknown`: the store did not answer while the lease was still valid.
+ */
 export type ReleaseOutcome = 'released' | 'lost' | 'unknown';
 
 /** What a reply says of the token that was released. */
@@ -22,14 +24,14 @@ export function outcomeOf(released: boolean | undefined): ReleaseOutcome {
 }
 
 export class SessionCommands {
-  /** The tokens of single attempts that are under way: nothing is ever handed to them. */
+  /** The tokens of single attempts that are under way. The store never hands a key to them. */
   readonly attempts = new LinkedList<string>();
   readonly #session: LockStoreSession;
   readonly #events: EventPublisher;
   readonly #tasks: BackgroundTasks;
   readonly #renewals: RenewalTimer;
   /** Tokens that keep their key busy for a while after their release. */
-  readonly #kept = new Set<string>();
+  readonly #releasedLater = new Set<string>();
 
   constructor(
     session: LockStoreSession,
@@ -50,24 +52,26 @@ export class SessionCommands {
     onFailure: (error: LockStoreError) => T,
   ): Promise<T> {
     return this.#session.exchange(request).then(onReply, (error: LockStoreError) => {
-      // A key that the store cannot take is the caller's mistake.
+      // If the store cannot take the key, the caller made a mistake, and the store has not failed.
       if (isLockError(error, 'LOCK_STORE')) this.#events.storeFailed(request.key, error);
       return onFailure(error);
     });
   }
 
-  /** How to release a lease: at once, or `releaseAfter` ms later. A later release serves the queue as well. */
+  /**
+   * The request that releases a lease at once, or `releaseAfter` ms later. The later release serves the store's queue.
+   */
   releaseRequest(key: string, token: string, releaseAfter: number): ReleaseRequest {
     if (releaseAfter <= 0) return { token };
-    this.#kept.add(token);
+    this.#releasedLater.add(token);
     this.#tasks.later(releaseAfter, () => {
-      this.#kept.delete(token);
+      this.#releasedLater.delete(token);
       this.releaseInBackground(key, token);
     });
     return { token, releaseAfter };
   }
 
-  /** Releases a lease and tells whether the lease was still ours. Never rejects. */
+  /** Releases a lease. Resolves to whether the token still held the key. Never rejects. */
   release(key: string, release: ReleaseRequest): Promise<ReleaseOutcome> {
     return this.exchange<ReleaseOutcome>(
       { key, release },
@@ -76,14 +80,17 @@ export class SessionCommands {
     );
   }
 
-  /** Releases a token that no caller waits for. If the release fails, the session sees to it. */
+  /** Releases a token in the background. If the release fails, the store's session releases the token later. */
   releaseInBackground(key: string, token: string): void {
     if (!this.#tasks.closed) this.#tasks.track(runOutside(() => this.release(key, { token })));
   }
 
-  /** An offer that nobody waits for goes back. An offer of a token that holds is none: another client has sent it. */
+  /**
+   * Returns an offer that no caller waits for. If its token holds a key, another client has sent the offer: it is
+   * ignored.
+   */
   decline(key: string, token: string): void {
     for (const attempt of this.attempts) if (attempt === token) return;
-    if (!this.#kept.has(token) && !this.#renewals.holds(token)) this.releaseInBackground(key, token);
+    if (!this.#releasedLater.has(token) && !this.#renewals.holds(token)) this.releaseInBackground(key, token);
   }
 }

@@ -1,19 +1,20 @@
-/** Who waits until grants can reach the session: a promise of the store has one reaction, however many and how often they request. */
+/** The keys that wait until grants can reach the session. Each promise of the store has one reaction, for all of them. */
 import type { LockStoreError } from '../../errors/index.js';
 import { LinkedList, type ListNode } from '../util/linked-list.js';
 import { runOutside } from '../time/outside.js';
 import type { LockStoreSession } from '../contracts/store.contract.js';
 
 export interface Subscriber {
-  /** Grants of its key reach the session now, or it is known that they cannot. */
+  /** Grants of the key reach the session now, or the store has found that it cannot queue. */
   subscribed(): void;
-  /** They never will. */
-  unsubscribable(error: LockStoreError): void;
+  /** Grants of the key will never reach the session. */
+  cannotSubscribe(error: LockStoreError): void;
 }
 
 /**
- * Each poll of a busy key requests the store again to be reached, which stays pending while it cannot be. Were each a reaction of
- * its own, all of them, and whoever requested, would stay alive for as long.
+ * Each poll of a busy key calls the store's `subscribe` again, and its promise stays pending while grants cannot reach
+ * the session. If each call had a reaction of its own, all these reactions and their subscribers would stay in memory
+ * as long.
  */
 export class Subscriptions {
   readonly #session: LockStoreSession;
@@ -23,9 +24,9 @@ export class Subscriptions {
     this.#session = session;
   }
 
-  /** Tells the subscriber once. Returns what it leaves by, if it wants to be told no more. */
-  await(key: string, subscriber: Subscriber): Subscription {
-    // It is for all who wait, and outlives this one.
+  /** Tells the subscriber once. @returns the subscription, which the subscriber can cancel. */
+  subscribe(key: string, subscriber: Subscriber): Subscription {
+    // The promise is for all subscribers, and outlives this one.
     const waiting = runOutside(() => this.#waitingFor(this.#session.subscribe(key)));
     return new Subscription(waiting, waiting.push(subscriber));
   }
@@ -37,7 +38,7 @@ export class Subscriptions {
     this.#pending.set(promise, waiting);
     promise.then(
       () => this.#settle(promise, (each) => each.subscribed()),
-      (error: LockStoreError) => this.#settle(promise, (each) => each.unsubscribable(error)),
+      (error: LockStoreError) => this.#settle(promise, (each) => each.cannotSubscribe(error)),
     );
     return waiting;
   }
@@ -56,7 +57,7 @@ export class Subscription {
   ) {}
 
   /** Idempotent. */
-  leave(): void {
+  cancel(): void {
     this.waiting.remove(this.node);
   }
 }

@@ -1,4 +1,4 @@
-/** One timer of the clock's, set for the earliest of the times that it was requested. */
+/** One timer of the clock, set for the earliest of the times that `set` was called with. */
 import type { Clock, Timer } from './clock.js';
 
 export class Alarm {
@@ -7,13 +7,13 @@ export class Alarm {
   #timer: Timer | undefined;
   #at = Infinity;
 
-  /** @param ring is called at the time, as {@link Clock.schedule} calls back; no other is set by then. */
+  /** @param ring is called at the time, as {@link Clock.schedule} calls back. The alarm is not set any more by then. */
   constructor(clock: Clock, ring: (readUntil: number) => void) {
     this.#clock = clock;
     this.#ring = ring;
   }
 
-  /** Rings at this time on the monotonic clock, if it is not set for an earlier one. `Infinity` for never. */
+  /** Rings at this time on the monotonic clock, unless the alarm is set for an earlier time. `Infinity` for never. */
   set(at: number): void {
     if (at >= this.#at) return;
     this.#timer?.cancel();

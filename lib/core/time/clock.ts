@@ -1,17 +1,18 @@
-/** Time, injected wherever it decides anything. */
+/** The clock, which is injected wherever time decides anything. */
 import { runOutside } from './outside.js';
 
 export interface Clock {
-  /** Milliseconds that only grow; may stand still while the machine sleeps. */
+  /** Milliseconds that only grow. They may stand still while the machine sleeps. */
   monotonic(): number;
-  /** Milliseconds since 1970; may jump. */
+  /** Milliseconds since 1970. They may jump. */
   wall(): number;
   /**
-   * Calls back once, in no caller's async context; never keeps the process alive. The callback may be a verdict: a wait is over, a lease has ended, a
-   * reply is overdue. So it comes only after everything was read that had arrived when the timer was due.
+   * Calls back once, outside of any caller's async context. The timer never keeps the process alive. The callback may
+   * decide that a wait is over, that a lease has ended, or that a reply is overdue. So it is called only after everything
+   * was read that had arrived when the timer was due.
    *
-   * The callback gets the time on the monotonic clock up to which that is so. What is due by then may be judged. What
-   * fell due since then may have its answer in a socket that nobody has read yet.
+   * The callback gets `readUntil`, on the monotonic clock: everything that had arrived by then was read. What was due by
+   * then may be decided. The reply to what fell due later may lie in a socket that was not read yet.
    */
   schedule(callback: (readUntil?: number) => void, delay: number): Timer;
 }
@@ -27,8 +28,8 @@ export const systemClock: Clock = {
 };
 
 /**
- * Node runs timers before it reads sockets: after a long computation every timer is due, while the answers lie unread. The
- * sockets are read between the timers and the immediates of one round of the event loop.
+ * Node runs timers before it reads sockets. After a long computation every timer is due, while the replies lie unread. In
+ * one round of the event loop, the sockets are read between the timers and the immediates.
  */
 class SystemTimer implements Timer {
   readonly #timer: NodeJS.Timeout;
@@ -38,7 +39,7 @@ class SystemTimer implements Timer {
     this.#timer = setTimeout(
       () => {
         const readUntil = performance.now();
-        // It is not unref'd: an immediate that is would wait for the next event.
+        // The immediate is not unref'd: an unref'd immediate would wait for the next event.
         this.#reading = setImmediate(() => callback(readUntil));
       },
       Math.min(Math.max(0, delay), 2_147_483_647),

@@ -1,14 +1,14 @@
-/** A point in time on both clocks: it has passed when either says so. */
+/** A point in time on two clocks. It has passed when either clock says so. */
 import type { Clock } from './clock.js';
 
 /**
- * A suspended machine stops the monotonic clock and a set clock moves the wall: the earlier of the two is believed,
- * so that an error costs a lock, never an overlap.
+ * A suspended machine stops the monotonic clock, and a user can set the wall clock. Of the two, the clock with the
+ * earlier end is believed. So an error of a clock may cost a lock, but never lets two holders overlap.
  */
 export class Deadline {
   private constructor(
     private readonly clock: Clock,
-    /** On the monotonic clock alone. */
+    /** The deadline on the monotonic clock alone. */
     readonly monotonic: number,
     private readonly wall: number,
   ) {}
@@ -17,7 +17,7 @@ export class Deadline {
     return new Deadline(clock, clock.monotonic() + ms, clock.wall() + ms);
   }
 
-  /** This one, `ms` later (or earlier). */
+  /** A deadline that is `ms` later than this one, or earlier if `ms` is negative. */
   plus(ms: number): Deadline {
     return new Deadline(this.clock, this.monotonic + ms, this.wall + ms);
   }
@@ -27,7 +27,7 @@ export class Deadline {
     return a.remaining >= b.remaining ? a : b;
   }
 
-  /** Milliseconds left; 0 once it has passed. */
+  /** Milliseconds left. 0 once the deadline has passed. */
   get remaining(): number {
     const left = Math.min(this.monotonic - this.clock.monotonic(), this.wall - this.clock.wall());
     return left > 0 ? left : 0;
@@ -37,7 +37,7 @@ export class Deadline {
     return this.remaining === 0;
   }
 
-  /** Has it passed, as far as may be judged by what was read? @param readUntil see {@link Clock.schedule}. */
+  /** Whether the deadline had passed when the sockets were last read. @param readUntil see {@link Clock.schedule}. */
   passedBy(readUntil: number): boolean {
     return this.monotonic <= readUntil || this.wall <= this.clock.wall();
   }

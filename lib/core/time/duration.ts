@@ -1,4 +1,4 @@
-/** Durations as users write them: milliseconds, or a string such as `'30s'`. */
+/** Durations, as users write them: milliseconds, or a string such as `'30s'`. */
 import ms from 'ms';
 
 type Unit =
@@ -10,10 +10,13 @@ export type Duration = number | `${number}${Unit}` | `${number} ${Unit}`;
 /** What a duration must be, for messages. */
 export const DURATION_HINT = `milliseconds, or a string such as '250ms', '30s' or '5m'`;
 
-/** The longest a timer can be set for. */
+/** The longest time that a timer can be set for, in ms. */
 export const MAX_DURATION = 2_147_483_647;
 
-/** Its milliseconds, or undefined where it is none (negative, not finite, without a unit, too long for a timer). */
+/**
+ * The duration in milliseconds. Undefined if the value is no duration: negative, not finite, a string without a unit, or
+ * too long for a timer.
+ */
 export function parseDuration(value: unknown): number | undefined {
   const parsed = typeof value === 'string' && /[a-z]$/i.test(value) ? ms(value as ms.StringValue) : value;
   if (typeof parsed !== 'number' || !Number.isFinite(parsed)) return undefined;

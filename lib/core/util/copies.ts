@@ -2,15 +2,15 @@
 
 /** One loaded copy. */
 export interface PackageCopy {
-  /** Its class `LockService`, which is the token of the unnamed module. */
+  /** The `LockService` class of this copy, which is the injection token of the unnamed module. */
   readonly service: object;
-  /** The directory that it was loaded from. */
+  /** The directory that the copy was loaded from. */
   readonly at: string;
 }
 
 const COPIES = Symbol.for('nestjs-locked.copies');
 
-/** @returns the copy itself: each copy calls this once, when it is loaded. */
+/** Each copy calls this once, when it is loaded. @returns the copy. */
 export function registerCopy(service: object): PackageCopy {
   const copy: PackageCopy = Object.freeze({ service, at: directory() });
   const registry = globalThis as { [COPIES]?: PackageCopy[] };
@@ -18,19 +18,19 @@ export function registerCopy(service: object): PackageCopy {
   return copy;
 }
 
-/** The copies that are loaded by now, besides the given one. */
+/** The copies that are loaded by now, except the given one. */
 export function otherCopies(own: PackageCopy): PackageCopy[] {
   const all = (globalThis as { [COPIES]?: PackageCopy[] })[COPIES] ?? [];
   return all.filter((each) => each !== own);
 }
 
-/** Of this file, without what all copies have in common. Bundled, it is the bundle. */
+/** The path of this file, without the part that all copies have in common. In a bundle, the path of the bundle. */
 function directory(): string {
   const site: { stack?: string } = {};
   Error.captureStackTrace(site, directory);
   const frame = String(site.stack)
     .split('\n')
-    .find((queue) => /:\d+:\d+\)?$/.test(queue));
+    .find((each) => /:\d+:\d+\)?$/.test(each));
   const file = /(?:file:\/\/)?((?:\/|[A-Za-z]:[\\/]).*):\d+:\d+\)?$/.exec(frame ?? '')?.[1];
   return file?.replace(/[\\/]core[\\/]copies\.[cm]?[jt]s$/, '') ?? 'an unknown place';
 }

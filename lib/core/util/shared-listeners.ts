@@ -1,10 +1,13 @@
-/** One listener for each event of a target that is not ours, however many listen: Node warns of more than ten. */
+/**
+ * Attaches one listener to each event of a target that this library does not own, for any number of listeners. Node warns
+ * about more than ten listeners.
+ */
 import { LinkedList } from './linked-list.js';
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- what an event passes is its target's own affair
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the target decides what an event passes
 type Listener = (...args: any[]) => void;
 
-/** Listens to one event of one target. @returns takes the listener away. */
+/** Listens to one event of one target. @returns a function that removes the listener. */
 type Attach<T> = (target: T, event: string | symbol, listener: Listener) => () => void;
 
 /** The listeners of one event of one target. */
@@ -15,7 +18,7 @@ class Topic {
   readonly tell = (...args: unknown[]): void => {
     const failures: unknown[] = [];
     for (const node of [...this.listeners.nodes()]) {
-      // One may have taken another away.
+      // An earlier listener may have removed this one.
       if (!node.listed) continue;
       try {
         node.value(...args);
@@ -35,7 +38,7 @@ export class SharedListeners<T extends object> {
     this.#attach = attach;
   }
 
-  /** @returns takes the listener away. Idempotent. With the last one nothing is left at the target. */
+  /** @returns an idempotent function that removes the listener. With the last listener, the target is left as it was. */
   on(target: T, event: string | symbol, listener: Listener): () => void {
     const topics = this.#targets.get(target) ?? new Map<string | symbol, Topic>();
     this.#targets.set(target, topics);
@@ -63,7 +66,10 @@ const signals = new SharedListeners<AbortSignal>((signal, event, listener) => {
   return () => signal.removeEventListener(name, listener);
 });
 
-/** Calls back when the signal aborts, which it has not yet. @returns takes the callback away. */
+/**
+ * Calls back when the signal aborts. The signal must not be aborted yet.
+ * @returns a function that removes the callback.
+ */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   return signals.on(signal, 'abort', callback);
 }

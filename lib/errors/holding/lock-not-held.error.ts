@@ -1,7 +1,7 @@
 import { LockError } from '../lock.error.js';
 import { quoted } from '../quoted.js';
 
-/** Code that counts on a lock runs without one. */
+/** Code that needs a lock runs without one. */
 export class LockNotHeldError extends LockError {
   readonly code = 'LOCK_NOT_HELD';
 

@@ -1,13 +1,13 @@
 import { LockError } from '../lock.error.js';
 import { namesSecret, redactUrl } from '../redact.js';
 
-/** An option that cannot be meant: names it, and what would be right. */
+/** An invalid option. The message names the option and the valid values. */
 export class LockOptionsError extends LockError {
   readonly code = 'LOCK_OPTIONS';
 
   /**
-   * What was given, where it can hold no secret: a string without credentials, a number, a boolean, null. Undefined for an
-   * object, for an option that is not known, and for one that is named like a secret. Not enumerable.
+   * The given value, if it cannot contain a secret: a string without its credentials, a number, a boolean, or null.
+   * Undefined for an object, for an unknown option, and for an option that is named like a secret. Not enumerable.
    */
   declare readonly value: unknown;
 

@@ -2,17 +2,17 @@ import { LockError } from '../lock.error.js';
 import { quoted } from '../quoted.js';
 
 /**
- * The caller's own signal ended the wait, or its client left. `cause` is the signal's reason.
+ * The caller's own signal ended the wait, or the client of the caller disconnected. `cause` is the signal's reason.
  *
- * Under `abortOn: 'disconnect'` it is also the reason of a lock's signal whose client left while the method ran: the lock
- * is still held, and is given back when the method has settled.
+ * Under `abortOn: 'disconnect'`, this error is also the reason of the lock's signal if the client disconnects while the
+ * method runs. The lock is then still held, and is released when the method has settled.
  */
 export class LockAbortedError extends LockError {
   readonly code = 'LOCK_ABORTED';
 
   constructor(
     readonly key: string,
-    /** How long it had waited for the lock, in milliseconds. */
+    /** How long the caller had waited for the lock, in milliseconds. */
     readonly waited: number,
     reason: unknown,
     message = `Waiting for the lock ${quoted(key)} was aborted after ${Math.round(waited)} ms by its signal.`,

@@ -1,7 +1,9 @@
 import { LockError } from '../lock.error.js';
 import { quoted } from '../quoted.js';
 
-/** The key was held by somebody else for as long as the caller was ready to wait. Never a failure of the store. */
+/**
+ * The key was held by another holder for the whole `wait` of the caller. This error is never a failure of the store.
+ */
 export class LockBusyError extends LockError {
   readonly code = 'LOCK_BUSY';
 
@@ -10,9 +12,9 @@ export class LockBusyError extends LockError {
     readonly key: string,
     /** How long the caller waited, in milliseconds. */
     readonly waited: number,
-    /** Who held it, as far as the store told: an owner's label. */
+    /** The holder's label, if the store knows it. */
     readonly holder?: string,
-    /** How long the holder's lease still runs, in milliseconds, as far as the store told. */
+    /** How long the holder's lease still runs, in milliseconds, if the store knows it. */
     readonly remaining?: number,
   ) {
     const by = holder === undefined ? '' : ` (held by ${quoted(holder)})`;

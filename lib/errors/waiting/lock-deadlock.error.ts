@@ -1,18 +1,19 @@
 import { LockError } from '../lock.error.js';
 import { quoted, quotedList } from '../quoted.js';
 
-/** One caller of a deadlock: what it holds, and what it waits for, which the next one holds. */
+/** One caller of a deadlock. It waits for a key that the next caller of the cycle holds. */
 export interface DeadlockLink {
-  /** All that it holds, outermost first. */
+  /** All keys that the caller holds, the outermost first. */
   readonly holds: readonly string[];
+  /** The key that the caller waits for. */
   readonly wants: string;
-  /** Where it requested: the lines of a stack trace, if they were recorded. */
+  /** The stack trace of the place where the caller requested the key, if it was recorded. */
   readonly site: string | undefined;
 }
 
 /**
- * Callers of this process wait for each other in a cycle, which this call would have closed: it was refused at once, and
- * the others go on as soon as it gives back what it holds.
+ * This call would have closed a cycle of callers of this process that wait for each other. The call was refused at
+ * once. The other callers go on when this call has released the locks that it holds.
  */
 export class LockDeadlockError extends LockError {
   readonly code = 'LOCK_DEADLOCK';
@@ -20,21 +21,24 @@ export class LockDeadlockError extends LockError {
   constructor(
     /** The key that could not be waited for. */
     readonly key: string,
-    /** The cycle: this call first, each waiting for what the next one holds, the last for what this call holds. */
+    /**
+     * The cycle, with this call first. Each caller waits for a key of the next one, and the last for a key of this
+     * call.
+     */
     readonly cycle: readonly DeadlockLink[],
   ) {
     super(
-      `Waiting for the lock ${quoted(key)} would never end: ${cycle.map(told).join('; ')}. ` +
+      `Waiting for the lock ${quoted(key)} would never end: ${cycle.map(describeLink).join('; ')}. ` +
         'Take these keys in the same order everywhere, or all of them in one call, which sorts them.',
     );
     const others = cycle.slice(1).filter(({ site }) => site !== undefined);
-    // Where a log shows it. Not in the message, which is one line.
+    // The sites are added to the stack, which a log shows, and not to the message, which is on one line.
     for (const { wants, site } of others)
       this.stack += `\nThe call that waits for ${quoted(wants)}:\n${site}`;
   }
 }
 
-function told({ holds, wants }: DeadlockLink, at: number): string {
-  const who = at === 0 ? 'this call' : 'another call';
-  return `${who} holds ${quotedList(holds)} and wants ${quoted(wants)}`;
+function describeLink({ holds, wants }: DeadlockLink, at: number): string {
+  const caller = at === 0 ? 'this call' : 'another call';
+  return `${caller} holds ${quotedList(holds)} and wants ${quoted(wants)}`;
 }

@@ -1,7 +1,7 @@
 import { LockError } from '../lock.error.js';
 import { quoted } from '../quoted.js';
 
-/** `maxWaiters` callers of this process wait for the key already. */
+/** Already `maxWaiters` callers of this process wait for the key. */
 export class LockQueueFullError extends LockError {
   readonly code = 'LOCK_QUEUE_FULL';
 

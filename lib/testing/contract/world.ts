@@ -1,36 +1,16 @@
-/** What the contract suite works with: the store under test, the sessions that use it, and what each of them does. */
+/** The tools of the contract suite: the store under test, its sessions, and the commands of a session. */
 import { strict as assert } from 'node:assert';
 import type {
   AcquireReply,
   AcquireRequest,
-  LockStore,
   LockStoreSession,
   RenewReply,
   ExchangeReply,
 } from '../../core/contracts/store.contract.js';
 import { type LockAccess, TokenGenerator, newSessionId } from '../../core/contracts/token.js';
+import type { ContractSubject } from './contract-subject.js';
 
-/** What the suite needs of the test runner: jest's, vitest's and node:test's own will do. */
-export interface ContractRunner {
-  readonly describe: (name: string, body: () => void) => void;
-  readonly it: (name: string, body: () => Promise<void>) => void;
-}
-
-/** A store to test, made anew for each test. */
-export interface ContractSubject {
-  readonly store: LockStore;
-  /** Lets `ms` pass for the store. */
-  elapse(ms: number): Promise<void>;
-  /**
-   * Takes a free key for `ms` as a client does that is none of this library's. Left out where the store knows none: what
-   * the suite says of them is passed over then.
-   */
-  occupy?(key: string, ms: number): Promise<void>;
-  /** Ends what was made for the test; the store is closed by the suite. */
-  dispose?(): Promise<void>;
-}
-
-/** The runner as the files of the suite use it. */
+/** The runner as the files of the suite use it: a test gets a world. */
 export interface Suite {
   readonly describe: (name: string, body: () => void) => void;
   readonly test: (title: string, body: (world: World) => Promise<void>) => void;
@@ -42,17 +22,17 @@ export interface Offer {
   readonly fence: number;
 }
 
-/** A session of the suite: a session, its tokens, and what it was offered. */
-export interface Guest {
+/** A session of a test, with its tokens and the offers that it received. */
+export interface Participant {
   readonly session: LockStoreSession;
   readonly offers: Offer[];
-  /** A new one; exclusive, if nothing else is said. */
+  /** @returns a new token: exclusive by default. */
   token(access?: LockAccess): string;
 }
 
-/** The lease of those who have time, in ms. */
+/** The ttl of a lease that must not end during a test, in ms. */
 export const TTL = 10_000;
-/** Short enough to wait for, on a store with a real clock. */
+/** A ttl that is short enough to wait for on a store with a real clock, in ms. */
 export const SHORT = 150;
 
 export function semaphore(limit: number): LockAccess {
@@ -61,11 +41,11 @@ export function semaphore(limit: number): LockAccess {
 
 /** A store under test and the sessions that use it. */
 export class World {
-  readonly #guests: Guest[] = [];
+  readonly #participants: Participant[] = [];
 
   constructor(private readonly subject: ContractSubject) {}
 
-  guest(): Guest {
+  participant(): Participant {
     const sessionId = newSessionId();
     const offers: Offer[] = [];
     const session = this.subject.store.open(sessionId, {
@@ -74,25 +54,28 @@ export class World {
       onRecovered: () => undefined,
     });
     const tokens = new TokenGenerator(sessionId, 'contract');
-    const guest = { session, offers, token: (access?: LockAccess) => tokens.next(access) };
-    this.#guests.push(guest);
-    return guest;
+    const participant = { session, offers, token: (access?: LockAccess) => tokens.next(access) };
+    this.#participants.push(participant);
+    return participant;
   }
 
-  guests(count: number): Guest[] {
-    return Array.from({ length: count }, () => this.guest());
+  participants(count: number): Participant[] {
+    return Array.from({ length: count }, () => this.participant());
   }
 
-  /** Can the guests wait in a queue? Then they are reachable when it resolves. */
-  async queues(...guests: Guest[]): Promise<boolean> {
-    if (guests.some(({ session }) => !session.supportsQueue)) return false;
-    await Promise.all(guests.map(({ session }) => session.subscribe('k')));
-    if (guests.some(({ session }) => !session.supportsQueue)) return false;
-    assert.ok(guests.every(({ session }) => session.canNotify('k')));
+  /** Whether the participants can wait in a queue. If so, they are subscribed when the promise resolves. */
+  async canQueue(...participants: Participant[]): Promise<boolean> {
+    if (participants.some(({ session }) => !session.supportsQueue)) return false;
+    await Promise.all(participants.map(({ session }) => session.subscribe('k')));
+    if (participants.some(({ session }) => !session.supportsQueue)) return false;
+    assert.ok(participants.every(({ session }) => session.canNotify('k')));
     return true;
   }
 
-  /** Lets a foreign client take the key. `false`: this store knows none. */
+  /**
+   * Lets a foreign client take the key.
+   * @returns false if the store has no foreign clients.
+   */
   async occupy(key: string, ms: number): Promise<boolean> {
     await this.subject.occupy?.(key, ms);
     return this.subject.occupy !== undefined;
@@ -102,18 +85,18 @@ export class World {
     return this.subject.elapse(ms);
   }
 
-  /** The guest's first offer, or that of the token, once it has come. */
-  async offer(guest: Guest, token?: string): Promise<Offer> {
+  /** Waits for the participant's first offer, or for the offer of `token`. */
+  async offer(participant: Participant, token?: string): Promise<Offer> {
     for (let waited = 0; ; waited += 5) {
-      const offer = guest.offers.find((each) => token === undefined || each.token === token);
+      const offer = participant.offers.find((each) => token === undefined || each.token === token);
       if (offer !== undefined) return offer;
-      assert.ok(waited < 900, 'no offer came');
+      assert.ok(waited < 900, 'No offer arrived.');
       await this.elapse(5);
     }
   }
 
   async end(): Promise<void> {
-    for (const { session } of this.#guests) {
+    for (const { session } of this.#participants) {
       await session.close();
       await session.close();
     }
@@ -124,27 +107,27 @@ export class World {
 }
 
 export function request(
-  guest: Guest,
+  participant: Participant,
   key: string,
   options: Partial<AcquireRequest> = {},
 ): Promise<ExchangeReply> {
-  return guest.session.exchange({
+  return participant.session.exchange({
     key,
-    acquire: { token: options.token ?? guest.token(), ttl: TTL, fences: 1, mode: 'once', ...options },
+    acquire: { token: options.token ?? participant.token(), ttl: TTL, fences: 1, mode: 'once', ...options },
   });
 }
 
-export function release(guest: Guest, key: string, token: string): Promise<ExchangeReply> {
-  return guest.session.exchange({ key, release: { token } });
+export function release(participant: Participant, key: string, token: string): Promise<ExchangeReply> {
+  return participant.session.exchange({ key, release: { token } });
 }
 
 export function renew(
-  guest: Guest,
+  participant: Participant,
   key: string,
   token: string,
   { ttl = TTL, fences = 0 }: { ttl?: number; fences?: number } = {},
 ): Promise<RenewReply> {
-  return guest.session.renew({ key, token, ttl, fences });
+  return participant.session.renew({ key, token, ttl, fences });
 }
 
 export function lastOf({ fence, drawn }: { readonly fence: number; readonly drawn: number }): number {
@@ -161,39 +144,45 @@ export function queuedOf(reply: ExchangeReply): AcquireReply & { state: 'queued'
   return reply.acquire;
 }
 
-/** Has a new token granted at once, and returns it. */
+/** Sends a request that must be granted at once, and returns its token. */
 export async function take(
-  guest: Guest,
+  participant: Participant,
   access: LockAccess,
   options: Partial<AcquireRequest> = {},
 ): Promise<string> {
-  const token = guest.token(access);
-  grantedOf(await request(guest, 'k', { token, ...options }));
+  const token = participant.token(access);
+  grantedOf(await request(participant, 'k', { token, ...options }));
   return token;
 }
 
-/** Has a new token queued, and returns it. */
+/** Sends a request that must be queued, and returns its token. */
 export async function enqueue(
-  guest: Guest,
+  participant: Participant,
   access: LockAccess,
   options: Partial<AcquireRequest> = {},
 ): Promise<string> {
-  const token = guest.token(access);
-  queuedOf(await request(guest, 'k', { token, mode: 'queue', ...options }));
+  const token = participant.token(access);
+  queuedOf(await request(participant, 'k', { token, mode: 'queue', ...options }));
   return token;
 }
 
-/** What a new token is told that will not wait. */
-export async function attempt(guest: Guest, access: LockAccess): Promise<AcquireReply['state'] | undefined> {
-  return (await request(guest, 'k', { token: guest.token(access) })).acquire?.state;
+/** Sends a request that does not wait, and returns the state of the reply. */
+export async function attempt(
+  participant: Participant,
+  access: LockAccess,
+): Promise<AcquireReply['state'] | undefined> {
+  return (await request(participant, 'k', { token: participant.token(access) })).acquire?.state;
 }
 
-/** What a token that was queued is told. */
-export async function check(guest: Guest, token: string): Promise<AcquireReply['state'] | undefined> {
-  return (await request(guest, 'k', { token, mode: 'check' })).acquire?.state;
+/** Checks a queued request, and returns the state of the reply. */
+export async function check(
+  participant: Participant,
+  token: string,
+): Promise<AcquireReply['state'] | undefined> {
+  return (await request(participant, 'k', { token, mode: 'check' })).acquire?.state;
 }
 
-/** The answer that the key is taken: by whom, and for how long. */
+/** The reply that the key is busy, with its holder and the time left. */
 export function busyOf(reply: ExchangeReply): AcquireReply & { state: 'busy' } {
   assert.equal(reply.acquire?.state, 'busy');
   return reply.acquire;

@@ -29,14 +29,17 @@ export class EventsController {
     return view(await this.boxOffice.find(id));
   }
 
-  /** Under the same lock as a sale: the template and the sale's key function make the same key. */
+  /** Runs under the lock of the sales: this template and the key function of a sale make the same key. */
   @Put()
   @Locked('event:{params.id}')
   async open(@Param('id', EventIdPipe) id: string, @Body(NewEventPipe) event: NewEvent): Promise<EventView> {
     return view(await this.boxOffice.open(id, event.capacity));
   }
 
-  /** 201 with a ticket; 409 sold out; 423, by the lock module, when the event stays busy for too long. */
+  /**
+   * Responds with 201 and a ticket, or with 409 if the event is sold out. The lock module responds with 423 after
+   * `wait`.
+   */
   @Post('tickets')
   async sell(
     @Param('id', EventIdPipe) id: string,
@@ -45,7 +48,7 @@ export class EventsController {
     return lock === 'off' ? this.boxOffice.sellWithoutLock(id) : this.boxOffice.sell(id);
   }
 
-  /** Waits for one of the printers; 423 when all of them are busy for too long. */
+  /** Waits for one of the printers. If all of them stay busy for too long, the lock module responds with 423. */
   @Get('tickets/:seat/receipt')
   @Header('content-type', 'text/plain; charset=utf-8')
   async receipt(

@@ -1,4 +1,4 @@
-/** Everything about events and their tickets. */
+/** The module of events and their tickets. */
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { TicketStorage } from '../storage/open-storage.js';
 import { BoxOffice } from './box-office.service.js';

@@ -1,18 +1,22 @@
-/** Where events are kept. */
+/** The storage of events, in Redis or in memory. */
 
 export interface EventRecord {
   readonly id: string;
   readonly capacity: number;
-  /** The highest seat sold. A sale reads it, adds one and writes it back: two sales at a time sell one seat twice. */
+  /**
+   * The highest sold seat. A sale reads it, adds one and writes it. Two sales at one time would sell one seat twice.
+   */
   readonly lastSeat: number;
-  /** How many tickets were sold. Counted by the store, one by one, so it tells the truth about what went wrong. */
+  /**
+   * The number of sold tickets. The store itself counts each sale, so the number is right even if seats are sold twice.
+   */
   readonly sold: number;
 }
 
 /**
- * Writes carry the fencing token of the lock they were made under. A record keeps the highest it has seen and refuses
- * lower ones: a process that was paused past its lease wakes up believing in its lock, and must not undo what its
- * successor wrote.
+ * Each write has the fencing token of its lock. A record keeps the highest fence that it has seen, and refuses a write
+ * with a lower one. The reason is a process that was paused until after the end of its lease. The process still
+ * believes that it has the lock, and must not overwrite the work of the next holder.
  */
 export abstract class EventsRepository {
   /** For the health check. */
@@ -24,17 +28,17 @@ export abstract class EventsRepository {
 
   /**
    * Makes an event, or resets it.
-   * @returns false when the fence was refused.
+   * @returns false if the fence was refused.
    */
   abstract open(id: string, capacity: number, fence: number): Promise<boolean>;
 
   /**
    * Writes a sale.
-   * @param fence undefined without a lock: then nothing is compared.
-   * @returns false when the fence was refused.
+   * @param fence undefined for a sale without a lock. Then no fence is compared.
+   * @returns false if the fence was refused.
    */
   abstract sell(id: string, seat: number, fence: number | undefined): Promise<boolean>;
 
-  /** Rejects when the store does not answer. */
+  /** Rejects if the storage does not answer. */
   abstract ping(): Promise<void>;
 }

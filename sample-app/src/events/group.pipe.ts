@@ -1,14 +1,14 @@
-/** What the message `group` brings. Both are checked before the lock is taken, whose key has the id. */
+/** Checks the data of the message `group`, before the lock is acquired. The id is a part of the lock's key. */
 import { BadRequestException, Injectable, type PipeTransform } from '@nestjs/common';
 import { EventIdPipe } from './event-id.pipe.js';
 
 export interface Group {
-  /** Of the event. */
+  /** The id of the event. */
   readonly id: string;
   readonly size: number;
 }
 
-const LARGEST = 10;
+const LARGEST_GROUP = 10;
 
 @Injectable()
 export class GroupPipe implements PipeTransform<unknown, Group> {
@@ -16,10 +16,11 @@ export class GroupPipe implements PipeTransform<unknown, Group> {
 
   transform(data: unknown): Group {
     const { id, size } = (data ?? {}) as { id?: unknown; size?: unknown };
-    if (typeof id !== 'string' || id === '') throw new BadRequestException('"id" is the id of an event.');
-    if (Number.isInteger(size) && (size as number) >= 1 && (size as number) <= LARGEST) {
+    if (typeof id !== 'string' || id === '')
+      throw new BadRequestException('"id" must be the id of an event.');
+    if (Number.isInteger(size) && (size as number) >= 1 && (size as number) <= LARGEST_GROUP) {
       return { id: this.#ids.transform(id), size: size as number };
     }
-    throw new BadRequestException(`"size" is a whole number from 1 to ${LARGEST}.`);
+    throw new BadRequestException(`"size" must be a whole number from 1 to ${LARGEST_GROUP}.`);
   }
 }

@@ -1,4 +1,7 @@
-/** Tells a WebSocket's client what over HTTP would be a status. Nest tells it "Internal server error" otherwise. */
+/**
+ * Sends HTTP exceptions to a WebSocket client, with the status. Without this filter, Nest sends "Internal server
+ * error".
+ */
 import { type ArgumentsHost, Catch, HttpException } from '@nestjs/common';
 import { BaseWsExceptionFilter, WsException } from '@nestjs/websockets';
 

@@ -1,4 +1,4 @@
-/** The WebSocket side of the ticket office, at /live: a group buys its seats in one go. */
+/** The WebSocket side of the ticket office, at /live. A group buys all its seats with one message. */
 import { ConflictException, UseFilters } from '@nestjs/common';
 import { MessageBody, SubscribeMessage, WebSocketGateway, type WsResponse } from '@nestjs/websockets';
 import { Locked } from 'nestjs-locked';
@@ -12,8 +12,8 @@ export class LiveSaleGateway {
   constructor(private readonly boxOffice: BoxOffice) {}
 
   /**
-   * All seats or none, and next to each other: the event's lock is held from the check at what is left to the last
-   * seat. Each sale of one joins it, and has the same fence.
+   * Sells all seats or none, and the seats are next to each other. The lock of the event is held from the check of the
+   * free seats to the last sale. Each sale of one seat joins this hold, so all tickets have one fence.
    */
   @SubscribeMessage('group')
   @Locked('event:{data.id}')

@@ -1,4 +1,6 @@
-/** Events in this process: for a check without Redis. Several instances would each sell the whole house. */
+/**
+ * Keeps events in the memory of this process, for a try without Redis. Each of several instances would sell all seats.
+ */
 import { Injectable } from '@nestjs/common';
 import { type EventRecord, EventsRepository } from './events.repository.js';
 

@@ -1,9 +1,11 @@
-/** Events in Redis, shared by all instances. */
+/** Keeps events in Redis, for all instances. */
 import { Injectable, type OnApplicationShutdown, ServiceUnavailableException } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { type EventRecord, EventsRepository } from './events.repository.js';
 
-/** The fence is compared where the write is, in one step: compared any earlier, it could be outdated by the write. */
+/**
+ * Compares the fence in the script that writes. If the comparison came earlier, another write could come in between.
+ */
 const REFUSE_OLD_FENCE = `
 local fence = tonumber(ARGV[1])
 if fence and fence < tonumber(redis.call('HGET', KEYS[1], 'fence') or 0) then return 0 end
@@ -32,9 +34,9 @@ export class RedisEventsRepository extends EventsRepository implements OnApplica
 
   constructor(url: string) {
     super();
-    // A buyer is told soon that Redis is down, rather than kept waiting until it is back.
+    // If Redis is down, a buyer gets an error soon and does not wait until Redis is back.
     this.#redis = new Redis(url, { commandTimeout: 2_000, maxRetriesPerRequest: 1 });
-    // Each command reports its own failure, and the lock module logs that the connection went and came.
+    // Each command reports its own failure, and the lock module logs the end and the return of the connection.
     this.#redis.on('error', () => undefined);
   }
 
@@ -69,7 +71,7 @@ export class RedisEventsRepository extends EventsRepository implements OnApplica
   }
 }
 
-/** A Redis that fails is a 503, as it is where the lock meets it first. */
+/** Responds with 503 if Redis fails. The lock module does so too, if the lock finds the failure first. */
 async function answered<T>(reply: Promise<T>): Promise<T> {
   try {
     return await reply;

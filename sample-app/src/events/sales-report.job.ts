@@ -1,4 +1,4 @@
-/** Logs, once a minute and on one machine only, how many tickets are sold. */
+/** Logs the number of sold tickets, once a minute and on one machine only. */
 import { Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { Locked } from 'nestjs-locked';
@@ -11,10 +11,10 @@ export class SalesReport {
   constructor(private readonly events: EventsRepository) {}
 
   /**
-   * Every instance's clock calls it; the others skip. `minHold`, because it is done in no time: an instance whose clock
-   * is a little late would find the lock free again.
+   * The clock of every instance calls this method. One instance runs it, and the others skip it. The report takes
+   * almost no time, so without `minHold` an instance with a late clock would find the lock free again.
    *
-   * @returns how many events it told of, or undefined where it was skipped.
+   * @returns the number of reported events, or undefined if the call was skipped.
    */
   @Cron(CronExpression.EVERY_MINUTE, { name: 'sales-report' })
   @Locked('sales-report', { onBusy: 'skip', minHold: '30s' })

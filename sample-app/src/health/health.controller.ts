@@ -1,4 +1,4 @@
-/** GET /health: does the place answer where tickets and locks are? */
+/** GET /health: whether the storage of tickets and locks answers. */
 import { Controller, Get } from '@nestjs/common';
 import { EventsRepository } from '../events/events.repository.js';
 
@@ -6,7 +6,7 @@ import { EventsRepository } from '../events/events.repository.js';
 export class HealthController {
   constructor(private readonly events: EventsRepository) {}
 
-  /** 503 when it does not. */
+  /** Responds with 503 if the storage does not answer. */
   @Get()
   async health(): Promise<{ status: 'ok'; storage: string }> {
     await this.events.ping();

@@ -1,4 +1,6 @@
-/** Decides where tickets and locks are: REDIS_URL, else a private server, else the memory of this process. */
+/**
+ * Chooses the storage of tickets and locks: REDIS_URL, or else a private server, or else the memory of this process.
+ */
 import { type PrivateRedis, findServer, startPrivateRedis } from './private-redis.js';
 
 export type TicketStorage =
@@ -16,7 +18,7 @@ export async function openStorage(env: NodeJS.ProcessEnv): Promise<TicketStorage
 export function describeStorage(storage: TicketStorage): string {
   switch (storage.kind) {
     case 'redis':
-      // Not the whole URL: it may hold a password.
+      // The whole URL is not shown, because it may contain a password.
       return `Tickets and locks are in Redis at ${hostOf(storage.url)}, as REDIS_URL says.`;
     case 'private':
       return (

@@ -1,4 +1,6 @@
-/** A Redis server of one's own: on a free port, without persistence, and gone with the process that started it. */
+/**
+ * Starts a private Redis server on a free port, without persistence. The server ends with the process that started it.
+ */
 import { accessSync, constants } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,9 +11,9 @@ export interface PrivateRedis {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** The name of its program. */
+  /** The name of the server's program. */
   readonly program: string;
-  /** It ends with this process anyway; this is for not waiting so long. */
+  /** Ends the server before the end of this process. */
   stop(): Promise<void>;
 }
 
@@ -21,7 +23,7 @@ const ATTEMPTS = 5;
 
 /** @returns the path of a redis-server or valkey-server. */
 export function findServer(path = ''): string | undefined {
-  // Where there is no sh, nothing could end the server with us.
+  // Without sh, nothing could end the server with this process.
   if (process.platform === 'win32') return undefined;
   return ['redis-server', 'valkey-server']
     .flatMap((name) => path.split(delimiter).map((dir) => join(dir, name)))
@@ -36,11 +38,11 @@ export async function startPrivateRedis(program: string): Promise<PrivateRedis> 
       ...['--save', '', '--appendonly', 'no'],
     ]);
     try {
-      // Its own word, not a PING: another server on that port would answer one.
+      // The server's own message is read. A PING does not suffice, because another server on that port would answer it.
       await server.says(/Ready to accept connections/, READY_WITHIN);
     } catch (error) {
       await server.stop();
-      // Somebody else may have taken the port since it was seen free.
+      // Another process may have taken the port since it was found free.
       if (attempt < ATTEMPTS && portWasTaken(server)) continue;
       throw error;
     }

@@ -1,38 +1,41 @@
-/** A child process that ends when this one does, however that happens: a signal, a crash, even SIGKILL. */
+/** A child process that ends when this process ends, also by a signal, a crash or SIGKILL. */
 import { spawn } from 'node:child_process';
 
 export interface TiedProcess {
   readonly pid: number;
-  /** The last of what it has written. */
+  /** The last part of the output of the process. */
   readonly output: string;
-  /** Resolves with the match when its output matches. Rejects when it ends before, or after `within` ms. */
+  /** Resolves with the first match of the output. Rejects if the process ends first, or after `within` ms. */
   says(pattern: RegExp, within: number): Promise<RegExpExecArray>;
-  /** Requests it to end, insists after 5 s, and waits until it has gone. Idempotent. */
+  /** Ends the process, kills it after 5 s, and waits until it has ended. Idempotent. */
   stop(): Promise<void>;
 }
 
 /**
- * The shell leaves a watcher behind and becomes the program. The watcher reads a pipe whose other end is ours: the
- * system closes that when we have gone, and the watcher then ends the program. No hook of ours is needed for it.
+ * The shell starts a watcher in the background and becomes the program. The watcher reads a pipe from this process.
+ * When this process ends, the system closes the pipe, and the watcher ends the program. So this process needs no exit
+ * hook.
  */
 const TIED = 'exec 3<&0 </dev/null; (read -r _; kill "$$") <&3 3<&- >/dev/null 2>&1 & exec "$@" 3<&-';
 
-const OUTPUT_KEPT = 20_000;
-const PATIENCE = 5_000;
+/** The longest kept output, in characters. */
+const LONGEST_OUTPUT = 20_000;
+/** The time between the two signals of `stop`, in ms. */
+const KILL_AFTER = 5_000;
 
 export function startTied(program: string, args: readonly string[], env = process.env): TiedProcess {
   const child = spawn('/bin/sh', ['-c', TIED, 'sh', program, ...args], {
     env,
-    // Ctrl-C goes to a whole group, and a server must outlive the requests that still use it.
+    // Ctrl-C reaches a whole process group, and the server must not end before the requests that still use it.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let output = '';
-  const read = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-OUTPUT_KEPT));
+  const read = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-LONGEST_OUTPUT));
   child.stdout.on('data', read);
   child.stderr.on('data', read);
   child.stdin.on('error', () => undefined);
-  // 'close', not 'exit': all of its output has been read then.
+  // The event 'close' comes when all output has been read. The event 'exit' may come earlier.
   const gone = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('close', (code, signal) => resolve(`it ended with ${code ?? signal}`));
@@ -67,9 +70,9 @@ export function startTied(program: string, args: readonly string[], env = proces
     },
     async stop() {
       child.stdin.destroy();
-      const insist = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
+      const kill = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER);
       await gone;
-      clearTimeout(insist);
+      clearTimeout(kill);
     },
   };
 }

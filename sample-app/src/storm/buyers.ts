@@ -1,4 +1,4 @@
-/** Buyers who all want a ticket at the same moment, spread over the instances. */
+/** Sends many buyers at one moment, spread over the instances. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Ticket } from '../events/box-office.service.js';
 import type { EventView } from '../events/events.controller.js';
@@ -7,21 +7,21 @@ import type { Outcome } from './outcome.js';
 export interface Buyers {
   readonly count: number;
   readonly seats: number;
-  /** The instances' addresses. */
+  /** The addresses of the instances. */
   readonly offices: readonly string[];
   readonly event: string;
   readonly lock: 'on' | 'off';
-  /** Ends it; who has not been served by then has failed. */
+  /** Ends the run. A buyer without a response by then counts as a failure. */
   readonly signal: AbortSignal;
 }
 
-/** How one buyer fared. */
+/** The result of one buyer. */
 interface Visit {
   readonly ticket?: Ticket;
   readonly soldOut?: true;
-  /** What else happened. */
+  /** Any other result, as text. */
   readonly failure?: string;
-  /** How often the answer was 423. */
+  /** The number of responses with 423. */
   readonly busy: number;
 }
 
@@ -55,7 +55,7 @@ export async function sendBuyers(buyers: Buyers): Promise<Outcome> {
   };
 }
 
-/** As a buyer's client would: told that the office is busy, it tries again when it was told to. */
+/** Buys like a real client. If the response is 423, the client tries again after the time in `Retry-After`. */
 async function buy(office: string, { event, lock, signal }: Buyers): Promise<Visit> {
   let busy = 0;
   try {

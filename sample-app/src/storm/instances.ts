@@ -1,4 +1,4 @@
-/** Several real processes of the ticket office, on one Redis. */
+/** Starts several processes of the ticket office on one Redis. */
 import { fileURLToPath } from 'node:url';
 import { type TiedProcess, startTied } from '../storage/tied-process.js';
 
@@ -10,7 +10,7 @@ export interface Instance {
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 const READY_WITHIN = 15_000;
 
-/** All of them, or none: when one does not start, the others are stopped. */
+/** Starts all instances or none. If one does not start, the others are stopped. */
 export async function startInstances(count: number, redisUrl: string): Promise<Instance[]> {
   const env = { ...process.env, PORT: '0', REDIS_URL: redisUrl, NO_COLOR: '1' };
   const started = Array.from({ length: count }, () => startTied(process.execPath, [MAIN], env));

@@ -1,4 +1,4 @@
-/** Outcomes side by side, for a terminal. */
+/** Prints outcomes side by side, for a terminal. */
 import { type Outcome, buyersWithoutSeat, seatsSoldTwice } from './outcome.js';
 
 const ROWS: ReadonlyArray<readonly [label: string, cell: (outcome: Outcome) => string]> = [

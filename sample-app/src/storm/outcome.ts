@@ -1,34 +1,34 @@
-/** What came of one run, and what is wrong with it. */
+/** The outcome of one run, and its faults. */
 import type { Ticket } from '../events/box-office.service.js';
 
 export interface Outcome {
-  /** What the buyers went home with. */
+  /** The tickets that the buyers got. */
   readonly tickets: readonly Ticket[];
-  /** What the office says it sold. */
+  /** The number of sold tickets that the office counts. */
   readonly sold: number;
   readonly oversold: number;
-  /** How many buyers were told so. */
+  /** The number of buyers that got the response "sold out" (409). */
   readonly soldOut: number;
-  /** How often a buyer was told to come back: 423. */
+  /** The number of responses that told a buyer to try again (423). */
   readonly busy: number;
-  /** Answers that none should get, and requests without one. */
+  /** Unexpected responses, and requests without a response. */
   readonly failures: readonly string[];
   readonly ms: number;
 }
 
-/** How many seats more than one buyer has a ticket for. */
+/** The number of seats for which more than one buyer has a ticket. */
 export function seatsSoldTwice({ tickets }: Outcome): number {
   const buyers = new Map<number, number>();
   for (const { seat } of tickets) buyers.set(seat, (buyers.get(seat) ?? 0) + 1);
   return [...buyers.values()].filter((count) => count > 1).length;
 }
 
-/** How many buyers have a ticket for a seat that was somebody else's already. */
+/** The number of buyers with a ticket for a seat that another buyer had already. */
 export function buyersWithoutSeat({ tickets }: Outcome): number {
   return tickets.length - new Set(tickets.map(({ seat }) => seat)).size;
 }
 
-/** @returns nothing when every seat was sold, and sold once; otherwise a clause for each thing that is wrong. */
+/** @returns a clause for each fault, and no clause if every seat was sold exactly once. */
 export function faultsOf(outcome: Outcome, { seats, buyers }: { seats: number; buyers: number }): string[] {
   const { tickets, sold, oversold, soldOut, failures } = outcome;
   const faults: string[] = [];
@@ -47,7 +47,7 @@ export function faultsOf(outcome: Outcome, { seats, buyers }: { seats: number; b
   return faults;
 }
 
-/** Seats are sold in order, so that their fencing tokens must be in the same order. */
+/** Whether fences rise with the seats. Seats are sold in order, so a later seat must have a higher fencing token. */
 function fencesRise(tickets: readonly Ticket[]): boolean {
   const fences = [...tickets].sort((a, b) => a.seat - b.seat).map(({ fence }) => fence ?? 0);
   return fences.every((fence, i) => fence > (fences[i - 1] ?? 0));

@@ -1,4 +1,4 @@
-/** What was locked while a test ran, or refused, by the package's own channels: one entry an acquisition. */
+/** The keys that were acquired, or refused, during a test: one entry for each event of the diagnostics channel. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { LockEvent } from '../../../lib/core/events/events.js';
 
@@ -12,7 +12,7 @@ export class Acquisitions {
     subscribe(this.#channel, this.#note);
   }
 
-  /** Forgets what was seen. */
+  /** Forgets the keys seen so far. */
   clear(): void {
     this.keys.length = 0;
   }

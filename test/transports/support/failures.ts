@@ -1,9 +1,9 @@
-/** What goes wrong with a lock, brought about in Redis itself, and what the client of a message is told of it. */
+/** Failures of a lock, caused in Redis itself, and the payload that the sender of a message then receives. */
 import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 
-/** Whole payloads: nothing else may be in them. */
+/** Complete payloads: they may contain nothing else. */
 export const STORE_FAILED = {
   status: 'error',
   code: 'LOCK_STORE',
@@ -16,7 +16,7 @@ export const LOST = {
   message: 'The request lost its claim to the resource while it ran. Check its outcome before you repeat it.',
 };
 
-/** Redis takes nothing new meanwhile: requesting a lock fails. */
+/** Runs `work` while Redis refuses every write that needs memory: each acquisition fails. */
 export async function withoutMemory<T>(client: Redis, work: () => Promise<T>): Promise<T> {
   await client.config('SET', 'maxmemory', '1');
   try {
@@ -26,24 +26,24 @@ export async function withoutMemory<T>(client: Redis, work: () => Promise<T>): P
   }
 }
 
-/** Somebody deletes the key under its holder, who hears of it when it gives the lock back at the latest. */
+/** Deletes the key of a held lock. The holder notices at its next renewal, or when it releases the lock. */
 export async function takeAway(client: Redis, key: string): Promise<void> {
   if ((await client.del(`lock:${key}`)) !== 1) throw new Error(`Nobody holds ${key}.`);
 }
 
-/** What the sender of a message is told whose value cannot stand in a key. */
+/** The message for a sender if its request has no usable value for a part of the key. */
 export function UNUSABLE(part: string): string {
   return `The request has no usable value for ${part}. Send it once, not empty, as a single value.`;
 }
 
-/** Everything that is logged above debug from now on, by Nest and by the library. */
+/** Records everything above debug that Nest and the library log. The returned function ends it, and gives the entries. */
 export function spyOnLog(): () => unknown[] {
-  const lines: unknown[] = [];
+  const entries: unknown[] = [];
   for (const level of ['log', 'warn', 'error', 'fatal'] as const) {
-    jest.spyOn(Logger.prototype, level).mockImplementation((line: unknown) => void lines.push(line));
+    jest.spyOn(Logger.prototype, level).mockImplementation((entry: unknown) => void entries.push(entry));
   }
   return () => {
     jest.restoreAllMocks();
-    return lines;
+    return entries;
   };
 }

@@ -1,4 +1,4 @@
-/** A port that nobody listens on, for servers that do not tell which they took. */
+/** A port that no process listens on, for servers that do not report the port they chose. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 

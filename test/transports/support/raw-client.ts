@@ -1,4 +1,4 @@
-/** An HTTP client of one request that reads when it is told to, and can vanish: its socket is destroyed. */
+/** An HTTP client of one request. It reads only when a test calls `rest`, and `vanish` destroys its socket. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
@@ -9,7 +9,7 @@ export class RawClient {
     this.#socket = socket;
   }
 
-  /** Sends the request, and reads nothing yet. */
+  /** Sends the request without reading anything. */
   static async get(url: string, path: string): Promise<RawClient> {
     const { hostname, port } = new URL(url);
     const socket = connect({ host: hostname, port: Number(port) });
@@ -19,12 +19,12 @@ export class RawClient {
     return new RawClient(socket);
   }
 
-  /** The response has begun; most of a long one stays with the server. */
+  /** Resolves when the response has begun. Most of a long response stays with the server. */
   async begun(): Promise<void> {
     await once(this.#socket, 'readable');
   }
 
-  /** Reads to the end: head and body, in chunks if they came so. */
+  /** Reads head and body to the end, with the marks of chunked encoding if the server chose it. */
   async rest(): Promise<string> {
     let text = '';
     for await (const chunk of this.#socket) text += String(chunk);

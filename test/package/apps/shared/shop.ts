@@ -1,4 +1,4 @@
-/** What a user writes: a controller, a service and a module. The same text in both applications. */
+/** The code that a user writes: a controller, a service and a module. Both applications have a copy of this file. */
 import { Controller, Get, Inject, Injectable, Module, Param, ParseIntPipe, Post } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import {
@@ -49,7 +49,7 @@ export class Stock {
     return { sku, left: this.left, fence, held };
   }
 
-  /** Everything that is requested of the service by hand. */
+  /** Calls each method of the service by hand. */
   async check(): Promise<{ busy: boolean; code: string; several: number; own: boolean }> {
     const lock = await this.locks.acquire('by-hand');
     const busy = (await this.locks.tryAcquire('by-hand')) === null;
@@ -64,7 +64,7 @@ export class Stock {
     return { busy, code, several, own };
   }
 
-  /** Not for jest 29 on Node 20, whose globals lack the symbol. */
+  /** Not called in jest 29 on Node 20, because its globals lack the symbol of `await using`. */
   async dispose(): Promise<{ held: boolean; after: boolean }> {
     let lock: Lock;
     {
@@ -120,10 +120,10 @@ export class ShopController {
 
 const url = process.env.REDIS_URL ?? 'redis://localhost:6379';
 
-/** Connects at its first command: the unit tests have no Redis. */
+/** Connects at its first command, because the unit tests have no Redis. */
 const own = new Redis(url, { lazyConnect: true });
 
-/** One module by a URL, one on a client of the application's own. */
+/** One module by a URL, and one on a client of the application. */
 @Module({
   imports: [
     LockModule.forRoot({ redis: url, prefix: `${process.env.APP ?? 'app'}:` }),

@@ -1,4 +1,4 @@
-// OpenTelemetry's instrumentation of ioredis, loaded before the application: --require. At the end it prints the spans.
+// OpenTelemetry's instrumentation of ioredis. --require loads it before the application. At the end it prints the spans.
 const { registerInstrumentations } = require('@opentelemetry/instrumentation');
 const { IORedisInstrumentation } = require('@opentelemetry/instrumentation-ioredis');
 const {

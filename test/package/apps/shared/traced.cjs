@@ -1,4 +1,4 @@
-// A CommonJS application, without a build: takes a lock by a URL or by a client of its own.
+// A CommonJS application without a build. It acquires a lock by a URL or by a client of its own.
 require('reflect-metadata');
 const { Module } = require('@nestjs/common');
 const { NestFactory } = require('@nestjs/core');

@@ -1,4 +1,4 @@
-// An application of ES modules, without a build: takes a lock by a URL or by a client of its own.
+// An application of ES modules without a build. It acquires a lock by a URL or by a client of its own.
 import 'reflect-metadata';
 import { createRequire } from 'node:module';
 import { Module } from '@nestjs/common';

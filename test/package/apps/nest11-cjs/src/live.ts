@@ -1,4 +1,4 @@
-/** Messages over TCP and ws, by clients of its own: prints what they are answered when the lock is busy. */
+/** Sends messages over TCP and ws by clients of its own, and prints their replies while the lock is busy. */
 import 'reflect-metadata';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

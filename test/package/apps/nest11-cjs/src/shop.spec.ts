@@ -5,8 +5,8 @@ import { LockModule, LockService, getLockServiceToken, getLockStoreToken, memory
 import { memoryLocks, provideLocks } from 'nestjs-locked/testing';
 import { ShopModule, Stock } from './shop';
 
-describe('Stock, made by hand', () => {
-  it('runs its locked method', async () => {
+describe('a Stock made by hand', () => {
+  it('given provideLocks, then its locked method runs under the lock', async () => {
     const locks = memoryLocks();
     const stock = provideLocks(new Stock(locks, locks), locks);
     const sold = await Promise.all([1, 2, 3].map(() => stock.take('a', 1)));
@@ -15,7 +15,7 @@ describe('Stock, made by hand', () => {
   });
 });
 
-describe('the application, without Redis', () => {
+describe('the application without Redis', () => {
   let app: INestApplication;
   beforeAll(async () => {
     const module = await Test.createTestingModule({ imports: [ShopModule] })
@@ -29,15 +29,15 @@ describe('the application, without Redis', () => {
   });
   afterAll(() => app.close());
 
-  it('has one class of the service at both entry points', () => {
+  it('given both entry points, then they share one LockService class', () => {
     expect(app.get(LockService)).toBeInstanceOf(LockService);
     expect(memoryLocks()).toBeInstanceOf(LockService);
     expect(app.get(getLockServiceToken('own'))).toBeInstanceOf(LockService);
   });
 
-  it('shows the module by its name', () => expect(LockModule.name).toBe('LockModule'));
+  it('given the module class, then it has its name', () => expect(LockModule.name).toBe('LockModule'));
 
-  it('locks', async () => {
+  it('given a store in memory, then every method locks', async () => {
     expect(await app.get(Stock).check()).toEqual({ busy: true, code: 'LOCK_BUSY', several: 2, own: true });
   });
 });

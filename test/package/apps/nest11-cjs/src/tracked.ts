@@ -1,4 +1,4 @@
-/** The filter of docs/errors.md with the real Sentry: prints what each request is answered, and what was reported. */
+/** The filter of docs/errors.md with the real Sentry. Prints the status of each request, and the reported errors. */
 import 'reflect-metadata';
 import { type ArgumentsHost, Controller, Get, Module, NotFoundException } from '@nestjs/common';
 import { APP_FILTER, HttpAdapterHost, NestFactory } from '@nestjs/core';
