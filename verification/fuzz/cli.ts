@@ -1,7 +1,7 @@
 /**
- * `npm run fuzz -- [--minutes N | --seconds N] [--seed S] [--jobs J] [--keep-going]` runs programs until the time is over,
- * J at a time. With a seed alone, it runs one program. It fails at the first history that breaks a rule, and prints how
- * to run that program again.
+ * `npm run fuzz -- [--minutes N | --seconds N] [--seed S] [--jobs J] [--keep-going]` runs programs until the time is
+ * over, J at a time. With a seed alone, it runs one program. It fails at the first history that breaks a rule, and
+ * prints how to run that program again.
  */
 import { randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -53,9 +53,7 @@ async function run(seed: number, arena: Arena): Promise<void> {
     lost: summary.lost,
     ...summary.faults,
   });
-  console.log(
-    `seed ${seed}: ${summary.calls} calls, ${summary.holds} holds ${counts.replaceAll('"', '')}`,
-  );
+  console.log(`seed ${seed}: ${summary.calls} calls, ${summary.holds} holds ${counts.replaceAll('"', '')}`);
   if (violations.length === 0) return;
   failed += 1;
   const file = join(tmpdir(), `lock-fuzz-${seed}.jsonl`);

@@ -1,7 +1,7 @@
 /**
- * What is written down while a program runs. All times are of the machine's monotonic clock, in ms (`sharedNow`), so the
- * times of several processes can be compared. A time `from` was read before the call that it belongs to. A time `at` of an
- * outcome was read after the outcome.
+ * What is written down while a program runs. All times are of the machine's monotonic clock, in ms (`sharedNow`), so
+ * the times of several processes can be compared. A time `from` was read before the call that it belongs to. A time
+ * `at` of an outcome was read after the outcome.
  */
 import type { LockKind } from '../../lib/core/contracts/token.js';
 import type { FaultKind, Lane } from './program.js';

@@ -12,8 +12,8 @@ const COMPARE_AND_DELETE =
   "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end";
 
 /**
- * Sets the fence counter ahead of Redis's clock by so many µs. A counter that is ahead already is set further ahead. The
- * reply is its new value.
+ * Sets the fence counter ahead of Redis's clock by so many µs. A counter that is ahead already is set further ahead.
+ * The reply is its new value.
  */
 const COUNTER_AHEAD = `
 local time = redis.call('TIME')

@@ -1,6 +1,6 @@
 /**
- * A short run of the fuzzer: programs of chosen seeds, which together have each kind of fault and lock, and one program of
- * a random seed. `npm run fuzz -- --minutes N` is the long run.
+ * A short run of the fuzzer. Programs of chosen seeds together have each kind of lock and of fault. One program has a
+ * random seed. `npm run fuzz -- --minutes N` is the long run.
  */
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';

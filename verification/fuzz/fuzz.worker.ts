@@ -1,4 +1,6 @@
-/** A process that is one session, or several one after the other. Its events go to a file, which outlives the process. */
+/**
+ * A process that is one session, or several one after the other. Its events go to a file, which outlives the process.
+ */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { serve } from '../../test/support/child-worker.js';
 import { compute } from '../../test/support/computation.js';

@@ -53,7 +53,10 @@ export interface Fault {
   readonly kind: FaultKind;
   /** When the fault begins, from the program's start. */
   readonly at: number;
-  /** How long the fault lasts. For `kill`: until another process follows. For `foreign-hold`: the time to live of the key. */
+  /**
+   * How long the fault lasts. For `kill`: until another process follows. For `foreign-hold`: the time to live of the
+   * key.
+   */
   readonly lasts: number;
   /** The number of the session that the fault is for. Faults of the server ignore it. */
   readonly session: number;

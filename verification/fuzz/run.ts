@@ -1,4 +1,4 @@
-/** Runs a program to its end, and checks at what it leaves behind. */
+/** Runs a program to its end, and checks what the program leaves behind. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { isLockError } from '../../lib/errors/index.js';
 import { eventuallyTrue } from '../../test/support/eventually.js';
@@ -10,14 +10,22 @@ import type { FuzzEvent } from './events.js';
 import { Faults } from './faults.js';
 import { type History, historyOf } from './history.js';
 import type { Program } from './program.js';
-import { COUNTER, type Snapshot, isFormerLife, leftBy, takeSnapshot, passedBetween, wrongIn } from './snapshot.js';
+import {
+  COUNTER,
+  type Snapshot,
+  isFormerLife,
+  leftBy,
+  takeSnapshot,
+  passedBetween,
+  wrongIn,
+} from './snapshot.js';
 import { watchStalls } from './stalls.js';
 
 /** The longest that a program's last calls may take after its end and their own bounds, in ms. */
 const TAIL = 15_000;
 /** A PING that takes longer than this is a stall of the server, in ms. */
 const SLOW_PING = 40;
-/** How often it is checked what snapshots in Redis, in ms. */
+/** How often a snapshot of Redis is taken, in ms. */
 const SNAPSHOT_EVERY = 50;
 
 export async function runProgram(program: Program, arena: Arena): Promise<History> {
@@ -43,7 +51,7 @@ export async function runProgram(program: Program, arena: Arena): Promise<Histor
       program.duration + longest + TAIL,
       Promise.all([faults.make(program.faults, start), ...actors.map((actor) => actor.run(until))]),
     );
-    // Where not, the history shows calls that were never settled; what they leave behind says nothing more.
+    // Otherwise the history shows calls that were never settled. What they leave behind says nothing more.
     if (settled) {
       await quiesce(program, arena, actors, record);
       await probe(program, arena, record);
@@ -53,7 +61,7 @@ export async function runProgram(program: Program, arena: Arena): Promise<Histor
   } finally {
     await Promise.all(actors.map((actor) => actor.stopProxies()));
     for (const end of endings) end();
-    // Rejections are reported at the end of a hold.
+    // Node reports unhandled rejections after this tick.
     await pause(1);
     process.off('unhandledRejection', onUnhandled);
   }
@@ -61,7 +69,7 @@ export async function runProgram(program: Program, arena: Arena): Promise<Histor
   return historyOf(events, program);
 }
 
-/** Resolves to whether it was in time; rejects with it. */
+/** Resolves to whether the work ended in time. Rejects if the work does. */
 async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
   const ending = new AbortController();
   const late = pause(ms, false, { signal: ending.signal }).catch(() => false);
@@ -87,7 +95,7 @@ function watchServer({ admin }: Arena, record: (event: FuzzEvent) => void): () =
   return () => (ended = true);
 }
 
-/** Looks at what snapshots in Redis while the program runs: a history knows only what callers see. */
+/** Takes snapshots of Redis while the program runs, because callers do not see all of Redis. */
 function watchSnapshots({ keys }: Program, { admin }: Arena, record: (event: FuzzEvent) => void): () => void {
   let ended = false;
   const told = new Set<string>();
@@ -112,7 +120,7 @@ function watchSnapshots({ keys }: Program, { admin }: Arena, record: (event: Fuz
   return () => (ended = true);
 }
 
-/** No call is open: sessions that live have nothing in Redis and nothing in memory any more, soon. */
+/** After the last call, living sessions must soon have nothing in Redis and no key in memory. */
 async function quiesce(
   program: Program,
   arena: Arena,
@@ -124,11 +132,11 @@ async function quiesce(
     const found = leftBy(alive, await takeSnapshot(arena.admin, program.keys));
     for (const actor of actors) {
       const keyCount = actor.alive ? await actor.keyCount() : 0;
-      if (keyCount > 0) found.push(`${keyCount} keyCount of ${actor.name}`);
+      if (keyCount > 0) found.push(`${keyCount} keys in memory of ${actor.name}`);
     }
     return found;
   };
-  // What is released again after faults: a time-out, the longest pause between tries, and the rest of a minimum hold.
+  // A release after faults takes a time-out, the longest pause between tries, and the rest of a minimum hold.
   const longest = program.commandTimeout + 1_000 + (program.habits.minHolds > 0 ? 300 : 0) + 4_000;
   let found: string[] = [];
   await eventuallyTrue(async () => (found = await left()).length === 0, { within: longest, every: 20 }).catch(
@@ -137,7 +145,7 @@ async function quiesce(
   for (const what of found) record({ e: 'left', at: sharedNow(), what });
 }
 
-/** Each key can be had, when the leases of the dead are over; then nothing is left but the counter of fences. */
+/** Each key must be free when the leases of killed processes are over. Then only the fence counter may be left. */
 async function probe(program: Program, arena: Arena, record: (event: FuzzEvent) => void): Promise<void> {
   const locks = locksOn(arena.server, { owner: 'probe' });
   const dead = program.faults.some(({ kind }) => kind === 'kill');
@@ -149,7 +157,10 @@ async function probe(program: Program, arena: Arena, record: (event: FuzzEvent) 
     }),
   );
   await locks.close();
-  const [names, snapshot] = await Promise.all([arena.admin.keys('*'), takeSnapshot(arena.admin, program.keys)]);
+  const [names, snapshot] = await Promise.all([
+    arena.admin.keys('*'),
+    takeSnapshot(arena.admin, program.keys),
+  ]);
   const deleted = program.faults.some(({ kind }) => kind === 'foreign-delete');
   for (const name of names) {
     if (name !== COUNTER && !(deleted && isFormerLife(name, snapshot)))
@@ -166,7 +177,7 @@ async function probeKey(
   const { key, permits, until } = choice;
   const id = `probe/${key}/${tries}`;
   const requested = { id, session: 'probe', caller: 0, order: tries, kind: 'acquire', keys: [key] } as const;
-  // Either wants all others gone.
+  // Both kinds of lock need the key without any other holder.
   const access = permits ? { limit: 1 } : {};
   const options = { ttl: 5_000, wait: Math.max(1, until - sharedNow()), renew: true, minHold: 0, ...access };
   const lock = permits ? 'semaphore' : 'exclusive';
@@ -180,19 +191,20 @@ async function probeKey(
   } catch (error) {
     const code = isLockError(error) ? error.code : 'unknown';
     record({ e: 'refused', at: sharedNow(), id, code, message: String(error) });
-    // A machine that is too busy for a reply in time says nothing of the key; another rule requests the cause.
+    // A busy machine without a reply in time says nothing about the key. Another rule judges the cause.
     if (code === 'LOCK_STORE' && tries < 5)
       return probeKey(locks, { ...choice, until: Math.max(until, sharedNow() + 1_000) }, record, tries + 1);
-    // Somebody who died under a lock of another kind is not waited for, but does not last.
+    // A killed process may have left a lock of another kind. A caller does not wait for such a lock, but the lock
+    // expires.
     if (code === 'LOCK_OPTIONS' && sharedNow() < until) {
       await pause(50);
       return probeKey(locks, choice, record, tries + 1);
     }
-    record({ e: 'left', at: sharedNow(), what: `the key "${key}" cannot be had: ${String(error)}` });
+    record({ e: 'left', at: sharedNow(), what: `the key "${key}" cannot be acquired: ${String(error)}` });
   }
 }
 
-/** Only the fuzzer's own is left. */
+/** Only the fuzzer's own connection is left. */
 async function connectionsGone(
   { admin }: Arena,
   actors: readonly Actor[],

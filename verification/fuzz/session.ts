@@ -1,4 +1,4 @@
-/** A session of a program: runs its callers, in whatever process, and writes down what they see. */
+/** A session of a program: runs its callers in any process, and writes down what they see. */
 import { setImmediate as tick, setTimeout as pause } from 'node:timers/promises';
 import type { AcquireOptions } from '../../lib/core/options/acquire.options.js';
 import type { Lock } from '../../lib/core/contracts/lock.js';
@@ -11,21 +11,21 @@ import type { Program } from './program.js';
 
 export interface SessionPlace {
   readonly program: Program;
-  /** Its number in the program. */
+  /** The number of the session in the program. */
   readonly index: number;
-  /** Its name in the history, and its owner's label in tokens. */
+  /** The name in the history, which is also the owner's label in tokens. */
   readonly name: string;
-  /** Where its commands go to, and the connection that it hears of grants on. */
+  /** The ports for commands and for notifications of grants. */
   readonly ports: { readonly command: number; readonly notifications: number };
 }
 
-/** How often a running hold checks at its lock, in ms. */
+/** How often a running hold reads `remaining`, in ms. */
 const SAMPLE_EVERY = 10;
 
-/** A refused caller's pause before its next operation, in ms. */
+/** The pause of a refused caller before its next operation, in ms. */
 const AFTER_REFUSAL = 15;
 
-/** What the work of a `using` fails with. */
+/** The error with which the work of a `using` fails. */
 class WorkError extends Error {}
 
 export class Session {
@@ -48,20 +48,20 @@ export class Session {
         redis: { enableAutoPipelining: autoPipelining },
       },
     );
-    // The connection for grants is a duplicate of the other: it gets a way of its own.
+    // The connection for notifications is a duplicate of the other one. It gets its own port.
     const { client } = this.#locks;
     const duplicate = client.duplicate.bind(client);
     client.duplicate = (override) => duplicate({ ...override, port: ports.notifications });
   }
 
-  /** How many keys are waited for or held. */
+  /** How many keys have waiters or holds. */
   get keyCount(): number {
     return this.#locks.engine.keyCount;
   }
 
   /**
-   * Runs all callers until `until`, and what they have begun to its end.
-   * @param from how many operations of each caller are done: by the process that this one follows.
+   * Runs all callers until `until`. An operation that has begun runs to its end.
+   * @param from how many operations of each caller the process before has begun.
    */
   async run(until: number, from: readonly number[]): Promise<void> {
     const { program, index } = this.#place;
@@ -80,7 +80,7 @@ export class Session {
       const operation = operationOf(program, index, caller, i);
       if (operation.think > 0) await pause(Math.min(operation.think, Math.max(0, until - sharedNow())));
       const released = await this.#operate(operation, caller, `${name}/${caller}/${i}`);
-      // A caller that is refused at once must not run away with the process.
+      // A caller that is refused at once must not occupy the process.
       if (released === undefined) await pause(AFTER_REFUSAL);
       else if (operation.awaitsRelease) await released();
       else releases.push(released());
@@ -89,7 +89,7 @@ export class Session {
     await Promise.all(releases);
   }
 
-  /** Returns what waits for the release; undefined where it came to nothing. */
+  /** @returns a function that releases the lock and resolves afterwards. Undefined if the call got no lock. */
   async #operate(
     operation: Operation,
     caller: number,
@@ -183,7 +183,7 @@ export class Session {
     over();
     const { result, error } = outcome;
     if (entered === undefined) {
-      if (error === undefined) this.#odd(id, 'using resolved, and its work was never entered');
+      if (error === undefined) this.#odd(id, 'using resolved, and its work never ran');
       else this.#refused(id, error);
       return undefined;
     }
@@ -199,7 +199,7 @@ export class Session {
     return done;
   }
 
-  /** What a caller does under the lock. Does not give it back. */
+  /** What a caller does under the lock. The lock is not released here. */
   async #hold(lock: Lock, { steps }: Operation, id: string, nested = done): Promise<void> {
     const began = sharedNow();
     const { remaining } = lock;
@@ -239,7 +239,10 @@ export class Session {
     this.#record({ e: 'extended', from, at, id, ttl, remaining: lock.remaining, code });
   }
 
-  /** Calls for the keys that it runs under: refused at once, or joined with the same fence. Neither gives anything back. */
+  /**
+   * Calls for the keys of the outer call. Each call is refused at once, or joins with the same fence. Neither releases
+   * the lock.
+   */
   async #nest(lock: Lock, operation: Operation, id: string): Promise<void> {
     const { keys } = operation;
     const nested = (options: AcquireOptions): Promise<string | number> =>
@@ -273,7 +276,7 @@ export class Session {
   }
 }
 
-/** As a user would write them: an exclusive lock has none. */
+/** The options as a user writes them: an exclusive lock has none. */
 function accessOptions({ lock, limit }: Operation): Pick<AcquireOptions, 'mode' | 'limit'> {
   if (lock === 'semaphore') return { limit };
   return lock === 'shared' ? { mode: lock } : {};
@@ -287,7 +290,7 @@ function lossOf(lock: Lock): string | undefined {
   return isLockError(reason, 'LOCK_LOST') ? (reason as LockLostError).reason : told(reason);
 }
 
-/** A lock error's code; another one's name. */
+/** The code of a lock error, or the name of another error. */
 function codeOf(error: unknown): string {
   return isLockError(error) ? error.code : ((error as Partial<Error> | null)?.name ?? String(error));
 }

@@ -1,4 +1,4 @@
-/** What snapshots in Redis: that the good passes, and each thing that must not be is seen. */
+/** Snapshots of Redis: a good one passes, and each thing that must not be is found. */
 import { describe, expect, it } from '@jest/globals';
 import { MARKERS } from '../../lib/stores/redis/scripts/scripts.js';
 import { type KeySnapshot, type Snapshot, isFormerLife, leftBy, passedBetween, wrongIn } from './snapshot.js';
@@ -20,33 +20,33 @@ function permits(...limits: number[]): Partial<KeySnapshot> {
 }
 
 describe('what must not be', () => {
-  it('is nothing of a free key, an exclusive lock, readers, permits, or those who wait for them', () => {
+  it('given a free key, an exclusive lock, readers, permits or their waiters, then nothing is wrong', () => {
     expect(wrongIn(snapshot({}))).toEqual([]);
-    expect(wrongIn(snapshot({ value: 'nl1:p:1:x', ends: 1_500, queue: ['nl1:q:1-s:x', 'nl1:q:2:x'] }))).toEqual(
-      [],
-    );
+    expect(
+      wrongIn(snapshot({ value: 'nl1:p:1:x', ends: 1_500, queue: ['nl1:q:1-s:x', 'nl1:q:2:x'] })),
+    ).toEqual([]);
     expect(wrongIn(snapshot({ value: 'foreign', ends: 1_500, queue: ['nl1:q:1-3:x'] }))).toEqual([]);
     const readers = shared(1_500, ['nl1:p:1-s:x', 900], ['nl1:q:1-s:x', 1_500]);
     expect(wrongIn(snapshot({ ...readers, queue: ['nl1:r:1:x'] }))).toEqual([]);
     expect(wrongIn(snapshot({ ...permits(2, 2), queue: ['nl1:q:9-2:x', 'nl1:q:9-5:x'] }))).toEqual([]);
   });
 
-  it('something that never expires', () => {
+  it('given a key without an expiry, then it is found', () => {
     expect(wrongIn(snapshot({}, ['lock:~nl:q:a']))).toHaveLength(1);
   });
 
-  it('a key that ends before its holders, or outlives them', () => {
+  it('given a key that ends before its holders or after them, then it is found', () => {
     expect(wrongIn(snapshot(shared(1_400, ['nl1:p:1-s:x', 1_500])))).toHaveLength(1);
     expect(wrongIn(snapshot(shared(1_600, ['nl1:p:1-s:x', 1_500])))).toHaveLength(1);
     expect(wrongIn(snapshot(shared(1_500)))).toHaveLength(1);
   });
 
-  it('holders of another kind', () => {
+  it('given holders of another kind, then they are found', () => {
     expect(wrongIn(snapshot(shared(1_500, ['nl1:p:1:x', 1_500])))).toHaveLength(1);
     expect(wrongIn(snapshot(shared(1_500, ['nl1:p:1-2:x', 1_500])))).toHaveLength(1);
   });
 
-  it('more permits than there are, but for those that have expired', () => {
+  it('given more permits than the limits allow, then they are found, except those that have expired', () => {
     expect(wrongIn(snapshot(permits(2, 2, 2)))).toHaveLength(1);
     expect(wrongIn(snapshot(permits(1, 3, 3)))).toEqual([]);
     expect(wrongIn(snapshot(permits(1, 1, 3)))).toHaveLength(1);
@@ -54,15 +54,15 @@ describe('what must not be', () => {
     expect(wrongIn(snapshot({ ...rest, holders: [...holders, ['nl1:q:1-2:x', 999]] }))).toEqual([]);
   });
 
-  it('a queue of those who do not go together', () => {
+  it('given a queue of incompatible kinds, then it is found', () => {
     expect(wrongIn(snapshot({ queue: ['nl1:p:1-s:x', 'nl1:q:1-2:x'] }))).toHaveLength(1);
     expect(wrongIn(snapshot({ value: 'nl1:p:1:x', ends: 1_500, queue: ['nl1:q:1-2:x'] }))).toHaveLength(1);
     expect(wrongIn(snapshot({ ...permits(2), queue: ['nl1:q:1:x'] }))).toHaveLength(1);
   });
 });
 
-describe('who waits first', () => {
-  it('is let in when it can be, unless a place became free by time alone', () => {
+describe('the first waiter', () => {
+  it('given a free place, then the first waiter is let in, unless the place became free by time alone', () => {
     const permit = { ...permits(2), queue: ['nl1:q:9-2:x'] };
     expect(wrongIn(snapshot(permit))).toHaveLength(1);
     expect(wrongIn(snapshot({ ...permit, queue: ['nl1:q:9-1:x', 'nl1:q:9-5:x'] }))).toEqual([]);
@@ -72,7 +72,7 @@ describe('who waits first', () => {
     expect(wrongIn(snapshot({ ...reader, queue: ['nl1:q:1:x', 'nl1:q:2-s:x'] }))).toEqual([]);
   });
 
-  it('is passed by who has got the key while it was the first, and by nobody else', () => {
+  it('given a token that got the key past the first waiter, then it is found, and no other token', () => {
     const writer = { queue: ['nl1:w:1:x'] };
     const [one, two] = ['nl1:p:1-s:x', 'nl1:p:2-s:x'].map((token) => [token, 1_500] as const);
     const both = snapshot({ ...shared(1_500, one, two), ...writer });
@@ -87,20 +87,20 @@ describe('who waits first', () => {
   });
 });
 
-describe('what is left by a session', () => {
+describe('what a session leaves', () => {
   const sessions = new Set(['p1']);
 
-  it('is what it holds and where it queues', () => {
+  it('given a session that holds or waits, then its keys and places are left', () => {
     expect(leftBy(sessions, snapshot({ value: 'nl1:p:1:p1', ends: 1_500 }))).toHaveLength(1);
-    expect(leftBy(sessions, snapshot({ value: 'nl1:p:1:p2', ends: 1_500, queue: ['nl1:p:2:p1'] }))).toHaveLength(
-      1,
-    );
+    expect(
+      leftBy(sessions, snapshot({ value: 'nl1:p:1:p2', ends: 1_500, queue: ['nl1:p:2:p1'] })),
+    ).toHaveLength(1);
     expect(
       leftBy(sessions, snapshot(shared(1_500, ['nl1:p:1-s:p2', 1_500], ['nl1:q:1-s:p1', 1_500]))),
     ).toHaveLength(1);
   });
 
-  it('is not what others have, nor what is of no meaning any more', () => {
+  it('given keys of others, or holders without a marker, then nothing is left', () => {
     expect(leftBy(sessions, snapshot({ value: 'nl1:p:1:p2', ends: 1_500 }))).toEqual([]);
     expect(leftBy(sessions, snapshot({ value: 'foreign', ends: 1_500 }))).toEqual([]);
     const former = { holders: [['nl1:p:1-s:p1', 1_500]] as const };

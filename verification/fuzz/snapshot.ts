@@ -1,27 +1,27 @@
-/** What snapshots in Redis at one moment, and what of it must not be, whatever the program and its faults. */
+/** What Redis has at one moment, and what it must not have, in any program and with any faults. */
 import type { Redis } from 'ioredis';
 import { MARKERS } from '../../lib/stores/redis/scripts/scripts.js';
 import { compatibleKinds, type LockKind, ownerOf, accessOf } from '../../lib/core/contracts/token.js';
 import type { Passed } from './events.js';
 import { isCrowded } from './rules/crowd.js';
 
-/** What a lock is called in Redis. */
+/** The prefix of a lock's key in Redis. */
 export const PREFIX = 'lock:';
-/** The counter of fences. */
+/** The name of the fence counter. */
 export const COUNTER = `${PREFIX}~nl:f`;
 const QUEUE = `${PREFIX}~nl:q:`;
 const HOLDERS = `${PREFIX}~nl:h:`;
 
-/** Between what a script reckons with and what an expiry is rounded to, in ms. */
+/** The difference between the time in a script and a rounded expiry, in ms. */
 const ROUNDING = 2;
 
 export interface KeySnapshot {
   readonly key: string;
-  /** What the key is; undefined where it is free. */
+  /** The value of the key. Undefined if the key is free. */
   readonly value: string | undefined;
-  /** When it ends, by the server's clock in ms, as all times here; -1 for never. */
+  /** When the key expires. All times here are of the server's clock, in ms. -1 for never. */
   readonly ends: number;
-  /** The holders of a marker, each with when its lease ends. */
+  /** The holders of a marker, each with the end of its lease. */
   readonly holders: ReadonlyArray<readonly [token: string, ends: number]>;
   readonly queue: readonly string[];
 }
@@ -29,11 +29,11 @@ export interface KeySnapshot {
 export interface Snapshot {
   readonly now: number;
   readonly keys: readonly KeySnapshot[];
-  /** The names of all that never ends, but for the counter of fences. */
+  /** The names of all keys without an expiry, except the fence counter. */
   readonly eternal: readonly string[];
 }
 
-/** In one step, so that what it sees goes together. */
+/** Reads everything in one step, so that all parts are of one moment. */
 const CHECK = `
 local eternal = {}
 for _, name in ipairs(redis.call('KEYS', '*')) do
@@ -73,7 +73,7 @@ export async function takeSnapshot(redis: Redis, keys: readonly string[]): Promi
   };
 }
 
-/** What must not be. */
+/** Everything in the snapshot that must not be, in words. */
 export function wrongIn({ now, eternal, keys }: Snapshot): string[] {
   return [
     ...eternal.map((name) => `"${name}" in Redis has no expiry`),
@@ -81,32 +81,40 @@ export function wrongIn({ now, eternal, keys }: Snapshot): string[] {
   ];
 }
 
-/** Who got the key between two moments past one who was the first of its queue at both, and so all the time. */
-export function passedBetween(before: Snapshot, after: Snapshot): Array<Pick<Passed, 'key' | 'first' | 'by'>> {
+/**
+ * The tokens that got a key between two snapshots, although another token was the first of its queue in both, and so
+ * all the time.
+ */
+export function passedBetween(
+  before: Snapshot,
+  after: Snapshot,
+): Array<Pick<Passed, 'key' | 'first' | 'by'>> {
   return after.keys.flatMap((snapshot, i) => {
     const former = before.keys[i];
     const [first] = snapshot.queue;
     if (former === undefined || first === undefined || former.queue[0] !== first) return [];
     const known = new Set(tokensOf(former).holding);
-    const by = tokensOf(snapshot).holding.filter((token) => accessOf(token) !== undefined && !known.has(token));
+    const by = tokensOf(snapshot).holding.filter(
+      (token) => accessOf(token) !== undefined && !known.has(token),
+    );
     return by.length > 0 ? [{ key: snapshot.key, first, by }] : [];
   });
 }
 
-/** The tokens of a key that are its owner or hold it beside others; those in the queue, which wait for it. */
+/** The tokens that hold the key, alone or beside others, and the tokens that wait in its queue. */
 export function tokensOf({ value, holders, queue }: KeySnapshot): {
   holding: string[];
   waiting: readonly string[];
 } {
   if (value === undefined) return { holding: [], waiting: queue };
-  // What is beside a key that is no marker is of a former life, and expires.
+  // Holders beside a key that is no marker are left from an earlier marker, and expire.
   return {
     holding: markerOf(value) === undefined ? [value] : holders.map(([token]) => token),
     waiting: queue,
   };
 }
 
-/** Who of these sessions, by their labels, has something there? In words. */
+/** What these sessions, given by their labels, still have in Redis, in words. */
 export function leftBy(sessions: ReadonlySet<string>, { keys }: Snapshot): string[] {
   const theirs = (token: string): boolean => sessions.has(ownerOf(token) ?? '');
   return keys.flatMap((snapshot) => {
@@ -118,7 +126,7 @@ export function leftBy(sessions: ReadonlySet<string>, { keys }: Snapshot): strin
   });
 }
 
-/** Is it a set of holders that nothing points at any more, and that will expire? */
+/** Whether the name is a set of holders without a marker. Such a set expires. */
 export function isFormerLife(name: string, { keys }: Snapshot): boolean {
   return keys.some(({ key, value }) => name === HOLDERS + key && markerOf(value) === undefined);
 }
@@ -138,15 +146,15 @@ function* wrongHolders({ key, value, ends, holders, queue }: KeySnapshot, now: n
     if (accessOf(token)?.kind !== kind) yield `"${key}" is ${kind}, and held by ${token}`;
   const live = holders.filter(([, end]) => end >= now).map(([token]) => token);
   if (isCrowded(live.map((token) => accessOf(token)?.limit ?? 0)))
-    yield `"${key}" is held by more than may: ${live.join(', ')}`;
-  // Whoever gave something up, or left, let in who could be; what expires by itself nobody sees before a check.
+    yield `"${key}" is held by more than its limits allow: ${live.join(', ')}`;
+  // A release lets in the first waiter that fits. A holder that expires is noticed only by the next check.
   const [first] = queue;
   const next = first === undefined ? undefined : accessOf(first);
   if (next?.kind === kind && live.length === holders.length && live.length < next.limit)
     yield `"${key}" is held by ${live.join(', ')}, and ${first} waits though it could be let in`;
 }
 
-/** Who does not go with those who are there is refused, and does not queue. */
+/** A request of an incompatible kind is refused, and must not be in the queue. */
 function* wrongQueue({ key, value, queue }: KeySnapshot): Generator<string> {
   const there = markerOf(value) ?? (value === undefined ? undefined : accessOf(value)?.kind);
   const kinds = queue.flatMap((token) => accessOf(token)?.kind ?? []);

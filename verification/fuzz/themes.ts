@@ -1,8 +1,8 @@
-/** Some programs stress one thing: left to chance alone, what it takes to see it comes together too seldom. */
+/** Some programs stress one thing, because chance alone brings the conditions for it together too seldom. */
 import type { FaultKind, Habits, Lane, SessionPlan, Range } from './program.js';
 import type { Random } from './random.js';
 
-/** What it fixes; the rest is left to chance. */
+/** What a theme decides. The rest is left to chance. */
 export interface Theme {
   readonly duration?: Range;
   readonly patient?: boolean;
@@ -10,16 +10,16 @@ export interface Theme {
   readonly keys?: number;
   readonly kinds?: readonly FaultKind[];
   readonly lanes?: readonly Lane[];
-  /** How many faults. */
+  /** The number of faults. */
   readonly count?: Range;
   readonly lasts?: Range;
   readonly habits?: Partial<Habits>;
 }
 
-/** What shortens a hold or a wait, or leaves nobody waiting. */
+/** No habit that shortens a hold or a wait, or that leaves a key without waiters. */
 const STEADY: Partial<Habits> = { tries: 0, several: 0, aborts: 0, minHolds: 0, maxHolds: 0, unrenewed: 0 };
 
-/** Holds as fast as they go, on all keys: fences are drawn for batches, and close to each other. */
+/** Very short holds on all keys. Fences are drawn for batches, and are close to each other. */
 const storm: Theme = {
   duration: [500, 1_000],
   patient: false,
@@ -28,7 +28,7 @@ const storm: Theme = {
   habits: { ...STEADY, instant: 1, think: [0, 0] },
 };
 
-/** Messages get lost, and leases last: without a question after each subscription, the next check is seconds away. */
+/** Messages are lost while leases last. Without a check after each subscription, the next check is seconds away. */
 const messages: Theme = {
   patient: true,
   keys: 1,
@@ -40,7 +40,7 @@ const messages: Theme = {
   habits: { ...STEADY, ttl: [8_000, 20_000], hold: [1, 20], instant: 0.2, think: [0, 10] },
 };
 
-/** Holders die, and nobody says so: a check has to find it. */
+/** Holders die without a message. A check has to notice. */
 const deaths: Theme = {
   duration: [1_500, 2_500],
   patient: true,
@@ -50,7 +50,7 @@ const deaths: Theme = {
   habits: { ...STEADY, ttl: [400, 1_000], hold: [20, 100], instant: 0, think: [0, 5] },
 };
 
-/** Plain clients take the key, and give it back without a word, after some of those who waited have left. */
+/** Foreign clients take the key, and release it without a message after some of the waiters have left. */
 const strangers: Theme = {
   kinds: ['foreign-hold', 'foreign-delete'],
   keys: 1,
@@ -66,7 +66,7 @@ const strangers: Theme = {
   },
 };
 
-/** Answers are late, but do come: a lease is old when it is known of. */
+/** Replies are late, but arrive. A lease is old when its holder learns of it. */
 const lateness: Theme = {
   patient: true,
   kinds: ['hold-requests', 'hold-replies'],
@@ -75,7 +75,9 @@ const lateness: Theme = {
   habits: { ...STEADY, ttl: [200, 700], hold: [1, 50], instant: 0.2, think: [0, 50] },
 };
 
-/** The message of a grant arrives, its confirmation does not: the offer lapses under a hold that began on it. */
+/**
+ * The message of an offer arrives, and its confirmation does not. The offer ends under a hold that has started on it.
+ */
 const unconfirmed: Theme = {
   patient: false,
   keys: 1,

@@ -1,17 +1,17 @@
-/** Nothing fails without a cause: errors and losses are those that the history explains. */
+/** Nothing fails without a cause: the history explains every error and every loss. */
 import type { Refused } from '../events.js';
 import { type Call, type History, type Hold, type Violation, settledAt } from '../history.js';
 import { forgettingsOf, stalled, stalledElsewhere, storeDisturbed } from './disturbances.js';
 
-/** Faults have after-effects: reconnections, retries, replies that were under way. In ms. */
+/** How long a fault has effects: reconnections, retries, and replies that were under way. In ms. */
 const AFTERWARDS = 3_000;
-/** Of a lease that is shorter, nothing can be said on a busy machine, in ms. */
+/** Shorter leases are not judged, because a busy machine may lose them. In ms. */
 const SHORT_TTL = 400;
-/** A timer fires up to a millisecond early; calls for several keys set one after the other. In ms. */
+/** A timer fires up to 1 ms early, and a call for several keys sets one timer after the other. In ms. */
 const EARLY = 5;
 /**
- * Proxies or a server that could not run for so long may be late with a reply, in ms. A session that could not run itself finds
- * its replies there, and must not take the store for silent.
+ * If the proxies or the server could not run for so long, a reply may be late, in ms. If only the session could not
+ * run, its replies are in the sockets, and the session must not take the store for silent.
  */
 const NOTEWORTHY = 80;
 
@@ -34,7 +34,7 @@ function wrongRefusal(history: History, call: Call, { code, at, message }: Refus
   const waited = at - call.at;
   switch (code) {
     case 'BUSY':
-      return call.kind === 'try' ? undefined : 'told null, as tryAcquire is';
+      return call.kind === 'try' ? undefined : 'got null, which only tryAcquire returns';
     case 'LOCK_BUSY':
       if (call.kind === 'try') return 'threw "busy"';
       return waited < call.wait - EARLY
@@ -45,7 +45,7 @@ function wrongRefusal(history: History, call: Call, { code, at, message }: Refus
     case 'LOCK_QUEUE_FULL':
       return call.maxWaiters === undefined ? 'a full queue without a bound' : undefined;
     case 'LOCK_OPTIONS':
-      return undefined; // a rule of its own
+      return undefined; // another rule judges it
     case 'LOCK_STORE':
       if (call.ttl < SHORT_TTL && message.includes('the lease of the lock')) return undefined;
       return storeTrouble(history, call, call.at, at)
@@ -67,7 +67,7 @@ function* ofHold(history: History, call: Call, hold: Hold): Generator<string> {
   }
   if (lost !== undefined && ended?.released === true) yield `lost (${lost}), and yet released`;
   if (lost === undefined && ended?.released === false && hold.ending !== undefined) {
-    yield 'given back as not its own any more, though it was not lost';
+    yield 'released as held no more, though it was not lost';
   }
   for (const { code, ttl, from, at, remaining } of hold.extensions) {
     if (code === 'LOCK_STORE') {
@@ -91,8 +91,8 @@ function lossWithoutCause(
 ): string | undefined {
   const age = at - hold.at;
   if (reason === 'max-hold') {
-    if (maxHold === undefined) return 'reached a maxHold that it has not';
-    // Its time runs from the moment of the grant, which may be well before its caller checked, at several keys above all.
+    if (maxHold === undefined) return 'reached a maxHold, and has none';
+    // The time runs from the grant. With several keys, the grant may be long before the caller has the lock.
     return at - requested < maxHold - 1
       ? `reached its maxHold of ${maxHold} ms after ${Math.round(age)}`
       : undefined;
@@ -108,7 +108,7 @@ function lossWithoutCause(
   );
   if (forgotten || storeDisturbed(history, session, from, at)) return undefined;
   if (stalledElsewhere(history, requested, at) > ttl / 4) return undefined;
-  // A renewal leaves at a third. Only a session that could not run for nearly all of the rest has not sent it in time.
+  // A renewal is sent at a third of the ttl. It is late only if the session could not run for most of the rest.
   if (stalled(history, session, requested, at) > ttl / 2) return undefined;
   return `lost (${reason}) after ${Math.round(age)} ms without a cause`;
 }

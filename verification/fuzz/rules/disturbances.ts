@@ -1,12 +1,12 @@
-/** What in a history explains that something went otherwise than on a quiet day. */
+/** The faults and stalls of a history, which explain a delay or a failure. */
 import type { Forgetting } from '../../../test/support/fence-history.js';
 import type { FaultSeen } from '../events.js';
 import type { History } from '../history.js';
 import type { FaultKind } from '../program.js';
 
-/** Redis answers nobody, or forgets. */
+/** Redis does not answer, or forgets. */
 const OF_THE_SERVER: ReadonlySet<FaultKind> = new Set(['flush', 'restart', 'client-pause', 'freeze']);
-/** A command may fail by them. */
+/** Faults by which a command may fail. */
 const OF_THE_STORE: ReadonlySet<FaultKind> = new Set([
   'restart',
   'client-pause',
@@ -21,10 +21,10 @@ const OF_THE_STORE: ReadonlySet<FaultKind> = new Set([
   'black-hole',
   'strand',
 ]);
-/** Nobody's turn is delayed by them. */
+/** Faults that delay no hand-off. */
 const HARMLESS: ReadonlySet<FaultKind> = new Set(['script-flush', 'foreign-hold', 'clock-back']);
 
-/** When Redis forgot a key, or all of them. */
+/** When Redis forgot a key, or all keys. */
 export function forgettingsOf({ faults }: History): Forgetting[] {
   return faults.flatMap(({ kind, from, at, key }) => {
     if (kind === 'flush' || kind === 'restart') return [{ from, to: at }];
@@ -32,7 +32,7 @@ export function forgettingsOf({ faults }: History): Forgetting[] {
   });
 }
 
-/** The longest that anybody was ever given the key for, in ms. */
+/** The longest time for which any holder got the key, in ms. */
 export function longestTtl({ calls, foreigners }: History, key: string): number {
   let longest = 0;
   for (const { keys, ttl, hold } of calls) {
@@ -44,17 +44,17 @@ export function longestTtl({ calls, foreigners }: History, key: string): number 
   return longest;
 }
 
-/** How long the session, the proxies before it or Redis got no time to run within the interval, in ms. */
+/** For how long of the interval the session, its proxies or Redis got no time to run, in ms. */
 export function stalled(history: History, session: string, from: number, to: number): number {
   return stalledOf(history, (who) => who === session || ELSEWHERE.has(who), from, to);
 }
 
-/** How long the proxies or Redis got none. Replies were late then, and not merely unread. */
+/** For how long the proxies or Redis got no time to run, in ms. Replies were late then, and not only unread. */
 export function stalledElsewhere(history: History, from: number, to: number): number {
   return stalledOf(history, (who) => ELSEWHERE.has(who), from, to);
 }
 
-/** Who is no session, or may be several. */
+/** The names in a stall that are not the name of one session. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['fuzzer', 'server']);
 
 function stalledOf({ stalls }: History, whose: (who: string) => boolean, from: number, to: number): number {
@@ -65,7 +65,7 @@ function stalledOf({ stalls }: History, whose: (who: string) => boolean, from: n
   return sum;
 }
 
-/** Was there, within the interval, a fault by which a command of the session may fail? */
+/** Whether the interval has a fault by which a command of the session may fail. */
 export function storeDisturbed(history: History, session: string, from: number, to: number): boolean {
   return history.faults.some(
     (fault) =>
@@ -76,7 +76,7 @@ export function storeDisturbed(history: History, session: string, from: number, 
   );
 }
 
-/** The faults before `to` that may delay the hand-off of the key between those who request it. */
+/** The faults before `to` that may delay a hand-off of the key between the sessions that request it. */
 export function delaysOf(history: History, key: string, to: number): FaultSeen[] {
   const sessions = sessionsOf(history, key);
   return history.faults.filter(({ kind, session, from, key: only }) => {
@@ -86,7 +86,7 @@ export function delaysOf(history: History, key: string, to: number): FaultSeen[]
   });
 }
 
-/** Who ever requested the key. */
+/** The sessions that requested the key at any time. */
 export function sessionsOf({ calls }: History, key: string): ReadonlySet<string> {
   return new Set(calls.filter(({ keys }) => keys.includes(key)).map(({ session }) => session));
 }

@@ -1,6 +1,6 @@
 /**
- * Fences tell the order: over all keys, and whatever Redis forgets, as its clock goes on. The rules are those of
- * `support/fence-history.ts`.
+ * Fences tell the order of holds, over all keys. So they do even if Redis forgets everything, because fences follow its
+ * clock. `test/support/fence-history.ts` has the rules.
  */
 import { findFenceFaults } from '../../../test/support/fence-history.js';
 import type { History, Violation } from '../history.js';

@@ -1,8 +1,9 @@
 /**
- * No wake-up is lost: while somebody waits for a key, it does not lie idle for long: a reader is not kept waiting by
- * readers alone, nor who wants a permit while there is one that nobody before may want. How long depends on what happened to
- * those who request it. On a quiet day it is a trip; after a fault, it is what `docs/protocol.md` says of checks, offers and
- * reconnections, one after the other at the worst.
+ * No wake-up is lost: while a caller waits for a key, the key is not idle for long. Readers alone do not keep a reader
+ * waiting. A waiter for a permit does not wait while a permit is free that no waiter before it may need.
+ *
+ * How long a key may be idle depends on what happened to the sessions that request it. Without faults it is one trip.
+ * After a fault it is the sum, at worst, of what `docs/protocol.md` says of checks, offers and reconnections.
  */
 import { LONGEST_CHECK } from '../../../lib/core/requests/backoff.js';
 import type { LockKind } from '../../../lib/core/contracts/token.js';
@@ -13,14 +14,14 @@ import { delaysOf, longestTtl, sessionsOf } from './disturbances.js';
 import { type Interval, type Presence, type Wait, keptWaiting, merged } from './occupancy.js';
 import { believedUntil } from './overlaps.js';
 
-/** On a quiet day, in ms: a trip, or the polls while the first waiter's channel is not subscribed to yet. */
+/** Without faults, in ms: a trip, or the polls while the channel of the first waiter has no subscription yet. */
 const QUIET = 700;
-/** A connection that has ended is opened again, and what failed is tried again, so long after each other, in ms. */
+/** The longest time until an ended connection is open again, and until a failed command is tried again, in ms. */
 const RECONNECTION = 100;
 const RETRIES = 3_500;
-/** An offer that nobody takes up, and the check that finds it lapsed, in ms. */
+/** An offer that nobody confirms, and the check that finds its end, in ms. */
 const OFFER = 2_200;
-/** After a fault that is this short a connection is back at the first try, in ms. */
+/** If a fault is shorter than this, the connection is back at the first try. In ms. */
 const SHORT = 250;
 
 export function idle(history: History): Violation[] {
@@ -49,7 +50,7 @@ export function idle(history: History): Violation[] {
 function ofWaiter(history: History, call: Call, key: string, busy: readonly Interval[]): Violation[] {
   const { id, at: from, hold, refused } = call;
   const to = hold?.at ?? refused?.at;
-  if (to === undefined || to - from <= QUIET) return []; // never settled: another rule's
+  if (to === undefined || to - from <= QUIET) return []; // another rule judges calls that are never settled
   return gaps({ from, to }, busy).flatMap((gap) => {
     const ms = gap.to - gap.from;
     if (ms <= QUIET) return [];
@@ -63,18 +64,18 @@ function ofWaiter(history: History, call: Call, key: string, busy: readonly Inte
 function boundOf(history: History, key: string, { session, lock }: Call, gap: Interval): number {
   const delays = delaysOf(history, key, gap.to);
   const brief = delays.every(endsSoon);
-  // Nothing can be done about them while they last. Who cannot be reached is passed over when its hold comes: readers that
-  // stand behind a writer, and whoever stands behind one who wants fewer beside it, wait for that turn.
+  // While such a fault lasts, the key may stay idle. A waiter that cannot be reached is passed over only when it is the
+  // first. So readers wait behind a writer, and waiters for a permit wait behind a waiter with a lower limit.
   const faults = delays.filter(
     (fault) =>
       lock !== 'exclusive' || brief || (fault.session ?? session) === session || fault.kind === 'pause',
   );
   const quiet = QUIET + lasted(history, key, gap, faults);
   if (delays.length === 0) return quiet;
-  // Whoever missed a message requests as soon as it is subscribed again.
+  // A session that missed a message checks as soon as its subscription is back.
   if (brief) return quiet + RECONNECTION;
-  // A check comes after what is left of the lease, or a second for each in the queue, whichever is less, and a fifth more.
-  // Those that were withdrawn may stand in the queue for a while.
+  // A check comes after the rest of the lease, or after one second for each request in the queue. The shorter time
+  // counts, with a fifth more. Requests that were released may be in the queue for a while.
   const sessions = sessionsOf(history, key).size;
   const check = 1.2 * Math.min(longestTtl(history, key), 1_000 * (sessions + 1), LONGEST_CHECK);
   const silent = delays.filter(({ kind }) => kind === 'pause' || !CONNECTED.has(kind)).length;
@@ -82,7 +83,7 @@ function boundOf(history: History, key: string, { session, lock }: Call, gap: In
   return quiet + check + OFFER * Math.min(silent, sessions) + retries;
 }
 
-/** By them no connection is broken, and no command or message is late. */
+/** Faults that break no connection, and delay no command and no message. */
 const CONNECTED: ReadonlySet<FaultKind> = new Set(['kill', 'pause', 'flush', 'foreign-delete']);
 
 function endsSoon({ kind, lanes, from, at }: FaultSeen): boolean {
@@ -90,7 +91,7 @@ function endsSoon({ kind, lanes, from, at }: FaultSeen): boolean {
   return breaks && lanes?.length === 1 && lanes[0] === 'notifications' && at - from < SHORT;
 }
 
-/** For how long of the gap there was one of the faults, or one of those that the key may have been given to could not run. */
+/** For how long of the gap one of the faults lasted, or a session that may have had the key could not run. */
 function lasted(history: History, key: string, gap: Interval, faults: readonly FaultSeen[]): number {
   const sessions = sessionsOf(history, key);
   const stalls = history.stalls.filter(
@@ -103,11 +104,12 @@ function lasted(history: History, key: string, gap: Interval, faults: readonly F
   );
 }
 
-/** When a call may have kept the key from others. */
+/** When a call may have kept the key busy for others. */
 function busyBy(history: History, call: Call): Presence[] {
   const { at: requested, keys, lock, minHold, hold, refused, killed, ttl } = call;
   const held = hold === undefined ? requested : Math.max(believedUntil(hold), hold.ended?.at ?? 0);
-  // Of several, it holds some while it waits for the others; so does a process that is killed, of which nobody knows.
+  // A call for several keys holds some of them while it waits for the others. A killed process may have held the key
+  // unseen.
   const unseen = keys.length > 1 || killed;
   const from = unseen ? requested : (hold?.at ?? requested);
   const rest = killed ? killedAt(history, call) + ttl * 1.2 : (refused?.at ?? requested);
@@ -115,12 +117,12 @@ function busyBy(history: History, call: Call): Presence[] {
   return from < to ? [{ from, to, lock }] : [];
 }
 
-/** Of who died it is not known before its hold comes. */
+/** That a process was killed is noticed only when its request is the first of the queue. */
 function waitOf({ at: from, lock, limit = 1, hold, refused, killed }: Call): Wait {
   return { from, to: killed ? Infinity : (hold?.at ?? refused?.at ?? Infinity), lock, limit };
 }
 
-/** What it sent may have been sent again, later, where its connection broke. */
+/** The key of a foreign client may last longer if its connection broke: the SET may have been sent again. */
 function goneBy({ faults }: History, { at, px }: Foreign): number {
   return at + (faults.some(({ kind }) => kind === 'restart') ? px : 0);
 }
@@ -129,7 +131,7 @@ function killedAt({ faults }: History, { session }: Call): number {
   return faults.find((fault) => fault.kind === 'kill' && fault.session === session)?.at ?? -Infinity;
 }
 
-/** What of the interval is not covered. */
+/** The parts of the interval that `busy` does not cover. */
 function gaps({ from, to }: Interval, busy: readonly Interval[]): Interval[] {
   const result: Interval[] = [];
   let since = from;

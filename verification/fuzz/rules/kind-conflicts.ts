@@ -1,23 +1,23 @@
 /**
  * A key is of one family: exclusive and shared locks, or permits of a semaphore.
  *
- * - Who takes it for the other one is refused with a LockOptionsError that names the key, if somebody of that other one may
- *   be there, holding the key or waiting for it; and for no other reason.
- * - Nobody is told "busy" instead, while one of the other family surely holds it throughout. What a caller knows of a key
- *   that was forgotten, or did not hear of as it could not be reached, is let pass.
+ * - A call of one family is refused with a LockOptionsError if a caller of the other family may hold the key or wait
+ *   for it. The error names the key. There is no other reason for this error.
+ * - A call is not told "busy" instead, while a caller of the other family surely holds the key all the time. The rule
+ *   is not applied after Redis forgot the key, or if the session could not be reached.
  */
 import { compatibleKinds } from '../../../lib/core/contracts/token.js';
 import { type Call, type History, type Violation, settledAt } from '../history.js';
 import { forgettingsOf, longestTtl, stalled, storeDisturbed } from './disturbances.js';
 import { believedUntil } from './overlaps.js';
 
-/** What was given back is gone so soon on a quiet day, in ms. */
+/** Without faults, a released key is free in Redis after this time, in ms. */
 const GONE = 500;
 /** Retries after a fault, in ms. */
 const AFTERWARDS = 3_500;
-/** What a session last heard of a key may be as old as its longest check, and more, in ms. */
+/** The longest age of what a session knows about a key: more than its longest check. In ms. */
 const HEARSAY = 15_000;
-/** A process that could not run for so long may have missed an offer, in ms. */
+/** A process that could not run for this long may have missed an offer, in ms. */
 const MISSED = 400;
 
 export function kindConflicts(history: History): Violation[] {
@@ -36,7 +36,7 @@ function unfounded(history: History, calls: readonly Call[], key: string): Viola
   const gone = new Map(calls.map((call) => [call, goneBy(history, call, key)]));
   return calls.flatMap((call) => {
     const { id, keys, refused } = call;
-    // Of several keys the error may be for another one: the last of them answers for all.
+    // With several keys, the error may be for any of them. The call is judged once, at its last key.
     if (refused?.code !== 'LOCK_OPTIONS' || key !== keys[keys.length - 1]) return [];
     if (!keys.some((each) => refused.message.includes(`"${each}"`)))
       return [violation(`${id}: its error names no key: ${refused.message}`, refused.at, key, [id])];
@@ -48,7 +48,7 @@ function unfounded(history: History, calls: readonly Call[], key: string): Viola
         (gone.get(other) ?? goneBy(history, other, key)) > call.at,
     );
     if (there) return [];
-    const what = `${id} was refused as ${call.lock}, and nobody had "${keys.join()}" as anything else: ${refused.message}`;
+    const what = `${id} was refused as ${call.lock}, and nobody had "${keys.join()}" as another kind: ${refused.message}`;
     return [violation(what, refused.at, key, [id])];
   });
 }
@@ -57,11 +57,11 @@ function shareKey(one: Call, other: Call): boolean {
   return one.keys.some((key) => other.keys.includes(key));
 }
 
-/** When nothing of the call can be in Redis any more. */
+/** The time from which nothing of the call can be in Redis. */
 function goneBy(history: History, call: Call, key: string): number {
   const { session, at, minHold, hold, refused, killed, ttl } = call;
   const end = hold?.ended?.at ?? refused?.at;
-  // Of who died the queue does not know until its hold comes.
+  // The queue notices a killed process only when its request is the first.
   if (end === undefined || killed) return Infinity;
   const kept = Math.max(end, hold === undefined ? end : hold.at + minHold);
   if (storeDisturbed(history, session, at - AFTERWARDS, end + GONE))

@@ -1,13 +1,13 @@
 /**
- * What a lease owes to those who use it and to those who wait:
+ * The rules of a lease, for its holds and for the callers that wait:
  *
- * - A hold of one key begins with two thirds of its ttl, or, under an offer, with half of the offer's length.
- * - A lease serves those who waited when it came; at most so many of them, but for readers, and but for the first none that
- *   begins after so long.
- * - A minimum hold keeps out, until it is over, all who do not go with it: of a reader, writers; of a permit, so many
- *   callers that with it they would be too many.
+ * - A hold of one key begins with two thirds of its ttl left. Under an offer, half of the offer's length is left.
+ * - A lease serves callers that waited when the lease came. Their number is bounded, except for readers. A hold after
+ *   the first one does not begin later than a bound after the first one.
+ * - A minimum hold keeps out all incompatible callers until its end. A reader keeps out writers. A permit keeps out
+ *   callers that would exceed their limits together with the permit.
  *
- * Calls for several keys hold some while they wait for the others: of these the history does not know when.
+ * A call for several keys holds some keys while it waits for the others. The history does not know from when.
  */
 import { LONGEST_BATCH, MOST_HOLDS } from '../../../lib/core/queue/batch-limits.js';
 import { OFFER_MS } from '../../../lib/core/contracts/store.contract.js';
@@ -16,9 +16,9 @@ import { isCrowded } from './crowd.js';
 import { forgettingsOf, stalled, storeDisturbed } from './disturbances.js';
 import { believedUntil } from './overlaps.js';
 
-/** What no watch sees: a stall that is too short for one, and a trip. In ms. */
+/** A stall that is too short to be noticed, and a trip. In ms. */
 const UNSEEN = 80;
-/** Retries and replies that were under way, in ms. */
+/** How long a fault has effects: retries, and replies that were under way. In ms. */
 const AFTERWARDS = 3_000;
 
 type Served = Call & { hold: Hold };
@@ -50,7 +50,8 @@ function share(history: History, call: Served): Violation[] {
   const { at, remaining } = hold;
   const due = Math.min((ttl * 2) / 3, OFFER_MS / 2, maxHold) - UNSEEN;
   if (remaining >= due || remaining >= due - stalled(history, session, requested, at)) return [];
-  // What was held up and flows again makes a lease old, and no renewal slow. What has just begun may have met one.
+  // If held data flows again before the hold begins, the lease may be old, but its renewal is not slow. A fault that
+  // has just begun may have delayed a renewal.
   const slow = history.faults.some(({ kind, session: whose, from, at: end }) => {
     const held = kind === 'hold-replies' || kind === 'hold-requests';
     return (whose ?? session) === session && from < at + 1 && end > (held ? at : at - AFTERWARDS);
@@ -70,25 +71,25 @@ function batches(history: History, served: readonly Served[], key: string): Viol
     const [first] = batch;
     const found: Violation[] = [];
     if (batch.length > MOST_HOLDS && first.lock !== 'shared') {
-      const what = `${batch.length} sections under one lease of "${key}"`;
+      const what = `${batch.length} holds under one lease of "${key}"`;
       found.push(violation(what, first.hold.at, key, [first]));
     }
     const from = first.hold.at;
     const later = batch.find((call) => call.at > from);
     if (later !== undefined) {
-      const what = `${later.id} asked after the lease of "${key}" had come that it was served under`;
+      const what = `${later.id} was requested after its lease of "${key}" had come`;
       found.push(violation(what, later.hold.at, key, [first, later]));
     }
     const late = batch.slice(1).find((call) => {
       const after = call.hold.at - from - LONGEST_BATCH - UNSEEN;
       if (!alone(call) || after <= 0) return false;
-      // It may have been chosen in time, and then its lease had to be renewed.
+      // The waiter may have been chosen in time, and then the lease had to be renewed.
       if (storeDisturbed(history, call.session, from - AFTERWARDS, call.hold.at)) return false;
       return after > stalled(history, call.session, from, call.hold.at);
     });
     if (late !== undefined) {
       const after = Math.round(late.hold.at - from);
-      const what = `${late.id} began ${after} ms after the first section under the same lease of "${key}"`;
+      const what = `${late.id} began ${after} ms after the first hold under the same lease of "${key}"`;
       found.push(violation(what, late.hold.at, key, [first, late]));
     }
     return found;
@@ -97,7 +98,7 @@ function batches(history: History, served: readonly Served[], key: string): Viol
 
 function minimumHolds(history: History, served: readonly Served[], key: string): Violation[] {
   const forgettings = forgettingsOf(history).filter(({ key: only }) => (only ?? key) === key);
-  // Readers of one lease give it back together: it may have been lost to the last ones.
+  // Readers of one lease release it together. The last of them may have lost the lease.
   const lost = new Set(served.flatMap((call) => (isLost(call) ? [tokenOf(call, call.hold, key)] : [])));
   return served.filter(alone).flatMap((call) => {
     const { id, session, minHold, hold } = call;
@@ -109,7 +110,7 @@ function minimumHolds(history: History, served: readonly Served[], key: string):
     if (next === undefined) return [];
     const early = minHold - UNSEEN - (next.hold.at - at);
     if (early <= stalled(history, session, call.at, next.hold.at)) return [];
-    // A release that had to be tried again does not wait: nothing else could be sure that it ever comes.
+    // If a release has to be tried again, it does not wait for the end of the minimum hold: it must surely come.
     if (storeDisturbed(history, session, call.at - AFTERWARDS, next.hold.at)) return [];
     if (forgettings.some(({ from, to }) => from < next.hold.at && to > call.at)) return [];
     const what = `${next.id} began ${Math.round(next.hold.at - at)} ms after ${id}, which was to keep "${key}" for ${minHold}`;
@@ -121,7 +122,7 @@ function isLost({ hold: { loss, ended } }: Served): boolean {
   return loss !== undefined || ended?.lost !== undefined;
 }
 
-/** Must it wait until the other one's minimum hold is over? */
+/** Whether the call must wait until the minimum hold of `by` is over. */
 function keptOut(call: Served, by: Served, served: readonly Served[]): boolean {
   if (call === by) return false;
   if (call.lock !== by.lock || call.lock === 'exclusive') return true;

@@ -1,4 +1,4 @@
-/** When those who wait for a key may be kept waiting, by the kind of lock that they wait for. */
+/** When the waiters of a key may have to wait, for each kind of lock. */
 import type { LockKind } from '../../../lib/core/contracts/token.js';
 
 export interface Interval {
@@ -6,23 +6,23 @@ export interface Interval {
   readonly to: number;
 }
 
-/** Somebody may hold the key. */
+/** The time in which a caller may hold the key. */
 export interface Presence extends Interval {
   readonly lock: LockKind;
 }
 
-/** Somebody waits for it. */
+/** The time in which a caller waits for the key. */
 export interface Wait extends Interval {
   readonly lock: LockKind;
-  /** Of a semaphore. */
+  /** The limit of a semaphore. */
   readonly limit: number;
 }
 
-/** Who is there at one moment. */
+/** The holders and waiters at one moment. */
 class Moment {
   readonly #holders: Record<LockKind, number> = { exclusive: 0, shared: 0, semaphore: 0 };
   #writers = 0;
-  /** How many wait with each limit. */
+  /** The number of waiters with each limit. */
   readonly #limits = new Map<number, number>();
 
   hold(lock: LockKind, by: 1 | -1): void {
@@ -37,7 +37,7 @@ class Moment {
     else this.#limits.delete(limit);
   }
 
-  /** Nobody passes the first of the queue, and any of those who wait may be the first. */
+  /** Nobody passes the first of the queue, and any waiter may be the first. */
   keepsWaiting(lock: LockKind): boolean {
     const { exclusive, shared, semaphore } = this.#holders;
     const all = exclusive + shared + semaphore;
@@ -47,7 +47,7 @@ class Moment {
   }
 }
 
-/** When who waits for the key, as this kind, may have to. */
+/** The times at which a waiter of this kind may have to wait. */
 export function keptWaiting(
   lock: LockKind,
   there: readonly Presence[],

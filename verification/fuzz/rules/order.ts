@@ -1,28 +1,28 @@
 /**
- * First come, first served. Of calls that wait for one key:
+ * First come, first served. The rules for calls that wait for one key:
  *
- * - Those of one session begin in the order in which they were made. This is always so. Readers, and holders of a semaphore,
- *   begin side by side: of two of them, it is the fences that tell who came first.
- * - Between sessions, while nothing disturbs them: once a session queues, each other one gets at most one lease before it, and
- *   one more is let pass here, as the moment at which it queued is known to the calls alone and not to the history. So no
- *   writer is passed by readers who came later, nor who wants the last permits of a semaphore by others. In Redis nobody
- *   at all is seen to get the key past the first of its queue.
+ * - The calls of one session begin in the order in which they were made, always. Readers, and holders of a semaphore,
+ *   begin at the same time: the fences tell their order.
+ * - If nothing disturbs the sessions, each other session gets at most one lease after a session has queued. The rule
+ *   here allows one more, because the history does not know the exact moment at which a session queued. So readers that
+ *   came later do not pass a writer, and others do not pass a waiter for the last permits of a semaphore.
+ * - In snapshots of Redis, no token gets the key past the first of its queue.
  *
- * Calls for several keys and tryAcquire are left out: the first join each queue when the key before is theirs, the second
- * join none.
+ * Calls for several keys and tryAcquire are not judged. The former join each queue only after they have the key before.
+ * The latter join no queue.
  */
 import { type Call, type History, type Violation, tokenOf } from '../history.js';
 import { delaysOf, sessionsOf, stalled } from './disturbances.js';
 
-/** How long after a call began, or the session's last hold of the key ended, it surely queues, in ms. */
+/** A session surely queues this long after the call began, or after its last hold of the key ended, in ms. */
 const QUEUED_AFTER = 300;
-/** The most leases of one other session that are let pass. */
+/** The most leases that one other session may get before. */
 const MOST_LEASES = 2;
-/** A process that could not run for so long may have missed an offer, in ms. */
+/** A process that could not run for this long may have missed an offer, in ms. */
 const MISSED = 100;
-/** An offer that was missed, and the return to the queue, may be so long ago, in ms. */
+/** A missed offer, and the return to the queue, may be this long ago, in ms. */
 const LAPSED = 3_000;
-/** Others go on while a grant is on its way to one that holds the key beside them, in ms. */
+/** The time that a grant is on its way, while others begin beside its holder. In ms. */
 const ON_ITS_WAY = 100;
 
 type Served = Call & { hold: NonNullable<Call['hold']> };
@@ -37,10 +37,10 @@ export function order(history: History): Violation[] {
     .concat(pastTheFirst(history));
 }
 
-/** What was seen in Redis. */
+/** What the snapshots of Redis show. */
 function pastTheFirst(history: History): Violation[] {
   return history.passed.flatMap(({ from, at, key, first, by }) => {
-    // Who was passed over takes its place back, before those who came first meanwhile.
+    // A session that was passed over takes its place back, before requests that were first meanwhile.
     if (delaysOf(history, key, at).length > 0) return [];
     const sessions = ['fuzzer', ...sessionsOf(history, key)];
     if (sessions.some((session) => stalled(history, session, from - LAPSED, at) > MISSED)) return [];
@@ -64,7 +64,7 @@ function withinSessions(calls: readonly Call[], key: string): Violation[] {
   for (const call of waiting.filter(isServed).sort((a, b) => a.order - b.order)) {
     const before = latest.get(call.session);
     if (before !== undefined && cameBefore(call, before)) {
-      const what = `${call.id} began before ${before.id}, which had asked before it`;
+      const what = `${call.id} began before ${before.id}, which was requested before it`;
       found.push({ rule: 'order', what, at: call.hold.at, key, ids: [before.id, call.id] });
     } else latest.set(call.session, call);
   }
@@ -84,14 +84,14 @@ function betweenSessions(history: History, calls: readonly Call[], key: string):
     if (delaysOf(history, key, began).length > 0 || stalled(history, call.session, call.at, began) > MISSED)
       return [];
     const own = served.filter(({ session, hold }) => session === call.session && hold.at < began).at(-1);
-    // Of leases that go side by side, the next one is requested as soon as the callers of the one before are in.
+    // Of shared leases, the next one is requested as soon as the callers of the one before have been admitted.
     const free = own?.lock === 'exclusive' ? own.hold.ending?.at : own?.hold.at;
     const queued = Math.max(call.at, free ?? -Infinity) + QUEUED_AFTER;
     const granted = began - (call.lock === 'exclusive' ? 0 : ON_ITS_WAY);
     const passed = new Map<string, number>();
     for (const lease of leases) {
       const { at } = lease.hold;
-      // It may have been granted well before its first hold began, but not before that was requested.
+      // The lease may have been granted long before its first hold began, but not before that hold was requested.
       if (at <= queued || at >= granted || lease.at <= queued || lease.session === call.session) continue;
       passed.set(lease.session, (passed.get(lease.session) ?? 0) + 1);
     }

@@ -1,39 +1,41 @@
 /**
- * While somebody believes, with reason, to hold a key, nobody else does: but readers beside readers, and as many holders
- * of a semaphore as their limits allow, each by a permit of its own.
+ * While one caller has reason to believe that it holds a key, no other caller has. The exceptions are readers beside
+ * readers, and as many holders of a semaphore as their limits allow, each with its own permit.
  *
- * A hold believes from when its caller saw it held until it is given back, told of its loss, or until its own deadline,
- * as it last said it: a process that is paused or killed would go on to say "held" until then.
+ * A hold believes so from the moment at which its caller saw it held. It believes so until it is released, is told of
+ * its loss, or reaches the deadline that it reported last. A paused or killed process would report "held" until that
+ * deadline.
  *
- * Tolerated, as no lock on Redis can prevent it: Redis forgot the key (flush, restart without persistence, a foreign DEL)
- * while one of the two may have had it already, and before the other began. That one learns of it at its next renewal; so
- * the overlap begins no later than the longest ttl of the key after the forgetting, and no lease is prolonged beyond that.
+ * One overlap is tolerated, because no lock on Redis can prevent it. Redis forgot the key, by a flush, a restart
+ * without persistence or a foreign DEL. One of the two may have had the key by then, and the other began later. The
+ * first one learns of this at its next renewal. So the overlap begins at most the longest ttl of the key after the
+ * forgetting, and no lease is prolonged beyond that.
  */
 import type { LockKind } from '../../../lib/core/contracts/token.js';
 import { type Call, type History, type Hold, type Violation, tokenOf } from '../history.js';
 import { isCrowded } from './crowd.js';
 import { forgettingsOf, longestTtl } from './disturbances.js';
 
-/** Between the clock that deadlines are reckoned by and the one that Redis expires by, over one lease, in ms. */
+/** The difference between the clock of deadlines and the clock of Redis, over one lease, in ms. */
 const CLOCK_ERROR = 2;
 
 interface Claim {
   readonly key: string;
-  /** It was requested after. */
+  /** The hold was requested after this time. */
   readonly requested: number;
   readonly from: number;
   readonly until: number;
   readonly who: string;
   readonly lock: LockKind;
-  /** Of a semaphore. */
+  /** The limit of a semaphore. */
   readonly limit: number;
-  /** Its lease cannot have been granted before. */
+  /** The lease cannot have been granted before this time. */
   readonly earliest: number;
   readonly token?: string;
   readonly id?: string;
 }
 
-/** Until when a hold believed to hold its keys. */
+/** The time until which a hold believed that it holds its keys. */
 export function believedUntil({ samples, ending, loss }: Hold): number {
   let certain = -Infinity;
   let deadline = -Infinity;
@@ -89,7 +91,7 @@ export function overlaps(history: History): Violation[] {
   return [...found, ...keptInSpite(history)];
 }
 
-/** May two hold a key at once, if there are no more of them? */
+/** Whether two callers may hold a key at the same time, if there are no others. */
 function goBeside(one: Claim, other: Claim): boolean {
   return (
     one.lock === other.lock &&
@@ -102,7 +104,7 @@ function tooMany(claim: Claim, others: readonly Claim[]): string | undefined {
   const who = (): string => others.map((other) => `${other.who} (limit ${other.limit})`).join(', ');
   if (isCrowded([claim, ...others].map(({ limit }) => limit)))
     return `${claim.who} (limit ${claim.limit}) held "${claim.key}" together with ${who()}`;
-  // Who had it before this one's lease can have been granted, and still has, was counted when it was.
+  // Holders from before the earliest grant of this lease were counted at that grant.
   const before = others.filter(({ from }) => from <= claim.earliest).length;
   return before < claim.limit
     ? undefined
@@ -141,7 +143,7 @@ function claimsByKey({ calls, foreigners }: History): Map<string, Claim[]> {
   const earliest = earliestGrants(calls);
   for (const call of calls) {
     const { hold } = call;
-    // Not held any more when its caller checked first: it believed nothing.
+    // The lease was over when its caller first saw it: the hold believed nothing.
     if (hold === undefined || hold.remaining <= 0) continue;
     const until = believedUntil(hold);
     for (const key of call.keys) add(claimOf(call, key, { hold, until, earliest: earliest(call, key) }));
@@ -167,8 +169,9 @@ function claimOf(
 }
 
 /**
- * A lease serves callers of the session that were waiting when it came; who came while it was under way may be among them. So
- * it was requested no earlier than the first of an unbroken row of calls that waited until this one did.
+ * A lease serves callers of the session that waited when the lease came. Some may have come after its request was sent.
+ * So the lease was requested no earlier than the first call of an unbroken row of waiting calls that ends with this
+ * call.
  */
 function earliestGrants(calls: readonly Call[]): (call: Call, key: string) => number {
   const rows = new Map<string, Array<{ from: number; to: number }>>();

@@ -1,12 +1,12 @@
 /**
- * Nobody is stuck: a call is settled after its wait and one `commandTimeout` at the latest, one whose signal aborts at
- * once, a release or an extension after one `commandTimeout`. Time in which the process, the proxies or Redis could not run
- * does not count.
+ * No call is stuck. A call is settled within its wait and one `commandTimeout`. An aborted call is settled at once. A
+ * release or an extension takes at most one `commandTimeout`. Time in which the process, the proxies or Redis could not
+ * run does not count.
  */
 import { type Call, type History, type Violation, settledAt } from '../history.js';
 import { stalled } from './disturbances.js';
 
-/** For timers and trips, in ms. */
+/** The margin for timers and trips, in ms. */
 const MARGIN = 400;
 
 export function settling(history: History): Violation[] {
@@ -38,6 +38,6 @@ function* ofCall(history: History, call: Call): Generator<Violation> {
   if (hold === undefined) return;
   if (hold.ending === undefined) {
     yield { rule: 'stuck', what: `${id} never came to its end`, at: hold.at, ids: [id] };
-  } else yield* late('given back', hold.ending.at, hold.ended?.at, commandTimeout);
+  } else yield* late('released', hold.ending.at, hold.ended?.at, commandTimeout);
   for (const { from, at } of hold.extensions) yield* late('extended', from, at, commandTimeout);
 }
