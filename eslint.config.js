@@ -73,7 +73,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['test/**/*.ts'],
+    files: ['{test,verification}/**/*.ts'],
     rules: {
       // Tests build what no program should.
       '@typescript-eslint/no-explicit-any': 'error',

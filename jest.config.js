@@ -1,7 +1,7 @@
 // Native ES modules: run it by `npm test`, which gives node the flag for them.
 export default {
   testEnvironment: 'node',
-  roots: ['<rootDir>/test'],
+  roots: ['<rootDir>/test', '<rootDir>/verification'],
   testMatch: ['**/*.spec.ts'],
   // Applications of their own, with their own jest: test/package/check.ts runs them.
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/package/apps/'],

@@ -16,7 +16,7 @@ export { LockErrorInterceptor, type LockErrorSettings } from './error-mapping/lo
 export { attachLockService } from './locked/decoration/attach-lock-service.js';
 export { InjectLockService } from './decorators/inject-lock-service.decorator.js';
 export type { LockedKey, LockedOptions, OnBusy } from './locked/locked.types.js';
-export type { LockedDecorator } from './locked/locked.verdict.js';
+export type { LockedDecorator } from './locked/locked.type-checks.js';
 export { lockKey } from './core/keys/lock-key.tag.js';
 export type { LockKeyValue } from './core/keys/key-value.js';
 

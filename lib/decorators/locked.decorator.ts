@@ -1,4 +1,4 @@
-/** The decorator. */
+/** The decorator `@Locked`. */
 import { UseInterceptors } from '@nestjs/common';
 import type { DeclaredOptions } from '../core/options/acquire.options.js';
 import { LockedInterceptor } from '../locked/locked.interceptor.js';
@@ -11,12 +11,12 @@ import type { LockedMethod } from '../locked/call/run-locked.js';
 import { kindOf, lockedMethod } from '../locked/call/locked-method.js';
 import { resolveLockedOptions } from '../locked/locked.options.js';
 import type { BusyOf, LockedKey, LockedLiteral, LockedOptions, OnBusy } from '../locked/locked.types.js';
-import type { LockedDecorator } from '../locked/locked.verdict.js';
+import type { LockedDecorator } from '../locked/locked.type-checks.js';
 import { checkTarget } from '../locked/decoration/decorated-target.js';
 import { declareService } from '../locked/decoration/service-property.js';
 
 /**
- * Runs a method under a lock: each call of it, whether Nest or other code made it. Works on handlers and on the
+ * Runs a method under a lock, at each call, whether Nest or other code calls it. It works on handlers and on the
  * methods of every class that Nest makes, in any order with other decorators.
  *
  * ```ts
@@ -28,19 +28,32 @@ import { declareService } from '../locked/decoration/service-property.js';
  * async take(sku: string, n: number) {}
  * ```
  *
- * A handler's lock is taken after its guards, interceptors and pipes. A result that goes on after the return keeps it:
- * an Observable (in handlers; elsewhere declared as one, then each subscription takes the lock), an async generator,
- * and, in handlers, what Nest streams to the client. A handler that still waits for its lock is withdrawn when its
- * client disconnects or its Observable is unsubscribed. (Nest runs an interceptor that stands above `@Locked` on the
- * method inside of it: write one that releases on the handler below, so that it withdraws a wait at once.)
+ * The lock of a handler is acquired after its guards, interceptors and pipes. If the result continues after the method
+ * has returned, the lock is held until the result ends:
  *
- * @param key a static string; a template of arguments (`{0.sku}`) and request parts (`{params.id}`, `{query.x}`,
- * `{body.x}`, `{headers.x}`, `{user.id}`, `{data.x}`, `{gql.x}`), which stand for the argument bound to them, after
- * pipes, or for the raw request where no parameter binds them; an array of these; a function of the method's
- * arguments; `fromContext(ctx => key)`.
- * @throws LockKeyError and LockOptionsError at decoration, for a key or an option that cannot be meant. A call rejects
- * with the method's own error, untouched, or with a LockError of the acquisition, or with a LockLostError once the
- * method has settled; with a LockWiringError where there is no LockService: it never runs unlocked.
+ * - An Observable. Outside of handlers the method must be declared to return one. Each subscription then acquires the
+ *   lock.
+ * - An async generator.
+ * - In handlers, a result that Nest streams to the client.
+ *
+ * A handler that still waits for its lock is withdrawn if its client disconnects or its Observable is unsubscribed.
+ *
+ * If an interceptor on the method is above `@Locked`, Nest runs that interceptor inside `@Locked`. An
+ * interceptor that unsubscribes from the handler early, such as a timeout, should be below `@Locked`. Then it ends the
+ * wait for the lock at once.
+ *
+ * @param key one of these:
+ * - A static string.
+ * - A template of arguments, such as `{0.sku}`, and of parts of the request: `{params.id}`, `{query.x}`, `{body.x}`,
+ *   `{headers.x}`, `{user.id}`, `{data.x}`, `{gql.x}`. If a parameter is bound to that part of the request, the
+ *   placeholder uses its value after pipes. Otherwise the raw value of the request is used.
+ * - An array of these.
+ * - A function of the arguments of the method.
+ * - `fromContext(ctx => key)`.
+ * @throws LockKeyError and LockOptionsError at decoration, for an invalid key or option. A call rejects with the error
+ * of the method itself, unchanged, or with a LockError of the acquisition. If the lock was lost, it rejects with a
+ * LockLostError after the method has settled. If there is no LockService, it rejects with a LockWiringError: the method
+ * never runs without the lock.
  */
 export function Locked<const K extends LockedKey, O extends LockedOptions>(
   key: K,
@@ -67,14 +80,17 @@ export function Locked(key: LockedKey, options?: LockedOptions): unknown {
     };
     declareKeys(target, name, label, templates, original);
     declareClientOptions(target, name, locked.label, resolved);
-    const site = {};
+    const decoration = {};
     const kind = kindOf(original, Reflect.getMetadata('design:returntype', target, name));
-    const wrapper = copyMethod(original, lockedMethod(locked, kind, site));
+    const wrapper = copyMethod(original, lockedMethod(locked, kind, decoration));
     descriptor.value = wrapper;
-    UseInterceptors(new LockedInterceptor(site))(target, name, descriptor);
+    UseInterceptors(new LockedInterceptor(decoration))(target, name, descriptor);
   };
   return decorator;
 }
 
-/** What is returned, without what the overloads say of it: to compare the two, the compiler goes too deep. */
+/**
+ * The type of the decorator without the types of the overloads. If the implementation had those types, the compiler
+ * would reach its limit of recursion when it compares them.
+ */
 type AnyDecorator = (target: object, name: string | symbol, descriptor: PropertyDescriptor) => void;

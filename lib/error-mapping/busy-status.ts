@@ -1,6 +1,6 @@
-/** The HTTP status one `@Locked` requests when its lock is busy: travels with the error to the interceptor. */
+/** The `busyStatus` of one `@Locked`. It is attached to the LockBusyError, so that the interceptor can read it. */
 
-/** Registered, so that two builds of this package agree on it. */
+/** A registered symbol, so that two builds of this package use the same one. */
 const STATUS = Symbol.for('nestjs-locked.busy-status');
 
 export function markBusyStatus<E extends object>(error: E, status: number): E {

@@ -1,4 +1,7 @@
-/** What a client is told of each lock error: a status, a code, a neutral sentence. Never a key, a token, a holder. */
+/**
+ * What a client learns about each lock error: a status, a code and a neutral sentence. A reply never contains a key, a
+ * token or a holder.
+ */
 import type { LockBusyError, LockError, LockErrorCode, LockKeyError } from '../errors/index.js';
 import { busyStatusOf } from './busy-status.js';
 
@@ -6,9 +9,12 @@ export interface ErrorReply {
   readonly status: number;
   readonly code: LockErrorCode;
   readonly message: string;
-  /** In whole seconds, at least 1; undefined where trying again is no cure. */
+  /** In whole seconds, at least 1. Undefined if another try cannot help. */
   readonly retryAfter: number | undefined;
-  /** A mistake of the application's, not a state of its locks: nobody would read of it otherwise. */
+  /**
+   * Whether the error is a mistake of the application. Such an error is logged, because the client learns nothing about
+   * it.
+   */
   readonly mistake: boolean;
 }
 
@@ -18,7 +24,7 @@ const FAILED = 'The request could not be completed.';
 const LOST =
   'The request lost its claim to the resource while it ran. Check its outcome before you repeat it.';
 
-/** @param busyStatus the module's, where the error does not bring its decorator's. */
+/** @param busyStatus the status of a busy lock, unless its `@Locked` has a `busyStatus`. */
 export function replyTo(error: LockError, busyStatus: number): ErrorReply {
   const { code } = error;
   switch (code) {
@@ -32,7 +38,7 @@ export function replyTo(error: LockError, busyStatus: number): ErrorReply {
     case 'LOCK_STORE':
     case 'LOCK_SHUTDOWN':
       return { status: 503, code, message: UNAVAILABLE, retryAfter: 1, mistake: false };
-    // It goes through when it is tried again; the application's order of keys is to be mended all the same.
+    // Another try can succeed. But the application acquires its keys in different orders, which is a mistake.
     case 'LOCK_DEADLOCK':
       return { status: 503, code, message: UNAVAILABLE, retryAfter: 1, mistake: true };
     case 'LOCK_LOST':
@@ -43,7 +49,7 @@ export function replyTo(error: LockError, busyStatus: number): ErrorReply {
         return { status: 500, code, message: FAILED, retryAfter: undefined, mistake: true };
       return { status: 400, code, message: unusable(placeholder), retryAfter: undefined, mistake: false };
     }
-    // And any code of another version of this package.
+    // The default is for codes of other versions of this package.
     case 'LOCK_REENTRY':
     case 'LOCK_NOT_HELD':
     case 'LOCK_OPTIONS':
@@ -53,12 +59,12 @@ export function replyTo(error: LockError, busyStatus: number): ErrorReply {
   }
 }
 
-/** The client knows the parts of its request; the key that this one is for is not told. */
+/** The client knows the parts of its request. The reply does not contain the key. */
 function unusable(placeholder: string): string {
   return `The request has no usable value for ${placeholder}. Send it once, not empty, as a single value.`;
 }
 
-/** A holder without an expiry, or one unknown, may be done at any time. */
+/** If the holder has no expiry, or if the expiry is unknown, the key may become free at any time: 1 second. */
 function seconds(remaining: number | undefined): number {
   return remaining === undefined || !Number.isFinite(remaining)
     ? 1

@@ -1,4 +1,4 @@
-/** Lock errors that no interceptor sees: those of guards and of middleware, which run before. */
+/** Maps lock errors of guards and of middleware. They run before interceptors, so no interceptor sees these errors. */
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import { BaseExceptionFilter, type HttpAdapterHost } from '@nestjs/core';
 import { throwError } from 'rxjs';
@@ -8,11 +8,11 @@ import { report } from './lock-error.interceptor.js';
 import { graphqlError, httpError, messagePayload } from './transport-error.js';
 
 /**
- * Answers as the interceptor would have made the client see it. It has no part in what handlers throw: that is no
- * LockError any more when it gets to the filters.
+ * Answers a LockError as the interceptor would. Errors of handlers do not come here: the interceptor has mapped them,
+ * so they are not LockErrors any more when they reach the filters.
  *
- * Nest requests the application's own filters first: one that catches everything answers in its own way. It has no global
- * filters for gateways.
+ * Nest tries the filters of the application first. If one of them catches everything, that filter answers in its own
+ * way. Nest has no global filters for gateways.
  */
 @Catch(LockError)
 export class LockErrorFilter implements ExceptionFilter<LockError> {
@@ -38,7 +38,7 @@ export class LockErrorFilter implements ExceptionFilter<LockError> {
   }
 }
 
-/** In its place where errors are not to be mapped: Nest wants a filter, and this one is requested nothing. */
+/** Replaces LockErrorFilter if errors are not mapped. Nest needs some filter, and this one catches no error. */
 @Catch(class Nothing {})
 export class NoFilter implements ExceptionFilter {
   catch(error: unknown): never {

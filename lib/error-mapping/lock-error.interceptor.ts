@@ -1,4 +1,4 @@
-/** The application's one mapping of lock errors to what its clients see. */
+/** The one interceptor of an application that maps lock errors to errors for clients. */
 import { type CallHandler, type ExecutionContext, Logger, type NestInterceptor } from '@nestjs/common';
 import { catchError, from, mergeMap, type Observable, throwError } from 'rxjs';
 import { isLockError, type LockError } from '../errors/index.js';
@@ -9,8 +9,8 @@ import { transportError } from './transport-error.js';
 const logger = new Logger('LockModule');
 
 /**
- * A mistake of the application's is told to its log, as its clients learn nothing of it. One of a client's is answered: it
- * is a line for those who debug, as anybody may make any number of them.
+ * Logs a mistake of the application as an error, because the clients learn nothing about it. A wrong value from a
+ * client is answered, so it is logged at debug level only: a client can send any number of wrong values.
  */
 export function report(reply: ErrorReply, error: LockError): void {
   if (reply.mistake) logger.error(error.message, error.stack);
@@ -23,22 +23,28 @@ export interface LockErrorSettings {
 }
 
 /**
- * Maps every LockError that leaves a handler, decorated or not: busy 423 (or the `busyStatus`), a failing store, a full
- * queue and a shutdown 503, each with `Retry-After`; a lost lock and mistakes 500. It throws HttpExceptions with the
- * LockError as `cause`, which survive filters that catch everything; over RPC, WebSocket and GraphQL code and message.
+ * Maps every LockError that leaves a handler, with or without `@Locked`.
  *
- * The module registers it globally, so that it stands outside all other interceptors: an error that one of them makes
- * of a LockError is not touched. Guards and middleware run before it: see LockErrorFilter. The field resolvers of GraphQL
- * run without it, unless `fieldResolverEnhancers` has `'interceptors'`: those with `@Locked` map their own.
- * Mapping twice does nothing.
+ * - A busy lock becomes 423, or the `busyStatus`, with `Retry-After`.
+ * - A failing store, a full queue, an aborted wait, a deadlock and a shutdown become 503, with `Retry-After`.
+ * - A key for which the client sent no usable value becomes 400.
+ * - A lost lock and mistakes of the application become 500.
  *
- * Where Nest leaves global interceptors out, give it by hand: `@UseInterceptors(LockErrorInterceptor)` on a gateway, before
- * Nest 12, whose handlers call what is locked and are not `@Locked` themselves.
+ * Over HTTP it throws an HttpException with the LockError as `cause`: filters that catch everything know
+ * HttpExceptions. Over RPC, WebSocket and GraphQL the client gets the code and the message.
+ *
+ * The module registers the interceptor globally, so it is outside of all other interceptors. If one of them replaces a
+ * LockError by another error, that error is not changed. Guards and middleware run before it: see LockErrorFilter.
+ * Field resolvers of GraphQL run without it, unless `fieldResolverEnhancers` has `'interceptors'`. Field resolvers with
+ * `@Locked` map their own errors. An error that is mapped already is not mapped again.
+ *
+ * Before Nest 12, global interceptors do not run for gateways. If the handlers of a gateway call locked methods and are
+ * not `@Locked` themselves, put `@UseInterceptors(LockErrorInterceptor)` on the gateway.
  */
 export class LockErrorInterceptor implements NestInterceptor {
   readonly #busyStatus: number;
 
-  /** @param settings those of the module by default. */
+  /** @param settings if left out, the `busyStatus` is 423. */
   constructor(settings?: LockErrorSettings) {
     this.#busyStatus = settings?.busyStatus ?? DEFAULT_BUSY_STATUS;
   }
@@ -54,7 +60,7 @@ export class LockErrorInterceptor implements NestInterceptor {
   }
 }
 
-/** Fails with what the error is to the client of a context. */
+/** An Observable that fails with the error that the client of a context gets. */
 export function throwMapped(
   context: ExecutionContext,
   error: LockError,

@@ -1,4 +1,7 @@
-/** Clients of `ws` before Nest 12: its filter emits their errors to the server's own socket object, and sends nothing. */
+/**
+ * Sends errors to clients of `ws` before Nest 12. There, the exception filter of Nest emits an error as an event of the
+ * socket object in the server, and sends nothing to the client.
+ */
 
 interface NativeSocket {
   readonly readyState: number;
@@ -6,27 +9,27 @@ interface NativeSocket {
   on(event: 'exception', listener: (payload: unknown) => void): unknown;
 }
 
-/** The listeners that are on a socket already. */
-const heard = new WeakSet<object>();
-/** What is ours to send: an exception of the application's own is as Nest has it. */
-const ours = new WeakSet<object>();
+/** The sockets that have our listener. */
+const listening = new WeakSet<object>();
+/** The payloads of this library that are to be sent. Exceptions of the application are left to Nest. */
+const ownPayloads = new WeakSet<object>();
 
 /**
- * Has a payload sent to its client should Nest emit it to the socket. From Nest 12 on it sends it, and emits nothing; an
- * application's own filter may do neither.
+ * Sends a payload to the client if Nest emits the payload on the socket. From Nest 12 on, Nest itself sends the payload
+ * and emits nothing. A filter of the application may do neither.
  */
-export function sendWhatIsEmitted(client: unknown, payload: object): void {
+export function sendWhenEmitted(client: unknown, payload: object): void {
   if (!isNative(client)) return;
-  ours.add(payload);
-  if (heard.has(client)) return;
-  heard.add(client);
+  ownPayloads.add(payload);
+  if (listening.has(client)) return;
+  listening.add(client);
   client.on('exception', (emitted) => {
-    if (typeof emitted !== 'object' || emitted === null || !ours.delete(emitted)) return;
+    if (typeof emitted !== 'object' || emitted === null || !ownPayloads.delete(emitted)) return;
     client.send(JSON.stringify({ event: 'exception', data: emitted }));
   });
 }
 
-/** Those of socket.io send what is emitted. */
+/** Whether the client is a socket of `ws`. A socket of socket.io has other methods, and sends what is emitted. */
 function isNative(client: unknown): client is NativeSocket & object {
   const { readyState, send, on } = (client ?? {}) as Partial<NativeSocket>;
   return typeof readyState === 'number' && typeof send === 'function' && typeof on === 'function';

@@ -1,15 +1,15 @@
-/** The error that each of Nest's transports passes on to its client, built from a reply. */
+/** Makes, from a reply, the error that each of Nest's transports passes on to its client. */
 import { type ArgumentsHost, type ExecutionContext, HttpException } from '@nestjs/common';
 import type { LockError } from '../errors/index.js';
 import type { ErrorReply } from './error-reply.js';
-import { sendWhatIsEmitted } from './native-socket.js';
+import { sendWhenEmitted } from './native-socket.js';
 
-/** What of Nest's RpcException and WsException is used: their filters know them by `instanceof`. */
+/** The constructor of Nest's RpcException and WsException. Nest's filters recognise them by `instanceof`. */
 type TransportException = new (error: object) => Error;
 
 /**
- * The error to throw in a context, or the given one where the transport is not known. Its `cause` is the given one,
- * for the application's filters and logs.
+ * The error to throw in a context. The `cause` of the new error is the given error, for the filters and logs of the
+ * application. For an unknown transport, the given error itself is returned.
  */
 export async function transportError(
   context: ExecutionContext,
@@ -20,9 +20,10 @@ export async function transportError(
     case 'http':
       return httpError(context, reply, cause);
     case 'rpc':
-      // Nest logs an RpcException that nobody is sent.
+      // Nobody gets a reply to an event, and Nest would log an RpcException. A client could fill the log with wrong
+      // values.
       if (reply.status === BAD_REQUEST && isEvent(context))
-        return hidden(new Unlogged(reply.message), { cause });
+        return defineHidden(new Unlogged(reply.message), { cause });
       return messageError(await rpcException(), reply, cause);
     case 'ws':
       return socketError(context, reply, cause);
@@ -36,9 +37,9 @@ export async function transportError(
 interface HeaderSink {
   headersSent?: boolean;
   sent?: boolean;
-  /** Express and Fastify alike. */
+  /** Express and Fastify have this method. */
   header?(name: string, value: string): unknown;
-  /** Of Node's own, which Fastify's middleware is given. */
+  /** Node's own response has this method. Middleware on Fastify gets Node's own response. */
   setHeader?(name: string, value: string): unknown;
 }
 
@@ -50,18 +51,18 @@ export function httpError(host: ArgumentsHost, reply: ErrorReply, cause: Error):
     if (response?.header === undefined) response?.setHeader?.('Retry-After', value);
     else response.header('Retry-After', value);
   }
-  // Filters that catch everything know HttpException: every other error becomes their 500.
+  // Filters that catch everything know HttpException. From every other error they usually make a 500.
   return new HttpException({ statusCode: status, code, message }, status, { cause });
 }
 
-/** What a client of RPC or of a gateway is sent. */
+/** The payload that a client of RPC or of a gateway gets. */
 export function messagePayload({ code, message, retryAfter }: ErrorReply): object {
   return { status: 'error', code, message, ...(retryAfter !== undefined && { retryAfter }) };
 }
 
 async function socketError(context: ExecutionContext, reply: ErrorReply, cause: Error): Promise<Error> {
   const payload = messagePayload(reply);
-  sendWhatIsEmitted(context.switchToWs().getClient<unknown>(), payload);
+  sendWhenEmitted(context.switchToWs().getClient<unknown>(), payload);
   return messageError(await wsException(), reply, cause, payload);
 }
 
@@ -73,16 +74,18 @@ function messageError(
 ): Error {
   const { message } = reply;
   const error = Exception === undefined ? new Error(message) : new Exception(payload);
-  // Without the class, which cannot be missing where its transport runs, filters still find what it would give.
+  // The class is always present if its transport runs. Without it, filters still find the properties that it would
+  // have.
   return Object.assign(
-    hidden(error, { cause }),
+    defineHidden(error, { cause }),
     Exception === undefined && { ...payload, getError: () => payload },
   );
 }
 
 /*
- * Each is loaded where it is needed: an application without that transport has not installed it. The names are literal, so
- * that a bundler finds the application's own class, and stand in `try`, so that it bundles without the package as well.
+ * Each package is loaded only when it is needed, because an application without that transport has not installed it.
+ * The names are literals, so that a bundler includes the class that the application uses. They are inside `try`, so
+ * that bundling also works without the package.
  */
 
 async function rpcException(): Promise<TransportException | undefined> {
@@ -107,36 +110,43 @@ function exceptionOf(loaded: object, name: string): TransportException | undefin
   return typeof exception === 'function' ? (exception as TransportException) : undefined;
 }
 
-/** What Nest logs nothing of, where it knows such errors: HttpException is one. */
+/**
+ * The base class of HttpException. It is Nest's IntrinsicException, and Nest does not log its instances. In versions of
+ * Nest without that class it is `Error`.
+ */
 const Unlogged = Object.getPrototypeOf(HttpException) as ErrorConstructor;
 
 const BAD_REQUEST = 400;
 
-/** Of Nest's `@EventPattern`: its sender waits for no reply. */
+/** Whether the handler has Nest's `@EventPattern`. The sender of an event waits for no reply. */
 function isEvent(context: ExecutionContext): boolean {
   return Reflect.getMetadata('microservices:handler_type', context.getHandler()) === 2;
 }
 
-/** graphql-js copies `extensions` of what a resolver throws; servers put `stack` there in development. */
+/**
+ * graphql-js copies the `extensions` of an error that a resolver throws. In development, servers add its `stack`, so
+ * the stack has no details.
+ */
 export function graphqlError({ code, message, status }: ErrorReply, cause: Error): Error {
   const error = Object.assign(new (status < 500 ? Unlogged : Error)(message), {
     extensions: { code, http: { status } },
   });
-  return hidden(error, { cause, stack: `${code}: ${message}` });
+  return defineHidden(error, { cause, stack: `${code}: ${message}` });
 }
 
 /**
- * A LockError as a field of GraphQL may throw it where no interceptor runs: the same error to `isLockError` and to
- * whoever reads its fields, but with nothing in its message, its stack and what is serialized that a client must not
- * see. Without a status: one field of several decides on no response.
+ * The LockError that a GraphQL field throws if no interceptor runs around it. `isLockError` accepts it, and code that
+ * reads its fields finds those of the original error. Its message, its stack and its serialized form contain nothing
+ * that a client must not see. It has no status, because one of several fields does not decide the status of the
+ * response.
  */
 export function fieldError({ code, message }: ErrorReply, cause: LockError): LockError {
-  const face = Object.create(cause) as LockError;
-  return hidden(face, { message, stack: `${code}: ${message}`, cause, extensions: { code } });
+  const masked = Object.create(cause) as LockError;
+  return defineHidden(masked, { message, stack: `${code}: ${message}`, cause, extensions: { code } });
 }
 
-/** Not enumerable: no serializer shows it to the client. */
-function hidden<E extends Error>(error: E, properties: Record<string, unknown>): E {
+/** Defines properties that are not enumerable, so that no serializer shows them to the client. */
+function defineHidden<E extends Error>(error: E, properties: Record<string, unknown>): E {
   for (const [name, value] of Object.entries(properties)) {
     Object.defineProperty(error, name, { value, configurable: true, writable: true });
   }

@@ -7,7 +7,7 @@ import type { UsingOptions } from '../core/options/acquire.options.js';
 export interface LockedBaseOptions extends Omit<UsingOptions, 'within'> {
   /** The `name` of the LockModule to lock with. @default the unnamed module */
   service?: string;
-  /** The HTTP status if this lock is busy. @default the module's `http.busyStatus`, which is 423 by default */
+  /** The HTTP status if this lock is busy. @default the module's `http.busyStatus`, 423 */
   busyStatus?: number;
   /**
    * Keep the lock of an HTTP handler until the response has been sent, or the connection is closed. So the next holder

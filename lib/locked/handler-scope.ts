@@ -1,13 +1,17 @@
-/** Which handlers Nest is calling just now, each with its ExecutionContext: how an interceptor tells its method. */
+/**
+ * The handlers that Nest is calling at the moment, each with its ExecutionContext. The interceptor of `@Locked` opens a
+ * scope, and the locked method finds the scope in its async context.
+ */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { ExecutionContext } from '@nestjs/common';
 
 /**
- * One call of a handler by Nest, as far as its interceptor sees it: from the subscription to its end. Several lie
- * within each other (a request within a request, two decorators on one method), so the storage holds a chain.
+ * One call of a handler by Nest, as its interceptor sees the call: from the subscription to the end of the
+ * subscription. Scopes can be nested (a request inside a request, two decorators on one method), so the storage holds a
+ * chain.
  */
 export class HandlerScope {
-  /** What its method locks by, once that is known. */
+  /** The LockService of the method, once it is known. */
   service: object | undefined;
   #ended = false;
   #abandoned = false;
@@ -15,16 +19,17 @@ export class HandlerScope {
   readonly #abandonListeners = new Set<() => void>();
 
   constructor(
-    /** The decoration it belongs to: the identity of one `@Locked`. */
-    readonly site: object,
+    /** The identity of the one `@Locked` that this scope belongs to. */
+    readonly decoration: object,
     readonly context: ExecutionContext,
   ) {}
 
+  /** Whether nothing listens to the result of the handler any more. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Nobody listens to the handler's result any more. */
+  /** Nothing listens to the result of the handler any more: it has settled, or the subscription has ended. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -33,8 +38,8 @@ export class HandlerScope {
   }
 
   /**
-   * Calls back at the end, at once if it has passed.
-   * @returns takes the listener away.
+   * Calls the listener when the scope ends, or at once if the scope has ended.
+   * @returns a function that removes the listener.
    */
   onEnd(listener: () => void): () => void {
     if (this.#ended) {
@@ -45,7 +50,7 @@ export class HandlerScope {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Whoever requested the result has left before it was there, whole. */
+  /** The client left before it had the whole result. */
   abandon(): void {
     if (this.#abandoned) return;
     this.#abandoned = true;
@@ -54,8 +59,8 @@ export class HandlerScope {
   }
 
   /**
-   * Calls back when the result is abandoned, at once if it has been.
-   * @returns takes the listener away.
+   * Calls the listener when the result is abandoned, or at once if it has been abandoned.
+   * @returns a function that removes the listener.
    */
   onAbandoned(listener: () => void): () => void {
     if (this.#abandoned) {
@@ -74,14 +79,15 @@ interface Link {
 
 const chain = new AsyncLocalStorage<Link | undefined>();
 
-/** Runs `work` inside a scope. */
+/** Runs `work` inside a scope, so that `scopeOf` finds the scope there. */
 export function runInScope<T>(scope: HandlerScope, work: () => T): T {
   return chain.run({ scope, outer: withoutEnded(chain.getStore()) }, work);
 }
 
 /**
- * Unlinks the scopes that have ended: calls that lead from one to the next would otherwise keep all of them, with their
- * requests. It happens only where a call begins: within one call a scope that has ended tells that its client has gone.
+ * Removes the scopes that have ended. Without this, a chain of calls in which each call starts the next would keep all
+ * earlier scopes and their requests in memory. A scope is removed only when another call begins: inside one call, a
+ * scope that has ended says that the client has left.
  */
 function withoutEnded(link: Link | undefined): Link | undefined {
   let first = link;
@@ -92,17 +98,20 @@ function withoutEnded(link: Link | undefined): Link | undefined {
   return first;
 }
 
-/** The innermost scope of a decoration: there is one exactly where Nest is calling its method as a handler. */
-export function scopeOf(site: object): HandlerScope | undefined {
+/**
+ * The innermost scope of a decoration. It exists exactly while Nest calls the method of that decoration as a handler.
+ */
+export function scopeOf(decoration: object): HandlerScope | undefined {
   for (let link = chain.getStore(); link !== undefined; link = link.outer) {
-    if (link.scope.site === site) return link.scope;
+    if (link.scope.decoration === decoration) return link.scope;
   }
   return undefined;
 }
 
 /**
- * Runs a handler's body without its scope: what the body calls, its own method included, is not called by Nest.
- * A retrying interceptor calls from outside of the body, and so finds the scope again.
+ * Runs the body of a handler without the scope of that handler. Nest does not call the methods that the body calls,
+ * even if the body calls its own method. An interceptor that retries calls from outside the body, so it finds the scope
+ * again.
  */
 export function runOutOfScope<T>(scope: HandlerScope | undefined, work: () => T): T {
   return scope === undefined ? work() : chain.run(without(chain.getStore(), scope), work);

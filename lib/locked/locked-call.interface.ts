@@ -1,11 +1,12 @@
-/** What is known of one call of a locked method, for its key and its hold. */
+/** One call of a locked method: the data from which its key is made and by which its hold is ended. */
 import type { HandlerScope } from './handler-scope.js';
 
 export interface LockedCall {
   readonly method: string | symbol;
+  /** `Orders.pay`, for messages. */
   readonly label: string;
   readonly self: unknown;
   readonly args: unknown[];
-  /** Set exactly where Nest called it as a handler. */
+  /** Set exactly if Nest called the method as a handler. */
   readonly scope: HandlerScope | undefined;
 }

@@ -1,4 +1,7 @@
-/** What `@Locked` adds to a handler: the ExecutionContext for its key, and the moment nobody waits for it any more. */
+/**
+ * The interceptor that `@Locked` adds to a handler. It provides the ExecutionContext for the key, and it tells when
+ * nothing waits for the result any more.
+ */
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { catchError, Observable, throwError } from 'rxjs';
 import { isLockError } from '../errors/index.js';
@@ -7,15 +10,16 @@ import { HandlerScope, runInScope } from './handler-scope.js';
 import { throwMapped } from '../error-mapping/lock-error.interceptor.js';
 
 /**
- * Takes no lock itself: pipes run after interceptors, so that the arguments are not known yet. The method's wrapper
- * does, inside the scope opened here. One instance a decoration, which needs nothing injected.
+ * This interceptor acquires no lock: pipes run after interceptors, so the arguments are not known yet. The wrapper of
+ * the method acquires the lock, inside the scope that is opened here. Each decoration has one instance, which needs no
+ * injection.
  */
 export class LockedInterceptor implements NestInterceptor {
-  constructor(private readonly site: object) {}
+  constructor(private readonly decoration: object) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     return new Observable((subscriber) => {
-      const scope = new HandlerScope(this.site, context);
+      const scope = new HandlerScope(this.decoration, context);
       let settled = false;
       const observer = {
         next: (value: unknown) => subscriber.next(value),
@@ -28,8 +32,9 @@ export class LockedInterceptor implements NestInterceptor {
           subscriber.complete();
         },
       };
-      // handle() binds the async context that the handler will run in; subscribe() is where it starts.
-      const subscription = runInScope(scope, () => mapped(next.handle(), scope).subscribe(observer));
+      // `handle()` binds the async context in which the handler will run. The handler starts at `subscribe()`. Both
+      // must be inside the scope.
+      const subscription = runInScope(scope, () => mapErrors(next.handle(), scope).subscribe(observer));
       return () => {
         subscription.unsubscribe();
         if (!settled) scope.abandon();
@@ -40,10 +45,10 @@ export class LockedInterceptor implements NestInterceptor {
 }
 
 /**
- * Nest leaves the application's interceptors out of gateways (before Nest 12), and of the microservices of a hybrid
- * application (unless it has `inheritAppConfig`): lock errors are mapped here already.
+ * Maps lock errors for RPC and WebSocket already here. Before Nest 12, Nest does not run global interceptors for
+ * gateways. Without `inheritAppConfig`, Nest does not run them for the microservices of a hybrid application.
  */
-function mapped(result: Observable<unknown>, scope: HandlerScope): Observable<unknown> {
+function mapErrors(result: Observable<unknown>, scope: HandlerScope): Observable<unknown> {
   const type = scope.context.getType<string>();
   if (type !== 'rpc' && type !== 'ws') return result;
   return result.pipe(
@@ -55,5 +60,5 @@ function mapped(result: Observable<unknown>, scope: HandlerScope): Observable<un
   );
 }
 
-/** Messages have none. */
+/** Replies to messages have no HTTP status. */
 const NO_STATUS = 0;

@@ -1,4 +1,7 @@
-/** The options of `@Locked`, checked at decoration, and split into what the service takes and what the decorator does. */
+/**
+ * The options of `@Locked`. They are checked at decoration, and split into options for `LockService.using` and options
+ * that the decorator itself carries out.
+ */
 import type { UsingOptions } from '../core/options/acquire.options.js';
 import { badOption, checkNames, checkObject } from '../core/options/option-checks.js';
 import { refuseReentrant, resolvePolicy, resolveUsing, USING } from '../core/options/resolve-options.js';
@@ -6,7 +9,7 @@ import { type LockBusyError, LockOptionsError } from '../errors/index.js';
 import type { LockedOptions, OnBusy } from './locked.types.js';
 
 export interface ResolvedLockedOptions {
-  /** For `LockService.using`. */
+  /** The options that are passed to `LockService.using`. */
   readonly using: UsingOptions;
   readonly onBusy: 'throw' | 'skip' | ((error: LockBusyError, ...args: unknown[]) => unknown);
   readonly service: string | undefined;
@@ -18,11 +21,11 @@ export interface ResolvedLockedOptions {
 const KNOWN = new Set([...USING, 'onBusy', 'service', 'busyStatus', 'holdUntil', 'abortOn']);
 KNOWN.delete('within');
 
-/** @throws LockOptionsError */
+/** @throws LockOptionsError for the first option that is unknown or invalid. */
 export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): ResolvedLockedOptions {
   checkObject('options', options);
   refuseReentrant(options);
-  if ('within' in options) throw withinOfLocked(options.within);
+  if ('within' in options) throw withinError(options.within);
   checkNames('', options, KNOWN);
   const { onBusy = 'throw', service, busyStatus, holdUntil, abortOn, ...using } = options;
   if (onBusy !== 'throw' && onBusy !== 'skip' && typeof onBusy !== 'function') {
@@ -55,7 +58,7 @@ export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): Resol
   if (onBusy !== 'throw' && using.wait === undefined) using.wait = 0;
   return {
     using: Object.freeze(using),
-    // Called with the error and the method's own arguments, which its type was checked against.
+    // The function is called with the error and the arguments of the method. The compiler has checked its type.
     onBusy: onBusy as ResolvedLockedOptions['onBusy'],
     service,
     busyStatus,
@@ -64,11 +67,11 @@ export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): Resol
   };
 }
 
-function withinOfLocked(value: unknown): LockOptionsError {
+function withinError(value: unknown): LockOptionsError {
   return new LockOptionsError(
     'within',
     value,
-    'The lock option "within" is for acquire(), tryAcquire() and using(): @Locked is given its options when the class is ' +
+    'The lock option "within" is for acquire(), tryAcquire() and using(). The options of @Locked are set when the class is ' +
       `defined, before any lock is held. Give reentry: 'join', or call using(key, { within: lock }, work) in the method.`,
   );
 }

@@ -21,8 +21,8 @@ export type ModuleName = string | null;
 
 /**
  * The LockModules of the application that one module belongs to. They are read from the application's own container,
- * not from a global list. So two applications in one process do not see each other, nor does one application that tests
- * build twice.
+ * not from a global list. So two applications in one process do not see each other, and a test may build one
+ * application twice.
  */
 export class LockModuleRegistry {
   readonly #container: ModulesContainer;

@@ -118,7 +118,7 @@ export function checkAsyncOptions(options: LockModuleAsyncOptions): void {
     throw new LockOptionsError(
       name,
       value,
-      `The lock option "${name}" stands beside the factory of LockModule.forRootAsync(); return it from the factory, or use LockModule.forRoot().`,
+      `The lock option "${name}" is given beside the factory of LockModule.forRootAsync(). Return it from the factory, or use LockModule.forRoot().`,
     );
   }
   checkExtras(options);
@@ -149,7 +149,7 @@ function resolveTarget(options: LockModuleOptions): StoreTarget {
       throw new LockOptionsError(
         name,
         options[name],
-        `The lock option "${name}" is for Redis, and "store" takes the place of Redis: give the one or the other.`,
+        `The lock option "${name}" is for Redis, and "store" takes the place of Redis: give only one of the two.`,
       );
     }
     return { kind: 'store', store: checkStore(store) };
@@ -202,7 +202,7 @@ function unsetRedis(): LockOptionsError {
   return new LockOptionsError(
     'redis',
     undefined,
-    'The lock option "redis" is given as undefined, such as an unset variable of the environment: locks would be on ' +
+    'The lock option "redis" is given as undefined, as by an unset variable of the environment. The locks would be on ' +
       `${DEFAULT_REDIS_URL}. Set the variable, give another value in its place, or leave the option out for the default.`,
   );
 }
@@ -219,6 +219,6 @@ function misplacedExtra(name: string, value: unknown): LockOptionsError {
   return new LockOptionsError(
     name,
     value,
-    `The lock option "${name}" comes too late from a factory: give it to LockModule.forRootAsync() itself, beside the factory.`,
+    `The lock option "${name}" comes too late if a factory returns it. Give it to LockModule.forRootAsync() itself, beside the factory.`,
   );
 }

@@ -16,7 +16,7 @@ const started = new File([], '').lastModified - uptime() * 1000;
 
 /**
  * Real time, even if a test replaces timers, `Date` and `performance`, before or after the import of this module. Fake
- * timers replace the functions that Node exports, also those of its modules. They do not replace what Node uses itself:
+ * timers replace the functions that Node exports, also in its modules. They do not replace what Node uses itself:
  * the uptime of the process, and the idle time-out of sockets. This time-out needs no connection and keeps no process
  * alive.
  */

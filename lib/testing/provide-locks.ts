@@ -8,7 +8,7 @@ import { LockControls, type LockControlsOptions } from './lock-controls.js';
 import { RecordingLockService } from './recording-lock-service.js';
 
 /**
- * Makes a LockService on a store in memory. The service works as in an application, but needs none.
+ * Makes a LockService on a store in memory. The service works as in an application, but needs no application.
  * @param given the controls with which the test holds and expires keys and reads the calls, or the options of new
  * controls.
  */
@@ -32,8 +32,8 @@ export function memoryLocks(given: LockControls | LockControlsOptions = {}): Loc
  * await stock.take('sku-1', 2);
  * ```
  * @param service the service of the instance, in place of the services of named modules as well. By default each
- * instance gets a new service in memory. Instances exclude each other only if they have one service, which {@link
- * memoryLocks} makes.
+ * instance gets a new service in memory. Instances exclude each other only if they have one service: make it by
+ * {@link memoryLocks}.
  * @throws LockWiringError if the instance has no `@Locked` method.
  */
 export function provideLocks<T extends object>(instance: T, service: LockService = memoryLocks()): T {

@@ -26,5 +26,5 @@ try {
 function readPort(value = '3000'): number {
   const port = Number(value);
   if (/^\d+$/.test(value) && port <= 65_535) return port;
-  throw new Error(`PORT is "${value}"; it should be a number from 0 to 65535.`);
+  throw new Error(`PORT is "${value}"; it must be a number from 0 to 65535.`);
 }

@@ -64,7 +64,7 @@ export const ALLOWED = [
  * or a mark of code. In prose another word stands before ("in line", "a line of callers"), so prose is still checked.
  */
 export const TEXT_VARIABLES = {
-  files: /(?:^|\/)(?:bench|sample-app|scripts|test)\/.*\.(?:ts|mjs)$/,
+  files: /(?:^|\/)(?:bench|sample-app|scripts|test|verification)\/.*\.(?:ts|mjs)$/,
   names:
     /(?<=(?:\b(?:const|let|readonly|return|of|typeof|void|function)|[([{.,?:=!+<>&|;]|\$\{) ?(?:\.\.\.)?|^[ \t]*)lines?(?:Of)?\b(?=[^a-z]*$|\S| [=<>?:&|}]| (?:of lines|instanceof)\b)/gm,
 };

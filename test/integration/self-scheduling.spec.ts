@@ -303,8 +303,8 @@ describe('handlers whose calls lead to the next one', () => {
       runInScope(inner, () => {
         inner.end();
         outer.end();
-        expect(scopeOf(outer.site)).toBe(outer);
-        expect(scopeOf(inner.site)).toBe(inner);
+        expect(scopeOf(outer.decoration)).toBe(outer);
+        expect(scopeOf(inner.decoration)).toBe(inner);
       }),
     );
   });

@@ -101,7 +101,7 @@ export const FAULTS: Record<string, Fault> = {
   'the general case keeps nobody': { in: [EXCHANGE], replace: "call('PEXPIRE', key, releaseAfter)", by: '' },
   'the general case promotes one only': {
     in: [EXCHANGE],
-    replace: 'for _ = 1, 100 do',
+    replace: 'for _ = 1 + (skipped or 0), 100 do',
     by: 'for _ = 1, 1 do',
   },
   'a renewal shortens the lease': {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { HeldKeys, WaitGraph } from '../../lib/core/deadlock/wait-for-graph.js';
 import type { LockDeadlockError } from '../../lib/errors/index.js';
-import { Random } from '../fuzz/random.js';
+import { Random } from '../../verification/fuzz/random.js';
 import { type Entry, type Task, deadlockOf, nestedCalls } from '../support/nested-calls.js';
 import { type Outcome, type Strand, WaitModel } from '../support/wait-model.js';
 

@@ -198,7 +198,7 @@ describe('given the options of the module', () => {
       `There is no lock option "reids". Did you mean "redis"?`,
     );
     expect(refused({ store, redis: 'redis://a' }).message).toBe(
-      'The lock option "redis" is for Redis, and "store" takes the place of Redis: give the one or the other.',
+      'The lock option "redis" is for Redis, and "store" takes the place of Redis: give only one of the two.',
     );
   });
 
@@ -221,7 +221,7 @@ describe('given the options of the module', () => {
   });
 
   it('then "name" from a factory is refused, and the error says where it belongs', () => {
-    expect(refused({ name: 'billing' }).message).toMatch(/give it to LockModule\.forRootAsync\(\) itself/);
+    expect(refused({ name: 'billing' }).message).toMatch(/Give it to LockModule\.forRootAsync\(\) itself/);
   });
 });
 
@@ -440,7 +440,7 @@ describe('given extras and asynchronous options', () => {
     );
     const useFactory = () => ({});
     expect(refusal(() => checkAsyncOptions(untyped({ useFactory, prefix: 'x:' }))).message).toMatch(
-      /return it from the factory/,
+      /Return it from the factory/,
     );
   });
 });

@@ -22,7 +22,7 @@ describe('given a nested call for a held key, without "reentry"', () => {
     await locks.using('a', async () => {
       await expect(locks.acquire('a')).rejects.toMatchObject({ code: 'LOCK_REENTRY', key: 'a' });
       await expect(locks.acquire('a')).rejects.toThrow(
-        /by this very call.*or by work whose async context this call inherited.*"reentry: 'join'" or "within: lock".*"reentry: 'wait'"/,
+        /by this very call.*or by other work with an async context that this call inherited.*"reentry: 'join'" or "within: lock".*"reentry: 'wait'"/,
       );
       await expect(locks.tryAcquire('a')).rejects.toMatchObject({ code: 'LOCK_REENTRY' });
       await expect(locks.using(['z', 'a'], () => 1)).rejects.toMatchObject({

@@ -11,7 +11,7 @@ export class LockReentryError extends LockError {
   constructor(
     /** The key that is held. */
     readonly key: string,
-    problem = `The lock ${quoted(key)} is held by this very call already, or by work whose async context this call inherited ` +
+    problem = `The lock ${quoted(key)} is held by this very call already, or by other work with an async context that this call inherited ` +
       '(through a shared queue, an event listener or a timer): it could wait for itself for ever. ' +
       'If it is part of that work: take the lock once, on the outside, and use LockService.current() within; or join ' +
       `that hold, with "reentry: 'join'" or "within: lock". ` +

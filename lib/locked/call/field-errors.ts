@@ -1,4 +1,7 @@
-/** What a field resolver of GraphQL throws: Nest runs no interceptor around it that would map its LockErrors. */
+/**
+ * The lock errors of GraphQL field resolvers. By default Nest runs no interceptor around a field resolver, so the error
+ * is mapped here.
+ */
 import { isLockError } from '../../errors/index.js';
 import { mapsErrorsOf } from '../../error-mapping/mapping-decision.js';
 import { replyTo } from '../../error-mapping/error-reply.js';
@@ -6,12 +9,16 @@ import { report } from '../../error-mapping/lock-error.interceptor.js';
 import { fieldError } from '../../error-mapping/transport-error.js';
 import type { LockedCall } from '../locked-call.interface.js';
 
-/** Of Nest's `@ResolveField`, on the method. */
+/** The metadata key that Nest's `@ResolveField` sets on the method. */
 const FIELD = 'graphql:resolve_property';
 
-/** The error as given, but for a LockError of a field resolver, which is made fit for the client to see. */
-export function outward(error: unknown, { scope, self, method }: LockedCall, service: symbol): unknown {
-  // In a scope it is the interceptor's, with `fieldResolverEnhancers`.
+/**
+ * Maps a LockError of a field resolver to one that shows the client nothing it must not see. Every other error is
+ * returned unchanged.
+ * @param service the property of the instance that has the LockService.
+ */
+export function mapFieldError(error: unknown, { scope, self, method }: LockedCall, service: symbol): unknown {
+  // With `fieldResolverEnhancers` an interceptor runs around the resolver, opens a scope, and maps the error.
   if (scope !== undefined || !isLockError(error)) return error;
   const { [method]: resolver, [service]: locks } = Object(self) as Record<
     symbol | string,
@@ -24,5 +31,5 @@ export function outward(error: unknown, { scope, self, method }: LockedCall, ser
   return fieldError(reply, error);
 }
 
-/** A field's error carries none. */
+/** The error of a field has no HTTP status. */
 const NO_STATUS = 0;

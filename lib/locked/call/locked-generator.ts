@@ -1,38 +1,45 @@
-/** What `@Locked` puts in the place of an async generator: its first step takes the lock, its end gives it back. */
+/**
+ * What `@Locked` puts in place of an async generator. The first step of the generator acquires the lock, and the end of
+ * the generator releases it.
+ */
 import { deferred } from '../../core/util/deferred.js';
 import { isLockError } from '../../errors/index.js';
 import { type AnyGenerator, bindGenerator, isAsyncGenerator } from '../lifetime/streamed-results.js';
 import type { LockedCall } from '../locked-call.interface.js';
 import { invoke, type LockedMethod, type Outcome, runLocked } from './run-locked.js';
 
-/** The progress of one generator, as far as `return()` and `throw()` must know it. */
-interface Reading {
+/** The progress of one reader, which `return()` and `throw()` need to know. */
+interface ReaderState {
+  /** Ends the wait for the lock. */
   readonly withdrawn: AbortController;
-  /** The generator that the steps are passed on to, from the first one on. */
+  /** The generator that receives the steps. Undefined until the first step has acquired the lock. */
   source: object | undefined;
 }
 
-/** The method's own generator, as it was made, and bound to the lock's async context. */
-interface Body {
+/** The generator that the method returned, and the same generator bound to the async context of the lock. */
+interface StartedGenerator {
   readonly source: object;
   readonly bound: AnyGenerator;
 }
 
-/** How a locked generator is told that its reader has left. A step of it may still wait for a lock. */
-const orphans = new WeakMap<object, () => void>();
+/**
+ * By locked generator: a function that tells the generator that its reader has left. A step of the generator may still
+ * be waiting for a lock.
+ */
+const withdrawFunctions = new WeakMap<object, () => void>();
 
 /**
- * A generator queues its calls: `return()` would come after the first step, which waits for the lock. So `return()` and
- * `throw()` withdraw the wait first. The step that waited then says that the generator is done.
+ * JavaScript queues the calls of a generator, so `return()` would run after the first step, which waits for the lock.
+ * So `return()` and `throw()` first withdraw the wait. The step that waited then reports that the generator is done.
  */
 export function lockedGenerator(locked: LockedMethod, call: LockedCall): AnyGenerator {
-  const reading: Reading = { withdrawn: new AbortController(), source: undefined };
-  const generator = read(locked, call, reading);
+  const reader: ReaderState = { withdrawn: new AbortController(), source: undefined };
+  const generator = read(locked, call, reader);
   const withdraw = (): void => {
-    if (reading.source === undefined) reading.withdrawn.abort(new Error('The generator was ended.'));
-    else orphans.get(reading.source)?.();
+    if (reader.source === undefined) reader.withdrawn.abort(new Error('The generator was ended.'));
+    else withdrawFunctions.get(reader.source)?.();
   };
-  orphans.set(generator, withdraw);
+  withdrawFunctions.set(generator, withdraw);
   for (const name of ['return', 'throw'] as const) {
     const queued = generator[name].bind(generator);
     const value = (given: unknown): Promise<IteratorResult<unknown>> => {
@@ -44,42 +51,48 @@ export function lockedGenerator(locked: LockedMethod, call: LockedCall): AnyGene
   return generator;
 }
 
-async function* read(locked: LockedMethod, call: LockedCall, reading: Reading): AnyGenerator {
-  const { signal } = reading.withdrawn;
+async function* read(locked: LockedMethod, call: LockedCall, reader: ReaderState): AnyGenerator {
+  const { signal } = reader.withdrawn;
   const { promise: ended, resolve: end, reject: fail } = deferred();
-  let enter!: (body: Body) => void;
-  const entry = new Promise<Body>((resolve) => (enter = resolve));
+  let start!: (body: StartedGenerator) => void;
+  const started = new Promise<StartedGenerator>((resolve) => (start = resolve));
   const work = (): Promise<void> | undefined => {
     if (signal.aborted) return undefined;
     const source = invoke(locked, call) as AnyGenerator;
-    enter({ source, bound: bindGenerator(source) });
+    start({ source, bound: bindGenerator(source) });
     return ended;
   };
-  const whole = runLocked(locked, call, work, signal);
-  const first = await Promise.race([entry, whole.catch((error: unknown) => orphan(error, signal))]);
+  const outcome = runLocked(locked, call, work, signal);
+  const first = await Promise.race([
+    started,
+    outcome.catch((error: unknown) => ignoreWithdrawal(error, signal)),
+  ]);
   if (!('source' in first)) {
     if (signal.aborted) return undefined;
-    // Settled before the body has begun: the lock is busy, and this is what onBusy made of it.
+    // The call settled before the body began: the lock is busy, and `first.result` is the result of `onBusy`.
     if (!isAsyncGenerator(first.result)) return first.result;
-    reading.source = first.result;
+    reader.source = first.result;
     return yield* first.result;
   }
   try {
     if (signal.aborted) return undefined;
-    reading.source = first.source;
+    reader.source = first.source;
     return yield* first.bound;
   } catch (error) {
     fail(error);
     throw error;
   } finally {
     end();
-    // Throws the generator's own error again, or that the lock was lost.
-    await whole;
+    // Rejects with the error of the generator itself, or with the error that says that the lock was lost.
+    await outcome;
   }
 }
 
-/** @throws every error but the one that the reader has requested, by leaving. */
-function orphan(error: unknown, signal: AbortSignal): Outcome<undefined> {
+/**
+ * Ignores the LockAbortedError that the reader caused by leaving.
+ * @throws every other error.
+ */
+function ignoreWithdrawal(error: unknown, signal: AbortSignal): Outcome<undefined> {
   if (signal.aborted && isLockError(error, 'LOCK_ABORTED')) return { busy: true, result: undefined };
   throw error;
 }

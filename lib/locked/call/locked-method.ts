@@ -1,26 +1,30 @@
-/** What `@Locked` puts in a method's place: by the kind of its result, a promise, an Observable or an async generator. */
+/**
+ * What `@Locked` puts in place of a method. The wrapper depends on the result of the method: a promise, an Observable
+ * or an async generator.
+ */
 import { from, isObservable, Observable, of, Subject, takeUntil } from 'rxjs';
 import { scopeOf } from '../handler-scope.js';
-import { outward } from './field-errors.js';
-import { attendHook, isGatewayHook } from '../decoration/gateway-hooks.js';
+import { mapFieldError } from './field-errors.js';
+import { disconnectOnError, isGatewayHook } from '../decoration/gateway-hooks.js';
 import {
   type HeldResult,
   holdGenerator,
   holdObservable,
   isAsyncGenerator,
-  isSubscribed,
-  streamedEnd,
+  isSubscriptionResult,
+  streamEnd,
 } from '../lifetime/streamed-results.js';
 import type { LockedCall } from '../locked-call.interface.js';
 import { invoke, type LockedMethod, type Outcome, runLocked } from './run-locked.js';
 import { lockedGenerator } from './locked-generator.js';
-import { refuseStream } from '../lifetime/unseen-stream.js';
+import { refuseStream } from '../lifetime/refuse-stream.js';
 
 export type MethodKind = 'promise' | 'observable' | 'generator';
 
 /**
- * The kind must be known before the method is run, which must not be before the lock is had. An Observable is told by
- * the declared type that the compiler emits; without it the method fails closed outside of handlers.
+ * Finds the kind of a method before it runs, because a method must not run before its lock is held. An Observable is
+ * recognised by the declared return type, which the compiler emits. Without that type, outside of handlers, a method
+ * that returns an Observable fails with a LockWiringError.
  */
 export function kindOf(body: (...args: never[]) => unknown, returnType: unknown): MethodKind {
   if (Object.prototype.toString.call(body) === '[object AsyncGeneratorFunction]') return 'generator';
@@ -31,7 +35,7 @@ export function kindOf(body: (...args: never[]) => unknown, returnType: unknown)
 export function lockedMethod(
   locked: LockedMethod,
   kind: MethodKind,
-  site: object,
+  decoration: object,
 ): (this: unknown, ...args: unknown[]) => unknown {
   return function wrapper(this: unknown, ...args: unknown[]): unknown {
     const call: LockedCall = {
@@ -39,48 +43,48 @@ export function lockedMethod(
       label: locked.label,
       self: this,
       args,
-      scope: scopeOf(site),
+      scope: scopeOf(decoration),
     };
     if (kind === 'observable') return lockedObservable(locked, call);
-    // In a handler the lock is had first, so that a busy one can still be answered with a status.
+    // In a handler the lock is acquired before the first step: a busy lock can then still be answered with a status.
     if (kind === 'generator' && call.scope === undefined) return lockedGenerator(locked, call);
     const result = lockedPromise(locked, call);
-    return isGatewayHook(call, wrapper) ? attendHook(result, call, locked.service) : result;
+    return isGatewayHook(call, wrapper) ? disconnectOnError(result, call, locked.service) : result;
   };
 }
 
-/** The body, once. */
+/** Runs the body once under the lock. */
 function lockedPromise(locked: LockedMethod, call: LockedCall): Promise<unknown> {
   if (call.scope !== undefined) return lockedHandler(locked, call);
-  const whole = runLocked(locked, call, async () => {
+  const outcome = runLocked(locked, call, async () => {
     const result = await invoke(locked, call);
-    holdResult(result, locked, call, () => whole);
+    holdResult(result, locked, call, () => outcome);
     return result;
   });
-  // A chain of promises, all the way: by it the stack of an error leads to the caller.
-  return whole.then(
+  // No `new Promise` here: along an unbroken chain of promises, the stack of an error leads to the caller.
+  return outcome.then(
     ({ result }) => result,
     (error: unknown) => {
-      throw outward(error, call, locked.service);
+      throw mapFieldError(error, call, locked.service);
     },
   );
 }
 
-/** A handler's lock is kept on until what it streams has ended. */
+/** Runs a handler. If its result is a stream, the lock is held until the stream has ended. */
 function lockedHandler(locked: LockedMethod, call: LockedCall): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const whole: Promise<Outcome<unknown>> = runLocked(locked, call, async () => {
+    const outcome: Promise<Outcome<unknown>> = runLocked(locked, call, async () => {
       const result = await invoke(locked, call);
-      const held = holdResult(result, locked, call, () => whole);
+      const held = holdResult(result, locked, call, () => outcome);
       if (held === undefined) return result;
-      // What comes after is told to whoever reads the result.
+      // A later failure is reported to the reader of the result, not by this promise.
       resolve(held.result);
       await held.ended;
       return undefined;
     });
-    whole.then(
+    outcome.then(
       ({ result }) => resolve(result),
-      (error: unknown) => reject(outward(error, call, locked.service) as Error),
+      (error: unknown) => reject(mapFieldError(error, call, locked.service) as Error),
     );
   });
 }
@@ -89,27 +93,27 @@ function holdResult(
   result: unknown,
   locked: LockedMethod,
   { scope }: LockedCall,
-  whole: () => Promise<unknown>,
+  outcome: () => Promise<unknown>,
 ): HeldResult | undefined {
   if (scope === undefined) {
     refuseStream(result, locked.label);
     return undefined;
   }
-  if (isObservable(result)) return holdObservable(result, scope, locked.label, whole);
-  const ended = streamedEnd(result, scope.context);
-  const brokenOff = (): void => scope.abandon();
-  if (isSubscribed(result, scope.context)) {
-    return holdGenerator(result[Symbol.asyncIterator](), ended, brokenOff);
+  if (isObservable(result)) return holdObservable(result, scope, locked.label, outcome);
+  const ended = streamEnd(result, scope.context);
+  const onReaderLeft = (): void => scope.abandon();
+  if (isSubscriptionResult(result, scope.context)) {
+    return holdGenerator(result[Symbol.asyncIterator](), ended, onReaderLeft);
   }
   if (ended === undefined) {
-    // There is no response that would tell the end of a stream.
+    // There is no response that would show when a stream ends.
     refuseStream(result, locked.label);
     return undefined;
   }
-  return isAsyncGenerator(result) ? holdGenerator(result, ended, brokenOff) : { result, ended };
+  return isAsyncGenerator(result) ? holdGenerator(result, ended, onReaderLeft) : { result, ended };
 }
 
-/** Each subscription takes the lock, runs the body, and keeps the lock until it ends. */
+/** Each subscription acquires the lock, runs the body, and holds the lock until the subscription ends. */
 function lockedObservable(locked: LockedMethod, call: LockedCall): Observable<unknown> {
   return new Observable((subscriber) => {
     const withdrawn = new AbortController();

@@ -1,9 +1,9 @@
-/** One call of a locked method: take the lock, run the body once, give it back. */
+/** One call of a locked method: acquire the lock, run the body once, release the lock. */
 import { isLockError, type LockBusyError, LockWiringError } from '../../errors/index.js';
 import type { LockService } from '../../lock.service.js';
 import { markBusyStatus } from '../../error-mapping/busy-status.js';
 import { runOutOfScope } from '../handler-scope.js';
-import { interruptedWhenGone, Wait } from '../lifetime/client-disconnect.js';
+import { interruptOnDisconnect, WaitSignal } from '../lifetime/client-disconnect.js';
 import { httpExchange } from '../lifetime/http-exchange.js';
 import type { KeySource } from '../key/compile-key.js';
 import type { ResolvedLockedOptions } from '../locked.options.js';
@@ -11,7 +11,7 @@ import type { LockedCall } from '../locked-call.interface.js';
 import { ResponseHold, type Work } from '../lifetime/response-hold.js';
 import { serviceOf } from '../decoration/service-property.js';
 
-/** What is known of a locked method at its decoration. */
+/** A locked method, as it is known at decoration. */
 export interface LockedMethod {
   readonly method: string | symbol;
   /** `Orders.pay`, for messages. */
@@ -19,26 +19,28 @@ export interface LockedMethod {
   readonly body: (this: unknown, ...args: unknown[]) => unknown;
   readonly keyOf: KeySource;
   readonly options: ResolvedLockedOptions;
-  /** The property its service is injected as. */
+  /** The property of the instance into which the LockService is injected. */
   readonly service: symbol;
 }
 
-/** How a call ended: with what the work made, or, the lock being busy, with what `onBusy` made. */
+/** How a call ended: with the result of the work or, if the lock was busy, with the result of `onBusy`. */
 export interface Outcome<T> {
   readonly busy: boolean;
   readonly result: T;
 }
 
-/** Runs the body of a call, once its lock is held. */
+/** Runs the body of a call. The lock must be held. */
 export function invoke(locked: LockedMethod, call: LockedCall): unknown {
   return Reflect.apply(locked.body, call.self, call.args);
 }
 
 /**
  * Runs `work` under the lock of a call.
- * @param withdrawn ends the wait when the caller has lost interest, besides the scope's end and the client's leaving.
- * @returns when the lock has been given back; under `holdUntil`, where there is a response, before that.
- * @throws what the work threw, untouched; LockErrors of the acquisition.
+ * @param withdrawn ends the wait when the caller does not want the result any more. The wait also ends when the scope
+ * ends, and when the client disconnects.
+ * @returns a promise that resolves after the lock has been released. With `holdUntil`, and if there is a response, the
+ * promise resolves before the release.
+ * @throws the error of the work, unchanged, or a LockError of the acquisition.
  */
 export async function runLocked<T>(
   locked: LockedMethod,
@@ -49,28 +51,28 @@ export async function runLocked<T>(
   const service = serviceOf(call.self, locked.service, locked.label);
   if (call.scope !== undefined) call.scope.service = service;
   const { holdUntil, abortOn } = locked.options;
-  const attended: Work<T> = abortOn === undefined ? () => work() : interruptedWhenGone(call, work);
+  const interruptible: Work<T> = abortOn === undefined ? () => work() : interruptOnDisconnect(call, work);
   const exchange = call.scope && httpExchange(call.scope.context);
   const keys = locked.keyOf(call);
-  if (exchange !== undefined && ResponseHold.of(exchange)) {
-    await ResponseHold.makeWay(exchange, service, keys);
+  if (exchange !== undefined && ResponseHold.existsFor(exchange)) {
+    await ResponseHold.releaseKeys(exchange, service, keys);
   }
   if (exchange === undefined || holdUntil === undefined)
-    return underLock(locked, call, service, keys, attended, withdrawn);
+    return underLock(locked, call, service, keys, interruptible, withdrawn);
   const hold = new ResponseHold(exchange, service, keys);
   return new Promise((resolve, reject) => {
-    const tell = { resolve: (result: T) => resolve({ busy: false, result }), reject };
-    const whole = hold.during(() =>
+    const caller = { resolve: (result: T) => resolve({ busy: false, result }), reject };
+    const outcome = hold.runCall(() =>
       underLock<T | undefined>(
         locked,
         call,
         service,
         keys,
-        (lock) => hold.keep(attended, lock, tell),
+        (lock) => hold.runWork(interruptible, lock, caller),
         withdrawn,
       ),
     );
-    whole.then(resolve, reject);
+    outcome.then(resolve, reject);
   });
 }
 
@@ -82,23 +84,23 @@ async function underLock<T>(
   work: Work<T>,
   withdrawn: AbortSignal | undefined,
 ): Promise<Outcome<unknown>> {
-  const wait = new Wait(call, locked.options.using.signal, withdrawn);
+  const wait = new WaitSignal(call, locked.options.using.signal, withdrawn);
   let entered = false;
   try {
     const result = await service.using(keys, { ...locked.options.using, signal: wait.signal }, (lock) => {
       entered = true;
-      wait.over();
+      wait.end();
       return runOutOfScope(call.scope, () => work(lock));
     });
-    // A mock that swallows the body would have every test of the method pass without running it.
-    if (!entered) throw swallowed(locked.label);
+    // With a mock that does not call the work, each test of the method would pass without running the method.
+    if (!entered) throw swallowedByMock(locked.label);
     return { busy: false, result };
   } catch (error) {
-    // Once entered, a busy error is the work's own: another lock's, inside.
+    // After the work has begun, a LockBusyError comes from the work: another lock inside it was busy.
     if (entered || !isLockError(error, 'LOCK_BUSY')) throw error;
     return { busy: true, result: answerBusy(locked.options, call, error as LockBusyError) };
   } finally {
-    wait.over();
+    wait.end();
   }
 }
 
@@ -112,7 +114,7 @@ function answerBusy(
   throw busyStatus === undefined ? error : markBusyStatus(error, busyStatus);
 }
 
-function swallowed(label: string): LockWiringError {
+function swallowedByMock(label: string): LockWiringError {
   return new LockWiringError(
     `The LockService of ${label} returned without having run the method: it is a mock that swallows it. ` +
       `Give the instance a real one, with provideLocks(instance) from 'nestjs-locked/testing', ` +

@@ -1,4 +1,7 @@
-/** `holdUntil` and `abortOn` need a client: a method that none can call is found when the application starts. */
+/**
+ * Checks `holdUntil` and `abortOn` when the application starts. Both options need a client, so they are an error on a
+ * method that no client can call.
+ */
 import { LockOptionsError } from '../../errors/index.js';
 import type { ResolvedLockedOptions } from '../locked.options.js';
 
@@ -14,15 +17,18 @@ interface Declared {
 
 const DECLARED = Symbol.for('nestjs-locked.client-options');
 
-/** What Nest's decorators leave on a method. Those above `@Locked` do so later: hence the check at the start. */
+/**
+ * The metadata keys that Nest's decorators set on a method. Decorators above `@Locked` run after it, so the check waits
+ * for the start of the application.
+ */
 const ROUTE = 'path';
 const RESOLVER = ['graphql:resolver_type', 'graphql:resolve_property'];
 const MESSAGE = 'websockets:message_mapping';
 const PATTERN = 'microservices:handler_type';
-/** Of a `@MessagePattern`; an event's sender waits for nothing. */
+/** The value of PATTERN for `@MessagePattern`. The sender of an event waits for nothing. */
 const REQUEST = 1;
 
-/** Notes what a decoration requests. */
+/** Records the client options of a decorated method. */
 export function declareClientOptions(
   prototype: object,
   method: string | symbol,
@@ -37,24 +43,25 @@ export function declareClientOptions(
   if (added.length > 0) Reflect.defineMetadata(DECLARED, [...known, ...added], prototype);
 }
 
-/** @throws LockOptionsError for the first method of a class whose option could never do anything. */
+/** @throws LockOptionsError for the first method of a class that has such an option and that no client can call. */
 export function checkClientOptions(prototype: object): void {
   for (const declared of declaredOf(prototype)) {
-    // A subclass may have put its own in the place of the method.
+    // A subclass may have overridden the method.
     if (ownerOf(prototype, declared.method) !== declared.prototype) continue;
     const handler: unknown = Reflect.get(prototype, declared.method);
-    if (typeof handler === 'function' && !CAN[declared.option](handler)) throw needless(declared);
+    if (typeof handler === 'function' && !APPLIES_TO[declared.option](handler)) throw optionError(declared);
   }
 }
 
-const CAN: Record<Option, (handler: object) => boolean> = {
-  holdUntil: isRequested,
+/** Whether an option can have an effect on a handler. */
+const APPLIES_TO: Record<Option, (handler: object) => boolean> = {
+  holdUntil: hasResponse,
   abortOn: (handler) =>
-    isRequested(handler) || has(handler, MESSAGE) || Reflect.getMetadata(PATTERN, handler) === REQUEST,
+    hasResponse(handler) || has(handler, MESSAGE) || Reflect.getMetadata(PATTERN, handler) === REQUEST,
 };
 
-/** By HTTP, or by GraphQL over it. */
-function isRequested(handler: object): boolean {
+/** Whether HTTP calls the handler, or GraphQL over HTTP. */
+function hasResponse(handler: object): boolean {
   return has(handler, ROUTE) || RESOLVER.some((each) => has(handler, each));
 }
 
@@ -74,11 +81,11 @@ function ownerOf(prototype: object, method: string | symbol): object | null {
   return owner;
 }
 
-function needless({ label, option, value }: Declared): LockOptionsError {
+function optionError({ label, option, value }: Declared): LockOptionsError {
   const why =
     option === 'holdUntil'
-      ? 'no HTTP or GraphQL request calls it, so that there is no response. Put it on the handler that answers, or leave ' +
-        'it out: the lock is kept to the end of the call.'
-      : 'no client calls it that could leave. Put it on the handler, or leave it out.';
+      ? 'no HTTP or GraphQL request calls it, so there is no response. Put the option on the handler that answers, or ' +
+        'leave it out: the lock is then held until the end of the call.'
+      : 'no client calls it that could disconnect. Put the option on the handler, or leave it out.';
   return new LockOptionsError(option, value, `@Locked({ ${option}: '${value}' }) on ${label}: ${why}`);
 }

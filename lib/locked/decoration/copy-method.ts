@@ -1,11 +1,14 @@
-/** Makes a wrapper pass for the method it wraps, so that decorators above and below it work as without it. */
+/**
+ * Makes a wrapper resemble the method that it wraps, so that decorators above and below it work as without the wrapper.
+ */
 
-/** A function's own, or of one kind of function only. */
+/** Properties that each function has itself, or that only some kinds of functions have. They are not copied. */
 const OWN = new Set<string | symbol>(['length', 'name', 'prototype', 'arguments', 'caller']);
 
 /**
- * Copies Reflect metadata (routes, guards, cron, documentation), name, length and other properties. The prototype is the
- * method's too: aspect libraries have the method inherit its metadata from the function that they replaced.
+ * Copies Reflect metadata (routes, guards, cron, documentation), the name, the length and other properties. The
+ * prototype of the method is copied too, because aspect libraries let a method inherit metadata from the function that
+ * they replaced.
  */
 export function copyMethod<F extends (...args: never[]) => unknown>(original: object, wrapper: F): F {
   const { name, length } = original as { name: string; length: number };
@@ -20,7 +23,8 @@ export function copyMethod<F extends (...args: never[]) => unknown>(original: ob
   }
   const own = new Set<unknown>(Reflect.getOwnMetadataKeys(original));
   for (const key of Reflect.getMetadataKeys(original) as unknown[]) {
-    // Reflect also checks for an ancestor where the wrapper has none: behind the method's "prototype" property.
+    // Inherited keys are copied only if the wrapper does not inherit them too. Reflect finds an ancestor also by the
+    // "prototype" property of the method, and the wrapper does not have that ancestor.
     if (own.has(key) || !Reflect.hasMetadata(key, wrapper)) {
       Reflect.defineMetadata(key, Reflect.getMetadata(key, original), wrapper);
     }

@@ -1,35 +1,37 @@
-/** What `@Locked` stands on: a method of instances, or a mistake that is told at once. */
+/** Checks that `@Locked` is on a method of instances. Any other place is an error at decoration. */
 import { LockWiringError } from '../../errors/index.js';
 
 export type AnyMethod = (this: unknown, ...args: unknown[]) => unknown;
 
 /**
- * @param target as the compiler hands it to a decorator: a prototype, for a static member and for a class the class itself.
- * @param descriptor a number where the decorator stands on a parameter.
- * @throws LockWiringError where there is no method that could be locked.
+ * @param target what the compiler passes to a decorator: a prototype. For a static member and for a class, it is the
+ * class.
+ * @param descriptor a number if the decorator is on a parameter.
+ * @returns the method.
+ * @throws LockWiringError if there is no method that can be locked.
  */
 export function checkTarget(target: unknown, name: unknown, descriptor: unknown): AnyMethod {
-  if (typeof name === 'object' && name !== null) throw refused(STANDARD);
+  if (typeof name === 'object' && name !== null) throw wiringError(STANDARD);
   const place = placeOf(target, name as string | symbol | undefined);
   if (typeof descriptor === 'number') {
-    throw refused(
+    throw wiringError(
       `@Locked is for methods, and it stands on a parameter of ${place}: put it on the method itself.`,
     );
   }
   if (name === undefined) {
-    throw refused(
+    throw wiringError(
       `@Locked is for methods, and ${place} is a class: put it on each method that is to run under the lock.`,
     );
   }
   const { value, ...accessor } = (descriptor ?? {}) as { value?: unknown; get?: unknown; set?: unknown };
   if (accessor.get !== undefined || accessor.set !== undefined) {
     const kind = accessor.get === undefined ? 'setter' : 'getter';
-    throw refused(`@Locked is for methods, and ${place} is a ${kind}: ${AS_METHOD}`);
+    throw wiringError(`@Locked is for methods, and ${place} is a ${kind}: ${AS_METHOD}`);
   }
   if (typeof value !== 'function')
-    throw refused(`@Locked is for methods, and ${place} is a property: ${AS_METHOD}`);
+    throw wiringError(`@Locked is for methods, and ${place} is a property: ${AS_METHOD}`);
   if (typeof target === 'function') {
-    throw refused(
+    throw wiringError(
       `@Locked cannot lock the static method ${place}, as Nest injects into instances only: ${AS_INSTANCE}`,
     );
   }
@@ -48,6 +50,6 @@ function placeOf(target: unknown, name: string | symbol | undefined): string {
   return name === undefined ? known : `${known}.${String(name)}`;
 }
 
-function refused(message: string): LockWiringError {
+function wiringError(message: string): LockWiringError {
   return new LockWiringError(message);
 }

@@ -1,4 +1,4 @@
-/** The hooks of a gateway. Nest awaits no promise of theirs: a rejection would end the process. */
+/** The hooks of a gateway. Nest does not await the promise of a hook, so a rejection would end the process. */
 import { Logger } from '@nestjs/common';
 import { isLockError, type LockError } from '../../errors/index.js';
 import { mapsErrorsOf } from '../../error-mapping/mapping-decision.js';
@@ -7,16 +7,16 @@ import { report } from '../../error-mapping/lock-error.interceptor.js';
 import { messagePayload } from '../../error-mapping/transport-error.js';
 import type { LockedCall } from '../locked-call.interface.js';
 
-/** Of Nest's `@WebSocketGateway`, on the class. */
+/** The metadata key that Nest's `@WebSocketGateway` sets on the class. */
 const GATEWAY = 'websockets:is_gateway';
 const HOOKS = new Set<string | symbol>(['handleConnection', 'handleDisconnect']);
 
 const logger = new Logger('LockModule');
 
 /**
- * Does Nest call the method as a hook?
- * @param wrapper what was called: in a call by `super`, or below another wrapper, it is not what Nest calls, and its caller
- * hears of the error.
+ * Whether Nest calls the method as a hook.
+ * @param wrapper the function that was called. In a call by `super`, and below another wrapper, it is not the function
+ * that Nest calls. Then the caller gets the error.
  */
 export function isGatewayHook({ self, method }: LockedCall, wrapper: object): boolean {
   if (!HOOKS.has(method) || typeof self !== 'object' || self === null) return false;
@@ -24,8 +24,8 @@ export function isGatewayHook({ self, method }: LockedCall, wrapper: object): bo
   return (self as Record<string | symbol, unknown>)[method] === wrapper;
 }
 
-/** Disconnects the client if a hook fails with a LockError. An error of the application's own stays Nest's affair. */
-export async function attendHook(
+/** Disconnects the client if a hook fails with a LockError. Every other error is left to Nest. */
+export async function disconnectOnError(
   hook: Promise<unknown>,
   call: LockedCall,
   service: symbol,
@@ -43,8 +43,8 @@ function refuseClient(error: LockError, { label, self, args: [client] }: LockedC
   const reply = replyTo(error, NO_STATUS);
   report(reply, error);
   logger.warn(
-    `${label} failed with ${error.code}, and its client was disconnected. Nest awaits no hook of a gateway: to answer ` +
-      `a busy lock in another way, use the option onBusy. The error was: ${error.message}`,
+    `${label} failed with ${error.code}, and its client was disconnected, because Nest does not await the hooks of a gateway. ` +
+      `To answer a busy lock in another way, use the option onBusy. The error was: ${error.message}`,
   );
   const mapped = mapsErrorsOf((self as Record<symbol, object | undefined>)[service]);
   try {
@@ -76,9 +76,9 @@ function disconnect(client: SocketIoClient & WsClient, reply: ErrorReply, mapped
   client.close(reply.retryAfter === undefined ? INTERNAL_ERROR : TRY_AGAIN_LATER, mapped ? reply.code : '');
 }
 
-/** Close codes of WebSocket. */
+/** Close codes of the WebSocket protocol. */
 const INTERNAL_ERROR = 1011;
 const TRY_AGAIN_LATER = 1013;
 
-/** Messages have none. */
+/** Messages have no HTTP status. */
 const NO_STATUS = 0;

@@ -1,4 +1,4 @@
-/** How a LockService gets into instances with locked methods: a hidden property that Nest injects. */
+/** The hidden property by which Nest injects the LockService into instances with locked methods. */
 import { Inject } from '@nestjs/common';
 import { LockWiringError } from '../../errors/index.js';
 import { getLockServiceToken } from '../../lock.constants.js';
@@ -7,8 +7,9 @@ import type { LockService } from '../../lock.service.js';
 const PROPERTIES = Symbol.for('nestjs-locked.service-properties');
 
 /**
- * The property for a module's service. A symbol, so that no property of the class's own is overwritten; registered,
- * so that two builds of this package agree on it. Nest quotes its description when it finds no LockModule.
+ * The property for the service of a module. It is a symbol, so it overwrites no property of the class. The symbol is
+ * registered, so that two builds of this package use the same one. If there is no LockModule, Nest quotes the
+ * description of the symbol in its error.
  */
 export function serviceProperty(name: string | undefined): symbol {
   return Symbol.for(
@@ -18,27 +19,27 @@ export function serviceProperty(name: string | undefined): symbol {
   );
 }
 
-/** Has Nest inject the service into instances of a class and of its subclasses. */
+/** Makes Nest inject the service into the instances of a class and of its subclasses. */
 export function declareService(prototype: object, name: string | undefined): symbol {
   const property = serviceProperty(name);
   Inject(getLockServiceToken(name))(prototype, property);
-  if (!Object.hasOwn(prototype, property)) hide(prototype, property);
+  if (!Object.hasOwn(prototype, property)) hideProperty(prototype, property);
   const known = serviceProperties(prototype);
   if (!known.includes(property)) Reflect.defineMetadata(PROPERTIES, [...known, property], prototype);
   return property;
 }
 
-/** The properties that locked methods of an instance, or of a prototype, read. */
+/** The service properties that the locked methods of an instance, or of a prototype, read. */
 export function serviceProperties(instance: object): readonly symbol[] {
   const known: unknown = Reflect.getMetadata(PROPERTIES, instance);
   return Array.isArray(known) ? (known as symbol[]) : [];
 }
 
-/** @throws LockWiringError where nobody injected it: the method must not run unlocked. */
+/** @throws LockWiringError if no service was injected: the method must not run without its lock. */
 export function serviceOf(self: unknown, property: symbol, label: string): LockService {
   if (typeof self !== 'object' || self === null) {
     throw new LockWiringError(
-      `${label} is @Locked and was called without its instance, so that it has no LockService. ` +
+      `${label} is @Locked and was called without its instance, so it has no LockService. ` +
         'Call it as a method, or bind it. Nothing was run.',
     );
   }
@@ -54,8 +55,11 @@ export function serviceOf(self: unknown, property: symbol, label: string): LockS
   return service as LockService;
 }
 
-/** The value is kept out of what people print and tests compare. A frozen instance has it as well, beside itself. */
-function hide(prototype: object, property: symbol): void {
+/**
+ * Makes the property not enumerable, so that it does not appear when an instance is printed or compared. For a frozen
+ * instance the value is kept in a WeakMap.
+ */
+function hideProperty(prototype: object, property: symbol): void {
   const ofFrozen = new WeakMap<object, unknown>();
   Object.defineProperty(prototype, property, {
     configurable: true,

@@ -1,24 +1,24 @@
-/** The key of `@Locked`, compiled at decoration to a function of the call. */
+/** Compiles the key of `@Locked`, at decoration, to a function that makes the key of each call. */
 import { fillTemplate, follow, type KeyTemplate, parseTemplate } from '../../core/keys/key-template.js';
 import { normaliseKeys } from '../../core/keys/normalise-keys.js';
 import { LockKeyError } from '../../errors/index.js';
 import { type FromContextKey, isFromContext } from '../from-context.js';
 import type { LockedCall } from '../locked-call.interface.js';
 import type { LockedKey } from '../locked.types.js';
-import { refusedValue } from './request-refusal.js';
+import { requestValueError } from './request-value-error.js';
 import { requestValue } from './request-value.js';
 
 export type KeySource = (call: LockedCall) => string | readonly string[];
 
 export interface CompiledKey {
   readonly keyOf: KeySource;
-  /** What it is filled in from; none of a function. */
+  /** The parsed templates. Empty if the key is a function. */
   readonly templates: readonly KeyTemplate[];
 }
 
 /**
- * Templates are parsed here, once, and filled in for each call.
- * @throws LockKeyError for a template that cannot be meant, and for anything that is no key.
+ * Parses templates once. They are filled in for each call.
+ * @throws LockKeyError for an invalid template, and for a value that is not a key.
  */
 export function compileKey(key: LockedKey): CompiledKey {
   if (typeof key === 'function' || isFromContext(key)) return { keyOf: compileFunction(key), templates: [] };
@@ -39,18 +39,18 @@ function compileFunction(
     return (call) => {
       if (call.scope !== undefined) {
         const { context } = call.scope;
-        return checked(() => key.keyOf(context), `The fromContext function of ${call.label}`);
+        return checkedKey(() => key.keyOf(context), `The fromContext function of ${call.label}`);
       }
       throw new LockKeyError(
         'fromContext',
-        `The lock key of ${call.label} comes from a request's context, and Nest did not call the method as a handler ` +
+        `The lock key of ${call.label} comes from the context of a request, and Nest did not call the method as a handler ` +
           'here. Use a function of the arguments.',
       );
     };
   }
   const keyOf = key as (...args: readonly unknown[]) => unknown;
   return (call) =>
-    checked(() => Reflect.apply(keyOf, call.self, call.args), `The key function of ${call.label}`);
+    checkedKey(() => Reflect.apply(keyOf, call.self, call.args), `The key function of ${call.label}`);
 }
 
 function fill(template: KeyTemplate, call: LockedCall): string {
@@ -60,11 +60,12 @@ function fill(template: KeyTemplate, call: LockedCall): string {
       typeof placeholder.root === 'number'
         ? follow(call.args[placeholder.root], placeholder.path)
         : requestValue(call, placeholder.root, placeholder, template.source),
-    (placeholder, value, why) => refusedValue(call, template.source, placeholder, value, why),
+    (placeholder, value, why) => requestValueError(call, template.source, placeholder, value, why),
   );
 }
 
-function checked(make: () => unknown, origin: string): string[] {
+/** The keys that a function makes. An error names the function in its message. */
+function checkedKey(make: () => unknown, origin: string): string[] {
   let key: unknown;
   try {
     key = make();

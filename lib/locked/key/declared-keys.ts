@@ -1,4 +1,4 @@
-/** The keys of decorated methods, noted for the checks of the application's start. */
+/** The keys of decorated methods, recorded at decoration and checked when the application starts. */
 import type { KeyTemplate } from '../../core/keys/key-template.js';
 
 export interface DeclaredKey {
@@ -12,7 +12,7 @@ export interface DeclaredKey {
 
 const DECLARED = Symbol.for('nestjs-locked.keys');
 
-/** Keys of functions say nothing that could be checked. */
+/** Records the templates of a method. A key that is a function has no templates, so nothing can be checked. */
 export function declareKeys(
   prototype: object,
   method: string | symbol,
@@ -25,7 +25,10 @@ export function declareKeys(
   Reflect.defineMetadata(DECLARED, [...all(prototype), declared], prototype);
 }
 
-/** Of the methods that instances have: a subclass may have put its own in the place of one. */
+/**
+ * The keys of the methods that instances have. A subclass may have overridden a decorated method. The key of that
+ * method is left out.
+ */
 export function declaredKeys(prototype: object): DeclaredKey[] {
   return all(prototype).filter((each) => ownerOf(prototype, each.method) === each.prototype);
 }

@@ -1,24 +1,24 @@
-/** When the application starts: keys that no call could ever make, and those that are probably not what was meant. */
+/** Checks at application start: keys that no call could ever make, and keys that are probably a mistake. */
 import { ApplicationConfig, type ModulesContainer } from '@nestjs/core';
 import type { Placeholder, RequestRoot } from '../../core/keys/key-template.js';
 import { LockKeyError, printable, quoted } from '../../errors/index.js';
 import { type DeclaredKey, declaredKeys } from './declared-keys.js';
-import { transportsOf } from './handler-kinds.js';
+import { transportsOf } from './handler-transports.js';
 import { rootsOf } from './request-sources.js';
 import { notAHandler } from './request-value.js';
 import { routeParameters } from './route-parameters.js';
-import { meantPlaceholder, parameterNames } from './static-key.js';
+import { likelyPlaceholder, parameterNames } from './likely-placeholder.js';
 
 interface RequestPlaceholder extends Placeholder {
   readonly root: RequestRoot;
 }
 
 /**
- * @returns a hint for each key that is probably not what was meant.
- * @throws LockKeyError for the first key that names what no request to its method has.
+ * @returns a hint for each key that is probably a mistake.
+ * @throws LockKeyError for the first key that names a part that no request to its method has.
  */
 export function checkKeys(modules: ModulesContainer): string[] {
-  const outer = outerPaths(modules);
+  const prefixes = pathPrefixes(modules);
   const hints = new Map<DeclaredKey, string>();
   for (const { controllers, providers } of modules.values()) {
     for (const wrapper of [...controllers.values(), ...providers.values()]) {
@@ -27,7 +27,7 @@ export function checkKeys(modules: ModulesContainer): string[] {
       if (host === null || typeof prototype !== 'object' || prototype === null) continue;
       for (const declared of declaredKeys(prototype)) {
         const handler: unknown = Reflect.get(prototype, declared.method);
-        if (typeof handler === 'function') checkPlaceholders(declared, host, handler, outer);
+        if (typeof handler === 'function') checkPlaceholders(declared, host, handler, prefixes);
         const hint = hintFor(declared);
         if (hint !== undefined) hints.set(declared, hint);
       }
@@ -40,20 +40,20 @@ function checkPlaceholders(
   { templates, label }: DeclaredKey,
   host: object,
   handler: object,
-  outer: readonly string[],
+  prefixes: readonly string[],
 ): void {
   const transports = transportsOf(handler);
-  const route = routeParameters(host, handler, outer);
+  const route = routeParameters(host, handler, prefixes);
   for (const { source, parts } of templates) {
     for (const part of parts) {
       if (!isOfRequest(part)) continue;
-      const complain = (problem: string): LockKeyError =>
+      const keyError = (problem: string): LockKeyError =>
         new LockKeyError(source, `The lock key ${quoted(source)} of ${label} can never be made: ${problem}`);
       const shown = printable(part.source, 120);
-      if (transports.length === 0) throw complain(notAHandler(shown));
+      if (transports.length === 0) throw keyError(notAHandler(shown));
       if (!transports.some((transport) => rootsOf(transport).includes(part.root))) {
         const known = new Set(transports.flatMap(rootsOf));
-        throw complain(
+        throw keyError(
           `there is no ${shown} in a request over ${transports.join(' or ')} (what can be read: ${[...known].join(', ')}).`,
         );
       }
@@ -61,7 +61,7 @@ function checkPlaceholders(
       if (part.root !== 'params' || route?.complete !== true) continue;
       if (name !== undefined && route.names.has(name)) continue;
       const names = [...route.names].join(', ') || 'none';
-      throw complain(`no route of the method has ${shown}. The parameters there are: ${names}.`);
+      throw keyError(`no route of the method has ${shown}. The parameters there are: ${names}.`);
     }
   }
 }
@@ -76,25 +76,27 @@ function hintFor({ templates, label, body }: DeclaredKey): string | undefined {
   for (const { source, parts } of templates) {
     const [text = '', ...others] = parts;
     if (others.length > 0 || typeof text !== 'string') continue;
-    const meant = meantPlaceholder(text, names);
-    if (meant === undefined) continue;
+    const likely = likelyPlaceholder(text, names);
+    if (likely === undefined) continue;
     return (
-      `The lock key ${quoted(source)} of ${label} has no placeholder: all calls share one lock. If ${quoted(meant.name)} ` +
-      `stands for a value, write {${meant.index}} for that argument, or {params.${/^\w+$/.test(meant.name) ? meant.name : 'id'}} for a part of the request. If ` +
+      `The lock key ${quoted(source)} of ${label} has no placeholder: all calls share one lock. If ${quoted(likely.name)} ` +
+      `stands for a value, write {${likely.index}} for that argument, or {params.${/^\w+$/.test(likely.name) ? likely.name : 'id'}} for a part of the request. If ` +
       `one lock is meant, use a key without a colon, or a function: @Locked(() => ${quoted(text)}).`
     );
   }
   return undefined;
 }
 
-/** The paths of modules and the prefix of the application, of which each may stand before any controller's. */
-function outerPaths(modules: ModulesContainer): string[] {
+/**
+ * The paths of modules and the global prefix of the application. Each of them may precede the path of any controller.
+ */
+function pathPrefixes(modules: ModulesContainer): string[] {
   const found: unknown[] = [];
   for (const { metatype, providers } of modules.values()) {
     const config = providers.get(ApplicationConfig)?.instance as ApplicationConfig | undefined;
     found.push(config?.getGlobalPrefix());
     for (const key of Reflect.getMetadataKeys(metatype) as unknown[]) {
-      // Of the RouterModule, for each application.
+      // The RouterModule sets this metadata, with one key for each application.
       if (String(key).startsWith('__module_path__')) found.push(Reflect.getMetadata(key, metatype));
     }
   }

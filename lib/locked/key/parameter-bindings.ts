@@ -1,24 +1,30 @@
-/** Which argument of a handler Nest binds to which part of the request: its own metadata, read. */
+/** Reads from Nest's metadata which argument of a handler Nest binds to which part of the request. */
 
-/** Nest's ROUTE_ARGS_METADATA, also of microservices, gateways and resolvers. Not exported by Nest 12 for libraries. */
+/**
+ * Nest's ROUTE_ARGS_METADATA, also used for microservices, gateways and resolvers. Nest 12 does not export it for
+ * libraries.
+ */
 export const ROUTE_ARGS_METADATA = '__routeArguments__';
 
-/** Nest's numbers of parameter kinds. The payload of RPC and WebSocket and the arguments of GraphQL are BODY's. */
+/**
+ * Nest's numbers for the kinds of parameters. BODY is also the payload of RPC and WebSocket, and the arguments of
+ * GraphQL.
+ */
 export const ParameterKind = { BODY: 3, QUERY: 4, PARAM: 5, HEADERS: 6 } as const;
 export type ParameterKind = (typeof ParameterKind)[keyof typeof ParameterKind];
 
 export interface ParameterBinding {
   readonly kind: number;
   readonly index: number;
-  /** The property it takes, such as the `id` of `@Param('id')`; undefined for the whole. */
+  /** The property that is bound, such as `id` for `@Param('id')`. Undefined if the whole part is bound. */
   readonly property: string | undefined;
 }
 
 type AnyClass = abstract new (...args: never[]) => object;
 
 /**
- * Undefined where no parameter is decorated at all. Parameters of custom decorators are left out: what they read
- * cannot be known.
+ * Undefined if no parameter of the method has a decorator. Parameters with custom decorators are left out, because it
+ * is not known what part of the request such a decorator reads.
  */
 export function parameterBindings(host: unknown, method: string | symbol): ParameterBinding[] | undefined {
   const declarer = declarerOf(host as AnyClass | undefined, method);
@@ -35,7 +41,9 @@ export function parameterBindings(host: unknown, method: string | symbol): Param
   });
 }
 
-/** As Nest finds it: mixins and class decorators may leave the metadata on the prototype's constructor. */
+/**
+ * The class that has the metadata, found as Nest finds it: with mixins and class decorators, `prototype.constructor`.
+ */
 function declarerOf(host: AnyClass | undefined, method: string | symbol): AnyClass | undefined {
   const prototype = host?.prototype as Record<string | symbol, unknown> | undefined;
   const constructor = prototype?.constructor as AnyClass | undefined;

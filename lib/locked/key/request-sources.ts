@@ -1,21 +1,25 @@
-/** The parts of a request that a key can name, by transport: where each is read, and which parameters bind it. */
+/**
+ * The parts of a request that a key can name, by transport: how each part is read, and which parameters are bound to
+ * it.
+ */
 import type { ExecutionContext } from '@nestjs/common';
 import type { RequestRoot } from '../../core/keys/key-template.js';
 import { ParameterKind } from './parameter-bindings.js';
 
-/** One root of one transport. */
+/** One root, such as `params`, of one transport. */
 export interface Source {
-  /** The kind of parameter that binds it, where one can. */
+  /** The kind of parameter that is bound to the part. Undefined if no parameter can be. */
   readonly kind?: ParameterKind;
-  /** The argument it is where no parameter is decorated at all: Nest's default for messages. */
+  /** The index of the argument that gets the part if no parameter has a decorator: Nest's default for messages. */
   readonly undecorated?: number;
+  /** Whether names match in any case, as names of headers do. */
   readonly ignoreCase?: boolean;
   raw(context: ExecutionContext): unknown;
 }
 
 export type Transport = 'http' | 'rpc' | 'ws' | 'graphql';
 
-interface Userish {
+interface HasUser {
   user?: unknown;
 }
 
@@ -23,10 +27,10 @@ const request = (context: ExecutionContext): Partial<Record<string, unknown>> =>
   context.getArgByIndex(0) ?? {};
 const gqlContext = (
   context: ExecutionContext,
-): (Userish & { req?: Userish & { headers?: unknown } }) | undefined => context.getArgByIndex(2);
+): (HasUser & { req?: HasUser & { headers?: unknown } }) | undefined => context.getArgByIndex(2);
 const client = (
   context: ExecutionContext,
-): (Userish & { data?: Userish; handshake?: { headers?: unknown } }) | undefined => context.getArgByIndex(0);
+): (HasUser & { data?: HasUser; handshake?: { headers?: unknown } }) | undefined => context.getArgByIndex(0);
 
 const SOURCES: Record<Transport, Partial<Record<RequestRoot, Source>>> = {
   http: {
@@ -38,7 +42,7 @@ const SOURCES: Record<Transport, Partial<Record<RequestRoot, Source>>> = {
   },
   rpc: {
     data: { kind: ParameterKind.BODY, undecorated: 0, raw: (context) => context.switchToRpc().getData() },
-    user: { raw: (context) => context.switchToRpc().getContext<Userish | undefined>()?.user },
+    user: { raw: (context) => context.switchToRpc().getContext<HasUser | undefined>()?.user },
   },
   ws: {
     data: { kind: ParameterKind.BODY, undecorated: 1, raw: (context) => context.switchToWs().getData() },
@@ -52,12 +56,12 @@ const SOURCES: Record<Transport, Partial<Record<RequestRoot, Source>>> = {
   },
 };
 
-/** Undefined where the transport has no such part. */
+/** Undefined if a request over the transport has no such part. */
 export function sourceOf(transport: string, root: RequestRoot): Source | undefined {
   return sourcesOf(transport)[root];
 }
 
-/** What can be read of a request over a transport; nothing where that is not known. */
+/** The roots that can be read from a request over a transport. Empty for an unknown transport. */
 export function rootsOf(transport: string): readonly RequestRoot[] {
   return Object.keys(sourcesOf(transport)) as RequestRoot[];
 }
@@ -66,7 +70,7 @@ function sourcesOf(transport: string): Partial<Record<RequestRoot, Source>> {
   return Object.hasOwn(SOURCES, transport) ? SOURCES[transport as Transport] : {};
 }
 
-/** Names of headers match in any case. */
-export function folded({ ignoreCase }: Source, name: string): string {
+/** A name in lower case if the source ignores case, otherwise the name itself. */
+export function foldCase({ ignoreCase }: Source, name: string): string {
   return ignoreCase === true ? name.toLowerCase() : name;
 }

@@ -1,13 +1,17 @@
-/** What a placeholder such as `{params.id}` stands for: the argument bound to it, after pipes, or the raw request. */
+/**
+ * The value of a placeholder such as `{params.id}`. If an argument is bound to that part of the request, it is the
+ * argument, after pipes. Otherwise it is the raw value of the request.
+ */
 import type { ExecutionContext } from '@nestjs/common';
 import { follow, type Placeholder, type RequestRoot } from '../../core/keys/key-template.js';
 import { LockKeyError, printable, quoted } from '../../errors/index.js';
 import type { LockedCall } from '../locked-call.interface.js';
 import { type ParameterBinding, parameterBindings } from './parameter-bindings.js';
-import { folded, rootsOf, type Source, sourceOf } from './request-sources.js';
+import { foldCase, rootsOf, type Source, sourceOf } from './request-sources.js';
 
 /**
- * @throws LockKeyError where Nest did not call the method as a handler, or its transport has no such part.
+ * @throws LockKeyError if Nest did not call the method as a handler, or if its transport has no such part. Also if
+ * several arguments are bound to the part and have different values.
  */
 export function requestValue(
   call: LockedCall,
@@ -15,33 +19,34 @@ export function requestValue(
   placeholder: Placeholder,
   template: string,
 ): unknown {
-  const complain = (problem: string): LockKeyError =>
+  const keyError = (problem: string): LockKeyError =>
     new LockKeyError(
       template,
       `The lock key ${quoted(template)} of ${call.label} cannot be made: ${problem}`,
     );
   const shown = printable(placeholder.source, 120);
-  if (call.scope === undefined) throw complain(notAHandler(shown));
+  if (call.scope === undefined) throw keyError(notAHandler(shown));
   const { context } = call.scope;
   const transport = context.getType<string>();
   const source = sourceOf(transport, root);
   if (source === undefined) {
-    throw complain(
+    throw keyError(
       `there is no ${shown} in a context of type "${transport}" (what can be read: ${rootsOf(transport).join(', ') || 'none'}).`,
     );
   }
   const path = pathIn(source, placeholder.path);
   const bindings = bindingsOf(call, context, source);
   const ofProperty = bindings.filter(
-    ({ property }) => property !== undefined && folded(source, property) === path[0],
+    ({ property }) => property !== undefined && foldCase(source, property) === path[0],
   );
   const ofWhole = bindings.filter(({ property }) => property === undefined);
   const [chosen, tail] = ofProperty.length > 0 ? [ofProperty, path.slice(1)] : [ofWhole, path];
   if (chosen.length === 0) return follow(source.raw(context), path);
   const values = new Set(chosen.map(({ index }) => follow(call.args[index], tail)));
   if (values.size > 1) {
-    // Of two readings of one value, one can be written in several ways: it would not exclude what it should.
-    throw complain(
+    // Two arguments can have different values of one part, for example 1 and '01'. A client can write one of these
+    // values in several ways. Calls that must exclude each other would then have different keys.
+    throw keyError(
       `${shown} is bound by the arguments ${chosen.map(({ index }) => index).join(' and ')}, with ` +
         `different values. Name one of them, such as {${chosen[0].index}}.`,
     );
@@ -56,15 +61,15 @@ export function notAHandler(placeholder: string): string {
   );
 }
 
-/** The parameters that bind a source, or a property of it. */
+/** The parameters that are bound to a part of the request, or to a property of that part. */
 export function bindingsOf(call: LockedCall, context: ExecutionContext, source: Source): ParameterBinding[] {
   const all = parameterBindings(context.getClass(), call.method) ?? undecorated(source);
   return all.filter(({ kind }) => kind === source.kind);
 }
 
-/** A path as its source knows it. */
+/** A path with its first name in the case that the source has. */
 export function pathIn(source: Source, [first, ...rest]: readonly string[]): readonly string[] {
-  return first === undefined ? [] : [folded(source, first), ...rest];
+  return first === undefined ? [] : [foldCase(source, first), ...rest];
 }
 
 function undecorated({ kind, undecorated: index }: Source): ParameterBinding[] {

@@ -1,4 +1,7 @@
-/** Does anybody still want the result of a call? Before its lock is had, and while it runs under it. */
+/**
+ * Tells when nothing waits for the result of a call any more. This can happen while the call waits for its lock, or
+ * while it runs under the lock.
+ */
 import type { Lock } from '../../core/contracts/lock.js';
 import { onAbort } from '../../core/util/shared-listeners.js';
 import type { HeldLock } from '../../core/holds/lock.handle.js';
@@ -9,9 +12,12 @@ import type { LockedCall } from '../locked-call.interface.js';
 
 const GONE = 'Nobody waits for the result any more: the client has gone.';
 
-/** The time before the lock is had: what ends it early. Nothing that is listened to outlives it. */
-export class Wait {
-  /** Undefined where nothing can. */
+/**
+ * The signal that ends the wait for a lock early. It is aborted by the signals of the caller, at the end of the scope,
+ * and when the client disconnects. `end()` removes all listeners.
+ */
+export class WaitSignal {
+  /** Undefined if nothing can end the wait early. */
   readonly signal: AbortSignal | undefined;
   readonly #stops: Array<() => void> = [];
 
@@ -31,7 +37,8 @@ export class Wait {
     if (exchange !== undefined) this.#stops.push(onResponseOver(exchange, gone));
   }
 
-  over(): void {
+  /** The wait is over: the lock is held, or the wait has failed. */
+  end(): void {
     for (const stop of this.#stops.splice(0)) stop();
   }
 
@@ -43,21 +50,22 @@ export class Wait {
 }
 
 /**
- * `abortOn: 'disconnect'`: while the work runs, the leaving of the client aborts the lock's signal, and nothing else: the
- * lock stays held until the work has settled.
+ * `abortOn: 'disconnect'`: if the client disconnects while the work runs, the signal of the lock is aborted. Nothing
+ * else happens: the lock stays held until the work has settled.
  */
-export function interruptedWhenGone<T>(
+export function interruptOnDisconnect<T>(
   { scope }: LockedCall,
   work: () => T | PromiseLike<T>,
 ): (lock?: Lock) => T | PromiseLike<T> {
-  // Called by other code, or with a mock's lock: there is no client, or no signal.
+  // Other code called the method: there is no client.
   if (scope === undefined) return () => work();
   const since = performance.now();
   return async (lock) => {
     const { interrupt, keys: [key = ''] = [] } = (lock ?? {}) as Partial<HeldLock>;
+    // The lock of a mock has no signal to abort.
     if (interrupt === undefined) return work();
     const waited = performance.now() - since;
-    const stop = onClientGone(scope, () => interrupt.call(lock, interruption(key, waited)));
+    const stop = onClientGone(scope, () => interrupt.call(lock, disconnectError(key, waited)));
     try {
       return await work();
     } finally {
@@ -66,10 +74,10 @@ export function interruptedWhenGone<T>(
   };
 }
 
-/** Calls back, perhaps several times, when the client has left without its whole answer. */
+/** Calls back, perhaps several times, if the client leaves before it has the whole answer. */
 function onClientGone(scope: HandlerScope, callback: () => void): () => void {
   const exchange = httpExchange(scope.context);
-  // One that answers by itself may go on afterwards, when the connection may close.
+  // A handler that sends the response itself may continue afterwards. The connection may close then.
   const gone = (): void => {
     if (exchange === undefined || !isAnswered(exchange)) callback();
   };
@@ -80,12 +88,12 @@ function onClientGone(scope: HandlerScope, callback: () => void): () => void {
   };
 }
 
-function interruption(key: string, waited: number): LockAbortedError {
+function disconnectError(key: string, waited: number): LockAbortedError {
   return new LockAbortedError(
     key,
     waited,
     new Error(GONE),
-    `The client of the work under the lock ${quoted(key)} has gone: nobody waits for its result any more. The lock is held ` +
-      'until the work has settled: stop where it may be left.',
+    `The client of the work under the lock ${quoted(key)} has gone: nobody waits for the result any more. The lock stays held ` +
+      'until the work has settled: stop the work where it is safe.',
   );
 }

@@ -1,4 +1,7 @@
-/** The HTTP request and response behind a handler's call, on Express and Fastify alike: is the client still there? */
+/**
+ * The HTTP request and response of a call of a handler, on Express and on Fastify. They show whether the client is
+ * still connected.
+ */
 import type { EventEmitter } from 'node:events';
 import type { ExecutionContext } from '@nestjs/common';
 import { SharedListeners } from '../../core/util/shared-listeners.js';
@@ -6,8 +9,9 @@ import { SharedListeners } from '../../core/util/shared-listeners.js';
 export interface HttpExchange {
   readonly response: Closable;
   /**
-   * Watched as well: a pipelined response that still waits for its hold never learns that its client has gone.
-   * Over HTTP/2 this is the request's own stream.
+   * The socket is watched too. A client may pipeline several requests on one connection. A response that waits until
+   * the earlier responses are sent gets no event when the client disconnects. Over HTTP/2 this is the stream of the
+   * request.
    */
   readonly socket: Closable | undefined;
 }
@@ -19,7 +23,10 @@ interface Closable extends EventEmitter {
   readonly writableEnded?: boolean;
 }
 
-/** Undefined for other transports. GraphQL has its own in the context, where the application put them. */
+/**
+ * Undefined for other transports. For GraphQL, the request and the response are in the context if the application put
+ * them there.
+ */
 export function httpExchange(context: ExecutionContext): HttpExchange | undefined {
   const type = context.getType<string>();
   if (type === 'http') return exchange(context.getArgByIndex(0), context.getArgByIndex(1));
@@ -29,37 +36,38 @@ export function httpExchange(context: ExecutionContext): HttpExchange | undefine
 }
 
 /**
- * Calls back once the response is over, sent or not, or the connection is closed; at once if it is.
- * @returns stops watching.
+ * Calls back when the response is over, whether it was sent or not, or when the connection is closed. If one of these
+ * has happened already, it calls back at once. The callback may be called twice.
+ * @returns a function that removes the listeners.
  */
 export function onResponseOver({ response, socket }: HttpExchange, callback: () => void): () => void {
   if (isOver(response) || socket?.destroyed === true) {
     callback();
     return () => {};
   }
-  const stops = [closings.on(response, 'close', () => callback())];
-  if (socket !== undefined) stops.push(closings.on(socket, 'close', () => callback()));
+  const stops = [closeListeners.on(response, 'close', () => callback())];
+  if (socket !== undefined) stops.push(closeListeners.on(socket, 'close', () => callback()));
   return () => {
     for (const stop of stops) stop();
   };
 }
 
-/** Has the client been sent all of the response? Where it is over and has not, the client left. */
+/** Whether the whole response has been sent. If it is over and was not sent as a whole, the client disconnected. */
 export function isAnswered({ response }: HttpExchange): boolean {
-  // Over HTTP/2, before Node 26, a stream that was cancelled counts as finished, though nothing ended it.
+  // Over HTTP/2, before Node 26, a cancelled stream counts as finished, although nothing ended it.
   const { writableEnded = false, writableFinished = writableEnded } = response;
   return writableEnded && writableFinished;
 }
 
 function exchange(request: unknown, response: unknown): HttpExchange | undefined {
   const { res, socket } = (rawOf(request) ?? {}) as { res?: unknown; socket?: unknown };
-  // Contexts of GraphQL often have the request alone; that of Express knows its response.
+  // A GraphQL context often has the request alone. A request of Express refers to its response.
   const rawResponse = rawOf(response ?? res);
   if (!isClosable(rawResponse)) return undefined;
   return { response: rawResponse, socket: isClosable(socket) ? socket : undefined };
 }
 
-/** Fastify wraps Node's own objects. */
+/** Node's own object, which Fastify wraps. */
 function rawOf(value: unknown): unknown {
   return (value as { raw?: unknown } | undefined)?.raw ?? value;
 }
@@ -72,8 +80,11 @@ function isOver(response: Closable): boolean {
   return response.destroyed === true || response.closed === true || response.writableFinished === true;
 }
 
-/** A client may pipeline many requests on its connection, and a request may have many locks. */
-const closings = new SharedListeners<Closable>((source, event, listener) => {
+/**
+ * One listener on each object for all locks. A client may pipeline many requests on its connection, and a request may
+ * have many locks.
+ */
+const closeListeners = new SharedListeners<Closable>((source, event, listener) => {
   source.on(event, listener);
   return () => void source.removeListener(event, listener);
 });

@@ -1,31 +1,39 @@
-/** `holdUntil: 'response'`: a call's outcome is told, so that it can be sent, and its lock is kept meanwhile. */
+/**
+ * `holdUntil: 'response'`: the caller gets the outcome of the call, and the lock stays held until the response is over.
+ */
 import type { Lock } from '../../core/contracts/lock.js';
 import { deferred } from '../../core/util/deferred.js';
 import { type HttpExchange, onResponseOver } from './http-exchange.js';
 
-/** @param lock undefined with a mock of the service that gives none. */
+/** @param lock undefined if a mock of the LockService passes no lock. */
 export type Work<T> = (lock?: Lock) => T | PromiseLike<T>;
 
-/** Whoever called, and hears of the outcome once. */
+/** The caller, which is told the outcome once. */
 export interface Caller<T> {
   resolve(result: T): void;
   reject(error: unknown): void;
 }
 
-/** The holds of one response. */
+/** The holds of each response. */
 const holds = new WeakMap<object, Set<ResponseHold>>();
 
 /**
- * One lock that is kept until a response is over. A request never waits for itself: what it calls afterwards on a key that
- * it keeps (a retrying interceptor, a second field of GraphQL) gets it at once.
+ * One lock that is held until a response is over.
+ *
+ * A request never waits for itself. A later call of the same request may need a key that the request still holds.
+ * Examples are an interceptor that retries, and a second field of GraphQL. The key is released first, and the later
+ * call acquires it.
  */
 export class ResponseHold {
   readonly #exchange: HttpExchange;
   readonly #service: object;
   readonly #keys: readonly string[];
-  readonly #over = deferred();
-  #whole: Promise<unknown> | undefined;
-  #told = false;
+  /** Resolves when the lock is to be released. */
+  readonly #ended = deferred();
+  /** The whole call, release included. */
+  #call: Promise<unknown> | undefined;
+  /** The caller has been told the outcome. */
+  #answered = false;
 
   constructor(exchange: HttpExchange, service: object, keys: string | readonly string[]) {
     this.#exchange = exchange;
@@ -33,61 +41,64 @@ export class ResponseHold {
     this.#keys = typeof keys === 'string' ? [keys] : keys;
   }
 
-  /** Gives back what a request keeps of some keys, for a call of its own that is to take them. */
-  static async makeWay(
+  /** Releases what a request still holds of some keys, before another call of the same request acquires them. */
+  static async releaseKeys(
     { response }: HttpExchange,
     service: object,
     keys: string | readonly string[],
   ): Promise<void> {
     const wanted = typeof keys === 'string' ? [keys] : keys;
-    const inTheWay = [...(holds.get(response) ?? [])].filter(
+    const conflicting = [...(holds.get(response) ?? [])].filter(
       (hold) => hold.#service === service && hold.#keys.some((key) => wanted.includes(key)),
     );
-    await Promise.all(inTheWay.map((hold) => hold.#letGo()));
+    await Promise.all(conflicting.map((hold) => hold.#release()));
   }
 
-  /** Does a request keep anything? */
-  static of({ response }: HttpExchange): boolean {
+  /** Whether a request still holds a lock. */
+  static existsFor({ response }: HttpExchange): boolean {
     return (holds.get(response)?.size ?? 0) > 0;
   }
 
-  /** Runs the whole of a call. */
-  async during<T>(call: () => Promise<T>): Promise<T> {
+  /** Runs the whole call: the wait, the work, and the release. */
+  async runCall<T>(call: () => Promise<T>): Promise<T> {
     const { response } = this.#exchange;
     const own = holds.get(response) ?? new Set();
     holds.set(response, own.add(this));
     try {
-      return await (this.#whole = call());
+      return await (this.#call = call());
     } finally {
       own.delete(this);
     }
   }
 
-  /** Runs the work, tells its caller, and resolves when the response is over. */
-  async keep<T>(work: Work<T>, lock: Lock | undefined, caller: Caller<T>): Promise<T | undefined> {
-    let tell: () => void;
+  /** Runs the work and tells the caller the outcome. Resolves when the response is over. */
+  async runWork<T>(work: Work<T>, lock: Lock | undefined, caller: Caller<T>): Promise<T | undefined> {
+    let settleCaller: () => void;
     let result: T | undefined;
     try {
-      const made = await work(lock);
-      result = made;
-      tell = () => caller.resolve(made);
+      const value = await work(lock);
+      result = value;
+      settleCaller = () => caller.resolve(value);
     } catch (error) {
-      // Of a lock that was lost the service tells, with the work's own error as the cause.
+      // If the lock was lost, the service rejects with a LockLostError, and the error of the work is its cause.
       if (lock?.held === false) throw error;
-      tell = () => caller.reject(error);
+      settleCaller = () => caller.reject(error);
     }
     if (lock?.held === false) return result;
-    const stop = onResponseOver(this.#exchange, this.#over.resolve);
-    this.#told = true;
-    tell();
-    await this.#over.promise;
+    const stop = onResponseOver(this.#exchange, this.#ended.resolve);
+    this.#answered = true;
+    settleCaller();
+    await this.#ended.promise;
     stop();
     return undefined;
   }
 
-  /** Resolves when it is given back. One that still runs is waited for as any other holder is. */
-  async #letGo(): Promise<void> {
-    this.#over.resolve();
-    if (this.#told) await this.#whole?.catch(() => undefined);
+  /**
+   * Resolves when the lock has been released. If the work still runs, it resolves at once: the new call then waits for
+   * the lock, as it waits for every other holder.
+   */
+  async #release(): Promise<void> {
+    this.#ended.resolve();
+    if (this.#answered) await this.#call?.catch(() => undefined);
   }
 }

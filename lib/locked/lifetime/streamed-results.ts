@@ -1,4 +1,4 @@
-/** Results that go on after the method has returned: what of them the lock waits for. */
+/** Results that continue after the method has returned, and the time until which the lock is held for them. */
 import { AsyncResource } from 'node:async_hooks';
 import { finished, type Readable } from 'node:stream';
 import type { ExecutionContext } from '@nestjs/common';
@@ -8,20 +8,22 @@ import { LockWiringError } from '../../errors/index.js';
 import type { HandlerScope } from '../handler-scope.js';
 import { httpExchange, onResponseOver } from './http-exchange.js';
 
-/** The library's defaults are `any`. */
+/** AsyncGenerator without the default type arguments, which include `any`. */
 export type AnyGenerator = AsyncGenerator<unknown, unknown, unknown>;
 type AnyIterator = AsyncIterator<unknown, unknown, unknown>;
 
-/** A result as it is handed out, and the moment until which the lock is kept for it. */
+/** A result as the caller gets it, and a promise until which the lock is held for it. */
 export interface HeldResult {
   readonly result: unknown;
   readonly ended: Promise<void>;
 }
 
 /**
- * Wraps the Observable that a handler's promise resolved to. To be called in the work: the producer runs in its async
- * context, with the lock as the current one. `ended` settles with the source: its end, its error, its unsubscription.
- * @param settled the whole call, release included: the subscriber hears of the end after it, and of a lost lock by it.
+ * Wraps the Observable that the promise of a handler resolved to. Call it inside the work: the producer then runs in
+ * the async context of the work, in which the lock is the current one. `ended` settles when the source completes, fails
+ * or is unsubscribed.
+ * @param settled returns the promise of the whole call, release included. The subscriber gets the end after that
+ * promise has resolved, or its rejection, as with a LockLostError.
  */
 export function holdObservable(
   source: Observable<unknown>,
@@ -32,12 +34,12 @@ export function holdObservable(
   const resource = new AsyncResource('nestjs-locked.stream');
   const { promise: ended, resolve: end, reject: fail } = deferred();
   let subscribed = false;
-  // An interceptor may have put something else in its place: then nobody will ever end it.
+  // An interceptor may have replaced the Observable. Then nothing will ever subscribe to it, and only the scope ends.
   scope.onEnd(() => {
     if (!subscribed) end();
   });
   const result = new Observable<unknown>((subscriber) => {
-    if (subscribed) throw twice(label);
+    if (subscribed) throw subscribedTwice(label);
     subscribed = true;
     const stopped = new Subject<void>();
     resource.runInAsyncScope(() =>
@@ -55,15 +57,16 @@ export function holdObservable(
 }
 
 /**
- * Wraps an async generator, or another iterator, that a handler returned, likewise.
- * @param over ends it as well: nobody may read it at all.
- * @param onBrokenOff told that its reader wants no more. The generator may go on for a while: it hears of it only where it
- * yields.
+ * Wraps the async generator, or another async iterator, that a handler returned. `ended` resolves when the iterator is
+ * done or has failed.
+ * @param over also ends the hold, because possibly nothing ever reads the iterator.
+ * @param onReaderLeft called when the reader stops reading. The generator may run on for a while, because it only
+ * notices this at its next `yield`.
  */
 export function holdGenerator(
   source: AnyIterator,
   over: Promise<void> | undefined,
-  onBrokenOff: () => void,
+  onReaderLeft: () => void,
 ): HeldResult {
   const { promise: ended, resolve: end } = deferred();
   void over?.then(end);
@@ -81,7 +84,7 @@ export function holdGenerator(
   const result: AnyGenerator = {
     next: (value) => step(bound.next(value)),
     return: (value) => {
-      onBrokenOff();
+      onReaderLeft();
       return step(bound.return(value));
     },
     throw: (error) => step(bound.throw(error)),
@@ -91,7 +94,9 @@ export function holdGenerator(
   return { result, ended };
 }
 
-/** The iterator, run in the async context of here whoever reads it. */
+/**
+ * Binds an iterator to the current async context, in which each step runs, independent of the context of the reader.
+ */
 export function bindGenerator(source: AnyIterator): AnyGenerator {
   const resource = new AsyncResource('nestjs-locked.stream');
   const bound: AnyGenerator = {
@@ -106,10 +111,11 @@ export function bindGenerator(source: AnyIterator): AnyGenerator {
 }
 
 /**
- * For what Nest sends while it is being produced (a StreamableFile, a stream, an async iterable, a web Response):
- * resolves once a Node stream has been read to its end, or the response is over. Undefined for everything else.
+ * For a result that Nest sends while it is being produced: a StreamableFile, a stream, an async iterable, or a web
+ * Response. Resolves when a Node stream has been read to its end, or when the response is over. Undefined for every
+ * other result.
  */
-export function streamedEnd(result: unknown, context: ExecutionContext): Promise<void> | undefined {
+export function streamEnd(result: unknown, context: ExecutionContext): Promise<void> | undefined {
   if (typeof result !== 'object' || result === null) return undefined;
   const stream = nodeStreamOf(result);
   if (stream === undefined && !isStreamed(result)) return undefined;
@@ -118,7 +124,7 @@ export function streamedEnd(result: unknown, context: ExecutionContext): Promise
   return new Promise((resolve) => {
     const stop = onResponseOver(exchange, resolve);
     if (stream === undefined) return;
-    // Read to its end, it needs the lock no more, however slow the client is.
+    // A stream that has been read to its end does not need the lock any more, even if the client is slow.
     finished(stream, { writable: false }, () => {
       stop();
       resolve();
@@ -126,22 +132,28 @@ export function streamedEnd(result: unknown, context: ExecutionContext): Promise
   });
 }
 
-/** An async generator in progress, as opposed to a stream that is handed on. */
+/** Whether a value is an async generator: other streams have `Symbol.asyncIterator` too. */
 export function isAsyncGenerator(value: unknown): value is AnyGenerator {
   return Object.prototype.toString.call(value) === '[object AsyncGenerator]';
 }
 
 /**
- * What a handler of a GraphQL subscription returned. The server reads it to its end, or breaks off when the client has
- * done with it or has left.
+ * Whether the result is what the handler of a GraphQL subscription returned. The server reads it to its end, or stops
+ * when the client ends the subscription or disconnects.
  */
-export function isSubscribed(result: unknown, context: ExecutionContext): result is AsyncIterable<unknown> {
+export function isSubscriptionResult(
+  result: unknown,
+  context: ExecutionContext,
+): result is AsyncIterable<unknown> {
   if (context.getType<string>() !== 'graphql') return false;
   const info: { operation?: { operation?: unknown } } | undefined = context.getArgByIndex(3);
   return info?.operation?.operation === 'subscription' && Symbol.asyncIterator in Object(result);
 }
 
-/** A StreamableFile's stream, or a Node stream itself. By structure: Nest may be installed twice. */
+/**
+ * The stream of a StreamableFile, or a Node stream itself. Recognised by structure, because Nest may be installed
+ * twice.
+ */
 export function nodeStreamOf(result: object): Readable | undefined {
   const { getStream, getHeaders } = result as { getStream?: unknown; getHeaders?: unknown };
   const isFile = typeof getStream === 'function' && typeof getHeaders === 'function';
@@ -154,7 +166,7 @@ function isStreamed(result: object): boolean {
   return Symbol.asyncIterator in result || Object.prototype.toString.call(result) === '[object Response]';
 }
 
-function twice(label: string): LockWiringError {
+function subscribedTwice(label: string): LockWiringError {
   return new LockWiringError(
     `The Observable of ${label} was subscribed to twice, and its lock ends with the first subscription. ` +
       'Retry the handler (next.handle()), or share the Observable.',

@@ -90,7 +90,7 @@ export function kindsContract({ describe, test }: Suite): void {
       assert.equal((await world.offer(b)).token, waiting);
     });
 
-    test('may follow each other in one exchange while nobody waits', async (world) => {
+    test('may follow each other in one exchange while the queue is empty', async (world) => {
       const a = world.participant();
       let held = await take(a, EXCLUSIVE);
       for (const access of [semaphore(2), SHARED, semaphore(2), EXCLUSIVE]) {

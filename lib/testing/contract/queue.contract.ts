@@ -48,7 +48,7 @@ export function queueContract({ describe, test }: Suite): void {
       assert.equal((await world.offer(a)).token, again);
     });
 
-    test('grants the key at once to a session that releases and requests again while nobody waits', async (world) => {
+    test('grants the key at once to a session that releases and requests again while the queue is empty', async (world) => {
       const a = world.participant();
       if (!(await world.canQueue(a))) return;
       const [tokenA, again] = [a.token(), a.token()];

@@ -16,10 +16,11 @@ export class GroupPipe implements PipeTransform<unknown, Group> {
 
   transform(data: unknown): Group {
     const { id, size } = (data ?? {}) as { id?: unknown; size?: unknown };
-    if (typeof id !== 'string' || id === '') throw new BadRequestException('"id" is the id of an event.');
+    if (typeof id !== 'string' || id === '')
+      throw new BadRequestException('"id" must be the id of an event.');
     if (Number.isInteger(size) && (size as number) >= 1 && (size as number) <= LARGEST_GROUP) {
       return { id: this.#ids.transform(id), size: size as number };
     }
-    throw new BadRequestException(`"size" is a whole number from 1 to ${LARGEST_GROUP}.`);
+    throw new BadRequestException(`"size" must be a whole number from 1 to ${LARGEST_GROUP}.`);
   }
 }

@@ -7,6 +7,6 @@ export type LockSwitch = 'on' | 'off';
 export class LockSwitchPipe implements PipeTransform<unknown, LockSwitch> {
   transform(value: unknown = 'on'): LockSwitch {
     if (value === 'on' || value === 'off') return value;
-    throw new BadRequestException('"lock" is "on" or "off".');
+    throw new BadRequestException('"lock" must be "on" or "off".');
   }
 }

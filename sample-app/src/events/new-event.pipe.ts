@@ -14,6 +14,6 @@ export class NewEventPipe implements PipeTransform<unknown, NewEvent> {
     if (Number.isInteger(capacity) && (capacity as number) >= 1 && (capacity as number) <= LARGEST_CAPACITY) {
       return { capacity: capacity as number };
     }
-    throw new BadRequestException(`"capacity" is a whole number from 1 to ${LARGEST_CAPACITY}.`);
+    throw new BadRequestException(`"capacity" must be a whole number from 1 to ${LARGEST_CAPACITY}.`);
   }
 }

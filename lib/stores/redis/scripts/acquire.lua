@@ -10,7 +10,7 @@ local call = redis.call
 local key, queue, domain, holders = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local acquire, ttl, notAfter, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local release, count, queueScore, releaseAfter = '', 1, nil, nil
-local owner, now, latest, failure
+local owner, now, latest, failure, skipped
 --- @include constants
 
 if call('EXISTS', queue) == 0 then

@@ -39,7 +39,7 @@ end
 local function general(
   key, queue, holders, owner, head, release, acquire, ttl, notAfter, mode, count, queueScore, releaseAfter
 )
-  local now, latest, failure
+  local now, latest, failure, skipped
   writeFences()
   --- @include steps/hand-off
   --- @include steps/exchange

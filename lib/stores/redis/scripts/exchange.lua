@@ -29,7 +29,7 @@ local call = redis.call
 local key, queue, domain, holders = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local release, acquire, ttl, notAfter, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local count, queueScore, releaseAfter = tonumber(ARGV[6]), ARGV[7], ARGV[8]
-local owner, now, latest, failure
+local owner, now, latest, failure, skipped
 --- @include constants
 
 --- @include steps/exchange

@@ -11,7 +11,7 @@ local call = redis.call
 local key, queue, domain, holders = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local release, acquire, ttl, notAfter, count = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local mode, queueScore, releaseAfter = 'queue', nil, nil
-local owner, head, now, latest, failure
+local owner, head, now, latest, failure, skipped
 --- @include constants
 
 --- @include steps/free

@@ -9,7 +9,7 @@ local call = redis.call
 local key, queue, domain, holders = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local release = ARGV[1]
 local acquire, ttl, notAfter, mode, count, queueScore, releaseAfter = '', nil, nil, nil, nil, nil, nil
-local owner, head, now, latest, failure
+local owner, head, now, latest, failure, skipped
 --- @include constants
 
 --- @include steps/free

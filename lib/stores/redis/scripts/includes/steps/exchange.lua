@@ -1,7 +1,7 @@
 -- The general case: releases one token, acquires with another, and hands the key to the first of its queue for as long as the
 -- next one fits. One atomic step, idempotent by token.
 -- Reads: key, queue, domain, holders (nil if not declared), release ('' for none), acquire ('' for none), ttl, notAfter, mode,
--- count, queueScore, releaseAfter (each of the two nil or '' for none); and owner, now, latest, failure if they are known.
+-- count, queueScore, releaseAfter (each of the two nil or '' for none); and owner, now, latest, failure, skipped if they are known.
 -- Returns the reply.
 --
 -- A command that may fail by type or by right reads before anything is written. Releasing frees memory before it sets anything,
@@ -55,7 +55,7 @@ end
 -- gets the key without a message. At most 100 tokens are granted the key, or removed, in one run.
 -- Returns whether the holders must be declared: nothing was granted then.
 local function promote()
-  for _ = 1, 100 do
+  for _ = 1 + (skipped or 0), 100 do
     if owner and live == 0 then return false end
     local head = call('ZRANGE', queue, '0', '0')[1]
     if not head then return false end

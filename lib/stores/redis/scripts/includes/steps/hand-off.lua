@@ -1,7 +1,7 @@
 -- The common hand-off: a key that `release` holds alone goes to the first of the queue, for an exclusive lock again. The session
 -- that releases may queue anew, at the end.
 -- Reads: key, queue, domain, release, acquire (exclusive, mode 'queue'), notAfter, owner and head (see free), now.
--- Sets: failure, latest. Returns the reply, if the key was handed off. Otherwise the general case follows.
+-- Sets: failure, latest; skipped, 1 if the first of the queue could not be reached. Returns the reply, if the key was handed off. Otherwise the general case follows.
 if owner == release and head and head ~= acquire then
   --- @include token
   local session, marker = readToken(head)
@@ -26,6 +26,7 @@ if owner == release and head and head ~= acquire then
         end
         return { 1, 0, head, OFFER_MS, queueScore, length, length - 1, top }
       end
+      skipped = 1
       -- The fence of the next offer must not be ahead of the clock.
       now = nil
     end
