@@ -36,9 +36,15 @@ const EXPECTED: Record<RequestEvent, Record<RequestState, Cell>> = {
   },
   queued: {
     idle: NOTHING,
-    requesting: ['kept offer is good → idle: note place, serve offer', '→ queued: note place, await offer'],
+    requesting: [
+      'kept offer is good → idle: note queue score, serve offer',
+      '→ queued: note queue score, await offer',
+    ],
     queued: NOTHING,
-    checking: ['kept offer is good → idle: note place, serve offer', '→ queued: note place, await offer'],
+    checking: [
+      'kept offer is good → idle: note queue score, serve offer',
+      '→ queued: note queue score, await offer',
+    ],
     backoff: NOTHING,
   },
   busy: {
@@ -64,9 +70,15 @@ const EXPECTED: Record<RequestEvent, Record<RequestState, Cell>> = {
   },
   'store failed': {
     idle: NOTHING,
-    requesting: ['outage is short → backoff: sit out, refuse overdue', '→ backoff: retry, refuse uninformed'],
+    requesting: [
+      'outage is short → backoff: await recovery, refuse overdue',
+      '→ backoff: retry, refuse uninformed',
+    ],
     queued: NOTHING,
-    checking: ['outage is short → backoff: sit out, refuse overdue', '→ backoff: retry, refuse uninformed'],
+    checking: [
+      'outage is short → backoff: await recovery, refuse overdue',
+      '→ backoff: retry, refuse uninformed',
+    ],
     backoff: NOTHING,
   },
   offer: {
@@ -164,12 +176,12 @@ const EFFECTS = namesOf<RequestEffect>({
   'serve offer': true,
   'keep offer': true,
   'return offer': true,
-  'note place': true,
+  'note queue score': true,
   'await offer': true,
   subscribe: true,
   poll: true,
   retry: true,
-  'sit out': true,
+  'await recovery': true,
   yield: true,
   'refuse conflict': true,
   'refuse uninformed': true,
@@ -273,7 +285,7 @@ describe('in every state but "idle" a command is under way or a timer is set', (
     'check',
     'check and release',
   ];
-  const SETS_TIMER: readonly RequestEffect[] = ['await offer', 'poll', 'retry', 'sit out', 'yield'];
+  const SETS_TIMER: readonly RequestEffect[] = ['await offer', 'poll', 'retry', 'await recovery', 'yield'];
   /** No command is under way after these. */
   const ENDS_COMMAND: readonly RequestEvent[] = [
     'granted',
