@@ -36,9 +36,15 @@ const EXPECTED: Record<RequestEvent, Record<RequestState, Cell>> = {
   },
   queued: {
     idle: NOTHING,
-    requesting: ['kept offer is good → idle: note place, serve offer', '→ queued: note place, await offer'],
+    requesting: [
+      'kept offer is good → idle: note queue score, serve offer',
+      '→ queued: note queue score, await offer',
+    ],
     queued: NOTHING,
-    checking: ['kept offer is good → idle: note place, serve offer', '→ queued: note place, await offer'],
+    checking: [
+      'kept offer is good → idle: note queue score, serve offer',
+      '→ queued: note queue score, await offer',
+    ],
     backoff: NOTHING,
   },
   busy: {
@@ -64,9 +70,15 @@ const EXPECTED: Record<RequestEvent, Record<RequestState, Cell>> = {
   },
   'store failed': {
     idle: NOTHING,
-    requesting: ['outage is short → backoff: sit out, refuse overdue', '→ backoff: retry, refuse uninformed'],
+    requesting: [
+      'outage is short → backoff: await recovery, refuse overdue',
+      '→ backoff: retry, refuse uninformed',
+    ],
     queued: NOTHING,
-    checking: ['outage is short → backoff: sit out, refuse overdue', '→ backoff: retry, refuse uninformed'],
+    checking: [
+      'outage is short → backoff: await recovery, refuse overdue',
+      '→ backoff: retry, refuse uninformed',
+    ],
     backoff: NOTHING,
   },
   offer: {

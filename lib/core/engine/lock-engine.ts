@@ -153,7 +153,7 @@ export class LockEngine {
       coordinator.refuseAll(new LockShutdownError(coordinator.key));
   }
 
-  /** Waits until no lock is held, for at most `grace` ms. Then the remaining holders lose their locks, and the locks are released. */
+  /** Waits until no lock is held, for at most `grace` ms. Then all remaining locks are lost, and are released. */
   async drain(grace: number): Promise<void> {
     this.refuse();
     await this.#context.holds.idle(grace);
