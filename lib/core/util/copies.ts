@@ -32,5 +32,5 @@ function directory(): string {
     .split('\n')
     .find((each) => /:\d+:\d+\)?$/.test(each));
   const file = /(?:file:\/\/)?((?:\/|[A-Za-z]:[\\/]).*):\d+:\d+\)?$/.exec(frame ?? '')?.[1];
-  return file?.replace(/[\\/]core[\\/]copies\.[cm]?[jt]s$/, '') ?? 'an unknown place';
+  return file?.replace(/[\\/]core[\\/]util[\\/]copies\.[cm]?[jt]s$/, '') ?? 'an unknown place';
 }

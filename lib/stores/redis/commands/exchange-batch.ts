@@ -17,9 +17,10 @@ interface Exchange {
 }
 
 /**
- * Exchanges leave in the order in which they came. One that finds the connection idle leaves at once: a lone caller has nothing
- * to gather, and whoever waits for a hand-off would wait for the rest of our tick. The others leave when the promise jobs
- * at hand are done; a single one as it is. In a Cluster each goes by itself: they may be of different nodes.
+ * Exchanges leave in the order in which they came. An exchange that finds the connection idle leaves at once: a lone caller
+ * has nothing to gather, and the next waiter of a hand-off would wait for the rest of this tick. The other exchanges leave
+ * when the present promise jobs are done. A single exchange is sent as a command of its own. In a Cluster each exchange is
+ * sent alone, because two keys may belong to two nodes.
  */
 export class ExchangeBatch {
   readonly #sender: CommandSender;

@@ -1,4 +1,4 @@
-/** One `exchange` on its way: what it is sent with, and what its outcome means. */
+/** One exchange under way: the command that is sent, and the meaning of its outcome. */
 import type { LockStoreError } from '../../../errors/index.js';
 import type { ExchangeReply, ExchangeRequest } from '../../../core/contracts/store.contract.js';
 import type { Command } from './command-timeouts.js';
@@ -9,26 +9,26 @@ import type { ExchangeBatch } from './exchange-batch.js';
 import { describe, silentError } from '../errors/redis-errors.js';
 import { parseExchange } from './exchange-reply.js';
 
-/** A request is sent so often before it counts as too slow for its time limit. */
+/** How often a request is sent before it counts as too slow for its time limit. */
 export const MOST_ATTEMPTS = 4;
 
 const ACQUIRING = 'acquiring';
 const RELEASING = 'releasing';
 
-/** What a session does about the exchanges it sends. */
+/** What an exchange needs of its session. */
 export interface ExchangeContext extends CallContext {
   readonly sender: CommandSender;
   readonly batch: ExchangeBatch;
-  /** Whether they ran is not known: the tokens are to be released. */
+  /** The outcome of the request is not known: its tokens are released in the background. */
   cleanUp(request: ExchangeRequest, notAfter: number): void;
   publishRefused(why: string): void;
-  /** The queue has forgotten the key's request. */
+  /** The store's queue has forgotten the key's request. */
   gone(key: string): void;
 }
 
-/** By hand, no async functions: two of them a lock are a good part of what a lock costs this process. */
+/** There are no async functions here: two of them a lock are a good part of the CPU time of a lock. */
 export class ExchangeCommand implements Command {
-  /** From the latest sending: a reply that was read late must not shorten the time of the next command. */
+  /** Counted from the latest sending: a reply that was read late must not shorten the time of the next command. */
   until!: Until;
   readonly #context: ExchangeContext;
   readonly #request: ExchangeRequest;
@@ -37,7 +37,7 @@ export class ExchangeCommand implements Command {
   readonly #reject: (error: LockStoreError) => void;
   #notAfter = 0;
   #sentAt = 0;
-  /** How often it was sent. */
+  /** How often the command was sent. */
   #attempts = 0;
   #interruptions = 0;
   #down = false;
@@ -64,14 +64,14 @@ export class ExchangeCommand implements Command {
     return this.#request.key;
   }
 
-  /** The server's clock must be known where something is requested. */
+  /** If the exchange acquires, the server's clock must be known. */
   send(): void {
     const { sender } = this.#context;
     this.until = sender.until();
     this.#sentAt = performance.now();
     this.#attempts += 1;
     if (this.#request.acquire !== undefined) this.#notAfter = sender.serverTimeAt(this.until);
-    // Of the first sending: it may have released what a later one does not find.
+    // Counted at the first sending, which may have released what a later one does not find.
     if (this.#attempts === 1) this.#interruptions = sender.interruptions;
     this.#down = sender.down;
     const call = exchangeCall(this.#request, this.#notAfter, this.#context);
@@ -90,12 +90,12 @@ export class ExchangeCommand implements Command {
     if (refusedPublish !== undefined) this.#context.publishRefused(refusedPublish);
     if (reply.acquire?.state === 'not-queued') this.#context.gone(this.key);
     if (serverTime !== undefined) {
-      // Nothing was done, as the server's clock is ahead of what we reckoned.
+      // The server's clock is ahead of our estimate, so nothing was done.
       sender.clock.advance(serverTime, this.#sentAt);
       if (this.#attempts < MOST_ATTEMPTS) return this.send();
       return this.onFailure(silentError(describe(this.doing, this.key), sender.commandTimeout));
     }
-    // Sent again after its first answer was lost, releasing finds nothing to release.
+    // If the first reply was lost and the command was sent again, the second one finds nothing to release.
     const twice = this.#request.release !== undefined && this.#interruptions !== sender.interruptions;
     this.#resolve(twice && !reply.released ? { ...reply, released: undefined } : reply);
   }
@@ -103,7 +103,7 @@ export class ExchangeCommand implements Command {
   onFailure(error: LockStoreError): void {
     const { sender } = this.#context;
     const { key, release, acquire: request } = this.#request;
-    // A new token that never left this process needs no withdrawal: while Redis is down, every call would leave one.
+    // A new token that never left this process needs no clean-up. While Redis is down, each call would leave one.
     const unknown = this.#down && request?.mode !== 'check' ? { key, release } : this.#request;
     this.#context.cleanUp(unknown, this.#notAfter);
     if (!sender.down) sender.trouble.failed(this.#names.fences, error);

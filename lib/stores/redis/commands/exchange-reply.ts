@@ -1,19 +1,19 @@
-/** What the `exchange` script replies, as the contract says it. */
+/** Translates the replies of the exchange scripts into the terms of the store contract. */
 import type { LockKind } from '../../../core/contracts/token.js';
 import type { ExchangeReply, ExchangeRequest } from '../../../core/contracts/store.contract.js';
 
 export interface ExchangeOutcome {
   readonly reply: ExchangeReply;
-  /** Nothing was done: the set of holders is to be declared. */
+  /** Nothing was done: the command must declare the set of holders. */
   readonly again: boolean;
-  /** The request came too late by the server's clock, which showed this many µs; nothing was done. */
+  /** The server's clock in µs, if the request came too late by that clock. Nothing was done then. */
   readonly serverTime: number | undefined;
-  /** The server's error, when it refused a PUBLISH. */
+  /** The server's error, if the server refused a PUBLISH. */
   readonly refusedPublish: string | undefined;
 }
 
 export function parseExchange(raw: unknown, { acquire: request, release }: ExchangeRequest): ExchangeOutcome {
-  // The commonest replies are a single number: whether it was released, or the fence.
+  // The most frequent replies are a single number: whether the token was released, or the fence.
   if (!Array.isArray(raw)) {
     const number = Number(raw);
     if (request === undefined) return outcome({ released: number === 1 }, undefined);
@@ -53,7 +53,7 @@ function outcome(reply: ExchangeReply, refused: unknown): ExchangeOutcome {
   };
 }
 
-/** What a hand-off publishes. */
+/** The message of a hand-off. */
 export interface Offer {
   readonly fence: number;
   readonly token: string;
@@ -62,9 +62,9 @@ export interface Offer {
 }
 
 /**
- * A message of the session's channel: the fence, the token (which has no space) and the lock's full name. Whoever has the right
- * to publish may have sent it, so what no hand-off publishes is no offer.
- * @param tokens what each token of the session begins with.
+ * Reads a message of the session's channel: the fence, the token (which has no space) and the lock's full name. Any client
+ * with the right to publish may have sent the message, so a message of another shape is no offer.
+ * @param tokens the prefix of each token of the session.
  */
 export function parseOffer(message: string, tokens: string): Offer | undefined {
   const match = /^([1-9]\d{0,15}) (\S+) (.*)$/s.exec(message);
