@@ -1,7 +1,7 @@
 // What `@Locked` adds to one HTTP request on Fastify beyond its two round trips to Redis. The handlers:
 //   bare           answers
 //   trips          SET NX PX, answers, compare-and-delete: two round trips by hand
-//   trips + ALS    the same in a process whose AsyncLocalStorage is in use, as in most applications that trace or log
+//   trips + ALS    the same with an AsyncLocalStorage in use, as in most applications that trace or log
 //   using          LockService.using by hand
 //   locked         @Locked('order:{params.id}')
 // Each in a process of its own: before Node 24, AsyncLocalStorage once used makes every promise of a process dearer.

@@ -1,8 +1,8 @@
-// A connection of ioredis that replies from memory. It shows what the JavaScript of a lock costs without the kernel, whose
-// share is the larger one and differs most from process to process.
+// A connection of ioredis that replies from memory. It shows what the JavaScript of a lock costs without the kernel.
+// The kernel's share is the larger one, and it differs most from process to process.
 //
-// The replies are learnt from a real server, so no build of the library needs an imitation of its scripts. A command whose
-// shape is new goes to the server. A shape that was answered alike twice is answered from memory from then on.
+// The replies are learnt from a real server, so no build of the library needs an imitation of its scripts. A command
+// of a new shape goes to the server. A shape that was answered alike twice is answered from memory from then on.
 import { createConnection } from 'node:net';
 import { Duplex } from 'node:stream';
 import { endOfReply, hasError, likenessOf, nameOf, scanCommand, scanned } from './resp.mjs';

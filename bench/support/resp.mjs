@@ -6,7 +6,7 @@ export const scanned = { shape: 0 };
 const CR = 13;
 const CRLF = 2;
 const LONGEST_WORD = 12;
-/** In a shape: an argument whose text does not matter. No length that matters is this long. */
+/** In a shape: an argument of any text. No length that matters is this long. */
 const ANY = 997;
 const SHORT = 2;
 

@@ -26,7 +26,7 @@ export const sum = (values) => values.reduce((total, value) => total + value, 0)
 
 export const mean = (values) => sum(values) / values.length;
 
-/** Without the gaps: a row whose processes never alternate has no hand-offs. */
+/** Without the gaps: if the processes of a row never alternate, the row has no hand-offs. */
 export const known = (values) => values.filter(Number.isFinite);
 
 /** Of several arrays one. */

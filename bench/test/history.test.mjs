@@ -1,4 +1,4 @@
-// What the logs of several processes are made to say, on logs whose answer is known.
+// What is read from the logs of several processes, on logs with a known answer.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { compare } from '../support/history.mjs';
