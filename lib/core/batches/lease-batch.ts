@@ -100,10 +100,13 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
    * `fences`. The first hold starts before the reply only if the offer is young.
    */
   beginConfirming(fences: number, young: boolean): void {
-    const confirming = this.#confirm(fences);
-    this.#confirming = confirming;
+    const confirming = (this.#confirming = this.#confirm(fences));
     const { first } = this.#owner;
-    if (young && first !== undefined) this.#start(first);
+    if (young && first !== undefined) {
+      // Another permit may have used the fences, or the fences are too old for this caller.
+      if (this.#fences.hasFor(first.number)) this.#start(first, this.#context.clock.monotonic());
+      else this.#stopAdmitting();
+    }
     confirming.then(
       () => {
         this.#confirming = undefined;
@@ -121,24 +124,25 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
 
   /** Starts the holds that may start now. @param renewed true if the lease was renewed for them just now. */
   #admit(renewed = false): void {
+    const now = this.#context.clock.monotonic();
     while (this.#over === undefined && this.#running.length < this.#concurrency) {
       if (!this.#admitting && this.#readers) return;
-      const next = this.#next(renewed);
+      const next = this.#next(renewed, now);
       if (next === undefined || (renewed && this.lease.remaining === 0)) return this.#stopAdmitting();
       if (this.#confirming !== undefined) return;
       if (!renewed && this.lease.remaining < this.#needed(next)) return this.#renewFor(next);
-      this.#start(next);
-      // Readers start together: what the first of them has checked holds for all.
-      renewed ||= this.#readers;
+      this.#start(next, now);
+      renewed ||= this.#readers; // Readers start together: the checks of the first one count for all.
     }
   }
 
   /** The first waiter, if this batch may serve that waiter. A confirmation that is under way draws the fences. */
-  #next(renewed: boolean): Waiter | undefined {
+  #next(renewed: boolean, now: number): Waiter | undefined {
     const { first } = this.#owner;
     if (first === undefined || first.number > this.#upTo) return undefined;
     if (this.#readers && first.options.access.kind !== 'shared') return undefined;
-    if (this.#served && !renewed && !this.#readers && this.lease.age >= LONGEST_BATCH) return undefined;
+    if (this.#served && !renewed && !this.#readers && now - this.lease.since >= LONGEST_BATCH)
+      return undefined;
     return this.#confirming !== undefined || this.#fences.hasFor(first.number) ? first : undefined;
   }
 
@@ -157,10 +161,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     );
   }
 
-  #start(waiter: Waiter): void {
-    // Another permit of this process may have used the fences meanwhile, or the fences are too old for this caller.
-    if (!this.#fences.hasFor(waiter.number)) return this.#stopAdmitting();
-    const now = this.#context.clock.monotonic();
+  #start(waiter: Waiter, now: number): void {
     this.#owner.shift();
     this.#served = true;
     if (!this.#readers) this.#admitting = false;

@@ -59,7 +59,7 @@ export class Lease implements Renewable {
 
   readonly #context: EngineContext;
   /** When the lease was made, on the monotonic clock. */
-  readonly #since: number;
+  readonly since: number;
   #deadline: Deadline | undefined;
   #renewAt: number;
   #renewing = 0;
@@ -75,8 +75,8 @@ export class Lease implements Renewable {
     this.#context = settings.context;
     this.#deadline = settings.deadline;
     this.#confirmed = settings.confirmed;
-    this.#since = this.#context.clock.monotonic();
-    this.#renewAt = this.#since + settings.ttl / 3;
+    this.since = this.#context.clock.monotonic();
+    this.#renewAt = this.since + settings.ttl / 3;
   }
 
   get lost(): LockLossReason | undefined {
@@ -85,11 +85,6 @@ export class Lease implements Renewable {
 
   get confirmed(): boolean {
     return this.#confirmed;
-  }
-
-  /** The time since the lease was made, in ms. */
-  get age(): number {
-    return this.#context.clock.monotonic() - this.#since;
   }
 
   get remaining(): number {
