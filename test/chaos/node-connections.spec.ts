@@ -35,12 +35,12 @@ afterAll(async () => {
 }, 30_000);
 
 /** The client knows each node by its proxy. */
-function locksOf(ioredis: 5 | 6): ClusterLocks {
+function locksOf(ioredis: 5 | 6, maxRedirections?: number): ClusterLocks {
   const startupNodes = nodes.map(({ proxy: { port } }) => ({ host: '127.0.0.1', port }));
   const natMap = Object.fromEntries(
     nodes.map(({ server, proxy }) => [`127.0.0.1:${server.port}`, { host: '127.0.0.1', port: proxy.port }]),
   );
-  return clusterLocksOn({ startupNodes }, { ioredis, cluster: { natMap }, commandTimeout: 10_000 });
+  return clusterLocksOn({ startupNodes }, { ioredis, cluster: { natMap, maxRedirections }, commandTimeout: 10_000 });
 }
 
 /** The node with the key's slot. */
@@ -117,6 +117,25 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
     );
     expect(count).toEqual(interrupted);
   }, 60_000);
+
+  it('given a slot that ioredis seeks at other nodes in vain, then the lock is acquired and released', async () => {
+    // ioredis follows no MOVED. A longer chain of wrong nodes ends in the same error.
+    const others = locksOf(ioredis, 0);
+    try {
+      await (await others.service.acquire(keys[0])).release();
+      const misled = others.client as unknown as { slots: string[][] };
+      const wrong = nodes.find((node) => node !== nodeOf(keys[0]))!;
+      const mislead = () => (misled.slots[slotOf(`lock:${keys[0]}`)] = [`127.0.0.1:${wrong.proxy.port}`]);
+      mislead();
+      const lock = await others.service.acquire(keys[0]);
+      mislead();
+      expect(await lock.release()).toBe(true);
+      expect(await client.exists(`lock:${keys[0]}`)).toBe(0);
+      expect(others.warnings).toEqual([]);
+    } finally {
+      await others.close();
+    }
+  });
 
   it('given no interruption, then release() of a lock that was lost returns false', async () => {
     let lost = 0;

@@ -178,9 +178,18 @@ export function isPassing({ cause }: LockStoreError): boolean {
   return cause !== undefined && PASSING.test(messageOf(cause));
 }
 
+/**
+ * Refusals by a node that does not serve the slot. After a MOVED, ioredis knows the slot's node by a name without the
+ * `natMap`, and sends the command to any node. It gives up after `maxRedirections` refusals.
+ */
+const ELSEWHERE = new RegExp(
+  '^(?:LOADING|MASTERDOWN)\\b|(?:^|[ -])READONLY\\b|' +
+    '^Too many Cluster redirections\\. Last error: \\w+: (?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\\b',
+);
+
 /** Whether the node does not serve the slot's commands. If so, nothing has run. */
 export function isElsewhere(error: unknown): boolean {
-  return error instanceof Error && /^(?:LOADING|MASTERDOWN)\b|(?:^|[ -])READONLY\b/.test(error.message);
+  return error instanceof Error && ELSEWHERE.test(error.message);
 }
 
 /** Whether another node serves the slot. */
