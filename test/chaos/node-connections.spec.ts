@@ -40,7 +40,10 @@ function locksOf(ioredis: 5 | 6, maxRedirections?: number): ClusterLocks {
   const natMap = Object.fromEntries(
     nodes.map(({ server, proxy }) => [`127.0.0.1:${server.port}`, { host: '127.0.0.1', port: proxy.port }]),
   );
-  return clusterLocksOn({ startupNodes }, { ioredis, cluster: { natMap, maxRedirections }, commandTimeout: 10_000 });
+  return clusterLocksOn(
+    { startupNodes },
+    { ioredis, cluster: { natMap, maxRedirections }, commandTimeout: 10_000 },
+  );
 }
 
 /** The node with the key's slot. */

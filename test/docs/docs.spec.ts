@@ -222,10 +222,26 @@ describe('the tables of states', () => {
     }
   });
 
+  it('given the diagram of a request, then it has the transitions of the code and no others', () => {
+    const drawn = [...textOf('docs/architecture.md').matchAll(/^ {2}(\w+) --> (\w+) :/gm)].map(
+      ([, from, to]) => `${from} → ${to}`,
+    );
+    const coded = Object.values(REQUEST_TABLE).flatMap((row) =>
+      Object.entries(row).flatMap(([from, cell]) => cell.map(({ to, effects }) => ({ from, to, effects }))),
+    );
+    // A move to the same state is drawn if it sends a request.
+    const shown = coded.filter(
+      ({ from, to, effects }) => from !== to || effects.some((each) => /^(send|replace)/.test(each)),
+    );
+    expect([...new Set(drawn)].sort()).toEqual(
+      [...new Set(shown.map(({ from, to }) => `${from} → ${to}`))].sort(),
+    );
+  });
+
   it('given what a key serves, then every event has the effects that the code has', () => {
     const effects = Object.entries(SERVING_TABLE).map(([event, row]) => [
       event,
-      ...Object.values(row).map((each) => each.join(', ') || '–'),
+      ...Object.values(row).map((each: readonly string[]) => each.join(', ') || '–'),
     ]);
     expect(rowsOf('what a key serves')).toEqual(effects);
   });

@@ -72,7 +72,8 @@ type Step =
       readonly fences: number;
       readonly release: number | null;
     }
-  | { readonly do: 'check' | 'release' | 'retake'; readonly token: number }
+  /** `retake` releases a request and takes its place with a new token, in two exchanges. `replace` does both in one. */
+  | { readonly do: 'check' | 'release' | 'retake' | 'replace'; readonly token: number }
   | { readonly do: 'keep' | 'renew'; readonly token: number; readonly lease: number }
   | { readonly do: 'pass'; readonly minutes: number };
 
@@ -95,7 +96,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({
-      do: fc.constantFrom('check' as const, 'release' as const, 'release' as const, 'retake' as const),
+      do: fc.constantFrom(
+        'check' as const,
+        'release' as const,
+        'release' as const,
+        'retake' as const,
+        'replace' as const,
+      ),
       token,
     }),
   },
@@ -260,18 +267,19 @@ class Run {
           this.#model.renew(token, LEASES[step.lease]),
           this.#redis.renew(token, LEASES[step.lease]),
         );
-      case 'retake': {
+      case 'retake':
+      case 'replace': {
         const [model, redis] = [this.#model, this.#redis].map((side) => side.queueScores.get(token));
         if (model === undefined || redis === undefined) return;
         // A queue score belongs to one request at a time.
         for (const side of [this.#model, this.#redis]) side.queueScores.delete(token);
-        await this.#exchange({ token }, undefined, undefined);
+        if (step.do === 'retake') await this.#exchange({ token }, undefined, undefined);
         const session = this.#sessions.findIndex((each) => token.startsWith(`nl1:${each}:`));
         const again = this.#tokenFor(session, accessOf(token) ?? EXCLUSIVE);
         this.#tokens.push(again);
         const request = { token: again, ttl: LEASES[0], fences: 1, mode: 'queue' as const };
         return this.#exchange(
-          undefined,
+          step.do === 'retake' ? undefined : { token },
           { ...request, queueScore: model },
           { ...request, queueScore: redis },
         );

@@ -175,13 +175,15 @@ class Run {
       }
       case 'check':
       case 'repeat':
-      case 'retake': {
+      case 'retake':
+      case 'replace': {
         const token = this.#token(step.key, step.token);
         if (token === undefined) return;
         const mode = step.do === 'check' ? ('check' as const) : ('queue' as const);
         const request = { key: KEYS[step.key], acquire: { token, ttl: 4_503, fences: 1, mode } };
-        if (step.do !== 'retake') return this.#send([this.#sessionOf(token)], [request]);
-        return this.#retake(step.key, token);
+        if (step.do !== 'retake' && step.do !== 'replace')
+          return this.#send([this.#sessionOf(token)], [request]);
+        return this.#retake(step.key, token, step.do === 'replace');
       }
     }
   }
@@ -197,18 +199,21 @@ class Run {
     for (const [i, each] of all.entries()) await this.#send([sessions[i]], [each]);
   }
 
-  /** Leaves the queue, and takes the place back with a new token. */
-  async #retake(key: number, token: string): Promise<void> {
+  /** Leaves the queue, and takes the place back with a new token. @param atOnce true to do both in one request. */
+  async #retake(key: number, token: string, atOnce: boolean): Promise<void> {
     const scores = this.#scores.map((of) => of.get(token));
     if (scores.includes(undefined)) return;
     // A place is one request's at a time.
     for (const of of this.#scores) of.delete(token);
-    await this.#send([this.#sessionOf(token)], [{ key: KEYS[key], release: { token } }]);
+    if (!atOnce) await this.#send([this.#sessionOf(token)], [{ key: KEYS[key], release: { token } }]);
     const session = this.#sessionOf(token);
     const again = this.#generators[session].next(accessOf(token) ?? EXCLUSIVE);
     this.#tokens[key].push(again);
     const acquire: AcquireRequest = { token: again, ttl: 4_503, fences: 1, mode: 'queue' };
-    const requests = scores.map((queueScore) => [{ key: KEYS[key], acquire: { ...acquire, queueScore } }]);
+    const release = atOnce ? { token } : undefined;
+    const requests = scores.map((queueScore) => [
+      { key: KEYS[key], release, acquire: { ...acquire, queueScore } },
+    ]);
     await this.#send([session], requests[0], false, requests[1], requests[2]);
   }
 

@@ -37,8 +37,11 @@ export interface Request {
 export type Step =
   | { readonly do: 'exchange'; readonly request: Request; readonly late: boolean }
   | { readonly do: 'batch'; readonly requests: readonly Request[] }
-  /** `check` and `repeat` send the same token again, `retake` a new one at the same place in the queue. */
-  | { readonly do: 'check' | 'repeat' | 'retake'; readonly key: number; readonly token: number }
+  /**
+   * `check` and `repeat` send the same token again. `retake` and `replace` send a new token at the same place in the queue: after
+   * a release, or with the release in one request.
+   */
+  | { readonly do: 'check' | 'repeat' | 'retake' | 'replace'; readonly key: number; readonly token: number }
   | {
       readonly do: 'renew';
       readonly key: number;
@@ -111,7 +114,7 @@ function steps(disturbed: boolean): fc.Arbitrary<Step[]> {
     {
       weight: 4,
       arbitrary: fc.record({
-        do: fc.constantFrom('check' as const, 'repeat' as const, 'retake' as const),
+        do: fc.constantFrom('check' as const, 'repeat' as const, 'retake' as const, 'replace' as const),
         key,
         token,
       }),

@@ -6,6 +6,8 @@ import { memoryStore } from '../../lib/stores/memory/memory.store.js';
 import { type Core, acquiring, core } from '../support/core.js';
 import { deferred } from '../support/deferred.js';
 import { FakeClock, settle } from '../support/fake-clock.js';
+import { permit, scenario } from '../support/scenario.js';
+import { tap } from '../support/tapped-store.js';
 import { storeWith } from '../support/store-with.js';
 
 interface Late {
@@ -41,6 +43,26 @@ function lateCore(): Late {
 
 const code = (error: unknown): unknown => (error as { code?: unknown }).code;
 const SHORT = { wait: 50 };
+
+describe('given two permits, and a caller that reaches its deadline before the reply that grants the second one', () => {
+  it('then the end of the first hold does not refuse the caller', async () => {
+    const barrier = deferred();
+    const { a, store, pass, release } = scenario({ store: (memory) => tap(memory) });
+    const first = await a.acquire(permit(2));
+    store.before = barrier.promise;
+    const caller = a.begin(permit(2, { wait: 100 }));
+    await pass(150);
+    const released = release(first);
+    await pass(1);
+    expect(caller.state).toBe('waiting');
+    store.before = undefined;
+    barrier.resolve();
+    await released;
+    await pass(10);
+    expect(caller.state).toBe('holding');
+    await release(caller);
+  });
+});
 
 describe('given a caller that reaches its deadline before the reply', () => {
   it('given the reply is a grant, then the caller is granted', async () => {

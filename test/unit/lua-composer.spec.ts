@@ -8,7 +8,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/gl
 import { OFFER_MS } from '../../lib/core/contracts/store.contract.js';
 import { accessOf, sessionIdOf } from '../../lib/core/contracts/token.js';
 import * as generated from '../../lib/stores/redis/scripts/generated.js';
-import { FENCE_DOMAIN_ERROR, MARKERS } from '../../lib/stores/redis/scripts/scripts.js';
+import { COUNTER_ERROR, MARKERS } from '../../lib/stores/redis/scripts/scripts.js';
 
 const PROGRAM = fileURLToPath(new URL('../../scripts/lua.mjs', import.meta.url));
 const SCRIPTS = fileURLToPath(new URL('../../lib/stores/redis/scripts/', import.meta.url));
@@ -137,6 +137,6 @@ describe('the generated scripts', () => {
       [undefined, undefined],
       [undefined, undefined],
     ]);
-    expect(generated.ACQUIRE).toContain(`{ err = '${FENCE_DOMAIN_ERROR} '`);
+    expect(generated.ACQUIRE).toContain(`{ err = '${COUNTER_ERROR} '`);
   });
 });

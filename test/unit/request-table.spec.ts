@@ -51,7 +51,7 @@ const EXPECTED: Record<RequestEvent, Record<RequestState, Cell>> = {
     idle: NOTHING,
     requesting: ['could queue → requesting: send', '→ backoff: subscribe, poll'],
     queued: NOTHING,
-    checking: ['could queue → requesting: send', '→ backoff: subscribe, poll'],
+    checking: ['→ backoff: subscribe, poll'],
     backoff: NOTHING,
   },
   'not queued': {
@@ -189,6 +189,7 @@ const EFFECTS = namesOf<RequestEffect>({
   forget: true,
 });
 const CALLER_EFFECTS = namesOf<CallerEffect>({
+  begun: true,
   'tell busy': true,
   serve: true,
   'serve offer': true,
@@ -355,7 +356,7 @@ describe('the names of the types', () => {
   });
 
   it('given the effects for callers, then the coordinator performs each of them', () => {
-    const performed = caseLabelsOf('lib/core/engine/key-coordinator.ts', '#performEffect');
+    const performed = caseLabelsOf('lib/core/engine/key-coordinator.ts', 'perform');
     expect(performed.sort()).toEqual([...CALLER_EFFECTS].sort());
   });
 });

@@ -4,12 +4,14 @@ import type { ServingState } from '../../lib/core/batches/batch-set.js';
 import {
   SERVING_TABLE,
   type ServingEffect,
-  type ServingEvent,
+  type LeaseOverEvent,
+  type QueueEvent,
+  type ReleaseEffect,
 } from '../../lib/core/batches/serving-table.js';
 import { caseLabelsOf } from '../support/case-labels.js';
 
 /** The rows are events, and the columns are states. An empty cell: nothing follows. */
-const EXPECTED: Record<ServingEvent, Record<ServingState, string>> = {
+const EXPECTED: Record<QueueEvent | LeaseOverEvent, Record<ServingState, string>> = {
   'callers wait': {
     nothing: 'request',
     exclusive: '',
@@ -19,7 +21,7 @@ const EXPECTED: Record<ServingEvent, Record<ServingState, string>> = {
   'nobody waits': {
     nothing: 'cancel request, forget key',
     exclusive: 'end idle batches',
-    admitting: 'end idle batches, cancel request',
+    admitting: 'end idle batches',
     open: 'end idle batches, cancel request',
   },
   'lease over, callers wait': {
@@ -41,12 +43,14 @@ const EFFECTS = Object.keys({
   request: true,
   'cancel request': true,
   'end idle batches': true,
-  'release and request': true,
-  release: true,
   'forget key': true,
 } satisfies Record<ServingEffect, true>);
+const RELEASE_EFFECTS = Object.keys({
+  'release and request': true,
+  release: true,
+} satisfies Record<ReleaseEffect, true>);
 
-const EVENTS = Object.keys(EXPECTED) as ServingEvent[];
+const EVENTS = Object.keys(EXPECTED) as (QueueEvent | LeaseOverEvent)[];
 const STATES: readonly ServingState[] = ['nothing', 'exclusive', 'admitting', 'open'];
 const cells = EVENTS.flatMap((event) =>
   STATES.map((state) => ({ event, state, effects: EXPECTED[event][state] })),
@@ -91,8 +95,10 @@ describe('the table of what a key serves', () => {
 
 describe('the names of the types', () => {
   it('given the effects, then the table uses each of them', () => {
-    const used = EVENTS.flatMap((event) => STATES.flatMap((state) => SERVING_TABLE[event][state]));
-    expect([...new Set(used)].sort()).toEqual([...EFFECTS].sort());
+    const used = EVENTS.flatMap((event) =>
+      STATES.flatMap((state): readonly string[] => SERVING_TABLE[event][state]),
+    );
+    expect([...new Set(used)].sort()).toEqual([...EFFECTS, ...RELEASE_EFFECTS].sort());
   });
 
   it('given the effects, then the coordinator performs each of them', () => {

@@ -1,6 +1,6 @@
 /** One call for several keys: it gets all of them or none, with one fence and one deadline. */
 import { describe, expect, it } from '@jest/globals';
-import { scenario } from '../support/scenario.js';
+import { permit, scenario } from '../support/scenario.js';
 
 describe('given a call for several keys of which one is busy', () => {
   it('then it is refused at its deadline, and the other keys are free', async () => {
@@ -49,6 +49,22 @@ describe('given a call for several keys of which one is busy', () => {
 });
 
 describe('given a call that got several keys', () => {
+  it('then the next holder of a permit has a higher fence, also after a "minHold"', async () => {
+    const { a, b, pass, release } = scenario();
+    const holder = await b.acquire(permit(1), ['a']);
+    const both = a.begin(permit(1, { minHold: 1_000 }), ['a', 'b']);
+    const next = a.begin(permit(1), ['a']);
+    await pass(1);
+    await release(holder);
+    await pass(50);
+    expect(both.lock.fences.get('b')).toBe(both.fence);
+    const { fence } = both;
+    await release(both);
+    await pass(2_500);
+    expect(next.fence).toBeGreaterThan(fence);
+    await release(next);
+  });
+
   it('then one fence serves all of them, above the fence of each earlier holder of any of them', async () => {
     const { a } = scenario();
     const fences: number[] = [];

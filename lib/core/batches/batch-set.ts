@@ -87,7 +87,7 @@ export class BatchSet {
     return true;
   }
 
-  /** The batch is over. @returns true if it was the exclusive one, or the latest of the others. */
+  /** The batch is over. @returns true for the exclusive one, and for a shared lease that had not admitted its callers. */
   remove(batch: LeaseBatch): boolean {
     if (this.#exclusive === batch) {
       this.#exclusive = undefined;

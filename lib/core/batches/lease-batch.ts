@@ -223,9 +223,9 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
       return 'released';
     }
     this.lease.alarmAt = Infinity;
-    if (this.#readers || this.#busyFor > 0) return this.#end();
     // A caller with several keys may have used a higher fence, which was drawn later, for another key.
     this.#fences.raise(hold.usedFence);
+    if (this.#readers || this.#busyFor > 0) return this.#end();
     this.#admit();
     return this.#over ?? 'released';
   }

@@ -1,11 +1,14 @@
 /** What a key needs, by its waiters and its leases. The coordinator performs these effects after each event. */
 import type { ServingState } from './batch-set.js';
 
-export type ServingEvent =
-  /** After an event, callers wait. The first waiter may have changed, and its access too. */
+/** What is found after each event. */
+export type QueueEvent =
+  /** Callers wait. The first waiter may have changed, and its access too. */
   | 'callers wait'
-  /** After an event, nobody waits. */
-  | 'nobody waits'
+  /** Nobody waits. */
+  | 'nobody waits';
+
+export type LeaseOverEvent =
   /** A lease is over, and callers wait. The state is the one without that lease. */
   | 'lease over, callers wait'
   /** A lease is over, and nobody waits. The state is the one without that lease. */
@@ -18,14 +21,19 @@ export type ServingEffect =
   | 'cancel request'
   /** Releases each lease without a running hold, and admits no more callers. */
   | 'end idle batches'
-  /** Releases the lease, and requests the next lease in the same command, if the state of the request allows that. */
-  | 'release and request'
-  /** Releases the lease. */
-  | 'release'
   /** The key has neither waiters nor leases: it is forgotten. */
   | 'forget key';
 
-export const SERVING_TABLE: Readonly<Record<ServingEvent, Record<ServingState, readonly ServingEffect[]>>> = {
+export type ReleaseEffect =
+  /** Releases the lease, and requests the next lease in the same command, if the state of the request allows that. */
+  | 'release and request'
+  /** Releases the lease. */
+  | 'release';
+
+export const SERVING_TABLE: Readonly<
+  Record<QueueEvent, Record<ServingState, readonly ServingEffect[]>> &
+    Record<LeaseOverEvent, Record<ServingState, readonly [ReleaseEffect]>>
+> = {
   'callers wait': {
     nothing: ['request'],
     exclusive: [],
@@ -35,7 +43,7 @@ export const SERVING_TABLE: Readonly<Record<ServingEvent, Record<ServingState, r
   'nobody waits': {
     nothing: ['cancel request', 'forget key'],
     exclusive: ['end idle batches'],
-    admitting: ['end idle batches', 'cancel request'],
+    admitting: ['end idle batches'],
     open: ['end idle batches', 'cancel request'],
   },
   'lease over, callers wait': {

@@ -12,7 +12,7 @@ import type { Waiter } from '../queue/waiter.js';
 import { LeaseRequester } from '../requests/lease-requester.js';
 import type { PendingRequest } from '../requests/pending-request.js';
 import type { RequestKnowledge } from '../requests/request-knowledge.js';
-import type { CallerEffect, PerformForCallers } from '../requests/request-table.js';
+import type { CallerEffect, RequestOwner } from '../requests/request-table.js';
 import type { DeadlineTimer } from '../runtime/deadline-timer.js';
 import type { EngineContext } from '../runtime/engine-context.js';
 import type { ReleaseOutcome } from '../runtime/session-commands.js';
@@ -24,10 +24,10 @@ import { busy, concerned, conflictOf, tellBusy, tooLate, waiterDue } from './ref
 /**
  * Events come from callers, from the requester (replies, offers, timers) and from batches. Each event ends in
  * `#settle`, which establishes an invariant by the serving table. While callers wait, there is an exclusive lease, a
- * lease that admits callers, or a request that fits the first waiter. An event during another event changes only the
- * queue. What follows from it is done at the end.
+ * lease that admits callers, or a request that fits the first waiter. If events are nested, the invariant is established
+ * at the end of the outermost one.
  */
-export class KeyCoordinator implements KeyParts {
+export class KeyCoordinator implements KeyParts, RequestOwner {
   readonly key: string;
   readonly #settings: KeyCoordinatorSettings;
   readonly context: EngineContext;
@@ -36,7 +36,8 @@ export class KeyCoordinator implements KeyParts {
   readonly batches = new BatchSet();
   /** The kind of the latest caller. It decides which other kinds the key may have. */
   #kind: LockKind | undefined;
-  #performing = false;
+  /** How many events are being performed, each within the one before. */
+  #depth = 0;
   /** What to do for leases that ended while an event was performed. */
   #ended: Array<() => void> | undefined;
 
@@ -44,7 +45,7 @@ export class KeyCoordinator implements KeyParts {
     this.key = settings.key;
     this.#settings = settings;
     this.context = settings.context;
-    this.#requester = new LeaseRequester(settings.key, settings.context, this.queue, this.#perform);
+    this.#requester = new LeaseRequester(settings.key, settings.context, this.queue, this);
   }
 
   get known(): RequestKnowledge {
@@ -100,7 +101,11 @@ export class KeyCoordinator implements KeyParts {
     this.#kind = options.access.kind;
     // If the key is known to be busy, a newcomer must know that too: else its error would blame the store.
     if (this.batches.exclusive !== undefined || this.known.holder !== undefined) tellBusy(this);
-    this.#settle();
+    try {
+      this.#settle();
+    } catch (error) {
+      waiter.refuse(error);
+    }
     return waiter.promise;
   }
 
@@ -130,12 +135,7 @@ export class KeyCoordinator implements KeyParts {
   }
 
   /** Performs for the callers what an event of the request means. */
-  readonly #perform: PerformForCallers = (effect, request, error): void => {
-    this.#performing = effect !== 'settled';
-    this.#performEffect(effect, request, error);
-  };
-
-  #performEffect(effect: CallerEffect, request?: PendingRequest, error?: Error): void {
+  perform(effect: CallerEffect, request?: PendingRequest, error?: Error): void {
     switch (effect) {
       case 'tell busy':
         return tellBusy(this);
@@ -152,7 +152,10 @@ export class KeyCoordinator implements KeyParts {
         return this.#refuse(concerned(effect, request, this), error);
       case 'answered':
         return this.#refuseOverdue();
+      case 'begun':
+        return void (this.#depth += 1);
       case 'settled':
+        this.#depth -= 1;
         return this.#settle();
     }
   }
@@ -169,7 +172,7 @@ export class KeyCoordinator implements KeyParts {
   }
 
   batchEnded(batch: LeaseBatch, releaseAfter: number): Promise<ReleaseOutcome> {
-    if (!this.#performing) return this.#over(batch, releaseAfter);
+    if (this.#depth === 0) return this.#over(batch, releaseAfter);
     return new Promise((resolve) => {
       (this.#ended ??= []).push(() => resolve(this.#over(batch, releaseAfter)));
     });
@@ -178,40 +181,43 @@ export class KeyCoordinator implements KeyParts {
   #over(batch: LeaseBatch, releaseAfter: number): Promise<ReleaseOutcome> {
     const { served, lease } = batch;
     const exclusive = batch === this.batches.exclusive;
-    const outer = this.#performing;
-    this.#performing = true;
+    this.#depth += 1;
     // If a lease came too late to serve a caller, this does not mean that the key was busy.
     if (exclusive && served) this.queue.inform();
     // If an offer had ended before it was confirmed, no caller could be served: the next request keeps the queue score.
-    if (this.batches.remove(batch)) this.known.leaseServed(served || lease.confirmed);
+    const latest = this.batches.remove(batch);
+    if (latest) this.known.leaseServed(served || lease.confirmed);
     // Some waiters stayed for this lease. If each lease comes too late, they must not stay for ever. If the store has
     // given the key to another holder meanwhile, the key is busy.
     if (exclusive && !served) {
       this.#refuse(this.queue.overdue(), lease.lost === 'not-owner' ? undefined : tooLate(this.key));
-    } else if (!exclusive) this.#refuseOverdue();
+    } else if (latest) this.#refuseOverdue();
     const release = this.context.commands.releaseRequest(this.key, lease.token, releaseAfter);
     const event = this.queue.size > 0 ? 'lease over, callers wait' : 'lease over, nobody waits';
     const [effect] = SERVING_TABLE[event][this.batches.state];
-    const outcome =
-      effect === 'release and request'
-        ? this.#requester.leaseOver(release)
-        : this.context.commands.release(this.key, release);
-    this.#performing = outer;
-    this.#settle();
-    return outcome;
+    try {
+      if (effect === 'release and request') return this.#requester.leaseOver(release);
+      return this.context.commands.release(this.key, release);
+    } finally {
+      this.#depth -= 1;
+      this.#settle();
+    }
   }
 
   // ---- what follows from an event
 
   #settle(): void {
-    if (this.#performing) return;
-    this.#performing = true;
-    do {
-      for (let over = this.#ended?.shift(); over !== undefined; over = this.#ended?.shift()) over();
-      const event = this.queue.size > 0 ? 'callers wait' : 'nobody waits';
-      for (const effect of SERVING_TABLE[event][this.batches.state]) this.#do(effect);
-    } while (this.#ended !== undefined && this.#ended.length > 0);
-    this.#performing = false;
+    if (this.#depth > 0) return;
+    this.#depth = 1;
+    try {
+      do {
+        for (let over = this.#ended?.shift(); over !== undefined; over = this.#ended?.shift()) over();
+        const event = this.queue.size > 0 ? 'callers wait' : 'nobody waits';
+        for (const effect of SERVING_TABLE[event][this.batches.state]) this.#do(effect);
+      } while (this.#ended !== undefined && this.#ended.length > 0);
+    } finally {
+      this.#depth = 0;
+    }
   }
 
   #do(effect: ServingEffect): void {
@@ -223,11 +229,7 @@ export class KeyCoordinator implements KeyParts {
       case 'end idle batches':
         return this.batches.queueEmptied();
       case 'forget key':
-        if (!this.#requester.active && this.batches.size === 0) this.#settings.onIdle(this);
-        return;
-      case 'release':
-      case 'release and request':
-      // `#over` releases the lease.
+        return this.#settings.onIdle(this);
     }
   }
 
@@ -235,10 +237,9 @@ export class KeyCoordinator implements KeyParts {
 
   #refuse(waiters: readonly Waiter[], error?: Error): void {
     if (waiters.length === 0) return;
-    const outer = this.#performing;
-    this.#performing = true;
+    this.#depth += 1;
     for (const waiter of waiters) waiter.refuse(error ?? this.busy(waiter.waited));
-    this.#performing = outer;
+    this.#depth -= 1;
     this.#settle();
   }
 

@@ -9,7 +9,6 @@ interface Block {
 
 export class FenceSupply {
   readonly #blocks: Block[] = [];
-  #left = 0;
   #floor = 0;
 
   /**
@@ -24,7 +23,6 @@ export class FenceSupply {
     const block = { next: first, left: count, upTo };
     if (at === this.#blocks.length) this.#blocks.push(block);
     else this.#blocks.splice(at, 0, block);
-    this.#left += count;
     this.#drop();
     return this;
   }
@@ -43,14 +41,9 @@ export class FenceSupply {
   hasFor(number: number): boolean {
     for (let block = this.#blocks[0]; block !== undefined; block = this.#blocks[0]) {
       if (block.upTo >= number) return true;
-      this.#left -= block.left;
       this.#blocks.shift();
     }
     return false;
-  }
-
-  get left(): number {
-    return this.#left;
   }
 
   /** Takes the next fence. Must be called only while fences are left. */
@@ -61,7 +54,6 @@ export class FenceSupply {
     this.#floor = fence;
     block.next += 1;
     block.left -= 1;
-    this.#left -= 1;
     if (block.left === 0) this.#blocks.shift();
     return fence;
   }
@@ -75,7 +67,6 @@ export class FenceSupply {
       const dropped = Math.min(block.left, this.#floor - block.next + 1);
       block.next += dropped;
       block.left -= dropped;
-      this.#left -= dropped;
       if (block.left === 0) this.#blocks.shift();
     }
   }

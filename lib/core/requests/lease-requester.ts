@@ -12,11 +12,13 @@ import { RequestKnowledge } from './request-knowledge.js';
 import {
   EVENT_OF,
   moveOf,
-  type PerformForCallers,
   type RequestEffect,
   type RequestEvent,
+  type RequestOwner,
   type RequestState,
 } from './request-table.js';
+
+type Mode = AcquireRequest['mode'];
 
 /** The requester itself gets events of the store and of timers. The coordinator tells it events of callers and leases. */
 export class LeaseRequester implements Subscriber {
@@ -24,19 +26,19 @@ export class LeaseRequester implements Subscriber {
   readonly #context: EngineContext;
   readonly #queue: WaitQueue;
   readonly known: RequestKnowledge;
-  readonly #perform: PerformForCallers;
+  readonly #owner: RequestOwner;
   #state: RequestState = 'idle';
-  /** The outcome of a command that releases the ended lease, and carries a request too. */
+  /** The outcome of the command that releases the ended lease. */
   #outcome: Promise<ReleaseOutcome> | undefined;
   /** Pending until grants can reach this process. */
   #subscription: Subscription | undefined;
 
-  constructor(key: string, context: EngineContext, queue: WaitQueue, perform: PerformForCallers) {
+  constructor(key: string, context: EngineContext, queue: WaitQueue, owner: RequestOwner) {
     this.#key = key;
     this.#context = context;
     this.#queue = queue;
     this.known = new RequestKnowledge(key, context.session, queue);
-    this.#perform = perform;
+    this.#owner = owner;
   }
 
   get active(): boolean {
@@ -83,8 +85,7 @@ export class LeaseRequester implements Subscriber {
   }
 
   cannotSubscribe(error: LockStoreError): void {
-    this.#perform('refuse all', undefined, error);
-    this.#perform('settled');
+    this.#owner.perform('refuse all', undefined, error);
   }
 
   #onReply(request: PendingRequest, reply: AcquireReply): void {
@@ -92,19 +93,22 @@ export class LeaseRequester implements Subscriber {
     this.known.failure = undefined;
     if (request !== this.known.pending) {
       // The token was released after this command was sent. The store may have run the two in the other order.
-      if (reply.state === 'granted' || reply.state === 'queued')
-        this.#context.commands.releaseInBackground(this.#key, request.token);
-      return;
+      if (reply.state !== 'granted' && reply.state !== 'queued') return;
+      return this.#context.commands.releaseInBackground(this.#key, request.token);
     }
     this.known.reply = reply;
-    if (reply.state === 'queued' || reply.state === 'busy') {
-      this.known.holder = reply;
-      this.#perform('tell busy');
+    this.#owner.perform('begun');
+    try {
+      if (reply.state === 'queued' || reply.state === 'busy') {
+        this.known.holder = reply;
+        this.#owner.perform('tell busy');
+      }
+      this.#move(EVENT_OF[reply.state]);
+    } finally {
+      this.known.reply = undefined;
+      this.#owner.perform('answered');
+      this.#owner.perform('settled');
     }
-    this.#move(EVENT_OF[reply.state]);
-    this.known.reply = undefined;
-    this.#perform('answered');
-    this.#perform('settled');
   }
 
   #onFailure(request: PendingRequest, error: LockStoreError): void {
@@ -117,8 +121,12 @@ export class LeaseRequester implements Subscriber {
   // ---- moves
 
   #event(event: RequestEvent): void {
-    this.#move(event);
-    this.#perform('settled');
+    this.#owner.perform('begun');
+    try {
+      this.#move(event);
+    } finally {
+      this.#owner.perform('settled');
+    }
   }
 
   #move(event: RequestEvent): void {
@@ -140,18 +148,16 @@ export class LeaseRequester implements Subscriber {
       case 'send':
         return void this.#send();
       case 'send and release':
-        this.#outcome = this.#send(ended);
-        return;
+        return void (this.#outcome = this.#send(ended));
       case 'replace':
         this.#unsubscribe();
         return void this.#send(request && { token: request.token });
       case 'check':
         return void this.#check(request);
       case 'check and release':
-        this.#outcome = this.#check(request, ended);
-        return;
+        return void (this.#outcome = this.#check(request, ended));
       case 'release':
-        return; // `leaseOver` sends the command.
+        return void (this.#outcome = ended && this.#context.commands.release(this.#key, ended));
       case 'withdraw':
         return request && this.#context.commands.releaseInBackground(this.#key, request.token);
       case 'recheck':
@@ -183,15 +189,14 @@ export class LeaseRequester implements Subscriber {
       case 'serve':
         this.known.attempt = 0;
         if (reply?.state === 'granted' && request !== undefined) request.grant = reply;
-        return this.#perform(effect, request);
+        return this.#owner.perform(effect, request);
       case 'serve offer':
         if (offer?.token === request?.token && offer !== undefined) request?.keep(offer);
-        return this.#perform(effect, request);
+        return this.#owner.perform(effect, request);
       case 'refuse conflict':
-        return this.#perform(effect, request);
       case 'refuse uninformed':
       case 'refuse overdue':
-        return this.#perform(effect, request, failure);
+        return this.#owner.perform(effect, request, failure);
     }
   }
 
@@ -215,11 +220,7 @@ export class LeaseRequester implements Subscriber {
     return request && this.#command(request, 'check', release);
   }
 
-  #command(
-    request: PendingRequest,
-    mode: AcquireRequest['mode'],
-    release?: ReleaseRequest,
-  ): Promise<ReleaseOutcome> {
+  #command(request: PendingRequest, mode: Mode, release?: ReleaseRequest): Promise<ReleaseOutcome> {
     const queueScore = mode === 'queue' ? this.known.queueScore : undefined;
     const acquire = request.sending(mode, this.#queue.nextBatch(), this.#context.clock, queueScore);
     return this.#context.commands.exchange<ReleaseOutcome>(

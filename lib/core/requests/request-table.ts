@@ -84,10 +84,11 @@ export type RequestEffect =
   | 'forget';
 
 /**
- * What an event means for the callers. The coordinator performs it. `answered` comes at the end of each reply,
- * `settled` at the end of each event.
+ * What an event means for the callers. The coordinator performs it. `begun` comes at the beginning of each event,
+ * `answered` at the end of each reply, `settled` at the end of each event.
  */
 export type CallerEffect =
+  | 'begun'
   | 'tell busy'
   | 'serve'
   | 'serve offer'
@@ -98,15 +99,14 @@ export type CallerEffect =
   | 'answered'
   | 'settled';
 
-/**
- * @param request the request that was granted, or has a kind conflict.
- * @param error why callers are refused.
- */
-export type PerformForCallers = (
-  effect: CallerEffect,
-  request?: PendingRequest,
-  error?: LockStoreError,
-) => void;
+/** The owner of a request performs what the events of the request mean for the callers. */
+export interface RequestOwner {
+  /**
+   * @param request the request that was granted, or has a kind conflict.
+   * @param error why callers are refused.
+   */
+  perform(effect: CallerEffect, request?: PendingRequest, error?: LockStoreError): void;
+}
 
 /** A condition of a move. */
 export type RequestGuard =
@@ -150,10 +150,8 @@ const QUEUED: RequestCell = [
   { when: 'kept offer is good', to: 'idle', effects: ['note queue score', 'serve offer'] },
   { to: 'queued', effects: ['note queue score', 'await offer'] },
 ];
-const BUSY: RequestCell = [
-  { when: 'could queue', to: 'requesting', effects: ['send'] },
-  { to: 'backoff', effects: ['subscribe', 'poll'] },
-];
+const POLL: RequestCell = [{ to: 'backoff', effects: ['subscribe', 'poll'] }];
+const BUSY: RequestCell = [{ when: 'could queue', to: 'requesting', effects: ['send'] }, ...POLL];
 const CONFLICT: RequestCell = [{ to: 'idle', effects: ['refuse conflict'] }];
 const NOT_QUEUED: RequestCell = [
   { when: 'can notify', to: 'requesting', effects: ['send'] },
@@ -171,7 +169,8 @@ export const REQUEST_TABLE: Readonly<Record<RequestEvent, Row>> = {
   'callers wait': { idle: [{ to: 'requesting', effects: ['send'] }] },
   granted: { requesting: SERVE, checking: SERVE },
   queued: { requesting: QUEUED, checking: QUEUED },
-  busy: { requesting: BUSY, checking: BUSY },
+  // No store answers a check by "busy" or "kind conflict". If a faulty store does, the key goes on.
+  busy: { requesting: BUSY, checking: POLL },
   'not queued': { requesting: NOT_QUEUED, checking: NOT_QUEUED },
   'kind conflict': { requesting: CONFLICT, checking: CONFLICT },
   'store failed': { requesting: FAILED, checking: FAILED },

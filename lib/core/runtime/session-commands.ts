@@ -51,11 +51,20 @@ export class SessionCommands {
     onReply: (reply: ExchangeReply) => T,
     onFailure: (error: LockStoreError) => T,
   ): Promise<T> {
-    return this.#session.exchange(request).then(onReply, (error: LockStoreError) => {
+    return this.#reply(request).then(onReply, (error: LockStoreError) => {
       // If the store cannot take the key, the caller made a mistake, and the store has not failed.
       if (isLockError(error, 'LOCK_STORE')) this.#events.storeFailed(request.key, error);
       return onFailure(error);
     });
+  }
+
+  /** The reply of the store. If a store throws in place of a promise that rejects, the key goes on all the same. */
+  #reply(request: ExchangeRequest): Promise<ExchangeReply> {
+    try {
+      return this.#session.exchange(request);
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   /**

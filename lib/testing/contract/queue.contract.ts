@@ -148,6 +148,25 @@ export function queueContract({ describe, test }: Suite): void {
       assert.equal((await world.offer(b)).token, back);
     });
 
+    test('grants a free key to the first waiter that replaces its request, before the waiters behind it', async (world) => {
+      const [a, b, c] = [world.participant(), world.participant(), world.participant()];
+      if (!(await world.canQueue(a, b, c))) return;
+      const [tokenA, tokenB, tokenC, replacing] = [a.token(), b.token(), c.token(), b.token()];
+      grantedOf(await request(a, 'k', { token: tokenA }));
+      const { queueScore } = queuedOf(await request(b, 'k', { token: tokenB, mode: 'queue' }));
+      queuedOf(await request(c, 'k', { token: tokenC, mode: 'queue' }));
+      await release(a, 'k', tokenA);
+      await world.offer(b);
+      const acquire = { token: replacing, ttl: TTL, fences: 1, mode: 'queue', queueScore } as const;
+      const reply = await b.session.exchange({ key: 'k', release: { token: tokenB }, acquire });
+      assert.equal(reply.released, true);
+      grantedOf(reply);
+      await world.elapse(50);
+      assert.equal(c.offers.length, 0);
+      await release(b, 'k', replacing);
+      assert.equal((await world.offer(c)).token, tokenC);
+    });
+
     test('serves the waiters after a minimum hold, when its holder releases again', async (world) => {
       const [a, b] = [world.participant(), world.participant()];
       if (!(await world.canQueue(a, b))) return;

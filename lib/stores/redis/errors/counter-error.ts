@@ -1,8 +1,8 @@
 /** Explains the errors of the scripts about a fence counter that no fence may be drawn from. */
 import { quoted } from '../../../errors/index.js';
-import { FENCE_DOMAIN_ERROR } from '../scripts/scripts.js';
+import { COUNTER_ERROR } from '../scripts/scripts.js';
 
-const SAID = new RegExp(`${FENCE_DOMAIN_ERROR} (\\w+) '(.*)'`, 's');
+const SAID = new RegExp(`${COUNTER_ERROR} (\\w+) '(.*)'`, 's');
 
 const WRONG: Record<string, string> = {
   ahead: 'is more than a day ahead of the clock of Redis',

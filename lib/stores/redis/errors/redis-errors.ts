@@ -180,7 +180,7 @@ export function isPassing({ cause }: LockStoreError): boolean {
 
 /**
  * Refusals by a node that does not serve the slot. After a MOVED, ioredis knows the slot's node by a name without the
- * `natMap`, and sends the command to any node. It gives up after `maxRedirections` refusals.
+ * `natMap`, and sends the command to any node. After `maxRedirections` refusals it reports an error.
  */
 const ELSEWHERE = new RegExp(
   '^(?:LOADING|MASTERDOWN)\\b|(?:^|[ -])READONLY\\b|' +

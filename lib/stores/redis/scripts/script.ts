@@ -1,4 +1,4 @@
-/** A Lua script and the name Redis caches it under. */
+/** A Lua script, and the hash by which Redis knows it. */
 import { createHash } from 'node:crypto';
 
 export interface Script {
@@ -10,7 +10,7 @@ export function defineScript(source: string): Script {
   return { source, sha: createHash('sha1').update(source).digest('hex') };
 }
 
-/** Does the server not know a script by its hash: a new one, restarted, or after `SCRIPT FLUSH`? */
+/** Whether the server does not know the script: the server is new, was restarted, or ran `SCRIPT FLUSH`. */
 export function isUnknownScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }

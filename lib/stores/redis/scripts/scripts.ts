@@ -28,8 +28,8 @@ export const MOST_EXCHANGES = 32;
 /** What the key is while tokens of a kind hold it. No token is equal to it: `*` is no session. */
 export const MARKERS = { shared: 'nl1:*:shared', semaphore: 'nl1:*:semaphore' } as const;
 
-/** Begins what the scripts say of a fence domain that no fence may be drawn from. See fence-domain-error.ts. */
-export const FENCE_DOMAIN_ERROR = 'NLCOUNTER';
+/** The first word of a script's error about a fence counter or a queue. See errors/counter-error.ts. */
+export const COUNTER_ERROR = 'NLCOUNTER';
 
 /** The keys of a lock, as the scripts take them. */
 export interface ScriptKeys {

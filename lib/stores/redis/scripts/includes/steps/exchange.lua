@@ -52,7 +52,7 @@ local function grant(token, marker, length)
 end
 
 -- Grants the key to the first of the queue that can be reached, and to the next, for as long as they fit. The acquiring token
--- gets the key without a message. At most 100 tokens are granted the key, or removed, in one run.
+-- gets the key without a message. At most 100 tokens are granted the key, or removed, in one call.
 -- Returns whether the holders must be declared: nothing was granted then.
 local function promote()
   for _ = 1 + (skipped or 0), 100 do
@@ -86,7 +86,8 @@ local function promote()
   return false
 end
 
-if acquire ~= '' and clock() > tonumber(notAfter) then
+-- Once a dead waiter was removed, something was done: the exchange goes on.
+if acquire ~= '' and not skipped and clock() > tonumber(notAfter) then
   return { 0, -2, string.format('%.0f', now) }
 end
 
@@ -109,8 +110,9 @@ if release ~= '' then
     call('ZREM', queue, release)
   end
   local freed = released == 1 and not owner
+  -- A token that takes a place again may come before the waiters: none of them gets the key until the token is in the queue.
   -- To remove the first of the queue frees memory as well.
-  promote()
+  if (queueScore or '') == '' then promote() end
   if freed and not owner then call('DEL', key) end
   if acquire == '' then
     if failure then return { released, failure } end
