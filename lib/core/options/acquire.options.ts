@@ -121,6 +121,16 @@ export interface ResolvedAcquire {
   readonly within: Lock | undefined;
   readonly signal: AbortSignal | undefined;
   readonly access: LockAccess;
+  /** The decorated method that acquires. Undefined for other callers. */
+  readonly origin?: LockOrigin;
+}
+
+/** What is known about a caller when its method is decorated. */
+export interface LockOrigin {
+  /** The method, such as `OrdersController.pay`. */
+  readonly label: string;
+  /** The template of the key, such as `order:{params.id}`. Undefined if a function makes the key. */
+  readonly template: string | undefined;
 }
 
 export interface ResolvedUsing extends ResolvedAcquire {

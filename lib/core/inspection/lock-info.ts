@@ -1,0 +1,141 @@
+/** What the inspection of locks reports. Durations are in ms. */
+import type { LockKind } from '../contracts/token.js';
+
+/** What stands at one key. */
+export interface LockInfo {
+  readonly key: string;
+  /** `foreign`: a client without this package has put a value at the key. */
+  readonly kind: LockKind | 'foreign';
+  /** When this was read, by the clock of this process. */
+  readonly at: Date;
+  readonly holders: readonly LockHolder[];
+  /** The processes that wait, in the order of the queue. At most 100. */
+  readonly queue: readonly LockQueuePlace[];
+  /** How many callers wait, as far as known. A process that has not answered counts as one caller. */
+  readonly waiting: number;
+}
+
+export interface LockHolder {
+  /** Names the holder for `forceRelease`: a short hash of its token. */
+  readonly id: string;
+  /** The label of the process, by default `host:pid`. */
+  readonly owner: string;
+  /** How long the key stays held if nobody renews the lease. `Infinity` for a foreign value without an expiry. */
+  readonly remaining: number;
+  /** Whether the holder's process has answered. If not, only the facts above are known. */
+  readonly answered: boolean;
+  /** For how long the holder has held the key. */
+  readonly held?: number;
+  /** When the hold began, by the clock of this process. */
+  readonly since?: Date;
+  /** How long the holder had waited. */
+  readonly waited?: number;
+  readonly fence?: number;
+  readonly ttl?: number;
+  readonly renew?: boolean;
+  /** Absent if there is no limit. */
+  readonly maxHold?: number;
+  /** How many permits the semaphore has, for this holder. */
+  readonly limit?: number;
+  /** The decorated method, such as `OrdersController.pay`. */
+  readonly label?: string;
+  /** The template of the key, such as `order:{params.id}`. */
+  readonly template?: string;
+  /** Where the lock was taken: the first stack frame outside of this package, if it was recorded. */
+  readonly site?: string;
+  /** The id of the trace that the lock was taken in, if telemetry is on. */
+  readonly trace?: string;
+}
+
+/** A process that waits. */
+export interface LockQueuePlace {
+  readonly owner: string;
+  readonly kind: LockKind;
+  readonly limit?: number;
+  /** For how long the request has been in the queue of the store. */
+  readonly waited: number;
+  readonly answered: boolean;
+  /** The callers behind the request, the first one first. Absent if the process has not answered. */
+  readonly callers?: readonly LockWaiter[];
+  /** How many more callers wait behind the request than `callers` has. */
+  readonly more?: number;
+}
+
+/** A caller that waits. */
+export interface LockWaiter {
+  readonly waited: number;
+  readonly label?: string;
+  readonly template?: string;
+  readonly site?: string;
+  readonly trace?: string;
+  /** The keys that the caller holds meanwhile. */
+  readonly holds: readonly string[];
+}
+
+/** What the processes that answer hold, and wait for. */
+export interface LockOverview {
+  readonly at: Date;
+  readonly processes: readonly LockProcess[];
+  /** The keys that were held longest or are waited for most, as far as processes have told. */
+  readonly locks: readonly LockInfo[];
+  /** Deadlocks across processes. Each was found by two overviews in a row. */
+  readonly cycles: readonly LockCycle[];
+  /** The latest losses, long holds, refusals after a wait, and store errors, the newest first. */
+  readonly troubles: readonly LockTrouble[];
+  /** How many processes were asked and have not answered. */
+  readonly silent: number;
+}
+
+export interface LockProcess {
+  readonly owner: string;
+  /** How many locks the process holds. */
+  readonly held: number;
+  /** How many callers of the process wait. */
+  readonly waiting: number;
+}
+
+/** Each caller holds keys and waits for a key that the next one holds. The last one waits for the first one. */
+export interface LockCycle {
+  readonly links: readonly {
+    readonly owner: string;
+    readonly holds: readonly string[];
+    readonly wants: string;
+    readonly label?: string;
+  }[];
+}
+
+export interface LockTrouble {
+  readonly what: 'lost' | 'long-hold' | 'busy' | 'store-error';
+  readonly owner: string;
+  readonly at: Date;
+  readonly key?: string;
+  readonly label?: string;
+  /** The reason of a loss, or the code of an error. */
+  readonly reason?: string;
+}
+
+export interface ForceReleaseOptions {
+  /** A person or a tool. It is logged here, and at the holder. */
+  readonly by: string;
+  /** The `id` of the holder that is meant. `'any'` releases each present holder. */
+  readonly holder: string;
+  readonly reason?: string;
+}
+
+export interface ForceReleaseResult {
+  /** How many holders were released. 0 if the holder that was meant does not hold the key any more. */
+  readonly released: number;
+  /** How many of the released holders' processes have been told. The others notice at their next renewal. */
+  readonly told: number;
+}
+
+export interface InspectOptions {
+  /** How long to wait for the answers of processes, in ms or as a string. @default '250ms' */
+  readonly patience?: number | string;
+}
+
+export interface ListOptions {
+  readonly signal?: AbortSignal;
+  /** `true` asks the processes about each key. @default false */
+  readonly details?: boolean;
+}
