@@ -11,7 +11,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const tsc = join(root, 'node_modules/typescript/bin/tsc');
 const dist = join(root, 'dist');
 const [compiled, esm, cjs, node] = ['compiled', 'esm', 'cjs', 'node'].map((name) => join(dist, name));
-const ENTRIES = ['index', 'store/index', 'testing/index'];
+const ENTRIES = [
+  'index',
+  ...['store', 'testing', 'health', 'telemetry', 'dashboard'].map((name) => `${name}/index`),
+];
 
 const common = {
   outdir: esm,
