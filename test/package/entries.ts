@@ -15,14 +15,16 @@ const NEEDS: Record<string, string | undefined> = {
 
 export const ENTRIES = Object.keys(NEEDS).map((entry) => entry.slice(2));
 
-/** Prints for each entry point the package that is missing, or null if the entry point was loaded. */
+/** Prints for each entry point the package that is missing, or null if the entry point was loaded with all its names. */
 const PROGRAM = (load: string) => `
 (async () => {
   const found = {};
   for (const name of ${JSON.stringify(ENTRIES)}) {
     try {
-      await (${load})(name === '' ? 'nestjs-locked' : 'nestjs-locked/' + name);
-      found['./' + name] = null;
+      const loaded = await (${load})(name === '' ? 'nestjs-locked' : 'nestjs-locked/' + name);
+      // Stacks and Nest show the names.
+      const other = Object.keys(loaded).filter((key) => typeof loaded[key] === 'function' && loaded[key].name !== key);
+      found['./' + name] = other.length === 0 ? null : 'short names: ' + other.join(', ');
     } catch (error) {
       const [, missing] = /Cannot find (?:package|module) '([^']+)'/.exec(error.message) ?? [];
       found['./' + name] = missing ?? error.stack;
