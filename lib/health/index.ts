@@ -1,0 +1,2 @@
+/** The entry `nestjs-locked/health`. */
+export { isLockError } from '../errors/index.js';

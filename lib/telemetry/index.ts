@@ -1,0 +1,2 @@
+/** The entry `nestjs-locked/telemetry`. */
+export { isLockError } from '../errors/index.js';
