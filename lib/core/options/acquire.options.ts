@@ -123,13 +123,18 @@ export interface ResolvedAcquire {
   readonly access: LockAccess;
   /** The decorated method that acquires. Undefined for other callers. */
   readonly origin?: LockOrigin;
+  /** The name of the module. Undefined for the unnamed module. */
+  readonly module?: string;
 }
 
 /** What is known about a caller when its method is decorated. */
 export interface LockOrigin {
   /** The method, such as `OrdersController.pay`. */
   readonly label: string;
-  /** The template of the key, such as `order:{params.id}`. Undefined if a function makes the key. */
+  /**
+   * The template of the key, such as `order:{params.id}`. Several templates are joined by `, `. Undefined if a function
+   * makes the key.
+   */
   readonly template: string | undefined;
 }
 
