@@ -1,4 +1,5 @@
 /** The options of one acquisition, as users write them and as the core works with them. */
+import type { CallRecord } from '../events/tracer.js';
 import type { Duration } from '../time/duration.js';
 import type { Lock } from '../contracts/lock.js';
 import type { LockKind, LockAccess } from '../contracts/token.js';
@@ -125,6 +126,8 @@ export interface ResolvedAcquire {
   readonly origin?: LockOrigin;
   /** The name of the module. Undefined for the unnamed module. */
   readonly module?: string;
+  /** The record of this call, while telemetry runs. */
+  readonly call?: CallRecord;
 }
 
 /** What is known about a caller when its method is decorated. */
