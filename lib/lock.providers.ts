@@ -45,7 +45,7 @@ export function lockProviders(name: string | undefined): Provider[] {
       // The registry is not used here. It is injected so that it is made first: if two modules have one name, its error
       // comes before any module opens a connection.
       inject: [RAW_OPTIONS, LockModuleRegistry],
-      useFactory: (options: LockModuleOptions) => resolveModuleOptions(options),
+      useFactory: (options: LockModuleOptions) => resolveModuleOptions(options, name),
     },
     { provide: LockStoreProvider, useFactory: () => new LockStoreProvider() },
     {

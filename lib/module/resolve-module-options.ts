@@ -72,7 +72,7 @@ const ASYNC = ['imports', 'inject', 'useFactory', 'useClass', 'useExisting', 'pr
 const OWNER_LENGTH = 128;
 
 /** @throws LockOptionsError */
-export function resolveModuleOptions(options: LockModuleOptions): ResolvedModuleOptions {
+export function resolveModuleOptions(options: LockModuleOptions, name?: string): ResolvedModuleOptions {
   if (typeof options !== 'object' || options === null) throw notOptions(options);
   for (const name in options) {
     if (OPTIONS.has(name)) continue;
@@ -88,7 +88,7 @@ export function resolveModuleOptions(options: LockModuleOptions): ResolvedModule
   return Object.freeze({
     target: resolveTarget(options),
     owner: owner === undefined ? `${hostname()}:${process.pid}` : checkOwner(owner),
-    policy: resolvePolicy(defaults),
+    policy: resolvePolicy(defaults, 'defaults', name),
     maxWaiters: maxWaiters === undefined ? Infinity : checkMaxWaiters(maxWaiters),
     inspection: checkInspection(inspection),
     longHold: longHold === undefined ? DEFAULT_LONG_HOLD : checkDuration('longHold', longHold, 1),

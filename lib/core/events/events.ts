@@ -23,6 +23,14 @@ export interface LockEvent {
   readonly why?: string;
   /** The process that held the lock (`force-release`, in the process that released it). */
   readonly owner?: string;
+  /** `exclusive`, `shared` or `semaphore` (events of holds and of callers). */
+  readonly kind?: string;
+  /** The template of the key, such as `order:{params.id}`, if `@Locked` has one (events of holds and of callers). */
+  readonly template?: string;
+  /** The decorated method, such as `OrdersController.pay` (events of holds and of callers). */
+  readonly label?: string;
+  /** The name of the module. Undefined for the unnamed module (events of holds and of callers). */
+  readonly module?: string;
 }
 
 export type LockEventSink = (event: LockEvent) => void;
