@@ -1,0 +1,2 @@
+/** The entry `nestjs-locked/dashboard`. */
+export { isLockError } from '../errors/index.js';
