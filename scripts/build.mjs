@@ -10,8 +10,11 @@ import ts from 'typescript';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const tsc = join(root, 'node_modules/typescript/bin/tsc');
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const dist = join(root, 'dist');
 const [compiled, esm, cjs, node] = ['compiled', 'esm', 'cjs', 'node'].map((name) => join(dist, name));
+/** The command line exists in one format, because it is run and not imported. */
+const CLI = 'cli/main';
 const ENTRIES = [
   'index',
   ...['store', 'testing', 'health', 'telemetry', 'dashboard'].map((name) => `${name}/index`),
@@ -191,7 +194,8 @@ async function run() {
   if (status !== 0) throw new Error('The compiler found errors.');
   const joined = await build({
     ...common,
-    entryPoints: ENTRIES.map((entry) => join(compiled, `${entry}.js`)),
+    define: { PACKAGE_VERSION: JSON.stringify(version) },
+    entryPoints: [...ENTRIES, CLI].map((entry) => join(compiled, `${entry}.js`)),
     outbase: compiled,
     bundle: true,
     splitting: true,
@@ -206,11 +210,12 @@ async function run() {
     // The CommonJS files repeat the name of a shared file each time they use it.
     const short = (name) =>
       shared.reduce((result, each, i) => result.replaceAll(each, `shared${i + 1}`), name);
-    write(short(path), await shortLocals(ownNames(short(text))));
+    const program = path === join(esm, `${CLI}.js`) ? '#!/usr/bin/env node\n' : '';
+    write(short(path), program + (await shortLocals(ownNames(short(text)))));
   }
   const converted = await build({
     ...common,
-    entryPoints: filesIn(esm),
+    entryPoints: filesIn(esm).filter((file) => file !== join(esm, `${CLI}.js`)),
     outbase: esm,
     outdir: cjs,
     format: 'cjs',

@@ -1,0 +1,41 @@
+/** `ls`: the locks that processes hold or wait for. */
+import type { LockInfo, LockOverview } from '../../core/inspection/lock-info.js';
+import type { Arguments } from '../input/arguments.js';
+import { DONE } from '../exit-codes.js';
+import type { LockInspector } from '../inspector.js';
+import { lockTable, remarks } from '../table.js';
+import type { Terminal } from '../terminal.js';
+
+export async function ls(locks: LockInspector, args: Arguments, terminal: Terminal): Promise<number> {
+  return args.scan ? scan(locks, args, terminal) : overview(locks, args, terminal);
+}
+
+async function overview(locks: LockInspector, args: Arguments, terminal: Terminal): Promise<number> {
+  const found = await locks.overview({ patience: args.patience });
+  for (const text of shown(found, args.json, terminal.colours)) terminal.write(`${text}\n`);
+  if (args.json) for (const remark of remarks(found)) terminal.note(`${remark}\n`);
+  return DONE;
+}
+
+/** Prints JSON as it comes. The table needs all locks first. */
+async function scan(locks: LockInspector, args: Arguments, terminal: Terminal): Promise<number> {
+  const [pattern = '*'] = args.operands;
+  const { signal } = terminal;
+  const found: LockInfo[] = [];
+  for await (const lock of locks.list(pattern, { signal, details: true })) {
+    if (args.json) terminal.write(`${JSON.stringify(lock)}\n`);
+    else found.push(lock);
+  }
+  if (!args.json) for (const text of table(found, terminal.colours)) terminal.write(`${text}\n`);
+  return DONE;
+}
+
+/** The rows of an overview. */
+export function shown(found: LockOverview, json: boolean, colours: boolean): string[] {
+  if (json) return found.locks.map((lock) => JSON.stringify(lock));
+  return [...table(found.locks, colours), ...remarks(found)];
+}
+
+function table(locks: readonly LockInfo[], colours: boolean): string[] {
+  return locks.length === 0 ? ['No locks are held or waited for.'] : lockTable(locks, colours);
+}
