@@ -63,12 +63,13 @@ export function lockProviders(name: string | undefined): Provider[] {
         opened: LockStoreProvider,
         logger: Logger,
       ) => {
-        const { owner, maxWaiters, longHold } = options;
+        const { owner, maxWaiters, longHold, inspection } = options;
         return new LockEngine({
           store,
           owner,
           maxWaiters,
           longHold,
+          inspection,
           emit: logEvents(logger, () => opened.down),
         });
       },

@@ -9,6 +9,7 @@ import { normaliseKeys } from './core/keys/normalise-keys.js';
 import type { Lock } from './core/contracts/lock.js';
 import type { HeldLock } from './core/holds/lock.handle.js';
 import type { LockEngine } from './core/engine/lock-engine.js';
+import { LockInspection } from './lock.inspection.js';
 import { checkJoin, checkReentry, holdsWithin } from './core/holds/reentry-checks.js';
 import { badOption } from './core/options/option-checks.js';
 import { type LockPolicy, resolveAcquire, resolveUsing } from './core/options/resolve-options.js';
@@ -24,12 +25,13 @@ export type LockedWork<T> = (lock: Lock) => T | PromiseLike<T>;
 /**
  * Acquires and releases locks. Inject it as `LockService`, or by `@InjectLockService(name)` for a named module.
  */
-export class LockService {
+export class LockService extends LockInspection {
   readonly #engine: LockEngine;
   readonly #policy: LockPolicy;
 
   /** @internal Made by the module. */
   constructor(engine: LockEngine, policy: LockPolicy) {
+    super(engine);
     this.#engine = engine;
     this.#policy = policy;
   }
