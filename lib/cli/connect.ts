@@ -9,7 +9,7 @@ import { checkRedis } from '../stores/redis/opening/redis-option.js';
 import { RedisLockStore } from '../stores/redis/redis.store.js';
 import type { Arguments } from './input/arguments.js';
 import { UsageError } from './exit-codes.js';
-import type { LockInspector, OpenedLocks } from './inspector.js';
+import type { OpenedLocks } from './inspector.js';
 
 /** In ms. A person waits for the reply. */
 const TIMEOUT = 2_000;
@@ -52,10 +52,11 @@ export async function openLocks(target: Target, warn: (message: string) => void)
     owner: `${hostname()}:${process.pid}`,
     maxWaiters: Infinity,
     longHold: Infinity,
+    inspection: 'off',
     emit: () => undefined,
   });
   return {
-    locks: new LockService(engine, resolvePolicy(undefined)) as unknown as LockInspector,
+    locks: new LockService(engine, resolvePolicy(undefined)),
     async close() {
       await engine.close();
       await store.close();
