@@ -1,10 +1,9 @@
-/** Connects to Redis, and makes a LockService without Nest. */
+/** Connects to Redis, and makes the inspection of a LockService without Nest. */
 import { Cluster, Redis } from 'ioredis';
 import { hostname } from 'node:os';
 import { LockEngine } from '../core/engine/lock-engine.js';
-import { resolvePolicy } from '../core/options/resolve-options.js';
 import { LockStoreError, redactError, redactUrl } from '../errors/index.js';
-import { LockService } from '../lock.service.js';
+import { LockInspection } from '../lock.inspection.js';
 import { checkRedis } from '../stores/redis/opening/redis-option.js';
 import { RedisLockStore } from '../stores/redis/redis.store.js';
 import type { Arguments } from './input/arguments.js';
@@ -16,6 +15,8 @@ const TIMEOUT = 2_000;
 
 /** How long the connection and the login may take together, in ms. */
 const LONGEST_START = 4_000;
+
+class InspectionAlone extends LockInspection {}
 
 type Target = Pick<Arguments, 'url' | 'prefix' | 'cluster'>;
 
@@ -56,7 +57,7 @@ export async function openLocks(target: Target, warn: (message: string) => void)
     emit: () => undefined,
   });
   return {
-    locks: new LockService(engine, resolvePolicy(undefined)),
+    locks: new InspectionAlone(engine),
     async close() {
       await engine.close();
       await store.close();
