@@ -28,8 +28,8 @@ const clusterRights = [
 
 /** The rights of a row of the table in docs/operations.md. */
 function rightsFor(method: string, cluster: boolean): string {
-  const [, section] = readFileSync('docs/operations.md', 'utf8').split('## Rights');
-  const row = section?.split('\n').find((each) => each.startsWith(`| ${method}`)) ?? '';
+  const [, table] = readFileSync('docs/operations.md', 'utf8').split('## Rights');
+  const row = table?.split('\n').find((each) => each.startsWith(`| ${method}`)) ?? '';
   const cells = row.replaceAll('\\|', '¦').split('|');
   const [rights] = /\+[\w+¦ ]+/.exec(cells[cluster ? 3 : 2] ?? '') ?? [''];
   return rights.replaceAll('¦', '|').trim();
