@@ -95,12 +95,12 @@ export class LockEngine {
     if (key === undefined || keys.length > 1) {
       return this.#acquireAll(keys, options, under, site).then(
         (holds) => this.#handOut(holds, site),
-        (error: unknown) => refused(error, options),
+        (error: unknown) => refused(error, options, this.inspector),
       );
     }
     return this.#take(key, options, options.wait, under, site).then(
       (hold) => this.#handOut([hold], site),
-      (error: unknown) => refused(error, options),
+      (error: unknown) => refused(error, options, this.inspector),
     );
   }
 
@@ -130,7 +130,7 @@ export class LockEngine {
       handle = this.#handOut(own, site, nested);
     } catch (error) {
       for (const hold of nested) void hold.release();
-      return refused(error, options);
+      return refused(error, options, this.inspector);
     }
     if (handle.lost !== undefined) {
       // The outer call has ended while this call waited for the missing keys.
@@ -238,9 +238,11 @@ export class LockEngine {
   }
 }
 
-function refused(error: unknown, options: ResolvedAcquire): never {
-  if (error instanceof LockBusyError && observed('busy')) {
-    publish({ name: 'busy', key: error.key, waited: error.waited, ...callerFacts(options) });
+function refused(error: unknown, options: ResolvedAcquire, inspector: Inspector): never {
+  if (error instanceof LockBusyError) {
+    const { key, waited } = error;
+    if (observed('busy')) publish({ name: 'busy', key, waited, ...callerFacts(options) });
+    if (waited > 0) inspector.refused(key, waited, callerFacts(options));
   }
   throw forCaller(error);
 }
