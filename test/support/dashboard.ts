@@ -151,7 +151,6 @@ export async function startDashboard({
   forceCloseConnections = true,
   port = 0,
 }: DashboardSetup = {}): Promise<DashboardApp> {
-  Logger.overrideLogger(false);
   const module = await Test.createTestingModule({
     imports: [LockDashboardModule.forRoot({ refresh: 100, ...options })],
     providers: [{ provide: LockService, useValue: locks }, ...providers],
@@ -159,6 +158,7 @@ export async function startDashboard({
   const adapter =
     platform === 'Express' ? new ExpressAdapter() : new FastifyAdapter({ forceCloseConnections });
   const app = module.createNestApplication(adapter, { forceCloseConnections });
+  Logger.overrideLogger(false);
   if (dressed) await dress(app, platform);
   await app.listen(port, '127.0.0.1');
   const origin = await app.getUrl();
