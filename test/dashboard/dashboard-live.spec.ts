@@ -14,6 +14,7 @@ import {
 } from '../support/dashboard.js';
 import { type Child, startChild } from '../support/child-process.js';
 import { eventually } from '../support/eventually.js';
+import type { handlers } from '../support/workers/dashboard.worker.js';
 
 let running: DashboardApp | undefined;
 const aborts: AbortController[] = [];
@@ -30,7 +31,9 @@ async function start(setup: DashboardSetup): Promise<DashboardApp> {
 
 type Events = AsyncGenerator<{ event: string; data: unknown }>;
 
-async function watch({ url }: DashboardApp): Promise<{ events: Events; leave(): void; headers: Headers }> {
+async function watch({
+  url,
+}: Pick<DashboardApp, 'url'>): Promise<{ events: Events; leave(): void; headers: Headers }> {
   const abort = new AbortController();
   aborts.push(abort);
   const response = await fetch(`${url}/live`, { signal: abort.signal });
@@ -118,10 +121,9 @@ describe.each(PLATFORMS)('the stream on %s', (platform) => {
     const app = await start({ platform, locks });
     const { socket, bytes } = slowReader(app);
     await eventually(() => expect(locks.questions).toBeGreaterThan(20), { within: 15_000 });
-    const { rss } = process.memoryUsage();
     locks.state = overview([lock('newest')]);
-    const asked = locks.questions;
-    await eventually(() => expect(locks.questions).toBeGreaterThan(asked + 2));
+    const before = locks.questions;
+    await eventually(() => expect(locks.questions).toBeGreaterThan(before + 2));
     socket.resume();
     const text = await eventually(() => {
       const all = bytes();
@@ -130,11 +132,10 @@ describe.each(PLATFORMS)('the stream on %s', (platform) => {
     });
     // Some 4 MB a state: the kernel has some of the first ones, and the others were skipped.
     expect(text.split('event: state').length - 1).toBeLessThan(10);
-    expect(rss).toBeLessThan(2e9);
     socket.destroy();
   }, 30_000);
 
-  it('given open streams at the shutdown, then it takes less than a second, and new streams are refused', async () => {
+  it('given open streams at the shutdown, then it takes less than a second', async () => {
     const locks = new StatedLocks();
     const app = await startDashboard({ platform, locks, forceCloseConnections: false });
     const { events } = await watch(app);
@@ -162,15 +163,23 @@ function slowReader({ url }: DashboardApp): { socket: Socket; bytes(): string } 
 }
 
 describe.each(PLATFORMS)('SIGTERM on %s', (platform) => {
-  let child: Child | undefined;
+  let child: Child<typeof handlers> | undefined;
 
   afterEach(async () => {
     await child?.kill();
   });
 
   it('given an open stream, then the process ends within a second', async () => {
-    child = undefined;
-    expect(platform).toBeDefined();
-    void startChild;
-  });
+    child = await startChild<typeof handlers>(
+      new URL('../support/workers/dashboard.worker.ts', import.meta.url),
+    );
+    const url = await child.call('start', platform);
+    const { events } = await watch({ url });
+    await next(events);
+    const began = performance.now();
+    process.kill(child.pid, 'SIGTERM');
+    while ((await events.next()).done !== true);
+    expect(await child.exited).toBe('SIGTERM');
+    expect(performance.now() - began).toBeLessThan(1_000);
+  }, 60_000);
 });
