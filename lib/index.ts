@@ -20,6 +20,20 @@ export type { LockedDecorator } from './locked/locked.type-checks.js';
 export { lockKey } from './core/keys/lock-key.tag.js';
 export type { LockKeyValue } from './core/keys/key-value.js';
 
+export type {
+  ForceReleaseOptions,
+  ForceReleaseResult,
+  InspectOptions,
+  ListOptions,
+  LockCycle,
+  LockHolder,
+  LockInfo,
+  LockOverview,
+  LockProcess,
+  LockQueuePlace,
+  LockTrouble,
+  LockWaiter,
+} from './core/inspection/lock-info.js';
 export type { Lock } from './core/contracts/lock.js';
 export type {
   AcquireOptions,

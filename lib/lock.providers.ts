@@ -45,7 +45,7 @@ export function lockProviders(name: string | undefined): Provider[] {
       // The registry is not used here. It is injected so that it is made first: if two modules have one name, its error
       // comes before any module opens a connection.
       inject: [RAW_OPTIONS, LockModuleRegistry],
-      useFactory: (options: LockModuleOptions) => resolveModuleOptions(options),
+      useFactory: (options: LockModuleOptions) => resolveModuleOptions(options, name),
     },
     { provide: LockStoreProvider, useFactory: () => new LockStoreProvider() },
     {
@@ -63,12 +63,13 @@ export function lockProviders(name: string | undefined): Provider[] {
         opened: LockStoreProvider,
         logger: Logger,
       ) => {
-        const { owner, maxWaiters, longHold } = options;
+        const { owner, maxWaiters, longHold, inspection } = options;
         return new LockEngine({
           store,
           owner,
           maxWaiters,
           longHold,
+          inspection,
           emit: logEvents(logger, () => opened.down),
         });
       },

@@ -2,16 +2,20 @@
 // joins the modules into one file for each entry point and one shared file, because Node takes longer to load 150 small
 // files. The CommonJS files are the joined files, converted. In each format, all entry points share one set of classes.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
+import ts from 'typescript';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const tsc = join(root, 'node_modules/typescript/bin/tsc');
 const dist = join(root, 'dist');
 const [compiled, esm, cjs, node] = ['compiled', 'esm', 'cjs', 'node'].map((name) => join(dist, name));
-const ENTRIES = ['index', 'store/index', 'testing/index'];
+const ENTRIES = [
+  'index',
+  ...['store', 'testing', 'health', 'telemetry', 'dashboard'].map((name) => `${name}/index`),
+];
 
 const common = {
   outdir: esm,
@@ -19,8 +23,8 @@ const common = {
   target: 'es2022',
   charset: 'utf8',
   logLevel: 'warning',
-  // Without white space, both formats together stay small enough for a package. Names are kept, because stacks and Nest
-  // show them.
+  // Without white space, both formats together stay small enough for a package. The names of classes, methods and the
+  // functions of modules are kept, because stacks and Nest show them: see `shortLocals`.
   minifyWhitespace: true,
   minifySyntax: true,
   lineLimit: 120,
@@ -43,30 +47,89 @@ function requireOptional(text) {
 }
 
 /**
- * Restores the names of decorated classes. The compiler writes such a class as `let X = class X`, and esbuild adds a
- * number to the inner name, which Nest shows.
+ * Gives each class the name of its variable. Decorated classes and classes that use themselves have an inner name, to
+ * which esbuild adds a number or an underscore, and which Nest and stacks show.
  */
 function ownNames(text) {
-  const numbered = [...text.matchAll(/\b(?:var|let) (\w+) ?= ?class (\1\d+)\b/g)];
-  return numbered.reduce(
-    (result, [, name, other]) => result.replaceAll(new RegExp(`\\b${other}\\b`, 'g'), name),
+  const inner = [...text.matchAll(/\b(\w+) ?= ?class (_?\1\d*)\b/g)];
+  return inner.reduce(
+    (result, [, name, other]) =>
+      result
+        .replaceAll(new RegExp(`\\b${other}\\b`, 'g'), name)
+        .replace(new RegExp(`(\\b${name} ?= ?class) ${name}\\b`), '$1'),
     text,
   );
 }
 
-/** Copies the declarations that the entry points import, directly or indirectly. No user can import the others. */
+/**
+ * Shortens the names of parameters and of variables inside functions. esbuild keeps the names at the top of a text only
+ * if the text is a script, so it gets the module without its imports and its exports.
+ */
+async function shortLocals(text) {
+  const statements = ts.createSourceFile('module.js', text, ts.ScriptTarget.ES2022).statements;
+  const part = (chosen) =>
+    statements.filter(chosen).map((statement) => text.slice(statement.pos, statement.end));
+  const imports = part(ts.isImportDeclaration);
+  const exports = part(ts.isExportDeclaration);
+  const body = part((statement) => !ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement));
+  const { target, charset, lineLimit, minifyWhitespace, minifySyntax } = common;
+  const options = { target, charset, lineLimit, minifyWhitespace, minifySyntax, minifyIdentifiers: true };
+  const { code } = await transform(body.join(''), options);
+  const nameless = /= ?class (?!extends\b)\w+/.exec(code);
+  if (nameless !== null) throw new Error(`A class would be shown by a short name: ${nameless[0]}.`);
+  return [...imports, code, ...exports].join('');
+}
+
+/** Shortens the names that esbuild gives to imported modules in CommonJS, such as `import_node_util`. */
+function shortImports(text) {
+  const names = [...new Set(text.match(/\bimport_\w+/g))];
+  return text.replace(/\bimport_\w+/g, (name) => `_${names.indexOf(name).toString(36)}`);
+}
+
+/** The relative imports of a declaration: `from './lock.js'`, `import('./lock.js')`. */
+const RELATIVE = /((?:from|import)\s*\(?['"])(\.[^'"]+)(\.js['"])/g;
+
+/** An import of a package by a declaration. */
+const PACKAGE = /(?:from|import)\s*\(?['"](?!node:)[^.'"]/;
+
+/** The declarations that the entry points import, directly or indirectly, each with those that it imports itself. */
+function declarations() {
+  const found = new Map(ENTRIES.map((entry) => [entry, []]));
+  for (const [name, imported] of found) {
+    const text = readFileSync(join(compiled, `${name}.d.ts`), 'utf8');
+    for (const [, , specifier] of text.matchAll(RELATIVE)) {
+      const target = join(dirname(name), specifier);
+      imported.push(target);
+      if (!found.has(target)) found.set(target, []);
+    }
+  }
+  return found;
+}
+
+/**
+ * Copies the declarations that users can import. The types of a package may differ by the format of the file that imports
+ * them, so the entry points and the declarations that lead to a package exist in both formats. The others exist once, for both formats.
+ */
 function copyDeclarations() {
-  const files = new Set(ENTRIES.map((entry) => join(compiled, `${entry}.d.ts`)));
-  for (const file of files) {
-    const text = readFileSync(file, 'utf8');
-    for (const [, specifier] of text.matchAll(/(?:from|import)\s*\(?['"](\.[^'"]+)\.js['"]/g)) {
-      files.add(join(dirname(file), `${specifier}.d.ts`));
-    }
-    for (const folder of [esm, cjs]) {
-      const copy = join(folder, relative(compiled, file));
-      mkdirSync(dirname(copy), { recursive: true });
-      copyFileSync(file, copy);
-    }
+  const all = declarations();
+  const source = (name) => readFileSync(join(compiled, `${name}.d.ts`), 'utf8');
+  const twice = new Set(
+    [...all.keys()].filter((name) => ENTRIES.includes(name) || PACKAGE.test(source(name))),
+  );
+  for (let size = 0; size !== twice.size;) {
+    size = twice.size;
+    for (const [name, imported] of all) if (imported.some((each) => twice.has(each))) twice.add(name);
+  }
+  for (const name of all.keys()) {
+    write(join(cjs, `${name}.d.ts`), source(name));
+    if (!twice.has(name)) continue;
+    const folder = dirname(join(esm, name));
+    const elsewhere = (specifier) =>
+      relative(folder, join(cjs, dirname(name), specifier)).replaceAll('\\', '/');
+    const text = source(name).replace(RELATIVE, (_, before, specifier, after) =>
+      [before, twice.has(join(dirname(name), specifier)) ? specifier : elsewhere(specifier), after].join(''),
+    );
+    write(join(esm, `${name}.d.ts`), text);
   }
 }
 
@@ -138,7 +201,13 @@ async function run() {
     metafile: true,
     write: false,
   });
-  for (const { path, text } of joined.outputFiles) write(path, ownNames(text));
+  const shared = joined.outputFiles.map(({ path }) => /shared-\w+/.exec(path)?.[0]).filter(Boolean);
+  for (const { path, text } of joined.outputFiles) {
+    // The CommonJS files repeat the name of a shared file each time they use it.
+    const short = (name) =>
+      shared.reduce((result, each, i) => result.replaceAll(each, `shared${i + 1}`), name);
+    write(short(path), await shortLocals(ownNames(short(text))));
+  }
   const converted = await build({
     ...common,
     entryPoints: filesIn(esm),
@@ -148,7 +217,9 @@ async function run() {
     logOverride: { 'empty-import-meta': 'error' },
     write: false,
   });
-  for (const { path, text } of converted.outputFiles) write(path, ownNames(requireOptional(text)));
+  for (const { path, text } of converted.outputFiles) {
+    write(path, shortImports(ownNames(requireOptional(text))));
+  }
   copyDeclarations();
   write(join(cjs, 'package.json'), '{ "type": "commonjs" }\n');
   write(join(node, 'choose.cjs'), CHOOSE);

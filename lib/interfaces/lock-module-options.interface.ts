@@ -46,6 +46,13 @@ export interface LockModuleOptions {
    */
   longHold?: Duration;
   /**
+   * When this process begins to answer questions about its locks (`inspect`, `overview`). `'auto'`: once a caller has
+   * waited, or a lock has been held for a second. `'always'`: from the start. `'off'`: only after it has inspected locks
+   * itself. To hear questions, a process has a second connection to Redis, the one on which it hears of hand-offs.
+   * @default 'auto'
+   */
+  inspection?: 'auto' | 'always' | 'off';
+  /**
    * How lock errors are shown to HTTP clients. One interceptor serves all modules of an application. With several
    * modules, set this option on the unnamed module, or on the first one if all have names.
    */

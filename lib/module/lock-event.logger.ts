@@ -1,4 +1,4 @@
-/** Logs lost locks, long holds and a failing store. */
+/** Logs lost locks, long holds, releases by force and a failing store. */
 import type { Logger } from '@nestjs/common';
 import type { LockEvent, LockEventSink } from '../core/events/events.js';
 import { printable, quoted } from '../errors/index.js';
@@ -14,6 +14,7 @@ export function logEvents(logger: Pick<Logger, 'warn'>, known: () => boolean): L
   return (event) => {
     if (event.name === 'lost') logger.warn(messageOf(event.error));
     else if (event.name === 'long-hold') logger.warn(longHold(event));
+    else if (event.name === 'force-release') logger.warn(forceRelease(event));
     else if (event.name === 'store-error') storeFailed(messageOf(event.error));
   };
 }
@@ -35,6 +36,15 @@ function longHold({ key, held, site }: LockEvent): string {
   return (
     `The lock ${quoted(key ?? '')} has been held for ${Math.round((held ?? 0) / 1000)} s. ` +
     `Find work that hangs, set "maxHold" for it, or raise the module's "longHold".${taken}`
+  );
+}
+
+function forceRelease({ key = '', by = '', why, owner }: LockEvent): string {
+  const reason = why === undefined ? '' : ` (${quoted(why)})`;
+  const here = owner === undefined ? ', which held it here' : ` from ${quoted(owner)}`;
+  return (
+    `${quoted(by)} has released the lock ${quoted(key)} by force${here}${reason}. ` +
+    'The work of the holder goes on. Only a fence keeps it from writing.'
   );
 }
 

@@ -1,4 +1,5 @@
 /** Checks the module's options, and fills in the defaults. */
+import type { InspectionMode } from '../core/inspector/listening.js';
 import { hostname } from 'node:os';
 import {
   badOption,
@@ -45,6 +46,7 @@ export interface ResolvedModuleOptions {
   readonly maxWaiters: number;
   /** In ms. */
   readonly longHold: number;
+  readonly inspection: InspectionMode;
   readonly busyStatus: number;
   readonly mapErrors: boolean;
   /** The options of the application's one error interceptor that this module sets explicitly. */
@@ -60,6 +62,7 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof LockModuleOptions>([
   'defaults',
   'maxWaiters',
   'longHold',
+  'inspection',
   'http',
   'mapErrors',
 ]);
@@ -69,7 +72,7 @@ const ASYNC = ['imports', 'inject', 'useFactory', 'useClass', 'useExisting', 'pr
 const OWNER_LENGTH = 128;
 
 /** @throws LockOptionsError */
-export function resolveModuleOptions(options: LockModuleOptions): ResolvedModuleOptions {
+export function resolveModuleOptions(options: LockModuleOptions, name?: string): ResolvedModuleOptions {
   if (typeof options !== 'object' || options === null) throw notOptions(options);
   for (const name in options) {
     if (OPTIONS.has(name)) continue;
@@ -77,7 +80,7 @@ export function resolveModuleOptions(options: LockModuleOptions): ResolvedModule
     if (EXTRAS.has(name)) throw misplacedExtra(name, value);
     throw unknownOption('', name, [...OPTIONS, ...EXTRAS]);
   }
-  const { owner, defaults, maxWaiters, longHold, http, mapErrors } = options;
+  const { owner, defaults, maxWaiters, longHold, inspection = 'auto', http, mapErrors } = options;
   if (http !== undefined) {
     checkObject('http', http);
     checkNames('http', http, HTTP);
@@ -85,8 +88,9 @@ export function resolveModuleOptions(options: LockModuleOptions): ResolvedModule
   return Object.freeze({
     target: resolveTarget(options),
     owner: owner === undefined ? `${hostname()}:${process.pid}` : checkOwner(owner),
-    policy: resolvePolicy(defaults),
+    policy: resolvePolicy(defaults, 'defaults', name),
     maxWaiters: maxWaiters === undefined ? Infinity : checkMaxWaiters(maxWaiters),
+    inspection: checkInspection(inspection),
     longHold: longHold === undefined ? DEFAULT_LONG_HOLD : checkDuration('longHold', longHold, 1),
     busyStatus: http?.busyStatus === undefined ? DEFAULT_BUSY_STATUS : checkStatus(http.busyStatus),
     mapErrors: mapErrors === undefined ? true : checkBoolean('mapErrors', mapErrors),
@@ -221,4 +225,9 @@ function misplacedExtra(name: string, value: unknown): LockOptionsError {
     value,
     `The lock option "${name}" comes too late if a factory returns it. Give it to LockModule.forRootAsync() itself, beside the factory.`,
   );
+}
+
+function checkInspection(value: unknown): InspectionMode {
+  if (value === 'auto' || value === 'always' || value === 'off') return value;
+  throw badOption('inspection', value, "'auto', 'always' or 'off'");
 }

@@ -19,5 +19,11 @@ export type {
   RenewReply,
   RenewRequest,
 } from '../core/contracts/store.contract.js';
+export type {
+  KeyHolder,
+  KeyState,
+  KeyWaiter,
+  StoreInspection,
+} from '../core/contracts/inspection.contract.js';
 export { accessOf, type LockAccess, type LockKind, sessionIdOf } from '../core/contracts/token.js';
 export type { Clock, Timer } from '../core/time/clock.js';

@@ -1,4 +1,5 @@
 /** The contract of a LockStore as a test suite, for any runner with `describe` and `it`. */
+import { inspectionContract } from './contract/inspection.contract.js';
 import { keyContract } from './contract/key.contract.js';
 import { kindsContract } from './contract/kinds.contract.js';
 import { queueContract } from './contract/queue.contract.js';
@@ -40,5 +41,6 @@ export function storeContract(
     semaphoreContract({ describe, test });
     semaphoreQueueContract({ describe, test });
     kindsContract({ describe, test });
+    inspectionContract({ describe, test });
   });
 }

@@ -140,6 +140,28 @@ describe.each([6, 5] as const)('ioredis %i', (ioredis) => {
     }
   });
 
+  it('given a node that is found at the last redirection and knows no script, then the lock is acquired', async () => {
+    // Without a natMap, ioredis finds the node by its first redirection.
+    const startupNodes = nodes.map(({ server: { port } }) => ({ host: '127.0.0.1', port }));
+    const others = clusterLocksOn({ startupNodes }, { ioredis, cluster: { maxRedirections: 1 } });
+    try {
+      await (await others.service.acquire(keys[0])).release();
+      const { server } = nodeOf(keys[0]);
+      const direct = server.client();
+      await direct.script('FLUSH');
+      direct.disconnect();
+      const wrong = nodes.find((node) => node !== nodeOf(keys[0]))!;
+      const misled = others.client as unknown as { slots: string[][] };
+      misled.slots[slotOf(`lock:${keys[0]}`)] = [`127.0.0.1:${wrong.server.port}`];
+      // A caller without time has one attempt.
+      const lock = await others.service.acquire(keys[0], { wait: 0 });
+      expect(await lock.release()).toBe(true);
+      expect(others.warnings).toEqual([]);
+    } finally {
+      await others.close();
+    }
+  });
+
   it('given no interruption, then release() of a lock that was lost returns false', async () => {
     let lost = 0;
     for (const key of keys) {

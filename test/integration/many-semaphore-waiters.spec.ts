@@ -36,6 +36,6 @@ describe('a hundred thousand waiters of one semaphore in memory', () => {
     expect(outcomes.filter((outcome) => outcome === true)).toHaveLength(50_000);
     expect([engine.keyCount, clock.timers]).toEqual([0, 0]);
     // If a step were linear in the number of waiters, it would take minutes.
-    expect(Math.max(joined - since, left - joined, served - left)).toBeLessThan(20_000);
-  }, 90_000);
+    expect(Math.max(joined - since, left - joined, served - left)).toBeLessThan(60_000);
+  }, 240_000);
 });

@@ -1,7 +1,8 @@
 /**
  * The package as users get it. It is packed, and publint and attw check the tarball. Then the tarball is installed into a
  * fresh application of Nest 12 (ES modules, ioredis 6) and one of Nest 11 (CommonJS, ioredis 5). Each application is
- * type-checked, built, run against a real server, bundled, traced, and tested by its own jest.
+ * type-checked, built, run against a real server, bundled, traced, and tested by its own jest. Two more applications
+ * import each entry point, without and with the optional packages.
  * `npm run check:package` runs these checks.
  */
 import { spawn } from 'node:child_process';
@@ -14,6 +15,7 @@ import { eventually } from '../support/eventually.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { endWithUs } from '../support/watchdog.js';
 import { contents } from './contents.js';
+import { entries } from './entries.js';
 import { bundle, bundledMessages, reportsErrors, tracesRedis } from './stack.js';
 import { bin, cleanEnv, ROOT, run, same, step, summary } from './steps.js';
 
@@ -170,6 +172,9 @@ try {
     await step('contents', () => contents(tarball, temp));
     await step('publint', () => run(bin('publint'), ['run', tarball, '--strict'], { cwd: ROOT }));
     await step('attw', () => run(bin('attw'), [tarball], { cwd: ROOT }));
+    for (const nest of [12, 11]) {
+      await step(`Nest ${nest}: entry points`, () => entries(tarball, temp, nest));
+    }
     const redis = await startRedis();
     try {
       await Promise.all(['nest12-esm', 'nest11-cjs'].map((name) => checkApp(name, tarball, temp, redis)));

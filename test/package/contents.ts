@@ -2,7 +2,10 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import { linksOf } from '../docs/markdown.js';
+import { ENTRIES } from './entries.js';
 import { ROOT, run } from './steps.js';
+
+const MODULES = ENTRIES.map((entry) => join(entry, 'index'));
 
 const REQUIRED = [
   'LICENSE',
@@ -10,15 +13,9 @@ const REQUIRED = [
   'CHANGELOG.md',
   'package.json',
   ...['esm', 'cjs'].flatMap((format) =>
-    ['index', 'store/index', 'testing/index'].flatMap((entry) => [
-      `dist/${format}/${entry}.js`,
-      `dist/${format}/${entry}.d.ts`,
-    ]),
+    MODULES.flatMap((entry) => [`dist/${format}/${entry}.js`, `dist/${format}/${entry}.d.ts`]),
   ),
-  ...['index', 'store/index', 'testing/index'].flatMap((entry) => [
-    `dist/node/${entry}.js`,
-    `dist/node/${entry}.cjs`,
-  ]),
+  ...MODULES.flatMap((entry) => [`dist/node/${entry}.js`, `dist/node/${entry}.cjs`]),
   'dist/cjs/package.json',
 ];
 
@@ -28,8 +25,19 @@ const ALLOWED = /^(dist\/|docs\/[\w-]+\.md$|LICENSE$|README\.md$|CHANGELOG\.md$|
 const MOST = 1_000_000;
 /** The greatest number of files. Each file costs every installation a little time. */
 const MOST_FILES = 200;
-/** The greatest number of modules of each format: the entry points and their shared parts. Each one slows the start. */
+/** The greatest number of modules that an entry point loads: its own and the shared ones. Each one slows the start. */
 const MOST_MODULES = 6;
+
+/** The files of the package that a file imports, directly or indirectly, with the file itself. */
+async function loadedBy(file: string, found = new Set<string>()): Promise<Set<string>> {
+  if (found.has(file)) return found;
+  found.add(file);
+  const text = await readFile(file, 'utf8');
+  for (const [, path] of text.matchAll(/(?:from|import|require\()\s*["'](\.[^"']+\.c?js)["']/g)) {
+    await loadedBy(join(dirname(file), path), found);
+  }
+  return found;
+}
 
 /** @param into a folder in which the tarball may be unpacked. */
 export async function contents(tarball: string, into: string): Promise<void> {
@@ -52,9 +60,11 @@ export async function contents(tarball: string, into: string): Promise<void> {
     );
   }
   for (const format of ['esm', 'cjs']) {
-    const modules = files.filter((file) => new RegExp(`^dist/${format}/.*\\.c?js$`).test(file));
-    if (modules.length > MOST_MODULES)
-      throw new Error(`Too many modules slow the start: ${modules.join(', ')}`);
+    for (const entry of MODULES) {
+      const modules = [...(await loadedBy(join(folder, 'dist', format, `${entry}.js`)))];
+      if (modules.length > MOST_MODULES)
+        throw new Error(`Too many modules slow the start: ${modules.join(', ')}`);
+    }
   }
   const dead = await Promise.all(
     files

@@ -28,8 +28,8 @@ export const CORE_ROOMS = [
   ['util', 'time', 'events', 'keys'],
   ['contracts'],
   ['options', 'deadlock', 'runtime'],
-  ['leases'],
-  ['holds'],
+  ['leases', 'inspection'],
+  ['holds', 'inspector'],
   ['queue'],
   ['batches', 'requests'],
   ['engine'],
@@ -42,6 +42,7 @@ const REDIS_ROOMS = [
   ['health'],
   ['opening', 'commands'],
   ['notifications'],
+  ['inspection'],
 ] as const;
 
 function rooms(root: string, rows: ReadonlyArray<readonly string[]>, packages: RegExp): Layer[] {
@@ -57,7 +58,7 @@ const LAYERS: readonly Layer[] = [
   ...rooms('lib/stores/redis', REDIS_ROOMS, /^(node:.*|ioredis)$/),
   { name: 'redis', files: /^lib\/stores\/redis\/[^/]+$/, packages: /^(node:.*|ioredis)$/ },
   { name: 'interfaces', files: /^lib\/interfaces\// },
-  { name: 'service', files: /^lib\/lock\.(service|constants)\.ts$/ },
+  { name: 'service', files: /^lib\/lock\.(service|inspection|constants)\.ts$/ },
   { name: 'error mapping', files: /^lib\/error-mapping\// },
   { name: 'locked', files: /^lib\/locked\/[^/]+$/ },
   { name: 'locked/key', files: /^lib\/locked\/key\// },

@@ -1,5 +1,6 @@
 /** The engine on a memory store and a clock that the test advances. */
 import { LockEngine } from '../../lib/core/engine/lock-engine.js';
+import type { InspectionMode } from '../../lib/core/inspector/listening.js';
 import type { LockEvent, LockEventSink } from '../../lib/core/events/events.js';
 import type { ResolvedAcquire } from '../../lib/core/options/acquire.options.js';
 import type { LockStore } from '../../lib/core/contracts/store.contract.js';
@@ -12,6 +13,8 @@ export interface CoreSettings {
   store?: LockStore;
   maxWaiters?: number;
   longHold?: number;
+  /** @default 'off', so that no timer runs but those of locks */
+  inspection?: InspectionMode;
   /** Receives the events. Default: they are gathered in `events`. */
   emit?: LockEventSink;
 }
@@ -33,6 +36,7 @@ export function core(settings: CoreSettings = {}): Core {
     maxWaiters: settings.maxWaiters ?? Infinity,
     longHold: settings.longHold ?? 60_000,
     emit: settings.emit ?? ((event) => void events.push(event)),
+    inspection: settings.inspection ?? 'off',
     clock,
   });
   return { clock, store, engine, events };

@@ -2,6 +2,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { LockDefaults } from '../../lib/core/options/acquire.options.js';
 import type { LockEvent } from '../../lib/core/events/events.js';
+import type { InspectionMode } from '../../lib/core/inspector/listening.js';
 import { LockEngine } from '../../lib/core/engine/lock-engine.js';
 import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
 import { LockService } from '../../lib/lock.service.js';
@@ -17,6 +18,7 @@ export interface LocksOptions {
   /** In ms. */
   readonly longHold?: number;
   readonly owner?: string;
+  readonly inspection?: InspectionMode;
   /** Options of the Redis client. */
   readonly redis?: RedisOptions;
 }
@@ -62,6 +64,7 @@ export function locksWith<Client extends RedisLike>(client: Client, options: Loc
   });
   const engine = new LockEngine({
     store,
+    inspection: options.inspection,
     owner: options.owner ?? 'test',
     maxWaiters: options.maxWaiters ?? Infinity,
     longHold: options.longHold ?? 60_000,

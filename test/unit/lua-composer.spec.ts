@@ -100,7 +100,10 @@ describe('npm run lua', () => {
   });
 
   it.each([
-    [[], /No script is named\. The scripts are: acquire, batch, exchange, handoff, notify, release, renew\./],
+    [
+      [],
+      /No script is named\. The scripts are: acquire, batch, exchange, handoff, notify, publish, read-key, release, renew\./,
+    ],
     [['lock'], /There is no script "lock"\. The scripts are: acquire, /],
     [['acquire', 'release'], /Name one script/],
     [['acquire', '--sauce'], /Unknown option "--sauce"\. The options are: --check, --write, --source/],
@@ -120,7 +123,7 @@ describe('the generated scripts', () => {
   it('are those of the files', () => {
     const texts = generated as Record<string, string>;
     for (const name of composer.scriptNames()) {
-      expect(texts[name.toUpperCase()]).toBe(composer.strip(composer.compose(name)));
+      expect(texts[name.toUpperCase().replaceAll('-', '_')]).toBe(composer.strip(composer.compose(name)));
     }
   });
 

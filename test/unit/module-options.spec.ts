@@ -70,6 +70,7 @@ describe('given the options of the module', () => {
       },
       maxWaiters: Infinity,
       longHold: 60_000,
+      inspection: 'auto',
       busyStatus: 423,
       mapErrors: true,
       mappingGiven: [],
@@ -105,6 +106,7 @@ describe('given the options of the module', () => {
       defaults: { ttl: '5s' },
       maxWaiters: 10,
       longHold: '5m',
+      inspection: 'off',
       http: { busyStatus: 409 },
       mapErrors: false,
     });
@@ -119,6 +121,7 @@ describe('given the options of the module', () => {
       policy: { ttl: 5_000 },
       maxWaiters: 10,
       longHold: 300_000,
+      inspection: 'off',
       busyStatus: 409,
       mapErrors: false,
     });
@@ -137,6 +140,8 @@ describe('given the options of the module', () => {
     ['commandTimeout', 0],
     ['commandTimeout', 'soon'],
     ['longHold', 0],
+    ['inspection', true],
+    ['inspection', 'never'],
     ['longHold', Infinity],
     ['maxWaiters', 0],
     ['maxWaiters', 1.5],

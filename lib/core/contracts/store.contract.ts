@@ -1,5 +1,6 @@
 /** The contract between the core and a store: what a store does for a key, and what it tells the core. */
 import type { Clock } from '../time/clock.js';
+import type { StoreInspection } from './inspection.contract.js';
 import type { LockKind } from './token.js';
 
 /**
@@ -37,6 +38,8 @@ export interface LockStoreListener {
   onReconnected(fenceDomain?: string): void;
   /** The store answers again after it failed. Every lease should be renewed now. */
   onRecovered(): void;
+  /** A message of another session, or of this one, for the inspection of locks. */
+  onMessage?(message: string): void;
 }
 
 /** One session's connection to a store. All verbs are bounded in time, and idempotent by token. */
@@ -92,6 +95,9 @@ export interface LockStoreSession {
    * @throws LockStoreError when grants will never reach the session, for example because it has no right to subscribe.
    */
   subscribe(key: string): Promise<void>;
+
+  /** Absent if locks of the store cannot be inspected. */
+  readonly inspection?: StoreInspection;
 
   /** Ends the session's own resources. Its tokens are not released. Idempotent; never rejects. */
   close(): Promise<void>;

@@ -1,10 +1,12 @@
 /** One key in this process: its callers, its leases, and its one request in the store. */
-import { type LockBusyError, type LockOptionsError, LockQueueFullError } from '../../errors/index.js';
+import { type LockOptionsError, LockQueueFullError } from '../../errors/index.js';
 import { BatchSet } from '../batches/batch-set.js';
 import type { LeaseBatch } from '../batches/lease-batch.js';
 import { SERVING_TABLE, type ServingEffect } from '../batches/serving-table.js';
 import { kindConflict } from '../contracts/kind-conflict.js';
 import { compatibleKinds, type LockAccess, type LockKind } from '../contracts/token.js';
+import type { CallSite } from '../deadlock/call-sites.js';
+import type { HeldKeys } from '../deadlock/wait-for-graph.js';
 import type { Hold } from '../holds/hold.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
 import { WaitQueue } from '../queue/wait-queue.js';
@@ -84,20 +86,15 @@ export class KeyCoordinator implements KeyParts, RequestOwner {
     return kindConflict(this.key, access, this.#kind);
   }
 
-  /** The error of a caller that has waited for a busy key. @param waited in ms. */
-  busy(waited: number): LockBusyError {
-    return busy(waited, this);
-  }
-
   // ---- events of callers
 
   /** Waits for a hold, in order of arrival. */
-  acquire(options: ResolvedAcquire, wait: number): Promise<Hold> {
+  acquire(options: ResolvedAcquire, wait: number, site?: CallSite, heldKeys?: HeldKeys): Promise<Hold> {
     const refusal = this.refusal(options.access) ?? this.known.lastingFailure;
     if (refusal !== undefined) return Promise.reject(refusal);
     const { maxWaiters } = this.#settings;
     if (this.queue.size >= maxWaiters) return Promise.reject(new LockQueueFullError(this.key, maxWaiters));
-    const waiter = this.queue.add(this, options, wait);
+    const waiter = this.queue.add(this, options, wait, site, heldKeys);
     this.#kind = options.access.kind;
     // If the key is known to be busy, a newcomer must know that too: else its error would blame the store.
     if (this.batches.exclusive !== undefined || this.known.holder !== undefined) tellBusy(this);
@@ -238,7 +235,7 @@ export class KeyCoordinator implements KeyParts, RequestOwner {
   #refuse(waiters: readonly Waiter[], error?: Error): void {
     if (waiters.length === 0) return;
     this.#depth += 1;
-    for (const waiter of waiters) waiter.refuse(error ?? this.busy(waiter.waited));
+    for (const waiter of waiters) waiter.refuse(error ?? busy(waiter.waited, this));
     this.#depth -= 1;
     this.#settle();
   }

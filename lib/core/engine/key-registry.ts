@@ -2,6 +2,8 @@
  * The coordinators of a session, by key. A coordinator is made when a caller waits for the key. It is forgotten when no
  * caller waits and no lease is left.
  */
+import type { Hold } from '../holds/hold.js';
+import type { FactSource } from '../inspection/own-facts.js';
 import type { EngineContext } from '../runtime/engine-context.js';
 import { KeyCoordinator } from './key-coordinator.js';
 import type { KeyParts } from './key-parts.js';
@@ -47,6 +49,15 @@ export class KeyRegistry {
 
   all(): KeyCoordinator[] {
     return [...this.#slots.values()].flatMap(({ coordinator }) => coordinator ?? []);
+  }
+
+  /** What this process tells about its locks. @param owner the label of the process. */
+  factSource(owner: string): FactSource {
+    return {
+      owner,
+      holds: () => this.#context.holds.all() as readonly Hold[], // Each of them is a Hold.
+      keys: () => this.all(),
+    };
   }
 
   /** The store has handed a key to a token of this session. If no caller waits any more, the token is released. */

@@ -8,10 +8,13 @@ import {
   LockShutdownError,
 } from '../../errors/index.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
+import { callerFacts } from '../options/origin.js';
 import { type CallSite, CallSites } from '../deadlock/call-sites.js';
 import { type Clock, systemClock } from '../time/clock.js';
 import { observed, publish } from '../events/diagnostics.js';
 import type { LockEventSink } from '../events/events.js';
+import { Inspector } from '../inspector/inspector.js';
+import type { InspectionMode } from '../inspector/listening.js';
 import { KeyRegistry } from './key-registry.js';
 import { NestedHandle } from '../holds/nested.handle.js';
 import { NestedHold } from '../holds/nested-hold.js';
@@ -20,6 +23,7 @@ import { type HeldLock, LockHandle } from '../holds/lock.handle.js';
 import { EngineContext } from '../runtime/engine-context.js';
 import type { Hold } from '../holds/hold.js';
 import { PartialAcquisition, acquireAll } from './acquire-all.js';
+import { busy } from './refusals.js';
 import { tryAcquire } from './try-acquire.js';
 import type { LockStore } from '../contracts/store.contract.js';
 import { TokenGenerator, newSessionId } from '../contracts/token.js';
@@ -35,6 +39,8 @@ export interface LockEngineSettings {
   readonly longHold: number;
   /** Gets the events that are logged: `lost`, `long-hold`, `store-error`. */
   readonly emit: LockEventSink;
+  /** When this process begins to answer questions about its locks. @default 'auto' */
+  readonly inspection?: InspectionMode;
   /** @default the clock of the store, if it has one */
   readonly clock?: Clock;
 }
@@ -42,6 +48,7 @@ export interface LockEngineSettings {
 export class LockEngine {
   /** The wait-for graph of the engine's callers. */
   readonly waits = new WaitGraph((key) => this.#registry.find(key)?.writerFirst === true);
+  readonly inspector: Inspector;
   readonly #context: EngineContext;
   readonly #registry: KeyRegistry;
   readonly #fenceDomainOf = (key: string): string => this.#context.session.fenceDomainOf(key);
@@ -55,6 +62,7 @@ export class LockEngine {
       onGrant: (key, token, fence, unverified) => this.#registry.onGrant(key, token, fence, unverified),
       onReconnected: (fenceDomain) => this.#registry.onReconnected(fenceDomain),
       onRecovered: () => this.#recovered(),
+      onMessage: (message) => this.inspector.onMessage(message),
     });
     this.#sites = new CallSites(clock);
     this.#context = new EngineContext({
@@ -62,9 +70,18 @@ export class LockEngine {
       tokens: new TokenGenerator(sessionId, settings.owner),
       clock,
       longHold: settings.longHold,
-      sink: settings.emit,
+      sink: (event) => {
+        this.inspector.note(event);
+        settings.emit(event);
+      },
     });
     this.#registry = new KeyRegistry(this.#context, settings.maxWaiters);
+    this.inspector = new Inspector({
+      context: this.#context,
+      sessionId,
+      mode: settings.inspection ?? 'auto',
+      source: this.#registry.factSource(settings.owner),
+    });
   }
 
   /**
@@ -78,12 +95,12 @@ export class LockEngine {
     if (key === undefined || keys.length > 1) {
       return this.#acquireAll(keys, options, under, site).then(
         (holds) => this.#handOut(holds, site),
-        refused,
+        (error: unknown) => refused(error, options),
       );
     }
     return this.#take(key, options, options.wait, under, site).then(
       (hold) => this.#handOut([hold], site),
-      refused,
+      (error: unknown) => refused(error, options),
     );
   }
 
@@ -113,7 +130,7 @@ export class LockEngine {
       handle = this.#handOut(own, site, nested);
     } catch (error) {
       for (const hold of nested) void hold.release();
-      return refused(error);
+      return refused(error, options);
     }
     if (handle.lost !== undefined) {
       // The outer call has ended while this call waited for the missing keys.
@@ -133,8 +150,9 @@ export class LockEngine {
     }
     for (const hold of holds) {
       hold.site = site;
-      const { key, waited, fence } = hold;
-      if (observed('acquire')) publish({ name: 'acquire', key, waited, fence });
+      if (!observed('acquire')) continue;
+      const { key, waited, fence, options } = hold;
+      publish({ name: 'acquire', key, waited, fence, ...callerFacts(options) });
     }
     return nested === undefined
       ? new LockHandle(holds, this.#fenceDomainOf)
@@ -189,16 +207,16 @@ export class LockEngine {
     if (wait <= 0) return this.#tryAcquire(key, options);
     const waiting =
       heldKeys === undefined ? undefined : this.waits.begin(key, heldKeys, site, options.access);
-    if (waiting === undefined) return this.#registry.of(key).acquire(options, wait);
+    if (waiting === undefined) return this.#registry.of(key).acquire(options, wait, site, heldKeys);
     if (waiting instanceof LockDeadlockError) return Promise.reject(waiting);
-    return waiting.during(this.#registry.of(key).acquire(options, wait));
+    return waiting.during(this.#registry.of(key).acquire(options, wait, site, heldKeys));
   }
 
   #tryAcquire(key: string, options: ResolvedAcquire): Promise<Hold> {
     const coordinator = this.#registry.find(key);
     const refusal = coordinator?.refusal(options.access);
     if (refusal !== undefined) return Promise.reject(refusal);
-    if (coordinator?.surelyHeld === true) return Promise.reject(coordinator.busy(0));
+    if (coordinator?.surelyHeld === true) return Promise.reject(busy(0, coordinator));
     return tryAcquire(this.#context, key, options);
   }
 
@@ -220,9 +238,9 @@ export class LockEngine {
   }
 }
 
-function refused(error: unknown): never {
+function refused(error: unknown, options: ResolvedAcquire): never {
   if (error instanceof LockBusyError && observed('busy')) {
-    publish({ name: 'busy', key: error.key, waited: error.waited });
+    publish({ name: 'busy', key: error.key, waited: error.waited, ...callerFacts(options) });
   }
   throw forCaller(error);
 }

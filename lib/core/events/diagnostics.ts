@@ -10,6 +10,7 @@ const NAMES: readonly LockEventName[] = [
   'busy',
   'store-error',
   'long-hold',
+  'force-release',
 ];
 
 const channels = Object.fromEntries(NAMES.map((name) => [name, channel(`nestjs-locked:${name}`)])) as Record<

@@ -1,5 +1,6 @@
 /** What the inspection of locks reports. Durations are in ms. */
 import type { LockKind } from '../contracts/token.js';
+import type { Duration } from '../time/duration.js';
 
 /** What stands at one key. */
 export interface LockInfo {
@@ -72,7 +73,7 @@ export interface LockWaiter {
   readonly holds: readonly string[];
 }
 
-/** What the processes that answer hold, and wait for. */
+/** What the processes that answer hold, and what they wait for. */
 export interface LockOverview {
   readonly at: Date;
   readonly processes: readonly LockProcess[];
@@ -82,7 +83,7 @@ export interface LockOverview {
   readonly cycles: readonly LockCycle[];
   /** The latest losses, long holds, refusals after a wait, and store errors, the newest first. */
   readonly troubles: readonly LockTrouble[];
-  /** How many processes were asked and have not answered. */
+  /** How many processes have got the question, and have not answered. */
   readonly silent: number;
 }
 
@@ -130,12 +131,12 @@ export interface ForceReleaseResult {
 }
 
 export interface InspectOptions {
-  /** How long to wait for the answers of processes, in ms or as a string. @default '250ms' */
-  readonly patience?: number | string;
+  /** For how long the answers of processes are waited for. @default '250ms' */
+  readonly patience?: Duration;
 }
 
-export interface ListOptions {
+export interface ListOptions extends InspectOptions {
   readonly signal?: AbortSignal;
-  /** `true` asks the processes about each key. @default false */
+  /** `true` sends a question about each key to its processes. @default false */
   readonly details?: boolean;
 }

@@ -67,6 +67,7 @@ export class Lease implements Renewable {
   #promised: Deadline | undefined;
   #lost: LockLossReason | undefined;
   #confirmed: boolean;
+  #revoked = false;
 
   constructor(settings: LeaseSettings) {
     this.key = settings.key;
@@ -135,7 +136,7 @@ export class Lease implements Renewable {
         ttl,
         fences,
       });
-      if (!reply.held) this.lose('not-owner');
+      if (!reply.held) this.lose(this.#revoked ? 'revoked' : 'not-owner');
       if (this.#lost !== undefined) return { held: false, fence: 0 };
       this.#deadline = this.#deadline === undefined ? ends : Deadline.later(this.#deadline, ends);
       if (this.#deadline.passed) {
@@ -168,6 +169,12 @@ export class Lease implements Renewable {
 
   #expireIfOver(readUntil: number): void {
     if (this.#deadline?.passedBy(readUntil) === true) this.lose('expired');
+  }
+
+  /** A message may be forged, so the store decides. */
+  revoked(): void {
+    this.#revoked = true;
+    this.renew(this.ttl).catch(() => undefined);
   }
 
   renewSoon(): void {

@@ -1,6 +1,8 @@
 /** The callers of this process that wait for one key, in order of arrival. The queue itself makes no decisions. */
 import { EXCLUSIVE, type LockAccess, sameAccess } from '../contracts/token.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
+import type { CallSite } from '../deadlock/call-sites.js';
+import type { HeldKeys } from '../deadlock/wait-for-graph.js';
 import { LinkedList } from '../util/linked-list.js';
 import { MOST_HOLDS, MOST_READERS } from './batch-limits.js';
 import { Waiter, type WaiterHost } from './waiter.js';
@@ -32,9 +34,17 @@ export class WaitQueue {
     return this.#waiters.first;
   }
 
-  add(host: WaiterHost, options: ResolvedAcquire, wait: number): Waiter {
+  add(
+    host: WaiterHost,
+    options: ResolvedAcquire,
+    wait: number,
+    site?: CallSite,
+    heldKeys?: HeldKeys,
+  ): Waiter {
     const waiter = new Waiter(host, (this.#arrivals += 1), options, wait);
     waiter.node = this.#waiters.push(waiter);
+    waiter.site = site;
+    waiter.heldKeys = heldKeys;
     return waiter;
   }
 
@@ -94,6 +104,14 @@ export class WaitQueue {
   /** The waiters that stay after their deadline. */
   overdue(): Waiter[] {
     return this.#overdue === 0 ? NONE : this.select((waiter) => waiter.overdue);
+  }
+
+  /** The first waiters, at most so many. */
+  take(most: number): Waiter[] {
+    const waiters: Waiter[] = [];
+    for (let at = this.#waiters.head; at !== undefined && waiters.length < most; at = at.next)
+      waiters.push(at.value);
+    return waiters;
   }
 
   select(which: (waiter: Waiter) => boolean): Waiter[] {

@@ -1,6 +1,8 @@
 /** One caller's wait for a hold. It ends by a grant, by a refusal, at its deadline, or by its signal. */
 import { aroseElsewhere, LockAbortedError } from '../../errors/index.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
+import type { CallSite } from '../deadlock/call-sites.js';
+import type { HeldKeys } from '../deadlock/wait-for-graph.js';
 import type { Clock, Timer } from '../time/clock.js';
 import { onAbort } from '../util/shared-listeners.js';
 import type { Due, DeadlineTimer } from '../runtime/deadline-timer.js';
@@ -24,6 +26,9 @@ export class Waiter implements Due {
   readonly since: number;
   /** The waiter's node in the queue. */
   node: ListNode<Waiter> | undefined;
+  /** What the caller holds meanwhile, and where it has called. Both are for the inspection of locks. */
+  heldKeys: HeldKeys | undefined;
+  site: CallSite | undefined;
   /** Whether the deadline has come. The waiter stays only because the reply that is awaited may be a grant. */
   overdue = false;
   readonly #host: WaiterHost;

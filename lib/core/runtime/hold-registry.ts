@@ -3,8 +3,10 @@ import type { LockLossReason } from '../../errors/index.js';
 import type { Clock } from '../time/clock.js';
 import { LinkedList, type ListNode } from '../util/linked-list.js';
 
-/** The part of a hold that a shutdown needs. */
+/** The part of a hold that a shutdown needs, and its age. */
 export interface ActiveHold {
+  /** In ms. */
+  readonly age: number;
   lose(reason: LockLossReason): void;
   release(): Promise<boolean>;
 }
@@ -13,6 +15,8 @@ export class HoldRegistry {
   readonly #clock: Clock;
   readonly #holds = new LinkedList<ActiveHold>();
   #onIdle: (() => void) | undefined;
+  /** Called when a hold begins while no other one runs. */
+  onBusy: (() => void) | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -20,7 +24,9 @@ export class HoldRegistry {
 
   /** @returns the node that `ended` takes. */
   started(hold: ActiveHold): ListNode<ActiveHold> {
-    return this.#holds.push(hold);
+    const node = this.#holds.push(hold);
+    if (this.onBusy !== undefined && this.#holds.size === 1) this.onBusy();
+    return node;
   }
 
   /** The hold was released or lost. Idempotent. */
@@ -28,6 +34,10 @@ export class HoldRegistry {
     if (!node.listed) return;
     this.#holds.remove(node);
     if (this.#holds.size === 0) this.#onIdle?.();
+  }
+
+  get oldest(): ActiveHold | undefined {
+    return this.#holds.first;
   }
 
   all(): readonly ActiveHold[] {

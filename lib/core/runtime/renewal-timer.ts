@@ -4,6 +4,7 @@ import type { Clock } from '../time/clock.js';
 import { LinkedList, type ListNode } from '../util/linked-list.js';
 
 export interface Renewable {
+  readonly key: string;
   readonly token: string;
   /** When `due` must be called next, on the monotonic clock. `Infinity` for never. Read anew each time. */
   dueAt(): number;
@@ -11,6 +12,8 @@ export interface Renewable {
   due(readUntil: number): void;
   /** The store answers again: a renewal is tried as soon as possible. */
   renewSoon(): void;
+  /** The lease is said to have been released by force: it is checked at once. */
+  revoked(): void;
   /** The node in the list of the renewal timer. */
   node: ListNode<Renewable> | undefined;
 }

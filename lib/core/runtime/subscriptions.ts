@@ -18,6 +18,8 @@ export interface Subscriber {
  */
 export class Subscriptions {
   readonly #session: LockStoreSession;
+  /** Called once, when a caller of this process waits for another process for the first time. */
+  onFirst: (() => void) | undefined;
   readonly #pending = new Map<Promise<void>, LinkedList<Subscriber>>();
 
   constructor(session: LockStoreSession) {
@@ -26,6 +28,8 @@ export class Subscriptions {
 
   /** Tells the subscriber once. @returns the subscription, which the subscriber can cancel. */
   subscribe(key: string, subscriber: Subscriber): Subscription {
+    this.onFirst?.();
+    this.onFirst = undefined;
     // The promise is for all subscribers, and outlives this one.
     const waiting = runOutside(() => this.#waitingFor(this.#session.subscribe(key)));
     return new Subscription(waiting, waiting.push(subscriber));

@@ -12,7 +12,8 @@ import { quoted } from '../quoted.js';
  * - `unconfirmed`: the known time of the lease is over, but the process computed for too long to read the reply to its
  *   renewal. Only `assertHeld()` gives this reason, and the reason is not final.
  */
-export type LockLossReason = 'expired' | 'not-owner' | 'max-hold' | 'shutdown' | 'released' | 'unconfirmed';
+export type LockLossReason =
+  'expired' | 'not-owner' | 'max-hold' | 'shutdown' | 'released' | 'unconfirmed' | 'revoked';
 
 const BECAUSE: Record<LockLossReason, string> = {
   expired: 'its lease ran out before a renewal succeeded',
@@ -20,6 +21,7 @@ const BECAUSE: Record<LockLossReason, string> = {
     'the store no longer has it for this process (it was deleted, flushed, or taken by another client)',
   'max-hold': 'it reached its maxHold',
   shutdown: 'the application shut down',
+  revoked: 'somebody released it by force ("forceRelease")',
   unconfirmed:
     'the known time of its lease is over, and the reply to its renewal was not read yet, because this process computed for long. ' +
     'After long computations, await "lock.extend()" in place of "assertHeld()", because it checks with the store',

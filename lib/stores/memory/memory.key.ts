@@ -1,4 +1,5 @@
 /** One key of the memory store: the tokens that hold it, until when, and its queue. Knows no clock and no sessions. */
+import type { KeyHolder, KeyWaiter } from '../../core/contracts/inspection.contract.js';
 import type { Holder } from '../../core/contracts/store.contract.js';
 import { EXCLUSIVE, type LockKind, type LockAccess, accessOf } from '../../core/contracts/token.js';
 
@@ -90,11 +91,23 @@ export class MemoryKey {
     return this.#holders.find((each) => each.token === token);
   }
 
+  /** The holders, in the order in which they got the key. */
+  holders(now: number): KeyHolder[] {
+    return this.#holders.map(({ token, until }) => ({ token, remaining: until - now }));
+  }
+
   // The queue.
 
   /** The first token of the queue. */
   get head(): string | undefined {
     return this.#queue[0]?.token;
+  }
+
+  /** The first waiters. @param now in µs, as the scores are. */
+  waiters(most: number, now: number): KeyWaiter[] {
+    return this.#queue
+      .slice(0, most)
+      .map(({ token, queueScore }) => ({ token, waited: Math.max(0, now - queueScore) / 1000 }));
   }
 
   get length(): number {

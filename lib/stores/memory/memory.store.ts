@@ -18,6 +18,7 @@ import {
 } from '../../core/contracts/store.contract.js';
 import { sessionIdOf } from '../../core/contracts/token.js';
 import { MemoryFences } from './memory.fences.js';
+import { MemoryInspection } from './memory.inspection.js';
 import { MemoryKey } from './memory.key.js';
 
 export interface MemoryStoreOptions {
@@ -34,9 +35,17 @@ class MemoryLockStore implements LockStore {
   readonly #keys = new Map<string, MemoryKey>();
   readonly #listeners = new Map<string, LockStoreListener>();
   readonly #fences: MemoryFences;
+  readonly #inspection: MemoryInspection;
 
   constructor(readonly clock: Clock) {
     this.#fences = MemoryFences.of(clock);
+    this.#inspection = new MemoryInspection({
+      clock,
+      fences: this.#fences,
+      listeners: this.#listeners,
+      keys: () => this.#keys.keys(),
+      find: (key) => this.#key(key),
+    });
   }
 
   open(sessionId: string, listener: LockStoreListener): LockStoreSession {
@@ -48,6 +57,7 @@ class MemoryLockStore implements LockStore {
       exchange: (request) => Promise.resolve(this.#exchange(request)),
       renew: (request) => Promise.resolve(this.#renew(request)),
       subscribe: () => Promise.resolve(),
+      inspection: this.#inspection,
       close: () => {
         this.#listeners.delete(sessionId);
         return Promise.resolve();

@@ -10,6 +10,9 @@ import type {
 } from '../../core/contracts/store.contract.js';
 import { TOKEN_MARK } from '../../core/contracts/token.js';
 import type { LockStoreError } from '../../errors/index.js';
+import type { ClusterLike } from './client/redis-client.interface.js';
+import { ClusterMessages } from './inspection/cluster-messages.js';
+import { RedisInspection } from './inspection/redis-inspection.js';
 import type { ConnectionLog } from './health/connection-log.js';
 import { HandOffLog } from './notifications/hand-off-log.js';
 import type { KeyNames } from './naming/key-names.js';
@@ -45,6 +48,8 @@ export class RedisSession implements LockStoreSession {
   readonly #notifications: GrantNotifications;
   readonly #orphans: OrphanCleanup;
   readonly #context: ExchangeContext;
+  readonly inspection: RedisInspection;
+  readonly #messages: ClusterMessages | undefined;
   #closed = false;
 
   constructor(settings: RedisSessionSettings) {
@@ -63,15 +68,20 @@ export class RedisSession implements LockStoreSession {
     };
     const log = new HandOffLog({ log: settings.log, down: () => sender.down });
     const onReconnected = (fenceDomain?: string): void => listener.onReconnected(fenceDomain);
-    this.#notifications = sender.cluster
-      ? new ShardedChannels({ sender, names, sessionId, log, onMessage, onReconnected })
-      : new SingleChannel({
-          client: sender.client,
-          channel: names.channelOf('', sessionId),
-          log,
-          onMessage,
-          onReconnected,
-        });
+    const onOther = (message: string): void => listener.onMessage?.(message);
+    let listenTo: (channels: readonly string[]) => Promise<void>;
+    if (sender.cluster) {
+      this.#notifications = new ShardedChannels({ sender, names, sessionId, log, onMessage, onReconnected });
+      const messages = (this.#messages = new ClusterMessages(sender.client as ClusterLike, onOther));
+      listenTo = (channels) => messages.listenTo(channels);
+    } else {
+      const channel = names.channelOf('', sessionId);
+      const { client } = sender;
+      const single = new SingleChannel({ client, channel, log, onMessage, onOther, onReconnected });
+      this.#notifications = single;
+      listenTo = (channels) => single.listenTo(channels);
+    }
+    this.inspection = new RedisInspection({ sender, names, sessionId, listenTo });
     this.#orphans = new OrphanCleanup({ sender, release: (key, token) => this.#release(key, token) });
     this.#context = {
       sender,
@@ -165,6 +175,7 @@ export class RedisSession implements LockStoreSession {
     if (!this.#closed) {
       this.#closed = true;
       this.#notifications.end();
+      this.#messages?.end();
       this.#orphans.end();
       this.#settings.onClose(this);
     }

@@ -25,6 +25,9 @@ export interface Offer {
 /** A session of a test, with its tokens and the offers that it received. */
 export interface Participant {
   readonly session: LockStoreSession;
+  readonly sessionId: string;
+  /** The messages that arrived, if the store carries messages. */
+  readonly messages: string[];
   readonly offers: Offer[];
   /** @returns a new token: exclusive by default. */
   token(access?: LockAccess): string;
@@ -48,13 +51,21 @@ export class World {
   participant(): Participant {
     const sessionId = newSessionId();
     const offers: Offer[] = [];
+    const messages: string[] = [];
     const session = this.subject.store.open(sessionId, {
       onGrant: (key, token, fence) => void offers.push({ key, token, fence }),
       onReconnected: () => undefined,
       onRecovered: () => undefined,
+      onMessage: (message) => void messages.push(message),
     });
     const tokens = new TokenGenerator(sessionId, 'contract');
-    const participant = { session, offers, token: (access?: LockAccess) => tokens.next(access) };
+    const participant = {
+      session,
+      sessionId,
+      messages,
+      offers,
+      token: (access?: LockAccess) => tokens.next(access),
+    };
     this.#participants.push(participant);
     return participant;
   }

@@ -184,7 +184,7 @@ export function isPassing({ cause }: LockStoreError): boolean {
  */
 const ELSEWHERE = new RegExp(
   '^(?:LOADING|MASTERDOWN)\\b|(?:^|[ -])READONLY\\b|' +
-    '^Too many Cluster redirections\\. Last error: \\w+: (?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\\b',
+    '^Too many Cluster redirections\\. Last error: \\w+: (?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN)\\b',
 );
 
 /** Whether the node does not serve the slot's commands. If so, nothing has run. */

@@ -81,6 +81,28 @@ export class KeyNames {
     return fullName.startsWith(prefix) && !key.startsWith(RESERVED) ? key : undefined;
   }
 
+  /** As {@link keyOf}, and also for the names of queues and of holders. */
+  keyOfAny(fullName: string): string | undefined {
+    const prefix = this.#clientPrefix + this.#prefix + RESERVED;
+    if (!fullName.startsWith(prefix)) return this.keyOf(fullName);
+    return /^[qh](?:\{[^}]*\})?:(.+)$/s.exec(fullName.slice(prefix.length))?.[1];
+  }
+
+  /** The beginning of the full name of each key. */
+  get fullPrefix(): string {
+    return this.#clientPrefix + this.#prefix;
+  }
+
+  /** The channel for questions to all sessions. */
+  get questions(): string {
+    return `${this.fullPrefix}${RESERVED}i`;
+  }
+
+  /** The channel for answers to a session, and for other messages to this session alone. */
+  messagesOf(sessionId: string): string {
+    return `${this.questions}:${sessionId}`;
+  }
+
   /**
    * The full name of a session's channel for the keys of a fence domain: the client adds no prefix to channels. The
    * scripts make the same name from the name of the fence counter.

@@ -23,6 +23,8 @@ export interface SingleChannelSettings {
   readonly channel: string;
   readonly log: HandOffLog;
   readonly onMessage: (message: string) => void;
+  /** A message of another channel that the session listens to. */
+  readonly onOther: (message: string) => void;
   /** Called after each subscription: hand-offs that were published before it are lost. */
   readonly onReconnected: () => void;
 }
@@ -34,6 +36,10 @@ export class SingleChannel implements GrantNotifications {
   readonly #listening = new SharedPromise();
   #connection: RedisLike | undefined;
   #silence: SilenceWatch | undefined;
+  /** Channels beside that of the hand-offs, once they are wanted. */
+  #others: readonly string[] | undefined;
+  readonly #hearingOthers = new SharedPromise();
+  #hearsOthers = false;
   #awake = false;
   #ended = false;
   #wantedUntil = -Infinity;
@@ -65,9 +71,24 @@ export class SingleChannel implements GrantNotifications {
     return this.#listening.get();
   }
 
+  /**
+   * Listens to other channels on the same connection. Resolves when their messages arrive.
+   * @throws LockStoreError when the server refuses the subscription.
+   */
+  listenTo(channels: readonly string[]): Promise<void> {
+    if (this.#hearsOthers || this.#ended) return Promise.resolve();
+    const connection = this.#connection;
+    const begins = !this.#hearingOthers.pending;
+    const hearing = this.#hearingOthers.get();
+    this.#others = channels;
+    if (connection === undefined) runOutside(() => this.#open());
+    else if (begins && this.#awake) runOutside(() => this.#subscribeOthers(connection));
+    return hearing;
+  }
+
   end(): void {
     this.#ended = true;
-    this.#awake = false;
+    this.#awake = this.#hearsOthers = false;
     clearInterval(this.#pinger);
     this.#silence?.end();
     this.#connection?.disconnect();
@@ -89,7 +110,10 @@ export class SingleChannel implements GrantNotifications {
     });
     connection.on('ready', () => this.#subscribe(connection));
     connection.on('close', () => this.#sleep());
-    connection.on('message', (_channel: string, message: string) => this.#settings.onMessage(message));
+    connection.on('message', (channel: string, message: string) => {
+      if (channel === this.#settings.channel) this.#settings.onMessage(message);
+      else this.#settings.onOther(message);
+    });
     connection.connect().catch(() => undefined); // the client tries again by itself, and emits events
   }
 
@@ -104,6 +128,7 @@ export class SingleChannel implements GrantNotifications {
         this.#listening.resolve();
         if (performance.now() < this.#wantedUntil) this.#watch();
         this.#settings.onReconnected();
+        this.#subscribeOthers(connection);
       },
       (error: unknown) => {
         if (isRefusal(error)) this.#refuse(error);
@@ -112,14 +137,32 @@ export class SingleChannel implements GrantNotifications {
     );
   }
 
+  #subscribeOthers(connection: RedisLike): void {
+    if (this.#others === undefined) return;
+    Promise.all(this.#others.map((channel) => connection.subscribe(channel))).then(
+      () => {
+        this.#hearsOthers = this.#awake && connection.status === 'ready';
+        if (this.#hearsOthers) this.#hearingOthers.resolve();
+      },
+      (error: unknown) => {
+        if (isRefusal(error)) this.#hearingOthers.reject(this.#storeError(error));
+      },
+    );
+  }
+
   #sleep(): void {
-    this.#awake = false;
+    this.#awake = this.#hearsOthers = false;
     clearInterval(this.#pinger);
     this.#pinger = undefined;
   }
 
   #refuse(error: unknown): void {
-    this.#listening.reject(storeError(`subscribing to the channel "${this.#settings.channel}"`, error));
+    this.#listening.reject(this.#storeError(error));
+    this.#hearingOthers.reject(this.#storeError(error));
+  }
+
+  #storeError(error: unknown): Error {
+    return storeError(`subscribing to the channel "${this.#settings.channel}"`, error);
   }
 
   #watch(): void {

@@ -10,7 +10,10 @@ export function defineScript(source: string): Script {
   return { source, sha: createHash('sha1').update(source).digest('hex') };
 }
 
+/** If other nodes have refused the command before, ioredis reports so many redirections, and the last error. */
+const UNKNOWN = /^(?:Too many Cluster redirections\. Last error: \w+: )?NOSCRIPT\b/;
+
 /** Whether the server does not know the script: the server is new, was restarted, or ran `SCRIPT FLUSH`. */
 export function isUnknownScript(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('NOSCRIPT');
+  return error instanceof Error && UNKNOWN.test(error.message);
 }

@@ -10,6 +10,8 @@
  * | `BATCH`    | fences; lock, queue, holders of each        | name and arguments of each                                        |
  * | `RENEW`    | lock, fences, holders if not exclusive      | token, ttl, fences                                                |
  * | `NOTIFY`   | fences                                      | session, message                                                  |
+ * | `READ_KEY` | lock, queue, holders                         | how many tokens of the queue                                      |
+ * | `PUBLISH`  |                                             | channel, message                                                  |
  */
 import * as generated from './generated.js';
 import { type Script, defineScript } from './script.js';
@@ -21,6 +23,8 @@ export const EXCHANGE = defineScript(generated.EXCHANGE);
 export const BATCH = defineScript(generated.BATCH);
 export const RENEW = defineScript(generated.RENEW);
 export const NOTIFY = defineScript(generated.NOTIFY);
+export const READ_KEY = defineScript(generated.READ_KEY);
+export const PUBLISH = defineScript(generated.PUBLISH);
 
 /** The most exchanges of one command: the server does nothing else meanwhile, for some 5 µs each. */
 export const MOST_EXCHANGES = 32;

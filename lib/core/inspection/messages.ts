@@ -1,0 +1,120 @@
+/** The messages between the processes that inspect locks. Durations travel and times do not: clocks of hosts differ. */
+import { createHash } from 'node:crypto';
+import type { LockKind } from '../contracts/token.js';
+import type { LockTrouble, LockWaiter } from './lock-info.js';
+
+export interface Question {
+  readonly kind: 'question';
+  readonly id: string;
+  /** The session that the answers go to. */
+  readonly from: string;
+  /** The key that the question is about. Without one, the answer is a digest of all keys. */
+  readonly key?: string;
+}
+
+export interface Answer {
+  readonly kind: 'answer';
+  readonly id: string;
+  readonly from: string;
+  readonly facts: ProcessFacts;
+}
+
+/** A holder was released by force. Its process checks its lease. */
+export interface Revocation {
+  readonly kind: 'revocation';
+  readonly key: string;
+  /** The id of the holder. */
+  readonly holder: string;
+  readonly by: string;
+  readonly reason?: string;
+}
+
+export type Message = Question | Answer | Revocation;
+
+export interface HoldFacts {
+  readonly key: string;
+  /** The id of the holder: a hash of its token. */
+  readonly holder: string;
+  readonly kind: LockKind;
+  readonly remaining: number;
+  readonly held: number;
+  readonly waited: number;
+  readonly fence: number;
+  readonly ttl: number;
+  readonly renew: boolean;
+  readonly maxHold?: number;
+  readonly limit?: number;
+  readonly label?: string;
+  readonly template?: string;
+  readonly site?: string;
+  readonly trace?: string;
+}
+
+/** The callers of a process that wait for a key. */
+export interface WaitFacts {
+  readonly key: string;
+  readonly kind: LockKind;
+  readonly limit?: number;
+  readonly callers: readonly LockWaiter[];
+  readonly more: number;
+}
+
+/** A caller that waits while it holds keys. */
+export interface BlockedFacts {
+  readonly holds: readonly string[];
+  readonly wants: string;
+  readonly label?: string;
+}
+
+/** A trouble, with its age in place of its time. */
+export type TroubleFacts = Omit<LockTrouble, 'at' | 'owner'> & { readonly age: number };
+
+export interface ProcessFacts {
+  readonly owner: string;
+  /** How many locks the process holds, and how many of its callers wait. */
+  readonly held: number;
+  readonly waiting: number;
+  readonly holds: readonly HoldFacts[];
+  readonly waits: readonly WaitFacts[];
+  readonly blocked: readonly BlockedFacts[];
+  readonly troubles: readonly TroubleFacts[];
+}
+
+/** The version of the messages. A process ignores messages of another version. */
+const VERSION = 1;
+
+export function encodeMessage(message: Message): string {
+  return JSON.stringify({ v: VERSION, ...message });
+}
+
+/** @returns undefined for text that is no message of this version. */
+export function decodeMessage(text: string): Message | undefined {
+  try {
+    const message = JSON.parse(text) as (Message & { v?: unknown }) | null;
+    if (message?.v !== VERSION) return undefined;
+    return isMessage(message) ? message : undefined;
+  } catch {
+    return undefined; // another client has sent it
+  }
+}
+
+function isMessage(message: Message): boolean {
+  switch (message.kind) {
+    case 'question':
+      return typeof message.id === 'string' && typeof message.from === 'string';
+    case 'answer': {
+      const facts = message.facts as ProcessFacts | undefined;
+      const lists = [facts?.holds, facts?.waits, facts?.blocked, facts?.troubles];
+      return typeof message.id === 'string' && lists.every((list) => Array.isArray(list));
+    }
+    case 'revocation':
+      return typeof message.key === 'string' && typeof message.holder === 'string';
+    default:
+      return false;
+  }
+}
+
+/** The id of a holder. Tokens never leave the process: whoever knows one could release its lock. */
+export function holderId(token: string): string {
+  return createHash('sha256').update(token).digest('hex').slice(0, 12);
+}

@@ -1,0 +1,110 @@
+/** Sends questions to the processes, and gathers their answers for a bounded time. */
+import { randomBytes } from 'node:crypto';
+import type { StoreInspection } from '../contracts/inspection.contract.js';
+import type { Clock, Timer } from '../time/clock.js';
+import { type Answer, encodeMessage } from '../inspection/messages.js';
+
+/** After this many questions, the processes that have been silent are waited for once more. */
+const PATIENT_EVERY = 10;
+
+interface Pending {
+  readonly answers: Map<string, Answer>;
+  /** Whether the answers that are there are enough. */
+  enough(): boolean;
+  done(): void;
+}
+
+export interface Gathered {
+  /** By session. */
+  readonly answers: ReadonlyMap<string, Answer>;
+  /** How many processes have not answered, as far as the store knows how many there are. */
+  readonly silent: number;
+}
+
+export interface InquirySettings {
+  readonly inspection: StoreInspection;
+  readonly sessionId: string;
+  readonly clock: Clock;
+  /** The answer of this process itself, which no message needs. */
+  readonly own: (id: string, key: string | undefined) => Answer;
+}
+
+export class Inquiry {
+  readonly #settings: InquirySettings;
+  readonly #pending = new Map<string, Pending>();
+  /** How many processes were silent at the latest question to all. */
+  #silent = 0;
+  #questions = 0;
+
+  constructor(settings: InquirySettings) {
+    this.#settings = settings;
+  }
+
+  /**
+   * The answers about one key.
+   * @param sessions the sessions that are concerned. The other processes are not waited for.
+   */
+  async about(key: string, sessions: readonly string[], patience: number): Promise<Gathered> {
+    const { sessionId } = this.#settings;
+    if (sessions.every((each) => each === sessionId)) {
+      return { answers: new Map([[sessionId, this.#settings.own('', key)]]), silent: 0 };
+    }
+    const { answers } = await this.#send(key, patience, (present, receivers) => {
+      const all = sessions.every((each) => present.has(each));
+      return all || (receivers !== undefined && present.size >= receivers);
+    });
+    return { answers, silent: sessions.filter((each) => !answers.has(each)).length };
+  }
+
+  /** The digests of all processes. A process that was silent before is waited for at each tenth question only. */
+  async all(patience: number): Promise<Gathered> {
+    this.#questions += 1;
+    const spared = this.#questions % PATIENT_EVERY === 0 ? 0 : this.#silent;
+    const { answers, receivers } = await this.#send(
+      undefined,
+      patience,
+      (present, reached) => reached !== undefined && present.size >= reached - spared,
+    );
+    this.#silent = Math.max(0, (receivers ?? answers.size) - answers.size);
+    return { answers, silent: this.#silent };
+  }
+
+  answered(answer: Answer): void {
+    const pending = this.#pending.get(answer.id);
+    if (pending === undefined) return; // it came too late
+    pending.answers.set(answer.from, answer);
+    if (pending.enough()) pending.done();
+  }
+
+  async #send(
+    key: string | undefined,
+    patience: number,
+    enough: (answers: ReadonlyMap<string, Answer>, receivers: number | undefined) => boolean,
+  ): Promise<{ answers: ReadonlyMap<string, Answer>; receivers: number | undefined }> {
+    const { inspection, sessionId, clock, own } = this.#settings;
+    await inspection.listen();
+    const id = randomBytes(9).toString('base64url');
+    const answers = new Map([[sessionId, own(id, key)]]);
+    let receivers: number | undefined;
+    let sent = false;
+    let timer: Timer | undefined;
+    try {
+      const gathered = new Promise<void>((resolve) => {
+        const pending = { answers, enough: () => sent && enough(answers, receivers), done: resolve };
+        this.#pending.set(id, pending);
+      });
+      receivers = await inspection.broadcast(encodeMessage({ kind: 'question', id, from: sessionId, key }));
+      sent = true;
+      if (!enough(answers, receivers)) {
+        const late = new Promise<void>((resolve) => {
+          timer = clock.schedule(() => resolve(), patience);
+        });
+        await Promise.race([gathered, late]);
+      }
+    } finally {
+      timer?.cancel();
+      this.#pending.delete(id);
+    }
+    return { answers, receivers };
+  }
+}

@@ -1,0 +1,228 @@
+/** Inspects locks, answers the questions of other processes, and releases locks by force. */
+import { LockOptionsError } from '../../errors/index.js';
+import type { StoreInspection } from '../contracts/inspection.contract.js';
+import type { LockEvent } from '../events/events.js';
+import { ownerOf, sessionIdOf } from '../contracts/token.js';
+import type { EngineContext } from '../runtime/engine-context.js';
+import { Inquiry } from './inquiry.js';
+import { Listening, type InspectionMode } from './listening.js';
+import type {
+  ForceReleaseOptions,
+  ForceReleaseResult,
+  LockInfo,
+  LockOverview,
+} from '../inspection/lock-info.js';
+import { lockInfoOf, locksOf, sessionsOf } from '../inspection/merge-facts.js';
+import {
+  type Answer,
+  decodeMessage,
+  encodeMessage,
+  holderId,
+  type Revocation,
+} from '../inspection/messages.js';
+import { type FactSource, OwnFacts } from '../inspection/own-facts.js';
+import { Troubles } from '../inspection/troubles.js';
+import { cyclesOf } from '../inspection/wait-cycles.js';
+
+export interface InspectorSettings {
+  readonly context: EngineContext;
+  readonly sessionId: string;
+  readonly mode: InspectionMode;
+  readonly source: FactSource;
+}
+
+/** How many places of a queue are read. */
+const MOST_PLACES = 100;
+
+export class Inspector {
+  readonly #context: EngineContext;
+  readonly #sessionId: string;
+  readonly #facts: OwnFacts;
+  readonly #troubles: Troubles;
+  readonly #inquiry: Inquiry | undefined;
+  /** The cycles of the latest overview. A cycle counts if the next overview finds it again. */
+  #cycles = new Set<string>();
+
+  constructor({ context, sessionId, mode, source }: InspectorSettings) {
+    this.#context = context;
+    this.#sessionId = sessionId;
+    this.#troubles = new Troubles(context.clock);
+    this.#facts = new OwnFacts(source, this.#troubles);
+    const { session, clock, holds, subscriptions } = context;
+    const { inspection } = session;
+    if (inspection === undefined) return;
+    this.#inquiry = new Inquiry({
+      inspection,
+      sessionId,
+      clock,
+      own: (id, key) => this.#answer(id, key),
+    });
+    new Listening({ inspection, mode, clock, holds, subscriptions });
+  }
+
+  /** @returns null if nobody holds the key, and nobody waits for it. */
+  async inspect(key: string, patience: number): Promise<LockInfo | null> {
+    const { inspection, inquiry } = this.#parts('inspect');
+    const state = await inspection.readKey(key, MOST_PLACES);
+    const sessions = sessionsOf(state);
+    const answers =
+      sessions.length === 0
+        ? new Map<string, Answer>()
+        : (await inquiry.about(key, sessions, patience)).answers;
+    return lockInfoOf(key, state, answers, this.#now());
+  }
+
+  async overview(patience: number): Promise<LockOverview> {
+    const { inquiry } = this.#parts('overview');
+    const { answers, silent } = await inquiry.all(patience);
+    const at = this.#now();
+    const all = [...answers.values()];
+    const found = cyclesOf(
+      all.flatMap(({ from, facts }) =>
+        facts.blocked.map((blocked) => ({ ...blocked, session: from, owner: facts.owner })),
+      ),
+    );
+    const cycles = found.filter(({ id }) => this.#cycles.has(id)).map(({ cycle }) => cycle);
+    this.#cycles = new Set(found.map(({ id }) => id));
+    return {
+      at,
+      processes: all.map(({ facts: { owner, held, waiting } }) => ({ owner, held, waiting })),
+      locks: locksOf(answers, at),
+      cycles,
+      troubles: all
+        .flatMap(({ facts }) =>
+          facts.troubles.map(({ age, ...trouble }) => ({
+            ...trouble,
+            owner: facts.owner,
+            at: new Date(at.getTime() - age),
+          })),
+        )
+        .sort((a, b) => b.at.getTime() - a.at.getTime()),
+      silent,
+    };
+  }
+
+  /** @param details whether the processes are sent a question about each key. */
+  async *list(
+    pattern: string,
+    {
+      details,
+      patience,
+      signal,
+    }: { readonly details: boolean; readonly patience: number; readonly signal: AbortSignal | undefined },
+  ): AsyncGenerator<LockInfo> {
+    const { inspection } = this.#parts('list');
+    for await (const key of inspection.keys(pattern, signal)) {
+      if (signal?.aborted) return;
+      const info = details
+        ? await this.inspect(key, patience)
+        : lockInfoOf(key, await inspection.readKey(key, MOST_PLACES), new Map(), this.#now());
+      if (info !== null) yield info;
+    }
+  }
+
+  async forceRelease(key: string, options: ForceReleaseOptions): Promise<ForceReleaseResult> {
+    const { inspection } = this.#parts('forceRelease');
+    const { holders } = await inspection.readKey(key, 1);
+    const meant = holders.filter(
+      ({ token }) => options.holder === 'any' || holderId(token) === options.holder,
+    );
+    let released = 0;
+    let told = 0;
+    for (const { token } of meant) {
+      // The token that was read is released. If its holder has released the key meanwhile, nothing happens.
+      const reply = await this.#context.session.exchange({ key, release: { token } });
+      if (reply.released === false) continue;
+      released += 1;
+      this.#forced({ key, by: options.by, reason: options.reason }, ownerOf(token));
+      if (await this.#tell(inspection, key, token, options)) told += 1;
+    }
+    return { released, told };
+  }
+
+  /** An event of this process, which an overview may report. */
+  note(event: LockEvent): void {
+    this.#troubles.note(event);
+  }
+
+  onMessage(text: string): void {
+    const message = decodeMessage(text);
+    switch (message?.kind) {
+      case 'question': {
+        const { inspection } = this.#context.session;
+        if (inspection === undefined || message.from === this.#sessionId) return;
+        const answer = encodeMessage(this.#answer(message.id, message.key));
+        inspection.send(message.from, answer).catch(() => undefined);
+        return;
+      }
+      case 'answer':
+        return this.#inquiry?.answered(message);
+      case 'revocation':
+        return this.#revoked(message);
+      case undefined:
+    }
+  }
+
+  /** A key's holder was released by force, here or in another process. The store tells whether that is true. */
+  #revoked({ key, holder, by, reason }: Revocation): void {
+    for (const lease of this.#context.renewals) {
+      if (lease.key !== key || holderId(lease.token) !== holder) continue;
+      this.#forced({ key, by, reason }, undefined);
+      lease.revoked();
+    }
+  }
+
+  async #tell(
+    inspection: StoreInspection,
+    key: string,
+    token: string,
+    { by, reason }: ForceReleaseOptions,
+  ): Promise<boolean> {
+    const sessionId = sessionIdOf(token);
+    if (sessionId === undefined) return false; // a foreign client
+    const revocation: Revocation = { kind: 'revocation', key, holder: holderId(token), by, reason };
+    if (sessionId === this.#sessionId) {
+      this.#revoked(revocation);
+      return true;
+    }
+    try {
+      return (await inspection.send(sessionId, encodeMessage(revocation))) !== false;
+    } catch {
+      return false; // the holder notices at its next renewal
+    }
+  }
+
+  #forced(
+    { key, by, reason }: { key: string; by: string; reason?: string },
+    owner: string | undefined,
+  ): void {
+    this.#context.events.emit('force-release', () => ({
+      name: 'force-release',
+      key,
+      by,
+      why: reason,
+      owner,
+    }));
+  }
+
+  #answer(id: string, key: string | undefined): Answer {
+    const facts = key === undefined ? this.#facts.digest() : this.#facts.about(key);
+    return { kind: 'answer', id, from: this.#sessionId, facts };
+  }
+
+  #parts(verb: string): { inspection: StoreInspection; inquiry: Inquiry } {
+    const { inspection } = this.#context.session;
+    if (inspection !== undefined && this.#inquiry !== undefined)
+      return { inspection, inquiry: this.#inquiry };
+    throw new LockOptionsError(
+      'store',
+      undefined,
+      `${verb}() needs a store whose sessions have "inspection", and this store's sessions have none. ` +
+        'Use the Redis store or the memory store, or add the verbs of StoreInspection to your store.',
+    );
+  }
+
+  #now(): Date {
+    return new Date(this.#context.clock.wall());
+  }
+}

@@ -1,0 +1,78 @@
+/** Finds the keys of locks by SCAN, in small steps with pauses, so that other clients are served meanwhile. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { LockStoreError } from '../../../errors/index.js';
+import { globPattern } from '../../../core/util/glob.js';
+import type { ClusterLike, RedisLike } from '../client/redis-client.interface.js';
+import { isRefusal, silentError, storeError } from '../errors/redis-errors.js';
+import type { KeyNames } from '../naming/key-names.js';
+
+const DOING = 'listing the locks';
+/** How many names of the server one step looks at. One step takes about a third of a millisecond of the server. */
+const COUNT = '250';
+/** The pause after a step, as a multiple of the step's own time, and its longest time in ms. */
+const PAUSE = { factor: 4, longest: 20 };
+
+export interface KeyScanSettings {
+  readonly client: RedisLike;
+  readonly names: KeyNames;
+  /** In ms. */
+  readonly commandTimeout: number;
+}
+
+/** @yields each key that is held or queued for, once. */
+export async function* scanKeys(
+  { client, names, commandTimeout }: KeyScanSettings,
+  pattern: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<string> {
+  const matches = globPattern(pattern);
+  const seen = new Set<string>();
+  const match = `${names.fullPrefix.replace(/[\\*?[\]^]/g, '\\$&')}*`;
+  const nodes = client.isCluster === true ? (client as ClusterLike).nodes('master') : [client];
+  for (const node of nodes) {
+    let cursor = '0';
+    do {
+      if (signal?.aborted) return;
+      const since = performance.now();
+      const [next, found] = await step(node, cursor, match, commandTimeout);
+      cursor = next;
+      for (const name of found) {
+        const key = names.keyOfAny(name);
+        if (key === undefined || seen.has(key) || !matches.test(key)) continue;
+        seen.add(key);
+        yield key;
+      }
+      const rest = Math.min(PAUSE.longest, PAUSE.factor * (performance.now() - since));
+      if (cursor !== '0') await pause(rest, undefined, { signal }).catch(() => undefined);
+    } while (cursor !== '0');
+  }
+}
+
+async function step(
+  node: RedisLike,
+  cursor: string,
+  match: string,
+  commandTimeout: number,
+): Promise<[string, string[]]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(silentError(DOING, commandTimeout)), commandTimeout);
+  });
+  const reply = node.call('SCAN', cursor, 'MATCH', match, 'COUNT', COUNT).catch((error: unknown) => {
+    throw isRefusal(error) ? refused(error) : storeError(DOING, error);
+  });
+  try {
+    const [next, found] = (await Promise.race([reply, late])) as [unknown, unknown[]];
+    return [String(next), found.map(String)];
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function refused(cause: unknown): LockStoreError {
+  return new LockStoreError(
+    'The Redis user may not list the locks: list() needs the right "+scan", which no other verb needs. ' +
+      'Give the user that right, or use overview(), which sends a question to the processes.',
+    cause,
+  );
+}

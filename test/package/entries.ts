@@ -1,0 +1,67 @@
+/** The entry points of the package, in an application that has none of the optional packages, and then with them. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { printed, run, same } from './steps.js';
+
+/** The package that an entry point needs, if it needs more than the package itself. */
+const NEEDS: Record<string, string | undefined> = {
+  './': undefined,
+  './store': undefined,
+  './testing': undefined,
+  './dashboard': undefined,
+  './health': '@nestjs/terminus',
+  './telemetry': '@opentelemetry/api',
+};
+
+export const ENTRIES = Object.keys(NEEDS).map((entry) => entry.slice(2));
+
+/** Prints for each entry point the package that is missing, or null if the entry point was loaded with all its names. */
+const PROGRAM = (load: string) => `
+(async () => {
+  const found = {};
+  for (const name of ${JSON.stringify(ENTRIES)}) {
+    try {
+      const loaded = await (${load})(name === '' ? 'nestjs-locked' : 'nestjs-locked/' + name);
+      // Stacks and Nest show the names.
+      const other = Object.keys(loaded).filter((key) => typeof loaded[key] === 'function' && loaded[key].name !== key);
+      found['./' + name] = other.length === 0 ? null : 'short names: ' + other.join(', ');
+    } catch (error) {
+      const [, missing] = /Cannot find (?:package|module) '([^']+)'/.exec(error.message) ?? [];
+      found['./' + name] = missing ?? error.stack;
+    }
+  }
+  console.log(JSON.stringify(found));
+})();`;
+
+async function missing(app: string): Promise<Array<Record<string, string | null>>> {
+  const [cjs, esm] = [join(app, 'entries.cjs'), join(app, 'entries.mjs')];
+  await writeFile(cjs, PROGRAM('require'));
+  await writeFile(esm, PROGRAM('(name) => import(name)'));
+  return Promise.all(
+    [cjs, esm].map(
+      async (file) =>
+        (await printed(process.execPath, [file], { cwd: app })) as Record<string, string | null>,
+    ),
+  );
+}
+
+/** @param nest the major version of Nest. */
+export async function entries(tarball: string, into: string, nest: number): Promise<void> {
+  const app = join(into, `entries-nest${nest}`);
+  await mkdir(app);
+  await writeFile(join(app, 'package.json'), '{ "private": true }');
+  const install = (...packages: string[]) =>
+    run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', ...packages], { cwd: app });
+  const core = ['common', 'core'].map((name) => `@nestjs/${name}@^${nest}.0.0`);
+  await install(tarball, ...core, 'ioredis', 'reflect-metadata', 'rxjs');
+  for (const found of await missing(app)) {
+    const wrong = Object.entries(found).filter(([entry, name]) => name !== null && name !== NEEDS[entry]);
+    same(wrong, []);
+  }
+  await install(`@nestjs/terminus@^${nest}.0.0`, '@opentelemetry/api@^1.9.0');
+  for (const found of await missing(app))
+    same(
+      Object.values(found).filter((name) => name !== null),
+      [],
+    );
+}
