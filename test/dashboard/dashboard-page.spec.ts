@@ -57,6 +57,8 @@ if (!usable) console.warn('There is no Chromium, so the page of the dashboard is
   const shows = (part: string): Promise<void> => eventually(async () => expect(await text()).toContain(part));
   const number = (selector: string): Promise<number> =>
     page.evaluate(`document.querySelectorAll(${JSON.stringify(selector)}).length`) as Promise<number>;
+  const content = (selector: string): Promise<string> =>
+    page.evaluate(`document.querySelector('${selector}').textContent`) as Promise<string>;
   const focused = (): Promise<string> =>
     page.evaluate('document.activeElement.textContent || document.activeElement.id') as Promise<string>;
 
@@ -146,7 +148,7 @@ if (!usable) console.warn('There is no Chromium, so the page of the dashboard is
     expect(await text()).toContain(script);
     expect(await number('img, body script')).toBe(0);
     expect(await page.title()).toBe('Locks');
-    expect(await page.$eval('main a', (link) => link.getAttribute('href'))).toBe(
+    expect(await page.evaluate(`document.querySelector('main a').getAttribute('href')`)).toBe(
       'https://traces.example.com/%22%3E%3Cimg%3E',
     );
     expect(complaints).toEqual([]);
@@ -166,7 +168,7 @@ if (!usable) console.warn('There is no Chromium, so the page of the dashboard is
     await (await button('Release …')).click();
     await page.waitForSelector('dialog[open]');
     for (const part of ['api-2:33', 'is not stopped, only told', 'fence', 'order:42']) {
-      expect(await page.$eval('dialog', (dialog) => dialog.textContent)).toContain(part);
+      expect(await content('dialog')).toContain(part);
     }
     await (await button('Cancel')).click();
     expect(locks.released).toEqual([]);
@@ -177,9 +179,7 @@ if (!usable) console.warn('There is no Chromium, so the page of the dashboard is
     expect(locks.released).toEqual([
       { key: 'order:42', holder: 'h1', reason: 'stuck', by: expect.stringContaining('somebody (dashboard') },
     ]);
-    await eventually(async () =>
-      expect(await page.$eval('main', (main) => main.textContent)).not.toContain('order:42'),
-    );
+    await eventually(async () => expect(await content('main')).not.toContain('order:42'));
     expect(complaints).toEqual([]);
   });
 

@@ -196,7 +196,7 @@ export async function* eventsOf(response: Response): AsyncGenerator<{ event: str
 
 /** A release as the page sends it, with the headers of its browser. */
 export function release(
-  { url, origin }: DashboardApp,
+  { url, origin }: Pick<DashboardApp, 'url' | 'origin'>,
   headers: Record<string, string | undefined> = {},
   body: unknown = { key: 'order:42', holder: 'h1' },
 ): Promise<Response> {
