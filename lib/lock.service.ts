@@ -5,6 +5,7 @@ import type {
   ResolvedAcquire,
   UsingOptions,
 } from './core/options/acquire.options.js';
+import { tracing } from './core/events/tracer.js';
 import { normaliseKeys } from './core/keys/normalise-keys.js';
 import type { Lock } from './core/contracts/lock.js';
 import type { HeldLock } from './core/holds/lock.handle.js';
@@ -114,9 +115,11 @@ export class LockService extends LockInspection {
     const outer = this.#contextOf(current, resolved.within);
     const lock = await this.#acquireUnder(outer, keys, resolved);
     const own = new LockContext(this.#engine.waits, outer, lock);
+    const traced = tracing.tracer?.holding(resolved, lock);
+    const run = traced === undefined ? () => work(lock) : () => traced.run(() => work(lock));
     let outcome: { result: T } | { error: unknown };
     try {
-      outcome = { result: await runUnder(own, () => work(lock)) };
+      outcome = { result: await runUnder(own, run) };
     } catch (error) {
       outcome = { error };
     }
@@ -125,6 +128,7 @@ export class LockService extends LockInspection {
     if (outer !== current) outer?.end();
     await released;
     const lost = lock.lost;
+    traced?.end(lost);
     if (lost !== undefined && resolved.onLost === 'throw') {
       // The error is made here, because its stack leads to the caller.
       throw new LockLostError(
@@ -196,7 +200,7 @@ export class LockService extends LockInspection {
     keys: readonly string[],
     options: ResolvedAcquire,
   ): Promise<HeldLock> {
-    if (context === undefined) return this.#engine.acquire(keys, options);
+    if (context === undefined) return this.#take(keys, options);
     const { within, reentry } = options;
     const given = within === undefined ? [] : holdsWithin(within as HeldLock, keys);
     const held: Hold[] = [];
@@ -216,8 +220,16 @@ export class LockService extends LockInspection {
     const under = waited.size === 0 ? context : insideOf(own, context);
     // A hold keeps its options. Without `within`, the options do not keep the joined lock in memory.
     const plain = within === undefined ? options : { ...options, within: undefined };
-    if (held.length === 0) return this.#engine.acquire(keys, plain, under);
+    if (held.length === 0) return this.#take(keys, plain, under);
     checkJoin(held, missing, options.signal);
-    return this.#engine.join(held, missing, plain, under);
+    const { tracer } = tracing;
+    if (tracer === undefined || missing.length === 0) return this.#engine.join(held, missing, plain, under);
+    return tracer.acquiring(missing, plain, (each) => this.#engine.join(held, missing, each, under));
+  }
+
+  #take(keys: readonly string[], options: ResolvedAcquire, under?: LockContext): Promise<HeldLock> {
+    const { tracer } = tracing;
+    if (tracer === undefined) return this.#engine.acquire(keys, options, under);
+    return tracer.acquiring(keys, options, (each) => this.#engine.acquire(keys, each, under));
   }
 }

@@ -9,7 +9,7 @@ import { declareKeys } from '../locked/key/declared-keys.js';
 import { compileKey } from '../locked/key/compile-key.js';
 import type { LockedMethod } from '../locked/call/run-locked.js';
 import { kindOf, lockedMethod } from '../locked/call/locked-method.js';
-import { resolveLockedOptions } from '../locked/locked.options.js';
+import { resolveLockedOptions, withOrigin } from '../locked/locked.options.js';
 import type { BusyOf, LockedKey, LockedLiteral, LockedOptions, OnBusy } from '../locked/locked.types.js';
 import type { LockedDecorator } from '../locked/locked.type-checks.js';
 import { checkTarget } from '../locked/decoration/decorated-target.js';
@@ -66,6 +66,7 @@ export function Locked<const K extends LockedKey, B extends OnBusy = OnBusy>(
 export function Locked(key: LockedKey, options?: LockedOptions): unknown {
   const resolved = resolveLockedOptions(options);
   const { keyOf, templates } = compileKey(key);
+  const template = templates.length === 0 ? undefined : templates.map(({ source }) => source).join(', ');
   const decorator: AnyDecorator = (target, name, descriptor) => {
     const original = checkTarget(target, name, descriptor);
     const label = `${target.constructor.name}.${String(name)}`;
@@ -75,7 +76,7 @@ export function Locked(key: LockedKey, options?: LockedOptions): unknown {
       label,
       body: original,
       keyOf,
-      options: resolved,
+      options: withOrigin(resolved, { label, template }),
       service: declareService(target, resolved.service),
     };
     declareKeys(target, name, label, templates, original);

@@ -1,2 +1,2 @@
-/** The entry `nestjs-locked/health`. */
-export { isLockError } from '../errors/index.js';
+/** The entry `nestjs-locked/health`: a health indicator for `@nestjs/terminus`. */
+export { LockHealthIndicator, type LockHealthOptions } from './lock.health-indicator.js';

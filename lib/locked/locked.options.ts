@@ -2,8 +2,9 @@
  * The options of `@Locked`. They are checked at decoration, and split into options for `LockService.using` and options
  * that the decorator itself carries out.
  */
-import type { UsingOptions } from '../core/options/acquire.options.js';
+import type { LockOrigin, UsingOptions } from '../core/options/acquire.options.js';
 import { badOption, checkNames, checkObject } from '../core/options/option-checks.js';
+import { ORIGIN, type OptionsWithOrigin } from '../core/options/origin.js';
 import { refuseReentrant, resolvePolicy, resolveUsing, USING } from '../core/options/resolve-options.js';
 import { type LockBusyError, LockOptionsError } from '../errors/index.js';
 import type { LockedOptions, OnBusy } from './locked.types.js';
@@ -65,6 +66,12 @@ export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): Resol
     holdUntil,
     abortOn,
   };
+}
+
+/** The options of one decorated method. They name the method to events, spans and errors. */
+export function withOrigin(options: ResolvedLockedOptions, origin: LockOrigin): ResolvedLockedOptions {
+  const using: UsingOptions & OptionsWithOrigin = { ...options.using, [ORIGIN]: Object.freeze(origin) };
+  return { ...options, using: Object.freeze(using) };
 }
 
 function withinError(value: unknown): LockOptionsError {

@@ -8,6 +8,7 @@ import {
   LockShutdownError,
 } from '../../errors/index.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
+import { callerFacts } from '../options/origin.js';
 import { type CallSite, CallSites } from '../deadlock/call-sites.js';
 import { type Clock, systemClock } from '../time/clock.js';
 import { observed, publish } from '../events/diagnostics.js';
@@ -94,12 +95,12 @@ export class LockEngine {
     if (key === undefined || keys.length > 1) {
       return this.#acquireAll(keys, options, under, site).then(
         (holds) => this.#handOut(holds, site),
-        refused,
+        (error: unknown) => refused(error, options, this.inspector),
       );
     }
     return this.#take(key, options, options.wait, under, site).then(
       (hold) => this.#handOut([hold], site),
-      refused,
+      (error: unknown) => refused(error, options, this.inspector),
     );
   }
 
@@ -129,7 +130,7 @@ export class LockEngine {
       handle = this.#handOut(own, site, nested);
     } catch (error) {
       for (const hold of nested) void hold.release();
-      return refused(error);
+      return refused(error, options, this.inspector);
     }
     if (handle.lost !== undefined) {
       // The outer call has ended while this call waited for the missing keys.
@@ -149,8 +150,9 @@ export class LockEngine {
     }
     for (const hold of holds) {
       hold.site = site;
-      const { key, waited, fence } = hold;
-      if (observed('acquire')) publish({ name: 'acquire', key, waited, fence });
+      if (!observed('acquire')) continue;
+      const { key, waited, fence, options } = hold;
+      publish({ name: 'acquire', key, waited, fence, ...callerFacts(options) });
     }
     return nested === undefined
       ? new LockHandle(holds, this.#fenceDomainOf)
@@ -236,9 +238,11 @@ export class LockEngine {
   }
 }
 
-function refused(error: unknown): never {
-  if (error instanceof LockBusyError && observed('busy')) {
-    publish({ name: 'busy', key: error.key, waited: error.waited });
+function refused(error: unknown, options: ResolvedAcquire, inspector: Inspector): never {
+  if (error instanceof LockBusyError) {
+    const { key, waited } = error;
+    if (observed('busy')) publish({ name: 'busy', key, waited, ...callerFacts(options) });
+    if (waited > 0) inspector.refused(key, waited, callerFacts(options));
   }
   throw forCaller(error);
 }

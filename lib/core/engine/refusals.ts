@@ -3,6 +3,8 @@ import { LockBusyError, LockStoreError, quoted } from '../../errors/index.js';
 import { kindConflict } from '../contracts/kind-conflict.js';
 import { ownerOf } from '../contracts/token.js';
 import { observed } from '../events/diagnostics.js';
+import { tracing } from '../events/tracer.js';
+import { callerFacts } from '../options/origin.js';
 import type { Waiter } from '../queue/waiter.js';
 import type { PendingRequest } from '../requests/pending-request.js';
 import type { CallerEffect } from '../requests/request-table.js';
@@ -59,17 +61,24 @@ export function conflictOf({ access }: PendingRequest, { key, known }: KeyParts)
 }
 
 /** The error of a caller that has waited for a busy key. @param waited in ms. */
-export function busy(waited: number, { key, known, batches }: KeyParts): LockBusyError {
+export function busy(waited: number, { key, known, batches, queue }: KeyParts): LockBusyError {
   const lease = batches.exclusive?.lease;
+  const hold = batches.exclusive?.running[0];
   const holder = lease?.token ?? known.holder?.holder ?? '';
   const remaining = lease?.remaining ?? known.holder?.remaining;
-  return new LockBusyError(key, waited, holder === '' ? undefined : ownerOf(holder), remaining);
+  // A caller that has waited is in the queue still.
+  const waiting = Math.max(0, queue.size - (waited > 0 ? 1 : 0));
+  const facts = { held: hold?.age, label: hold?.options.origin?.label, waiting };
+  return new LockBusyError(key, waited, holder === '' ? undefined : ownerOf(holder), remaining, facts);
 }
 
 /** From now on, every waiter knows that the key is busy. */
 export function tellBusy({ key, queue, context }: KeyParts): void {
-  const wait = { name: 'wait', key } as const;
-  queue.inform(observed('wait') ? () => context.events.emit('wait', () => wait) : undefined);
+  const tell = ({ options }: Waiter): void => {
+    if (options.call !== undefined) options.call.contended = true;
+    context.events.emit('wait', () => ({ name: 'wait', key, ...callerFacts(options) }));
+  };
+  queue.inform(observed('wait') || tracing.tracer !== undefined ? tell : undefined);
 }
 
 /** The error of a caller that had a lease, which ended before its hold could begin. */

@@ -1,6 +1,7 @@
 /** The time in which one caller has the key, under a lease. */
 import { LockLostError, type LockLossReason } from '../../errors/index.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
+import { type CallerFacts, callerFacts } from '../options/origin.js';
 import type { CallSite } from '../deadlock/call-sites.js';
 import { observed } from '../events/diagnostics.js';
 import type { Lease } from '../leases/lease.js';
@@ -243,7 +244,7 @@ export class Hold implements ActiveHold {
     return this.#lost === undefined;
   }
 
-  #facts(): { key: string; held: number; fence: number } {
-    return { key: this.key, held: this.age, fence: this.fence };
+  #facts(): CallerFacts & { key: string; held: number; fence: number } {
+    return { key: this.key, held: this.age, fence: this.fence, ...callerFacts(this.options) };
   }
 }

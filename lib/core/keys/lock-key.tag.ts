@@ -1,5 +1,6 @@
 /** The template tag that makes keys in code. */
 import { LockKeyError } from '../../errors/index.js';
+import { madeKeys } from './made-keys.js';
 import { keyPart, type LockKeyValue } from './key-value.js';
 
 /**
@@ -21,8 +22,10 @@ export function lockKey(strings: TemplateStringsArray, ...values: LockKeyValue[]
   }
   const text = (index: number): string => strings[index] ?? strings.raw[index] ?? '';
   const template = values.reduce<string>((written, _, i) => `${written}\${${i + 1}}${text(i + 1)}`, text(0));
-  return values.reduce<string>(
-    (key, value, i) => key + keyPart(value, { template, path: `value ${i + 1}` }) + text(i + 1),
+  const key = values.reduce<string>(
+    (made, value, i) => made + keyPart(value, { template, path: `value ${i + 1}` }) + text(i + 1),
     text(0),
   );
+  madeKeys.tell?.(key, strings);
+  return key;
 }

@@ -1,4 +1,5 @@
 /** The options of one acquisition, as users write them and as the core works with them. */
+import type { CallRecord } from '../events/tracer.js';
 import type { Duration } from '../time/duration.js';
 import type { Lock } from '../contracts/lock.js';
 import type { LockKind, LockAccess } from '../contracts/token.js';
@@ -123,13 +124,20 @@ export interface ResolvedAcquire {
   readonly access: LockAccess;
   /** The decorated method that acquires. Undefined for other callers. */
   readonly origin?: LockOrigin;
+  /** The name of the module. Undefined for the unnamed module. */
+  readonly module?: string;
+  /** The record of this call, while telemetry runs. */
+  readonly call?: CallRecord;
 }
 
 /** What is known about a caller when its method is decorated. */
 export interface LockOrigin {
   /** The method, such as `OrdersController.pay`. */
   readonly label: string;
-  /** The template of the key, such as `order:{params.id}`. Undefined if a function makes the key. */
+  /**
+   * The template of the key, such as `order:{params.id}`. Several templates are joined by `, `. Undefined if a function
+   * makes the key.
+   */
   readonly template: string | undefined;
 }
 

@@ -9,6 +9,7 @@ import type {
   UsingOptions,
 } from './acquire.options.js';
 import type { Lock } from '../contracts/lock.js';
+import { ORIGIN, type OptionsWithOrigin } from './origin.js';
 import { EXCLUSIVE, SHARED, type LockAccess } from '../contracts/token.js';
 import {
   badOption,
@@ -47,9 +48,10 @@ export const USING = new Set([...ACQUIRE, 'onLost']);
 
 /**
  * @param path the path of the defaults, for messages.
+ * @param module the name of the module, if it has one.
  * @throws LockOptionsError for an invalid option.
  */
-export function resolvePolicy(defaults?: LockDefaults, path = 'defaults'): LockPolicy {
+export function resolvePolicy(defaults?: LockDefaults, path = 'defaults', module?: string): LockPolicy {
   if (defaults !== undefined) {
     checkObject(path, defaults);
     checkNames(path, defaults, DEFAULTS);
@@ -65,6 +67,8 @@ export function resolvePolicy(defaults?: LockDefaults, path = 'defaults'): LockP
     within: undefined,
     signal: undefined,
     access: EXCLUSIVE,
+    origin: undefined,
+    module,
     onLost: onLost === undefined ? 'throw' : checkOnLost(join(path, 'onLost'), onLost),
   };
   return Object.freeze(policy);
@@ -98,6 +102,8 @@ function resolve(options: UsingOptions, policy: LockPolicy, known: ReadonlySet<s
     within: within === undefined ? undefined : checkWithin(within),
     signal: signal === undefined ? undefined : checkSignal(signal),
     access: mode === undefined && limit === undefined ? EXCLUSIVE : checkAccess(mode, limit),
+    origin: (options as OptionsWithOrigin)[ORIGIN],
+    module: policy.module,
     onLost: onLost === undefined ? policy.onLost : checkOnLost('onLost', onLost),
   };
 }

@@ -1,0 +1,93 @@
+/** The metrics of locks. Holds are followed by the diagnostics channels, callers by the hook of the service. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { metrics } from '@opentelemetry/api';
+import type { LockEvent } from '../core/events/events.js';
+import { instrumentsOf } from './instruments.js';
+import type { KeyTemplates } from './key-templates.js';
+import { type Series, type Since, SeriesTable } from './series.js';
+import { ATTRIBUTES as A, SCOPE } from './telemetry.names.js';
+
+/** One caller that is between its call and the grant or the refusal. */
+export interface Acquisition {
+  readonly series: Series;
+  readonly since: Since;
+}
+
+type Listener = (message: unknown) => void;
+
+export class LockMetrics {
+  readonly #instruments = instrumentsOf(metrics.getMeter(SCOPE));
+  readonly #table = new SeriesTable();
+  readonly #templates: KeyTemplates;
+  /** The holds that run, by module, key and fence. */
+  readonly #holds = new Map<string, Acquisition>();
+  readonly #listeners: ReadonlyArray<readonly [channel: string, listener: Listener]>;
+  readonly #stopObserving: () => void;
+
+  constructor(templates: KeyTemplates) {
+    this.#templates = templates;
+    this.#stopObserving = this.#instruments.observe(this.#table);
+    this.#listeners = [
+      ['acquire', (event: LockEvent) => this.#began(event)] as const,
+      ['release', (event: LockEvent) => this.#ended(event)] as const,
+      ['lost', (event: LockEvent) => this.#lost(event)] as const,
+      ['store-error', () => this.#instruments.storeErrors.add(1)] as const,
+    ].map(([name, listener]) => [`nestjs-locked:${name}`, listener as Listener]);
+    for (const [channel, listener] of this.#listeners) subscribe(channel, listener);
+  }
+
+  stop(): void {
+    for (const [channel, listener] of this.#listeners) unsubscribe(channel, listener);
+    this.#stopObserving();
+  }
+
+  acquiring(template: string, kind: string, module: string | undefined): Acquisition {
+    const series = this.#table.of(template, kind, module);
+    const since: Since = { at: performance.now() };
+    series.waits.add(since);
+    return { series, since };
+  }
+
+  /** @param error the type of the error. Undefined if the lock was acquired. */
+  settled({ series, since }: Acquisition, contended: boolean, error?: string): void {
+    series.waits.delete(since);
+    const attributes = { ...series.attributes, [A.contended]: contended };
+    if (error !== undefined) Object.assign(attributes, { [A.errorType]: error });
+    this.#instruments.acquireDuration.record((performance.now() - since.at) / 1000, attributes);
+  }
+
+  #began(event: LockEvent): void {
+    const { kind = 'exclusive', module, template, key = '' } = event;
+    const series = this.#table.of(this.#templates.of([key], template), kind, module);
+    const since: Since = { at: performance.now() };
+    series.holds.add(since);
+    this.#holds.set(idOf(event), { series, since });
+  }
+
+  /** A hold that its caller never got has no `acquire` event, and is not counted. */
+  #ended(event: LockEvent, error?: string): void {
+    const id = idOf(event);
+    const hold = this.#holds.get(id);
+    if (hold === undefined) return;
+    this.#holds.delete(id);
+    const { series, since } = hold;
+    series.holds.delete(since);
+    const attributes =
+      error === undefined ? series.attributes : { ...series.attributes, [A.errorType]: error };
+    this.#instruments.holdDuration.record((event.held ?? 0) / 1000, attributes);
+  }
+
+  #lost(event: LockEvent): void {
+    this.#ended(event, 'LOCK_LOST');
+    const { key = '', template, module, reason } = event;
+    this.#instruments.losses.add(1, {
+      [A.template]: this.#templates.of([key], template),
+      [A.lossReason]: reason,
+      ...(module === undefined ? {} : { [A.module]: module }),
+    });
+  }
+}
+
+function idOf({ module = '', key = '', fence = 0 }: LockEvent): string {
+  return `${module}\0${key}\0${fence}`;
+}

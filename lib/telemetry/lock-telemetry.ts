@@ -1,0 +1,88 @@
+/** What fills the hook of the core: it follows each acquisition, by a span and by metrics. */
+import { context, isSpanContextValid, type Span, trace } from '@opentelemetry/api';
+import type { LockTracer, TraceableLock, TraceableOptions, TracedWork } from '../core/events/tracer.js';
+import { isLockError } from '../errors/index.js';
+import { KeyTemplates } from './key-templates.js';
+import { LockMetrics } from './lock-metrics.js';
+import { LockSpans } from './lock-spans.js';
+import type { ResolvedTelemetryOptions } from './telemetry.options.js';
+
+export class LockTelemetry implements LockTracer {
+  readonly #templates: KeyTemplates;
+  readonly #spans: LockSpans | undefined;
+  readonly #metrics: LockMetrics | undefined;
+  readonly #holdSpans: boolean;
+  /** How many callers of this process have requested a key and have no reply, by key. */
+  readonly #requesting = new Map<string, number>();
+
+  constructor({ traces, metrics, keys, holdSpans, keyTemplate }: ResolvedTelemetryOptions) {
+    this.#templates = new KeyTemplates(keyTemplate);
+    this.#spans = traces ? new LockSpans(keys) : undefined;
+    this.#metrics = metrics ? new LockMetrics(this.#templates) : undefined;
+    this.#holdSpans = holdSpans;
+    this.#templates.start();
+  }
+
+  stop(): void {
+    this.#templates.stop();
+    this.#metrics?.stop();
+  }
+
+  async acquiring<Options extends TraceableOptions, L>(
+    keys: readonly string[],
+    options: Options,
+    take: (options: Options) => Promise<L>,
+  ): Promise<L> {
+    const { access, module, origin, wait } = options;
+    const template = this.#templates.of(keys, origin?.template);
+    const measured = this.#metrics?.acquiring(template, access.kind, module);
+    const span = this.#spans?.acquiring(keys, template, options);
+    const call = {
+      // Callers that come in one tick share a request. Only the first one does not wait for another caller.
+      contended: access.kind === 'exclusive' && keys.some((key) => this.#requesting.has(key)),
+      trace: traceIdOf(span ?? trace.getActiveSpan()),
+    };
+    this.#count(keys, 1);
+    try {
+      const traced = { ...options, call };
+      const lock = await (span === undefined
+        ? take(traced)
+        : context.with(trace.setSpan(context.active(), span), take, undefined, traced));
+      if (measured !== undefined) this.#metrics?.settled(measured, call.contended);
+      if (span !== undefined) this.#spans?.acquired(span, call.contended);
+      return lock;
+    } catch (error) {
+      const type = typeOf(error);
+      const contended = call.contended || type === 'LOCK_BUSY';
+      if (measured !== undefined) this.#metrics?.settled(measured, contended, type);
+      if (span !== undefined) this.#spans?.refused(span, type, contended, type === 'LOCK_BUSY' && wait <= 0);
+      throw error;
+    } finally {
+      this.#count(keys, -1);
+    }
+  }
+
+  holding(options: TraceableOptions, lock: TraceableLock): TracedWork | undefined {
+    if (!this.#holdSpans || this.#spans === undefined || lock.owned.length === 0) return undefined;
+    return this.#spans.holding(this.#templates.of(lock.owned, options.origin?.template), options, lock);
+  }
+
+  #count(keys: readonly string[], by: 1 | -1): void {
+    for (const key of keys) {
+      const count = (this.#requesting.get(key) ?? 0) + by;
+      if (count > 0) this.#requesting.set(key, count);
+      else this.#requesting.delete(key);
+    }
+  }
+}
+
+function traceIdOf(span: Span | undefined): string | undefined {
+  const found = span?.spanContext();
+  return found !== undefined && isSpanContextValid(found) ? found.traceId : undefined;
+}
+
+/** The code of a lock error, else the name of the class. */
+function typeOf(error: unknown): string {
+  if (isLockError(error)) return error.code;
+  return error instanceof Error ? error.name : '_OTHER';
+}
