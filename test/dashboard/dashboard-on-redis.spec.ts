@@ -58,7 +58,7 @@ describe.each(PLATFORMS)('the dashboard on Redis, on %s', (_, adapter) => {
     const reply = await release(page, {}, { key: 'order:42', holder });
     expect(await reply.json()).toEqual({ released: 1, told: 1 });
     await eventually(() => expect(held.signal.aborted).toBe(true));
-    expect(held.lost).toMatchObject({ reason: 'revoked' });
+    expect(held.signal.reason).toMatchObject({ reason: 'revoked' });
     const next = await waiting;
     expect(next.fence).toBeGreaterThan(held.fence);
     await next.release();
