@@ -44,6 +44,7 @@ export type {
 } from './core/options/acquire.options.js';
 export type { Duration } from './core/time/duration.js';
 export { duration } from './core/options/read-duration.js';
+export type { LockLog, LockLogLine } from './interfaces/lock-log-line.interface.js';
 export type { LockEvent, LockEventName } from './core/events/events.js';
 
 export {

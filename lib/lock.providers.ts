@@ -12,6 +12,7 @@ import type { LockModuleOptions } from './interfaces/lock-module-options.interfa
 import { THIS_COPY, getLockServiceToken, getLockStoreToken } from './lock.constants.js';
 import { foreignSubstitute } from './module/foreign-services.js';
 import { logEvents } from './module/lock-event.logger.js';
+import { moduleLogger, type ModuleLogger } from './module/module-log.js';
 import { LockLifecycle } from './module/lock.lifecycle.js';
 import { type ResolvedModuleOptions, resolveModuleOptions } from './module/resolve-module-options.js';
 import { LockStoreProvider } from './module/lock-store.provider.js';
@@ -34,7 +35,12 @@ export function lockProviders(name: string | undefined): Provider[] {
   return [
     { provide: LOCK_MODULE_NAME, useValue: (name ?? null) satisfies ModuleName },
     { provide: COPY_PLACE, useValue: THIS_COPY.at },
-    { provide: LOGGER, useValue: new Logger(name === undefined ? 'LockModule' : `LockModule(${name})`) },
+    {
+      provide: LOGGER,
+      inject: [RESOLVED_OPTIONS],
+      useFactory: ({ log }: ResolvedModuleOptions) =>
+        moduleLogger(log, new Logger(name === undefined ? 'LockModule' : `LockModule(${name})`)),
+    },
     {
       provide: LockModuleRegistry,
       inject: [ModulesContainer, LOCK_MODULE_NAME],
@@ -51,7 +57,7 @@ export function lockProviders(name: string | undefined): Provider[] {
     {
       provide: storeToken,
       inject: [RESOLVED_OPTIONS, LockStoreProvider, LOGGER],
-      useFactory: ({ target }: ResolvedModuleOptions, opened: LockStoreProvider, logger: Logger) =>
+      useFactory: ({ target }: ResolvedModuleOptions, opened: LockStoreProvider, logger: ModuleLogger) =>
         opened.open(target, connectionName(name), logger),
     },
     {
@@ -61,7 +67,7 @@ export function lockProviders(name: string | undefined): Provider[] {
         store: LockStore,
         options: ResolvedModuleOptions,
         opened: LockStoreProvider,
-        logger: Logger,
+        logger: ModuleLogger,
       ) => {
         const { owner, maxWaiters, longHold, inspection } = options;
         return new LockEngine({
@@ -70,7 +76,7 @@ export function lockProviders(name: string | undefined): Provider[] {
           maxWaiters,
           longHold,
           inspection,
-          emit: logEvents(logger, () => opened.down),
+          emit: logEvents(logger, () => opened.down, options.log),
         });
       },
     },
@@ -89,7 +95,7 @@ export function lockProviders(name: string | undefined): Provider[] {
         options: ResolvedModuleOptions,
         registry: LockModuleRegistry,
         modules: ModulesContainer,
-        logger: Logger,
+        logger: ModuleLogger,
       ) => new LockLifecycle({ engine, opened, options, registry, modules, logger }),
     },
     {

@@ -1,3 +1,4 @@
+import type { LockLog } from './lock-log-line.interface.js';
 import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import type { LockDefaults } from '../core/options/acquire.options.js';
 import type { Duration } from '../core/time/duration.js';
@@ -52,6 +53,11 @@ export interface LockModuleOptions {
    * @default 'auto'
    */
   inspection?: 'auto' | 'always' | 'off';
+  /**
+   * Where the module logs: as text to Nest's logger, or as log lines with their facts to a function, for a structured log.
+   * @default 'text'
+   */
+  log?: LockLog;
   /**
    * How lock errors are shown to HTTP clients. One interceptor serves all modules of an application. With several
    * modules, set this option on the unnamed module, or on the first one if all have names.

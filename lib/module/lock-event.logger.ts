@@ -1,6 +1,8 @@
 /** Logs lost locks, long holds, releases by force and a failing store. */
 import type { Logger } from '@nestjs/common';
 import type { LockEvent, LockEventSink } from '../core/events/events.js';
+import type { LockLog } from '../interfaces/lock-log-line.interface.js';
+import { eventWriter } from './module-log.js';
 import { printable, quoted } from '../errors/index.js';
 
 /** The time in which an equal failure of the store is not logged again, in ms. */
@@ -9,25 +11,34 @@ const REPEAT_AFTER = 60_000;
 /**
  * @param known whether a failure of the store is known and logged already, for example because its connection is down.
  */
-export function logEvents(logger: Pick<Logger, 'warn'>, known: () => boolean): LockEventSink {
-  const storeFailed = logStoreErrors(logger, known);
+export function logEvents(
+  logger: Pick<Logger, 'warn'>,
+  known: () => boolean,
+  log: LockLog = 'text',
+): LockEventSink {
+  const write = eventWriter(log, logger);
+  const repeated = repeatedStoreErrors(known);
   return (event) => {
-    if (event.name === 'lost') logger.warn(messageOf(event.error));
-    else if (event.name === 'long-hold') logger.warn(longHold(event));
-    else if (event.name === 'force-release') logger.warn(forceRelease(event));
-    else if (event.name === 'store-error') storeFailed(messageOf(event.error));
+    if (event.name === 'lost') write(event, messageOf(event.error));
+    else if (event.name === 'long-hold') write(event, longHold(event));
+    else if (event.name === 'force-release') write(event, forceRelease(event));
+    else if (event.name === 'wait-failed') write(event, waitFailed(event));
+    else if (event.name === 'store-error') {
+      const message = messageOf(event.error);
+      if (!repeated(message)) write(event, message);
+    }
   };
 }
 
 /** Each caller gets an error of its own, but the log gets an equal message only once a minute. */
-function logStoreErrors(logger: Pick<Logger, 'warn'>, known: () => boolean): (message: string) => void {
+function repeatedStoreErrors(known: () => boolean): (message: string) => boolean {
   let last = '';
   let loggedAt = -Infinity;
   return (message) => {
     const now = performance.now();
-    if (known() || (message === last && now - loggedAt < REPEAT_AFTER)) return;
+    if (known() || (message === last && now - loggedAt < REPEAT_AFTER)) return true;
     [last, loggedAt] = [message, now];
-    logger.warn(message);
+    return false;
   };
 }
 
@@ -46,6 +57,34 @@ function forceRelease({ key = '', by = '', why, owner }: LockEvent): string {
     `${quoted(by)} has released the lock ${quoted(key)} by force${here}${reason}. ` +
     'The work of the holder goes on. Only a fence keeps it from writing.'
   );
+}
+
+function waitFailed({
+  key = '',
+  waited = 0,
+  held,
+  owner = '',
+  holder,
+  waiting = 0,
+  processes = 0,
+}: LockEvent): string {
+  const begin = `Waited ${inSeconds(waited)} in vain for the lock ${quoted(key)}: `;
+  if (holder === undefined) return `${begin}it is free by now. Raise "wait" if its holders need longer.`;
+  const { label, site, answered, remaining } = holder;
+  const named = label === undefined ? quoted(owner) : `${label} on ${quoted(owner)}`;
+  const left =
+    remaining === Infinity ? 'without an end' : `for ${inSeconds(remaining)} more, unless it is renewed`;
+  const facts =
+    held === undefined
+      ? `${named} holds it ${left}${answered ? '' : ', and does not answer'}`
+      : `${named} has held it for ${inSeconds(held)}`;
+  const others = `${waiting} ${waiting === 1 ? 'caller waits' : 'callers wait'} in ${processes} ${processes === 1 ? 'process' : 'processes'}`;
+  return `${begin}${facts}; ${others}.${site === undefined ? '' : ` Taken at ${printable(site)}`}`;
+}
+
+/** @param ms at least one digit that is not 0 is shown. */
+function inSeconds(ms: number): string {
+  return `${ms < 10_000 ? Math.round(ms / 100) / 10 : Math.round(ms / 1_000)} s`;
 }
 
 /** The message of an error. A store that the application wrote may throw errors with any text. */

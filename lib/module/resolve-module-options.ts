@@ -1,4 +1,6 @@
 /** Checks the module's options, and fills in the defaults. */
+import type { LockLog } from '../interfaces/lock-log-line.interface.js';
+import { checkInspectionMode } from '../core/inspector/inspect-options.js';
 import type { InspectionMode } from '../core/inspector/listening.js';
 import { hostname } from 'node:os';
 import {
@@ -47,6 +49,7 @@ export interface ResolvedModuleOptions {
   /** In ms. */
   readonly longHold: number;
   readonly inspection: InspectionMode;
+  readonly log: LockLog;
   readonly busyStatus: number;
   readonly mapErrors: boolean;
   /** The options of the application's one error interceptor that this module sets explicitly. */
@@ -63,6 +66,7 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof LockModuleOptions>([
   'maxWaiters',
   'longHold',
   'inspection',
+  'log',
   'http',
   'mapErrors',
 ]);
@@ -80,7 +84,16 @@ export function resolveModuleOptions(options: LockModuleOptions, name?: string):
     if (EXTRAS.has(name)) throw misplacedExtra(name, value);
     throw unknownOption('', name, [...OPTIONS, ...EXTRAS]);
   }
-  const { owner, defaults, maxWaiters, longHold, inspection = 'auto', http, mapErrors } = options;
+  const {
+    owner,
+    defaults,
+    maxWaiters,
+    longHold,
+    inspection = 'auto',
+    log = 'text',
+    http,
+    mapErrors,
+  } = options;
   if (http !== undefined) {
     checkObject('http', http);
     checkNames('http', http, HTTP);
@@ -90,7 +103,8 @@ export function resolveModuleOptions(options: LockModuleOptions, name?: string):
     owner: owner === undefined ? `${hostname()}:${process.pid}` : checkOwner(owner),
     policy: resolvePolicy(defaults, 'defaults', name),
     maxWaiters: maxWaiters === undefined ? Infinity : checkMaxWaiters(maxWaiters),
-    inspection: checkInspection(inspection),
+    inspection: checkInspectionMode(inspection),
+    log: checkLog(log),
     longHold: longHold === undefined ? DEFAULT_LONG_HOLD : checkDuration('longHold', longHold, 1),
     busyStatus: http?.busyStatus === undefined ? DEFAULT_BUSY_STATUS : checkStatus(http.busyStatus),
     mapErrors: mapErrors === undefined ? true : checkBoolean('mapErrors', mapErrors),
@@ -227,7 +241,7 @@ function misplacedExtra(name: string, value: unknown): LockOptionsError {
   );
 }
 
-function checkInspection(value: unknown): InspectionMode {
-  if (value === 'auto' || value === 'always' || value === 'off') return value;
-  throw badOption('inspection', value, "'auto', 'always' or 'off'");
+function checkLog(value: unknown): LockLog {
+  if (value === 'text' || typeof value === 'function') return value as LockLog;
+  throw badOption('log', value, "'text', or a function that gets each log line");
 }

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { LockModule, LockService } from 'nestjs-locked';
+import type { HeldLock } from '../../lib/core/holds/lock.handle.js';
 import { LockDashboardModule } from 'nestjs-locked/dashboard';
 import { release } from '../support/dashboard.js';
 import { eventually } from '../support/eventually.js';
@@ -58,7 +59,7 @@ describe.each(PLATFORMS)('the dashboard on Redis, on %s', (_, adapter) => {
     const reply = await release(page, {}, { key: 'order:42', holder });
     expect(await reply.json()).toEqual({ released: 1, told: 1 });
     await eventually(() => expect(held.signal.aborted).toBe(true));
-    expect(held.signal.reason).toMatchObject({ reason: 'revoked' });
+    expect((held as HeldLock).lost).toMatchObject({ reason: 'revoked' });
     const next = await waiting;
     expect(next.fence).toBeGreaterThan(held.fence);
     await next.release();

@@ -52,7 +52,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
   readonly #upTo: number;
   readonly #concurrency: number;
   readonly #readers: boolean;
-  readonly #running: Hold[] = [];
+  readonly running: Hold[] = [];
   /** How many of the running holds want the lease renewed. */
   #renewing = 0;
   #admitting = true;
@@ -76,7 +76,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
 
   /** True while a newcomer may be refused as "busy" without a request to the store. */
   get surelyHeld(): boolean {
-    if (this.#over !== undefined || this.#running.length === 0) return false;
+    if (this.#over !== undefined || this.running.length === 0) return false;
     return this.lease.confirmed && this.lease.remaining > 0;
   }
 
@@ -125,7 +125,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
   /** Starts the holds that may start now. @param renewed true if the lease was renewed for them just now. */
   #admit(renewed = false): void {
     const now = this.#context.clock.monotonic();
-    while (this.#over === undefined && this.#running.length < this.#concurrency) {
+    while (this.#over === undefined && this.running.length < this.#concurrency) {
       if (!this.#admitting && this.#readers) return;
       const next = this.#next(renewed, now);
       if (next === undefined || (renewed && this.lease.remaining === 0)) return this.#stopAdmitting();
@@ -174,7 +174,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
       startedAt: now,
       owner: this,
     });
-    this.#running.push(hold);
+    this.running.push(hold);
     if (waiter.options.renew) this.#renewing += 1;
     this.#setRenewal();
     this.lease.alarmAt = Math.min(this.lease.alarmAt, hold.alarmAt);
@@ -187,7 +187,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
   #stopAdmitting(): void {
     if (this.#over !== undefined) return;
     this.#confirming = undefined;
-    if (this.#running.length === 0) return void this.#end();
+    if (this.running.length === 0) return void this.#end();
     if (!this.#admitting) return;
     this.#admitting = false;
     this.#setRenewal();
@@ -196,8 +196,8 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
 
   /** Nobody waits any more. A lease without a running hold is released, even while a renewal is under way. */
   queueEmptied(): void {
-    if (this.#over !== undefined || (this.#running.length > 0 && !this.#admitting)) return;
-    if (this.#running.length === 0) this.#context.tasks.track(this.#end());
+    if (this.#over !== undefined || (this.running.length > 0 && !this.#admitting)) return;
+    if (this.running.length === 0) this.#context.tasks.track(this.#end());
     else this.#stopAdmitting();
   }
 
@@ -207,18 +207,18 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
   }
 
   #setRenewal(): void {
-    const starting = this.#running.length === 0 || (this.#admitting && this.#readers);
+    const starting = this.running.length === 0 || (this.#admitting && this.#readers);
     this.lease.autoRenew = this.#renewing > 0 || starting || !this.lease.confirmed;
   }
 
   holdEnded(hold: Hold): ReleaseOutcome | Promise<ReleaseOutcome> {
-    const index = this.#running.indexOf(hold);
+    const index = this.running.indexOf(hold);
     if (index < 0) return 'released';
-    if (this.#running.length === 1) this.#running.pop();
-    else this.#running.splice(index, 1);
+    if (this.running.length === 1) this.running.pop();
+    else this.running.splice(index, 1);
     if (hold.options.renew) this.#renewing -= 1;
     if (hold.minHold > 0) this.#busyUntil = Math.max(this.#busyUntil, hold.startedAt + hold.minHold);
-    if (this.#running.length > 0 || (this.#readers && this.#admitting)) {
+    if (this.running.length > 0 || (this.#readers && this.#admitting)) {
       this.#setRenewal();
       return 'released';
     }
@@ -231,14 +231,14 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
   }
 
   leaseLost(reason: LockLossReason): void {
-    for (const hold of this.#running.splice(0)) hold.lose(reason);
+    for (const hold of this.running.splice(0)) hold.lose(reason);
     void this.#end();
   }
 
   leaseAlarmed(): void {
     const now = this.#context.clock.monotonic();
-    for (const hold of [...this.#running]) if (hold.alarm(now) === 'over') void this.holdEnded(hold);
-    this.lease.alarmAt = this.#running.reduce((least, { alarmAt }) => Math.min(least, alarmAt), Infinity);
+    for (const hold of [...this.running]) if (hold.alarm(now) === 'over') void this.holdEnded(hold);
+    this.lease.alarmAt = this.running.reduce((least, { alarmAt }) => Math.min(least, alarmAt), Infinity);
   }
 
   #end(): Promise<ReleaseOutcome> {

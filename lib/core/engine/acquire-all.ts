@@ -48,7 +48,7 @@ export async function acquireAll(
       if (!(error instanceof LockBusyError)) throw error;
       // There is one deadline for all keys: the last key itself may have waited for a shorter time.
       const waited = Math.max(error.waited, Math.min(options.wait, context.clock.monotonic() - since));
-      throw new LockBusyError(error.key, waited, error.holder, error.remaining);
+      throw new LockBusyError(error.key, waited, error.holder, error.remaining, error);
     }
     await Promise.all(holds.map((hold) => hold.releaseUnused()));
   }

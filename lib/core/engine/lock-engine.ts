@@ -49,10 +49,10 @@ export class LockEngine {
   /** The wait-for graph of the engine's callers. */
   readonly waits = new WaitGraph((key) => this.#registry.find(key)?.writerFirst === true);
   readonly inspector: Inspector;
+  readonly callSite: CallSites['capture'];
   readonly #context: EngineContext;
   readonly #registry: KeyRegistry;
   readonly #fenceDomainOf = (key: string): string => this.#context.session.fenceDomainOf(key);
-  readonly #sites: CallSites;
   #refusing = false;
 
   constructor(settings: LockEngineSettings) {
@@ -64,7 +64,7 @@ export class LockEngine {
       onRecovered: () => this.#recovered(),
       onMessage: (message) => this.inspector.onMessage(message),
     });
-    this.#sites = new CallSites(clock);
+    this.callSite = new CallSites(clock).capture;
     this.#context = new EngineContext({
       session,
       tokens: new TokenGenerator(sessionId, settings.owner),
@@ -89,18 +89,22 @@ export class LockEngine {
    * @param keys sorted, distinct and checked. Because keys are sorted, two callers never wait for each other.
    * @param under what the caller already holds, if anything.
    */
-  acquire(keys: readonly string[], options: ResolvedAcquire, under?: HeldKeys): Promise<HeldLock> {
-    const site = this.#sites.capture();
+  acquire(
+    keys: readonly string[],
+    options: ResolvedAcquire,
+    under?: HeldKeys,
+    site = this.callSite(),
+  ): Promise<HeldLock> {
     const [key] = keys;
     if (key === undefined || keys.length > 1) {
       return this.#acquireAll(keys, options, under, site).then(
         (holds) => this.#handOut(holds, site),
-        (error: unknown) => refused(error, options),
+        (error: unknown) => refused(error, options, this.inspector),
       );
     }
     return this.#take(key, options, options.wait, under, site).then(
       (hold) => this.#handOut([hold], site),
-      (error: unknown) => refused(error, options),
+      (error: unknown) => refused(error, options, this.inspector),
     );
   }
 
@@ -114,8 +118,8 @@ export class LockEngine {
     missing: readonly string[],
     options: ResolvedAcquire,
     under?: HeldKeys,
+    site = this.callSite(),
   ): Promise<HeldLock> {
-    const site = this.#sites.capture();
     for (const hold of held) if (hold.inDoubt) await hold.settled();
     // A hold may have ended while another one was in doubt. A nested hold of an ended hold would never learn of the end.
     for (const { key, lost, released } of held) {
@@ -130,7 +134,7 @@ export class LockEngine {
       handle = this.#handOut(own, site, nested);
     } catch (error) {
       for (const hold of nested) void hold.release();
-      return refused(error, options);
+      return refused(error, options, this.inspector);
     }
     if (handle.lost !== undefined) {
       // The outer call has ended while this call waited for the missing keys.
@@ -238,9 +242,11 @@ export class LockEngine {
   }
 }
 
-function refused(error: unknown, options: ResolvedAcquire): never {
-  if (error instanceof LockBusyError && observed('busy')) {
-    publish({ name: 'busy', key: error.key, waited: error.waited, ...callerFacts(options) });
+function refused(error: unknown, options: ResolvedAcquire, inspector: Inspector): never {
+  if (error instanceof LockBusyError) {
+    const { key, waited } = error;
+    if (observed('busy')) publish({ name: 'busy', key, waited, ...callerFacts(options) });
+    if (waited > 0) inspector.refused(key, waited, callerFacts(options));
   }
   throw forCaller(error);
 }

@@ -61,11 +61,15 @@ export function conflictOf({ access }: PendingRequest, { key, known }: KeyParts)
 }
 
 /** The error of a caller that has waited for a busy key. @param waited in ms. */
-export function busy(waited: number, { key, known, batches }: KeyParts): LockBusyError {
+export function busy(waited: number, { key, known, batches, queue }: KeyParts): LockBusyError {
   const lease = batches.exclusive?.lease;
+  const hold = batches.exclusive?.running[0];
   const holder = lease?.token ?? known.holder?.holder ?? '';
   const remaining = lease?.remaining ?? known.holder?.remaining;
-  return new LockBusyError(key, waited, holder === '' ? undefined : ownerOf(holder), remaining);
+  // A caller that has waited is in the queue still.
+  const waiting = Math.max(0, queue.size - (waited > 0 ? 1 : 0));
+  const facts = { held: hold?.age, label: hold?.options.origin?.label, waiting };
+  return new LockBusyError(key, waited, holder === '' ? undefined : ownerOf(holder), remaining, facts);
 }
 
 /** From now on, every waiter knows that the key is busy. */

@@ -11,6 +11,7 @@ const NAMES: readonly LockEventName[] = [
   'store-error',
   'long-hold',
   'force-release',
+  'wait-failed',
 ];
 
 const channels = Object.fromEntries(NAMES.map((name) => [name, channel(`nestjs-locked:${name}`)])) as Record<

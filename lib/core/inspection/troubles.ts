@@ -24,7 +24,10 @@ export class Troubles {
     if (what === undefined) return;
     const code = (event.error as { code?: unknown } | undefined)?.code;
     const reason = event.reason ?? (typeof code === 'string' ? code : undefined);
-    this.#latest.push({ facts: { what, key: event.key, reason }, at: this.clock.monotonic() });
+    this.#latest.push({
+      facts: { what, key: event.key, label: event.label, reason },
+      at: this.clock.monotonic(),
+    });
     if (this.#latest.length > MOST) this.#latest.shift();
   }
 

@@ -2,6 +2,7 @@
 import { LockKeyError, quoted } from '../../errors/index.js';
 import { normaliseKeys } from '../keys/normalise-keys.js';
 import { badOption, checkBoolean, checkDuration, checkNames, checkObject } from '../options/option-checks.js';
+import type { InspectionMode } from './listening.js';
 import type { ForceReleaseOptions, InspectOptions, ListOptions } from '../inspection/lock-info.js';
 
 /** For how long the answers of processes are waited for, in ms. A process that computes answers later. */
@@ -59,6 +60,11 @@ export function checkForceRelease(key: string, options: ForceReleaseOptions): vo
     );
   }
   if (reason !== undefined && typeof reason !== 'string') throw badOption('reason', reason, 'a string');
+}
+
+export function checkInspectionMode(value: unknown): InspectionMode {
+  if (value === 'auto' || value === 'always' || value === 'off') return value;
+  throw badOption('inspection', value, "'auto', 'always' or 'off'");
 }
 
 function readPatience({ patience }: { readonly patience?: unknown }): number {

@@ -5,6 +5,8 @@ import type { LockEvent } from '../events/events.js';
 import { ownerOf, sessionIdOf } from '../contracts/token.js';
 import type { EngineContext } from '../runtime/engine-context.js';
 import { Inquiry } from './inquiry.js';
+import { WaitReport } from './wait-report.js';
+import type { CallerFacts } from '../options/origin.js';
 import { Listening, type InspectionMode } from './listening.js';
 import type {
   ForceReleaseOptions,
@@ -33,6 +35,8 @@ export interface InspectorSettings {
 
 /** How many places of a queue are read. */
 const MOST_PLACES = 100;
+/** For how long a report of a failed wait waits for answers, in ms. */
+const REPORT_PATIENCE = 250;
 
 export class Inspector {
   readonly #context: EngineContext;
@@ -40,6 +44,8 @@ export class Inspector {
   readonly #facts: OwnFacts;
   readonly #troubles: Troubles;
   readonly #inquiry: Inquiry | undefined;
+  /** Undefined if this process does not inspect locks on its own. */
+  readonly #report: WaitReport | undefined;
   /** The cycles of the latest overview. A cycle counts if the next overview finds it again. */
   #cycles = new Set<string>();
 
@@ -58,6 +64,12 @@ export class Inspector {
       own: (id, key) => this.#answer(id, key),
     });
     new Listening({ inspection, mode, clock, holds, subscriptions });
+    if (mode === 'off') return;
+    this.#report = new WaitReport({
+      clock,
+      inspect: (key) => this.inspect(key, REPORT_PATIENCE),
+      emit: (event) => context.events.emit(event.name, () => event),
+    });
   }
 
   /** @returns null if nobody holds the key, and nobody waits for it. */
@@ -138,6 +150,12 @@ export class Inspector {
       if (await this.#tell(inspection, key, token, options)) told += 1;
     }
     return { released, told };
+  }
+
+  /** A caller has waited in vain. @param waited in ms. */
+  refused(key: string, waited: number, caller: CallerFacts): void {
+    if (waited > 0) this.#troubles.note({ name: 'busy', key, waited, ...caller });
+    this.#report?.refused(key, waited, caller);
   }
 
   /** An event of this process, which an overview may report. */

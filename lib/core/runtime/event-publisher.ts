@@ -4,7 +4,13 @@ import { observed, publish } from '../events/diagnostics.js';
 import type { LockEvent, LockEventName, LockEventSink } from '../events/events.js';
 
 /** Events that are logged. They are built even if their channel has no subscriber. */
-const LOGGED: ReadonlySet<LockEventName> = new Set(['lost', 'store-error', 'long-hold', 'force-release']);
+const LOGGED: ReadonlySet<LockEventName> = new Set([
+  'lost',
+  'store-error',
+  'long-hold',
+  'force-release',
+  'wait-failed',
+]);
 
 export class EventPublisher {
   readonly #sink: LockEventSink;
