@@ -224,12 +224,15 @@ export class LockService extends LockInspection {
     checkJoin(held, missing, options.signal);
     const { tracer } = tracing;
     if (tracer === undefined || missing.length === 0) return this.#engine.join(held, missing, plain, under);
-    return tracer.acquiring(missing, plain, (each) => this.#engine.join(held, missing, each, under));
+    const site = this.#engine.callSite();
+    return tracer.acquiring(missing, plain, (each) => this.#engine.join(held, missing, each, under, site));
   }
 
   #take(keys: readonly string[], options: ResolvedAcquire, under?: LockContext): Promise<HeldLock> {
     const { tracer } = tracing;
     if (tracer === undefined) return this.#engine.acquire(keys, options, under);
-    return tracer.acquiring(keys, options, (each) => this.#engine.acquire(keys, each, under));
+    // The site is read here, because inside of the span its first frames are those of OpenTelemetry.
+    const site = this.#engine.callSite();
+    return tracer.acquiring(keys, options, (each) => this.#engine.acquire(keys, each, under, site));
   }
 }

@@ -1,6 +1,7 @@
 // Builds both module formats. Only the compiler keeps the metadata of decorators, so it compiles first. esbuild then
 // joins the modules into one file for each entry point and one shared file, because Node takes longer to load 150 small
 // files. The CommonJS files are the joined files, converted. In each format, all entry points share one set of classes.
+// The parts that do not lead to Nest exist once, as CommonJS, for both formats.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -10,8 +11,11 @@ import ts from 'typescript';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const tsc = join(root, 'node_modules/typescript/bin/tsc');
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const dist = join(root, 'dist');
 const [compiled, esm, cjs, node] = ['compiled', 'esm', 'cjs', 'node'].map((name) => join(dist, name));
+/** The command line exists in one format, because it is run and not imported. */
+const CLI = 'cli/main';
 const ENTRIES = [
   'index',
   ...['store', 'testing', 'health', 'telemetry', 'dashboard'].map((name) => `${name}/index`),
@@ -78,6 +82,62 @@ async function shortLocals(text) {
   const nameless = /= ?class (?!extends\b)\w+/.exec(code);
   if (nameless !== null) throw new Error(`A class would be shown by a short name: ${nameless[0]}.`);
   return [...imports, code, ...exports].join('');
+}
+
+/** The paths of the files of this package that a module imports. */
+const IMPORTED = /((?:from|import)\s*")(\.{1,2}\/[^"]+)"/g;
+
+/**
+ * Removes the shared files that do not lead to Nest from the ES modules, which then import the CommonJS file. So these
+ * files exist once, and both formats have one set of their classes.
+ */
+function shareWithModules() {
+  const files = filesIn(esm);
+  const texts = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
+  const importsOf = (file) =>
+    [...texts.get(file).matchAll(IMPORTED)].map(([, , path]) => join(dirname(file), path));
+  const nestFree = (file) =>
+    !/(?:from|import)\s*\(?["'](?:@nestjs\/|rxjs)/.test(texts.get(file)) && importsOf(file).every(nestFree);
+  const once = files.filter((file) => /^shared\d+\.js$/.test(relative(esm, file)) && nestFree(file));
+  for (const file of once) {
+    const changed = reassigned(texts.get(file));
+    // An ES module would keep the first value of a CommonJS export.
+    if (changed !== undefined) throw new Error(`A shared file changes its export "${changed}".`);
+    rmSync(file);
+  }
+  for (const file of files.filter((each) => !once.includes(each))) {
+    const text = texts.get(file).replace(IMPORTED, (found, before, path) => {
+      const target = join(dirname(file), path);
+      if (!once.includes(target)) return found;
+      const other = relative(dirname(file), join(cjs, relative(esm, target)));
+      return `${before}${other.replaceAll('\\', '/')}"`;
+    });
+    write(file, text);
+  }
+}
+
+/** The first export of a module that the module assigns again after its declaration. */
+function reassigned(text) {
+  const source = ts.createSourceFile('module.js', text, ts.ScriptTarget.ES2022);
+  const exported = new Set(
+    source.statements
+      .filter(ts.isExportDeclaration)
+      .flatMap(({ exportClause }) =>
+        exportClause.elements.map(({ propertyName, name }) => (propertyName ?? name).text),
+      ),
+  );
+  let found;
+  const visit = (statement) => {
+    const target = ts.isBinaryExpression(statement)
+      ? ts.isAssignmentOperator(statement.operatorToken.kind) && statement.left
+      : (ts.isPrefixUnaryExpression(statement) || ts.isPostfixUnaryExpression(statement)) &&
+        statement.operator !== ts.SyntaxKind.ExclamationToken &&
+        statement.operand;
+    if (target && ts.isIdentifier(target) && exported.has(target.text)) found ??= target.text;
+    ts.forEachChild(statement, visit);
+  };
+  visit(source);
+  return found;
 }
 
 /** Shortens the names that esbuild gives to imported modules in CommonJS, such as `import_node_util`. */
@@ -191,7 +251,8 @@ async function run() {
   if (status !== 0) throw new Error('The compiler found errors.');
   const joined = await build({
     ...common,
-    entryPoints: ENTRIES.map((entry) => join(compiled, `${entry}.js`)),
+    define: { PACKAGE_VERSION: JSON.stringify(version) },
+    entryPoints: [...ENTRIES, CLI].map((entry) => join(compiled, `${entry}.js`)),
     outbase: compiled,
     bundle: true,
     splitting: true,
@@ -206,11 +267,12 @@ async function run() {
     // The CommonJS files repeat the name of a shared file each time they use it.
     const short = (name) =>
       shared.reduce((result, each, i) => result.replaceAll(each, `shared${i + 1}`), name);
-    write(short(path), await shortLocals(ownNames(short(text))));
+    const program = path === join(esm, `${CLI}.js`) ? '#!/usr/bin/env node\n' : '';
+    write(short(path), program + (await shortLocals(ownNames(short(text)))));
   }
   const converted = await build({
     ...common,
-    entryPoints: filesIn(esm),
+    entryPoints: filesIn(esm).filter((file) => file !== join(esm, `${CLI}.js`)),
     outbase: esm,
     outdir: cjs,
     format: 'cjs',
@@ -220,6 +282,7 @@ async function run() {
   for (const { path, text } of converted.outputFiles) {
     write(path, shortImports(ownNames(requireOptional(text))));
   }
+  shareWithModules();
   copyDeclarations();
   write(join(cjs, 'package.json'), '{ "type": "commonjs" }\n');
   write(join(node, 'choose.cjs'), CHOOSE);

@@ -1,6 +1,6 @@
 import type { LockEventName } from '../core/events/events.js';
 
-/** One line of the log, for an application with a structured log. Durations are in ms. */
+/** One log line, for an application with a structured log. Durations are in ms. */
 export interface LockLogLine {
   readonly level: 'log' | 'warn' | 'error';
   /** The event that is logged. `module`: the module itself or its store, such as a connection that ended. */
@@ -21,4 +21,4 @@ export interface LockLogLine {
 }
 
 /** Where a module logs. */
-export type LockLog = 'text' | ((line: LockLogLine) => void);
+export type LockLog = 'text' | ((entry: LockLogLine) => void);

@@ -54,7 +54,7 @@ export interface LockModuleOptions {
    */
   inspection?: 'auto' | 'always' | 'off';
   /**
-   * Where the module logs: as text to Nest's logger, or as lines with their facts to a function, for a structured log.
+   * Where the module logs: as text to Nest's logger, or as log lines with their facts to a function, for a structured log.
    * @default 'text'
    */
   log?: LockLog;

@@ -1,4 +1,4 @@
-/** The log of a module: Nest's logger, or a function of the application that gets structured lines. */
+/** The log of a module: Nest's logger, or a function of the application that gets structured log lines. */
 import type { Logger } from '@nestjs/common';
 import type { LockEvent } from '../core/events/events.js';
 import type { LockLog, LockLogLine } from '../interfaces/lock-log-line.interface.js';
@@ -6,7 +6,7 @@ import type { LockLog, LockLogLine } from '../interfaces/lock-log-line.interface
 /** What the parts of the module use of Nest's logger. */
 export type ModuleLogger = Pick<Logger, 'log' | 'warn' | 'error'>;
 
-/** @returns the logger for texts. With a function as the log, the function gets them as lines. */
+/** @returns the logger for texts. With a function as the log, the function gets them as log lines. */
 export function moduleLogger(log: LockLog, logger: ModuleLogger): ModuleLogger {
   if (log === 'text') return logger;
   const write =
@@ -17,7 +17,7 @@ export function moduleLogger(log: LockLog, logger: ModuleLogger): ModuleLogger {
   return { log: write('log'), warn: write('warn'), error: write('error') };
 }
 
-/** Logs an event as text, or as a line with the facts of the event. */
+/** Logs an event as text, or as a log line with the facts of the event. */
 export function eventWriter(log: LockLog, logger: Pick<Logger, 'warn'>) {
   return (event: LockEvent, message: string): void => {
     if (log === 'text') logger.warn(message);

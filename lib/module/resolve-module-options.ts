@@ -243,5 +243,5 @@ function misplacedExtra(name: string, value: unknown): LockOptionsError {
 
 function checkLog(value: unknown): LockLog {
   if (value === 'text' || typeof value === 'function') return value as LockLog;
-  throw badOption('log', value, "'text', or a function that gets each line of the log");
+  throw badOption('log', value, "'text', or a function that gets each log line");
 }

@@ -4,8 +4,8 @@ import { OTHER } from './telemetry.names.js';
 
 /** How many templates that are not known from the code a process uses. */
 const MOST_SHAPES = 100;
-/** How many keys of `lockKey` are remembered. */
-const MOST_MADE = 5_000;
+/** How many keys of `lockKey` are remembered, and how many shapes of keys. */
+const MOST_KEYS = 5_000;
 /** A longer part of a key is taken for a value. */
 const LONGEST_WORD = 20;
 
@@ -17,8 +17,8 @@ export function shapeOf(key: string): string {
 export class KeyTemplates {
   readonly #own: ((key: string) => string) | undefined;
   readonly #shapes = new Set<string>();
-  /** The templates of keys that `lockKey` has made, the oldest key first. */
-  readonly #made = new Map<string, string>();
+  /** The templates of keys, the oldest key first. `lockKey` has told some of them. */
+  readonly #known = new Map<string, string>();
   #failed = false;
 
   /** @param own the option `keyTemplate`. */
@@ -29,9 +29,7 @@ export class KeyTemplates {
   start(): void {
     if (this.#own !== undefined) return;
     madeKeys.tell = (key, text) => {
-      if (this.#made.has(key)) return;
-      if (this.#made.size >= MOST_MADE) this.#made.delete(this.#made.keys().next().value as string);
-      this.#made.set(key, text.join('*'));
+      this.#remember(key, text.join('*'));
     };
   }
 
@@ -48,9 +46,18 @@ export class KeyTemplates {
   }
 
   #ofKey(key: string): string {
-    if (this.#own !== undefined) return this.#bounded(this.#given(this.#own, key));
-    // A shape may be equal to a template of the code. The templates of the code have a bound already.
-    return this.#made.get(key) ?? this.#bounded(shapeOf(key));
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const template = this.#bounded(this.#own === undefined ? shapeOf(key) : this.#given(this.#own, key));
+    this.#remember(key, template);
+    return template;
+  }
+
+  #remember(key: string, template: string): void {
+    if (this.#known.size >= MOST_KEYS && !this.#known.has(key)) {
+      this.#known.delete(this.#known.keys().next().value as string);
+    }
+    this.#known.set(key, template);
   }
 
   /** A template by the application's function. The failure of that function must not fail a lock. */

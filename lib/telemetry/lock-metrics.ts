@@ -1,14 +1,14 @@
 /** The metrics of locks. Holds are followed by the diagnostics channels, callers by the hook of the service. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { metrics } from '@opentelemetry/api';
+import { createNoopMeter, type Meter, metrics } from '@opentelemetry/api';
 import type { LockEvent } from '../core/events/events.js';
-import { instrumentsOf } from './instruments.js';
+import { type Instruments, instrumentsOf } from './instruments.js';
 import type { KeyTemplates } from './key-templates.js';
-import { type Series, type Since, SeriesTable } from './series.js';
+import type { Series, SeriesTable, Since } from './series.js';
 import { ATTRIBUTES as A, SCOPE } from './telemetry.names.js';
 
-/** One caller that is between its call and the grant or the refusal. */
-export interface Acquisition {
+/** One hold that runs. */
+interface RunningHold {
   readonly series: Series;
   readonly since: Since;
 }
@@ -16,17 +16,26 @@ export interface Acquisition {
 type Listener = (message: unknown) => void;
 
 export class LockMetrics {
-  readonly #instruments = instrumentsOf(metrics.getMeter(SCOPE));
-  readonly #table = new SeriesTable();
+  /** @returns undefined without an SDK for metrics: a meter that was made without one never gets one. */
+  static of(templates: KeyTemplates, table: SeriesTable): LockMetrics | undefined {
+    const meter = metrics.getMeter(SCOPE);
+    if (meter.constructor === createNoopMeter().constructor) return undefined;
+    return new LockMetrics(meter, templates, table);
+  }
+
+  readonly #instruments: Instruments;
+  readonly #table: SeriesTable;
   readonly #templates: KeyTemplates;
   /** The holds that run, by module, key and fence. */
-  readonly #holds = new Map<string, Acquisition>();
+  readonly #holds = new Map<string, RunningHold>();
   readonly #listeners: ReadonlyArray<readonly [channel: string, listener: Listener]>;
   readonly #stopObserving: () => void;
 
-  constructor(templates: KeyTemplates) {
+  private constructor(meter: Meter, templates: KeyTemplates, table: SeriesTable) {
+    this.#instruments = instrumentsOf(meter);
     this.#templates = templates;
-    this.#stopObserving = this.#instruments.observe(this.#table);
+    this.#table = table;
+    this.#stopObserving = this.#instruments.observe(table);
     this.#listeners = [
       ['acquire', (event: LockEvent) => this.#began(event)] as const,
       ['release', (event: LockEvent) => this.#ended(event)] as const,
@@ -41,18 +50,17 @@ export class LockMetrics {
     this.#stopObserving();
   }
 
-  acquiring(template: string, kind: string, module: string | undefined): Acquisition {
-    const series = this.#table.of(template, kind, module);
+  acquiring({ waits }: Series): Since {
     const since: Since = { at: performance.now() };
-    series.waits.add(since);
-    return { series, since };
+    waits.add(since);
+    return since;
   }
 
   /** @param error the type of the error. Undefined if the lock was acquired. */
-  settled({ series, since }: Acquisition, contended: boolean, error?: string): void {
+  settled(series: Series, since: Since, contended: boolean, error?: string): void {
     series.waits.delete(since);
-    const attributes = { ...series.attributes, [A.contended]: contended };
-    if (error !== undefined) Object.assign(attributes, { [A.errorType]: error });
+    const plain = contended ? series.contended : series.uncontended;
+    const attributes = error === undefined ? plain : { ...plain, [A.errorType]: error };
     this.#instruments.acquireDuration.record((performance.now() - since.at) / 1000, attributes);
   }
 

@@ -1,7 +1,24 @@
 /** The spans `lock acquire …` and `lock hold …`. */
-import { type Attributes, context, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
-import type { TraceableLock, TraceableOptions, TracedWork } from '../core/events/tracer.js';
+import {
+  type Attributes,
+  context,
+  INVALID_TRACEID,
+  type Span,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import type { TraceableLock, TracedWork } from '../core/events/tracer.js';
+import type { Series } from './series.js';
 import { ATTRIBUTES as A, SCOPE } from './telemetry.names.js';
+
+/** What a span says about its lock. */
+export interface SpanSubject {
+  readonly keys: readonly string[];
+  readonly template: string;
+  readonly series: Series;
+  /** The label of the decorated method. */
+  readonly label: string | undefined;
+}
 
 export class LockSpans {
   readonly #tracer = trace.getTracer(SCOPE);
@@ -12,36 +29,30 @@ export class LockSpans {
     this.#keys = keys;
   }
 
-  acquiring(keys: readonly string[], template: string, options: TraceableOptions): Span {
-    return this.#tracer.startSpan(`lock acquire ${template}`, {
-      attributes: this.#attributes(keys, template, options),
-    });
+  /** @returns undefined if there is neither an SDK nor a trace. */
+  acquiring(subject: SpanSubject): Span | undefined {
+    return this.#start('lock acquire', subject);
   }
 
   acquired(span: Span, contended: boolean): void {
-    span.setAttributes({ [A.outcome]: 'acquired', [A.contended]: contended });
+    span.setAttribute(A.outcome, 'acquired');
+    span.setAttribute(A.contended, contended);
     span.end();
   }
 
   /** A caller that does not wait expects a busy key. The span is then no error. */
   refused(span: Span, type: string, contended: boolean, expected: boolean): void {
-    span.setAttributes({
-      [A.outcome]: type === 'LOCK_BUSY' ? 'busy' : 'failed',
-      [A.contended]: contended,
-    });
+    span.setAttribute(A.outcome, type === 'LOCK_BUSY' ? 'busy' : 'failed');
+    span.setAttribute(A.contended, contended);
     if (!expected) fail(span, type);
     span.end();
   }
 
-  holding(template: string, options: TraceableOptions, lock: TraceableLock): TracedWork {
-    const fences = new Set(lock.fences.values());
-    const [fence] = fences;
-    const span = this.#tracer.startSpan(`lock hold ${template}`, {
-      attributes: {
-        ...this.#attributes(lock.owned, template, options),
-        ...(fences.size === 1 ? { [A.fence]: fence } : {}),
-      },
-    });
+  holding(subject: SpanSubject, lock: TraceableLock): TracedWork | undefined {
+    const span = this.#start('lock hold', subject);
+    if (span === undefined) return undefined;
+    const [fence, ...others] = new Set(lock.fences.values());
+    if (fence !== undefined && others.length === 0) span.setAttribute(A.fence, fence);
     const inside = trace.setSpan(context.active(), span);
     return {
       run: (work) => context.with(inside, work),
@@ -55,18 +66,11 @@ export class LockSpans {
     };
   }
 
-  #attributes(
-    keys: readonly string[],
-    template: string,
-    { access, module, origin }: TraceableOptions,
-  ): Attributes {
-    return {
-      [A.template]: template,
-      [A.kind]: access.kind,
-      ...(module === undefined ? {} : { [A.module]: module }),
-      ...(origin === undefined ? {} : { [A.functionName]: origin.label }),
-      ...(this.#keys ? { [A.keys]: [...keys] } : {}),
-    };
+  #start(what: string, { keys, template, series, label }: SpanSubject): Span | undefined {
+    const shared = series.ofMethod(label);
+    const attributes: Attributes = this.#keys ? { ...shared, [A.keys]: [...keys] } : shared;
+    const span = this.#tracer.startSpan(`${what} ${template}`, { attributes });
+    return span.spanContext().traceId === INVALID_TRACEID ? undefined : span;
   }
 }
 

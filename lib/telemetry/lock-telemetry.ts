@@ -1,14 +1,16 @@
 /** What fills the hook of the core: it follows each acquisition, by a span and by metrics. */
-import { context, isSpanContextValid, type Span, trace } from '@opentelemetry/api';
+import { context, INVALID_TRACEID, type Span, trace } from '@opentelemetry/api';
 import type { LockTracer, TraceableLock, TraceableOptions, TracedWork } from '../core/events/tracer.js';
 import { isLockError } from '../errors/index.js';
 import { KeyTemplates } from './key-templates.js';
 import { LockMetrics } from './lock-metrics.js';
 import { LockSpans } from './lock-spans.js';
+import { SeriesTable } from './series.js';
 import type { ResolvedTelemetryOptions } from './telemetry.options.js';
 
 export class LockTelemetry implements LockTracer {
   readonly #templates: KeyTemplates;
+  readonly #table = new SeriesTable();
   readonly #spans: LockSpans | undefined;
   readonly #metrics: LockMetrics | undefined;
   readonly #holdSpans: boolean;
@@ -18,7 +20,7 @@ export class LockTelemetry implements LockTracer {
   constructor({ traces, metrics, keys, holdSpans, keyTemplate }: ResolvedTelemetryOptions) {
     this.#templates = new KeyTemplates(keyTemplate);
     this.#spans = traces ? new LockSpans(keys) : undefined;
-    this.#metrics = metrics ? new LockMetrics(this.#templates) : undefined;
+    this.#metrics = metrics ? LockMetrics.of(this.#templates, this.#table) : undefined;
     this.#holdSpans = holdSpans;
     this.#templates.start();
   }
@@ -35,8 +37,9 @@ export class LockTelemetry implements LockTracer {
   ): Promise<L> {
     const { access, module, origin, wait } = options;
     const template = this.#templates.of(keys, origin?.template);
-    const measured = this.#metrics?.acquiring(template, access.kind, module);
-    const span = this.#spans?.acquiring(keys, template, options);
+    const series = this.#table.of(template, access.kind, module);
+    const since = this.#metrics?.acquiring(series);
+    const span = this.#spans?.acquiring({ keys, template, series, label: origin?.label });
     const call = {
       // Callers that come in one tick share a request. Only the first one does not wait for another caller.
       contended: access.kind === 'exclusive' && keys.some((key) => this.#requesting.has(key)),
@@ -48,13 +51,13 @@ export class LockTelemetry implements LockTracer {
       const lock = await (span === undefined
         ? take(traced)
         : context.with(trace.setSpan(context.active(), span), take, undefined, traced));
-      if (measured !== undefined) this.#metrics?.settled(measured, call.contended);
+      if (since !== undefined) this.#metrics?.settled(series, since, call.contended);
       if (span !== undefined) this.#spans?.acquired(span, call.contended);
       return lock;
     } catch (error) {
       const type = typeOf(error);
       const contended = call.contended || type === 'LOCK_BUSY';
-      if (measured !== undefined) this.#metrics?.settled(measured, contended, type);
+      if (since !== undefined) this.#metrics?.settled(series, since, contended, type);
       if (span !== undefined) this.#spans?.refused(span, type, contended, type === 'LOCK_BUSY' && wait <= 0);
       throw error;
     } finally {
@@ -62,9 +65,11 @@ export class LockTelemetry implements LockTracer {
     }
   }
 
-  holding(options: TraceableOptions, lock: TraceableLock): TracedWork | undefined {
+  holding({ access, module, origin }: TraceableOptions, lock: TraceableLock): TracedWork | undefined {
     if (!this.#holdSpans || this.#spans === undefined || lock.owned.length === 0) return undefined;
-    return this.#spans.holding(this.#templates.of(lock.owned, options.origin?.template), options, lock);
+    const template = this.#templates.of(lock.owned, origin?.template);
+    const series = this.#table.of(template, access.kind, module);
+    return this.#spans.holding({ keys: lock.owned, template, series, label: origin?.label }, lock);
   }
 
   #count(keys: readonly string[], by: 1 | -1): void {
@@ -77,8 +82,8 @@ export class LockTelemetry implements LockTracer {
 }
 
 function traceIdOf(span: Span | undefined): string | undefined {
-  const found = span?.spanContext();
-  return found !== undefined && isSpanContextValid(found) ? found.traceId : undefined;
+  const id = span?.spanContext().traceId;
+  return id === INVALID_TRACEID ? undefined : id;
 }
 
 /** The code of a lock error, else the name of the class. */

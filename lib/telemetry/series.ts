@@ -7,10 +7,31 @@ export interface Since {
   readonly at: number;
 }
 
-export interface Series {
+export class Series {
+  readonly waits = new Set<Since>();
+  readonly holds = new Set<Since>();
+  /** Attributes are made once, because each lock needs several of these sets. */
   readonly attributes: Attributes;
-  readonly waits: Set<Since>;
-  readonly holds: Set<Since>;
+  readonly contended: Attributes;
+  readonly uncontended: Attributes;
+  readonly #ofMethods = new Map<string, Attributes>();
+
+  constructor(template: string, kind: string, module: string | undefined) {
+    this.attributes = { [A.template]: template, [A.kind]: kind };
+    if (module !== undefined) this.attributes[A.module] = module;
+    this.contended = { ...this.attributes, [A.contended]: true };
+    this.uncontended = { ...this.attributes, [A.contended]: false };
+  }
+
+  /** With the label of the decorated method, for spans. */
+  ofMethod(label: string | undefined): Attributes {
+    if (label === undefined) return this.attributes;
+    let found = this.#ofMethods.get(label);
+    if (found === undefined) {
+      this.#ofMethods.set(label, (found = { ...this.attributes, [A.functionName]: label }));
+    }
+    return found;
+  }
 }
 
 /** A series stays for the life of the process, so that its gauges go back to 0. Templates have a bound. */
@@ -20,15 +41,11 @@ export class SeriesTable {
   of(template: string, kind: string, module: string | undefined): Series {
     let all = this.#byTemplate.get(template);
     if (all === undefined) this.#byTemplate.set(template, (all = []));
-    let series = all.find(({ attributes }) => attributes[A.kind] === kind && attributes[A.module] === module);
-    if (series === undefined) {
-      const attributes = {
-        [A.template]: template,
-        [A.kind]: kind,
-        ...(module === undefined ? {} : { [A.module]: module }),
-      };
-      all.push((series = { attributes, waits: new Set(), holds: new Set() }));
+    for (const series of all) {
+      if (series.attributes[A.kind] === kind && series.attributes[A.module] === module) return series;
     }
+    const series = new Series(template, kind, module);
+    all.push(series);
     return series;
   }
 

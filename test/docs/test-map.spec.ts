@@ -14,6 +14,7 @@ const FOLDERS = [
   'docs',
   'sample',
   'scripts',
+  'cli',
 ];
 
 const specs = FOLDERS.flatMap((folder) =>

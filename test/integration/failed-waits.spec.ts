@@ -104,7 +104,7 @@ describe('given an application with a function as its log', () => {
           redis: server.url,
           owner: 'app:7',
           inspection: 'always' as const,
-          log: (line: LockLogLine) => void lines.push(line),
+          log: (entry: LockLogLine) => void lines.push(entry),
         }),
       }),
     ],
@@ -113,7 +113,7 @@ describe('given an application with a function as its log', () => {
   })
   class AppModule {}
 
-  it('then the line has the facts, and the error has what this process knows', async () => {
+  it('then the log line has the facts, and the error has what this process knows', async () => {
     const app: INestApplicationContext = await NestFactory.createApplicationContext(AppModule, {
       logger: false,
     });
@@ -127,8 +127,8 @@ describe('given an application with a function as its log', () => {
     expect(error).toMatchObject({ code: 'LOCK_BUSY', label: 'Orders.pay', waiting: 0 });
     expect(error?.held).toBeGreaterThan(900);
     await eventually(() => expect(lines.some(({ event }) => event === 'wait-failed')).toBe(true));
-    const line = lines.find(({ event }) => event === 'wait-failed');
-    expect(line).toMatchObject({
+    const entry = lines.find(({ event }) => event === 'wait-failed');
+    expect(entry).toMatchObject({
       level: 'warn',
       key: 'order:42',
       label: 'Orders.pay',

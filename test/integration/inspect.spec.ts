@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => Promise.all([a, b, c].map((locks) => locks.close())));
 
-/** Waits until the key looks as wanted. */
+/** Waits until the key is as wanted. */
 function seen(key: string, wanted: (info: LockInfo) => boolean): Promise<LockInfo> {
   return eventually(async () => {
     const info = await c.service.inspect(key);

@@ -209,6 +209,16 @@ describe('the spans of locks', () => {
     ]);
   });
 
+  it('given an inspected lock, then its holder has the place in the code and the trace', async () => {
+    const locks = await inMemory();
+    const span = tracer().startSpan('job');
+    const held = await context.with(trace.setSpan(context.active(), span), () => locks.acquire('a'));
+    const [holder] = (await locks.inspect('a'))?.holders ?? [];
+    expect(holder.site).toMatch(/telemetry-spans\.spec/);
+    expect(holder.trace).toBe(span.spanContext().traceId);
+    await held.release();
+  });
+
   it('given holdSpans: false, then the acquisition has a span alone', async () => {
     const locks = await inMemory({ holdSpans: false });
     await locks.using('a', () => undefined);

@@ -17,6 +17,7 @@ const REQUIRED = [
   ),
   ...MODULES.flatMap((entry) => [`dist/node/${entry}.js`, `dist/node/${entry}.cjs`]),
   'dist/cjs/package.json',
+  'dist/esm/cli/main.js',
 ];
 
 const ALLOWED = /^(dist\/|docs\/[\w-]+\.md$|LICENSE$|README\.md$|CHANGELOG\.md$|package\.json$)/;
@@ -65,6 +66,10 @@ export async function contents(tarball: string, into: string): Promise<void> {
       if (modules.length > MOST_MODULES)
         throw new Error(`Too many modules slow the start: ${modules.join(', ')}`);
     }
+  }
+  for (const file of await loadedBy(join(folder, 'dist/esm/cli/main.js'))) {
+    if (/["']@nestjs\//.test(await readFile(file, 'utf8')))
+      throw new Error(`The command line would load Nest: ${file}`);
   }
   const dead = await Promise.all(
     files

@@ -1,7 +1,10 @@
-/** The entry points of the package, in an application that has none of the optional packages, and then with them. */
-import { mkdir, writeFile } from 'node:fs/promises';
+/**
+ * The entry points and the command line of the package, in an application that has none of the optional
+ * packages, and then with them.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { printed, run, same } from './steps.js';
+import { ROOT, printed, run, same } from './steps.js';
 
 /** The package that an entry point needs, if it needs more than the package itself. */
 const NEEDS: Record<string, string | undefined> = {
@@ -58,6 +61,9 @@ export async function entries(tarball: string, into: string, nest: number): Prom
     const wrong = Object.entries(found).filter(([entry, name]) => name !== null && name !== NEEDS[entry]);
     same(wrong, []);
   }
+  const command = join(app, 'node_modules/.bin/nestjs-locked');
+  const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+  same((await run(command, ['--version'], { cwd: app })).trim(), version);
   await install(`@nestjs/terminus@^${nest}.0.0`, '@opentelemetry/api@^1.9.0');
   for (const found of await missing(app))
     same(

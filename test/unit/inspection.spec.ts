@@ -1,4 +1,4 @@
-/** The inspection of locks in the engine: who listens when, cycles, and messages that are no messages. */
+/** The inspection of locks in the engine: when a process listens, cycles, and messages that are no messages. */
 import { describe, expect, it } from '@jest/globals';
 import { cyclesOf } from '../../lib/core/inspection/wait-cycles.js';
 import { decodeMessage, holderId } from '../../lib/core/inspection/messages.js';

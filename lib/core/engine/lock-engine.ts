@@ -49,10 +49,10 @@ export class LockEngine {
   /** The wait-for graph of the engine's callers. */
   readonly waits = new WaitGraph((key) => this.#registry.find(key)?.writerFirst === true);
   readonly inspector: Inspector;
+  readonly callSite: CallSites['capture'];
   readonly #context: EngineContext;
   readonly #registry: KeyRegistry;
   readonly #fenceDomainOf = (key: string): string => this.#context.session.fenceDomainOf(key);
-  readonly #sites: CallSites;
   #refusing = false;
 
   constructor(settings: LockEngineSettings) {
@@ -64,7 +64,7 @@ export class LockEngine {
       onRecovered: () => this.#recovered(),
       onMessage: (message) => this.inspector.onMessage(message),
     });
-    this.#sites = new CallSites(clock);
+    this.callSite = new CallSites(clock).capture;
     this.#context = new EngineContext({
       session,
       tokens: new TokenGenerator(sessionId, settings.owner),
@@ -89,8 +89,12 @@ export class LockEngine {
    * @param keys sorted, distinct and checked. Because keys are sorted, two callers never wait for each other.
    * @param under what the caller already holds, if anything.
    */
-  acquire(keys: readonly string[], options: ResolvedAcquire, under?: HeldKeys): Promise<HeldLock> {
-    const site = this.#sites.capture();
+  acquire(
+    keys: readonly string[],
+    options: ResolvedAcquire,
+    under?: HeldKeys,
+    site = this.callSite(),
+  ): Promise<HeldLock> {
     const [key] = keys;
     if (key === undefined || keys.length > 1) {
       return this.#acquireAll(keys, options, under, site).then(
@@ -114,8 +118,8 @@ export class LockEngine {
     missing: readonly string[],
     options: ResolvedAcquire,
     under?: HeldKeys,
+    site = this.callSite(),
   ): Promise<HeldLock> {
-    const site = this.#sites.capture();
     for (const hold of held) if (hold.inDoubt) await hold.settled();
     // A hold may have ended while another one was in doubt. A nested hold of an ended hold would never learn of the end.
     for (const { key, lost, released } of held) {

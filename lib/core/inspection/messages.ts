@@ -114,7 +114,7 @@ function isMessage(message: Message): boolean {
   }
 }
 
-/** The id of a holder. Tokens never leave the process: whoever knows one could release its lock. */
+/** The id of a holder. Tokens never leave the process: a client that knows a token could release its lock. */
 export function holderId(token: string): string {
   return createHash('sha256').update(token).digest('hex').slice(0, 12);
 }

@@ -108,6 +108,7 @@ function factsOf(hold: Hold): HoldFacts {
     limit: kind === 'semaphore' ? limit : undefined,
     ...options.origin,
     site: firstFrame(hold.site),
+    trace: options.call?.trace,
   };
 }
 
@@ -128,6 +129,7 @@ function callerOf(waiter: Waiter): LockWaiter {
     waited: waiter.waited,
     ...waiter.options.origin,
     site: firstFrame(waiter.site),
+    trace: waiter.options.call?.trace,
     holds: keysOf(waiter.heldKeys),
   };
 }

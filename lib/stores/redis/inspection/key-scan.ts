@@ -7,7 +7,7 @@ import { isRefusal, silentError, storeError } from '../errors/redis-errors.js';
 import type { KeyNames } from '../naming/key-names.js';
 
 const DOING = 'listing the locks';
-/** How many names of the server one step looks at. One step takes about a third of a millisecond of the server. */
+/** How many names of the server one step reads. One step takes about a third of a millisecond of the server. */
 const COUNT = '250';
 /** The pause after a step, as a multiple of the step's own time, and its longest time in ms. */
 const PAUSE = { factor: 4, longest: 20 };

@@ -1,0 +1,75 @@
+/** `release`: takes a key away from a holder. */
+import type { LockInfo } from '../../core/inspection/lock-info.js';
+import type { Arguments } from '../input/arguments.js';
+import { DONE, REFUSED, UsageError } from '../exit-codes.js';
+import type { LockInspector } from '../inspector.js';
+import { count, plain, shellWord, span } from '../show.js';
+import { holderName } from '../table.js';
+import type { Terminal } from '../terminal.js';
+
+const WARNING =
+  'The work of the holder is told, but not stopped. Only the fence keeps it from writing, so two may run at a time.';
+
+/** Checks what only this command needs, before anything connects. @throws UsageError */
+export function checkRelease({ holder, by, operands }: Arguments): void {
+  const [key] = operands;
+  if (!holder) {
+    throw new UsageError(
+      `"release" needs --holder <id>. See the ids by: nestjs-locked inspect ${shellWord(key)}. "any" means each holder.`,
+    );
+  }
+  if (!by) throw new UsageError('"release" needs --by <name>, which is logged here and at the holder.');
+}
+
+export async function release(locks: LockInspector, args: Arguments, terminal: Terminal): Promise<number> {
+  const [key] = args.operands;
+  const { holder = '', by = '', reason } = args;
+  if (!args.yes) return preview(locks, args, terminal);
+  const result = await locks.forceRelease(key, { holder, by, ...(reason !== undefined && { reason }) });
+  const { released, told } = result;
+  if (args.json) {
+    terminal.write(`${JSON.stringify({ key, ...result })}\n`);
+  } else if (released === 0) {
+    terminal.write(`Nothing was released: ${plain(key)} is not held by ${holderText(holder)}.\n`);
+  } else {
+    terminal.write(
+      `Released ${plain(key)} from ${count(released, 'holder')}; ${told} of them ${told === 1 ? 'was' : 'were'} told. ${WARNING}\n`,
+    );
+  }
+  return released > 0 ? DONE : REFUSED;
+}
+
+/** Says what the command would do. */
+async function preview(locks: LockInspector, args: Arguments, terminal: Terminal): Promise<number> {
+  const [key] = args.operands;
+  const { holder = '' } = args;
+  const lock = await locks.inspect(key, { patience: args.patience });
+  const meant = (lock?.holders ?? []).filter(({ id }) => holder === 'any' || id === holder);
+  if (args.json)
+    terminal.write(`${JSON.stringify({ key, released: 0, told: 0, would: meant.map(({ id }) => id) })}\n`);
+  else if (lock === null || meant.length === 0) {
+    terminal.write(`Nothing to release: ${plain(key)} is not held by ${holderText(holder)}.\n`);
+  } else {
+    for (const text of intention(lock, meant)) terminal.write(`${text}\n`);
+  }
+  return REFUSED;
+}
+
+function intention(lock: LockInfo, meant: LockInfo['holders']): string[] {
+  return [
+    `This would release ${plain(lock.key)} from:`,
+    ...meant.map(
+      (each) =>
+        `  ${each.id}  ${holderName(each, lock)} on ${plain(each.owner)}, held for ${span(each.held)}, ${span(each.remaining)} left`,
+    ),
+    lock.waiting > 0
+      ? `The next of ${count(lock.waiting, 'caller')} would get the key.`
+      : 'Nobody waits for the key.',
+    WARNING,
+    'Repeat the command with --yes to release.',
+  ];
+}
+
+function holderText(holder: string): string {
+  return holder === 'any' ? 'anybody' : `the holder ${plain(holder)}`;
+}

@@ -1,0 +1,105 @@
+/** Connects to Redis, and makes the inspection of a LockService without Nest. */
+import { Cluster, Redis } from 'ioredis';
+import { hostname } from 'node:os';
+import { LockEngine } from '../core/engine/lock-engine.js';
+import { LockStoreError, redactError, redactUrl } from '../errors/index.js';
+import { LockInspection } from '../lock.inspection.js';
+import { checkRedis } from '../stores/redis/opening/redis-option.js';
+import { RedisLockStore } from '../stores/redis/redis.store.js';
+import type { Arguments } from './input/arguments.js';
+import { UsageError } from './exit-codes.js';
+import type { OpenedLocks } from './inspector.js';
+
+/** In ms. A person waits for the reply. */
+const TIMEOUT = 2_000;
+
+/** How long the connection and the login may take together, in ms. */
+const LONGEST_START = 4_000;
+
+class InspectionAlone extends LockInspection {}
+
+type Target = Pick<Arguments, 'url' | 'prefix' | 'cluster'>;
+
+/** @throws LockStoreError if Redis cannot be reached. @throws LockOptionsError if the URL is invalid. */
+export async function openLocks(target: Target, warn: (message: string) => void): Promise<OpenedLocks> {
+  const client = makeClient(target);
+  let last: Error | undefined;
+  client.on('error', (error: Error) => (last = redactError(error)));
+  const timer = setTimeout(() => {
+    last ??= new Error(`it has not answered for ${LONGEST_START / 1_000} s`);
+    client.disconnect();
+  }, LONGEST_START);
+  try {
+    await client.connect();
+  } catch (error) {
+    client.disconnect();
+    const { message } = last ?? (error as Error);
+    throw new LockStoreError(
+      `Redis at ${redactUrl(target.url)} cannot be reached: ${message}`,
+      last ?? error,
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+  const store = new RedisLockStore({
+    client,
+    prefix: target.prefix,
+    commandTimeout: TIMEOUT,
+    owned: true,
+    warn,
+  });
+  const engine = new LockEngine({
+    store,
+    owner: `${hostname()}:${process.pid}`,
+    maxWaiters: Infinity,
+    longHold: Infinity,
+    inspection: 'off',
+    emit: () => undefined,
+  });
+  return {
+    locks: new InspectionAlone(engine),
+    async close() {
+      await engine.close();
+      await store.close();
+    },
+  };
+}
+
+function makeClient({ url, cluster }: Target): Redis | Cluster {
+  const checked = checkRedis('--url', url);
+  if (checked.kind !== 'url') throw new UsageError('--url must be a URL.');
+  const shared = { connectionName: 'nestjs-locked:cli', connectTimeout: TIMEOUT, maxRetriesPerRequest: null };
+  // The first connection fails at once, so that a wrong URL does. A later one is repeated, as "watch" needs it.
+  let connected = false;
+  const retry = () => (connected ? 500 : null);
+  const client = cluster
+    ? new Cluster([nodeOf(checked.url)], {
+        lazyConnect: true,
+        clusterRetryStrategy: retry,
+        redisOptions: { ...shared, ...loginOf(checked.url) },
+      })
+    : new Redis(checked.url, { ...shared, lazyConnect: true, retryStrategy: retry });
+  client.once('ready', () => (connected = true));
+  return client;
+}
+
+function nodeOf(url: string): { host: string; port: number } {
+  const { hostname: host, port } = urlOf(url);
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port || 6379) };
+}
+
+/** What each node of the Cluster needs. */
+function loginOf(url: string): { username?: string; password?: string; tls?: object } {
+  const { username, password, protocol } = urlOf(url);
+  return {
+    ...(username !== '' && { username: decodeURIComponent(username) }),
+    ...(password !== '' && { password: decodeURIComponent(password) }),
+    ...(protocol === 'rediss:' && { tls: {} }),
+  };
+}
+
+function urlOf(url: string): URL {
+  if (url.startsWith('/'))
+    throw new UsageError('A Cluster needs a URL with a host, and not the path of a socket.');
+  return new URL(url);
+}

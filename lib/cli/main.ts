@@ -1,0 +1,15 @@
+/** The program `nestjs-locked`. */
+import { openLocks } from './connect.js';
+import { run } from './run.js';
+import { processTerminal } from './terminal.js';
+
+/** The build puts the version of package.json here. */
+declare const PACKAGE_VERSION: string;
+
+void run({
+  args: process.argv.slice(2),
+  env: process.env,
+  version: PACKAGE_VERSION,
+  terminal: processTerminal(),
+  open: openLocks,
+}).then((code) => (process.exitCode = code));

@@ -1,0 +1,90 @@
+/** Locks as a table: one lock a row. */
+import type { LockHolder, LockInfo, LockOverview } from '../core/inspection/lock-info.js';
+import { plain, span } from './show.js';
+
+const HEADER = ['KEY', 'KIND', 'HELD BY', 'FOR', 'LEFT', 'WAITING', 'LONGEST', ''];
+
+const [BOLD, YELLOW, RESET] = ['\x1b[1m', '\x1b[33m', '\x1b[0m'];
+
+/** The rows of a table, the header first. Locks that somebody waits for stand first, the longest wait at the top. */
+export function lockTable(locks: readonly LockInfo[], colours: boolean): string[] {
+  const sorted = [...locks].sort(
+    (a, b) => longestWait(b) - longestWait(a) || longestHold(b) - longestHold(a),
+  );
+  const [header, ...rows] = aligned([HEADER, ...sorted.map(row)]);
+  if (!colours) return [header, ...rows];
+  return [
+    `${BOLD}${header}${RESET}`,
+    ...rows.map((text, i) => (isSilent(sorted[i]) ? `${YELLOW}${text}${RESET}` : text)),
+  ];
+}
+
+/** What an overview tells besides its locks. */
+export function remarks({ cycles, silent }: LockOverview): string[] {
+  const found = cycles.map(({ links }) => {
+    const parts = links.map(
+      ({ owner, label, holds, wants }) =>
+        `${plain(label ?? owner)} holds ${holds.map(plain).join(', ')} and waits for ${plain(wants)}`,
+    );
+    return `Deadlock: ${parts.join('; ')}.`;
+  });
+  if (silent === 0) return found;
+  return [...found, `No answer from ${silent === 1 ? '1 process' : `${silent} processes`}.`];
+}
+
+/** The holder as people know it: its method, or its process. */
+export function holderName({ label, owner }: LockHolder, { kind }: LockInfo): string {
+  return plain(label ?? (kind === 'foreign' ? 'a foreign client' : owner));
+}
+
+/** @returns rows with their cells below each other. */
+export function aligned(rows: ReadonlyArray<readonly string[]>): string[] {
+  const widths = rows.reduce<number[]>(
+    (found, cells) => cells.map((cell, i) => Math.max(found[i] ?? 0, width(cell))),
+    [],
+  );
+  return rows.map((cells) =>
+    cells
+      .map((cell, i) => cell + ' '.repeat(widths[i] - width(cell)))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function row(lock: LockInfo): string[] {
+  const [first, ...others] = lock.holders;
+  return [
+    plain(lock.key),
+    lock.kind,
+    first === undefined ? '-' : `${holderName(first, lock)}${others.length > 0 ? ` +${others.length}` : ''}`,
+    first === undefined ? '-' : span(heldLongest(lock)),
+    first === undefined ? '-' : span(Math.max(...lock.holders.map(({ remaining }) => remaining))),
+    String(lock.waiting),
+    span(longestWait(lock)),
+    isSilent(lock) ? 'silent' : '',
+  ];
+}
+
+function isSilent({ holders }: LockInfo): boolean {
+  return holders.some(({ answered }) => !answered);
+}
+
+function longestWait({ queue }: LockInfo): number {
+  return Math.max(
+    0,
+    ...queue.map(({ waited, callers = [] }) => Math.max(waited, ...callers.map((caller) => caller.waited))),
+  );
+}
+
+function heldLongest({ holders }: LockInfo): number | undefined {
+  const known = holders.flatMap(({ held }) => held ?? []);
+  return known.length > 0 ? Math.max(...known) : undefined;
+}
+
+function longestHold(lock: LockInfo): number {
+  return heldLongest(lock) ?? 0;
+}
+
+function width(text: string): number {
+  return [...text].length;
+}
