@@ -1,2 +1,3 @@
-/** The entry `nestjs-locked/dashboard`. */
-export { isLockError } from '../errors/index.js';
+/** The entry `nestjs-locked/dashboard`: a page that shows the locks of an application, live. */
+export { LockDashboardModule } from './dashboard.module.js';
+export type { LockDashboardOptions, ReleasePermission } from './dashboard.options.js';

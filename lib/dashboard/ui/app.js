@@ -1,0 +1,489 @@
+/* global document, window, EventSource, URLSearchParams, requestAnimationFrame */
+// The page of the dashboard. Everything that comes from the server becomes a text node, so no key can become an element.
+(() => {
+  const base = new URL('.', document.currentScript.src);
+  const MOST_ROWS = 200;
+  const RETRY = 1500;
+  const COLUMNS = ['Key', 'Held by', 'For', 'Lease', 'Waiting'];
+  const { body } = document;
+  const find = (id) => document.getElementById(id);
+  const filter = find('filter');
+  const pause = find('pause');
+  const dialog = find('dialog');
+  const status = find('status');
+  const unfolded = new Set();
+  const details = new Map();
+  const reading = new Set();
+  let hello = {};
+  let data;
+  let paused = false;
+  let stream;
+  let retry;
+  let due = false;
+
+  // Text
+
+  const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+  const code = (char) => `\\u{${char.codePointAt(0).toString(16)}}`;
+  const plain = (text) => {
+    const all = String(text);
+    return (all.length > 300 ? `${all.slice(0, 300)}…` : all).replace(INVISIBLE, code);
+  };
+  const time = (date) => new Date(date).toLocaleTimeString();
+  const UNITS = [
+    [86400, 'd', 3600, 'h'],
+    [3600, 'h', 60, 'min'],
+    [60, 'min', 1, 's'],
+  ];
+  const load = (path, options) => window.fetch(new URL(path, base), options);
+
+  function span(ms) {
+    if (ms === undefined) return '?';
+    if (ms < 1000) return `${Math.round(ms)} ms`;
+    const s = ms / 1000;
+    for (const [size, unit, part, less] of UNITS) {
+      if (s >= size) return `${Math.floor(s / size)} ${unit} ${Math.floor((s % size) / part)} ${less}`;
+    }
+    return `${s.toFixed(s < 10 ? 1 : 0)} s`;
+  }
+
+  // Elements: a wanted tree is described, and the page is changed only where it differs, so that the focus stays.
+
+  const ROLES = {
+    table: 'table',
+    thead: 'rowgroup',
+    tbody: 'rowgroup',
+    tr: 'row',
+    th: 'columnheader',
+    td: 'cell',
+  };
+
+  /** `h('p.quiet', { key: 'x' }, 'text')`: the class and the properties may be left out. */
+  function h(name, ...children) {
+    const [tag, type] = name.split('.');
+    const [first] = children;
+    const props = first && !first.tag && !first.map && typeof first === 'object' ? children.shift() : {};
+    // The role of a table is lost where the style shows it as cards.
+    return { tag, props: { role: ROLES[tag], class: type, ...props }, children };
+  }
+
+  function apply(node, props) {
+    for (const name of Object.keys({ ...node.props, ...props })) {
+      const value = props[name];
+      if (name === 'key' || node.props?.[name] === value) continue;
+      if (name === 'width') node.style.width = value;
+      else if (name.startsWith('on')) node[name] = value;
+      else if (value === undefined || value === false) node.removeAttribute(name);
+      else node.setAttribute(name, value);
+    }
+    node.props = props;
+  }
+
+  function patch(parent, children) {
+    const wanted = children.flat(9).filter((item) => item || item === 0);
+    const keys = wanted.map((item, i) => `${item.tag} ${item.props?.key ?? i}`);
+    const all = new Set(keys);
+    const kept = new Map();
+    for (const node of [...parent.childNodes]) {
+      if (all.has(node.key)) kept.set(node.key, node);
+      else node.remove();
+    }
+    let at = parent.firstChild;
+    wanted.forEach((item, i) => {
+      const { tag } = item;
+      const node = kept.get(keys[i]) ?? (tag ? document.createElement(tag) : document.createTextNode(''));
+      node.key = keys[i];
+      if (node === at) at = at.nextSibling;
+      else parent.insertBefore(node, at);
+      if (tag) {
+        apply(node, item.props);
+        patch(node, item.children);
+      } else {
+        const text = plain(item);
+        if (node.data !== text) node.data = text;
+      }
+    });
+  }
+
+  // What the rows show
+
+  const most = (list, name) => Math.max(0, ...list.map((item) => item[name] ?? 0));
+  const sum = (list, name) => list.reduce((total, item) => total + (item[name] ?? 0), 0);
+
+  function rowsOf({ services }) {
+    return services.flatMap(({ name, overview }) =>
+      (overview?.locks ?? []).map((lock) => ({
+        id: JSON.stringify([name, lock.key]),
+        service: name,
+        lock,
+        waited: most(lock.queue, 'waited'),
+        held: most(lock.holders, 'held'),
+      })),
+    );
+  }
+
+  function matches({ lock, service }) {
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const places = [...lock.holders, ...lock.queue, ...lock.queue.flatMap(({ callers }) => callers ?? [])];
+    const parts = places.flatMap(({ owner, label, template }) => [owner, label, template]);
+    const text = [lock.key, service, lock.kind, ...parts].join('\n').toLowerCase();
+    return words.every((word) => text.includes(word));
+  }
+
+  const chip = (text, kind = '') => h(`span.chip ${kind}`, text);
+  const small = (...parts) => {
+    const given = parts.filter(Boolean);
+    return given.length > 0 && h('small', given.join(' · '));
+  };
+
+  const silence = ({ answered }, kind) => !answered && kind !== 'foreign' && chip('silent', 'warn');
+
+  function lease({ remaining, ttl, renew }) {
+    const share = ttl && Math.min(1, remaining / ttl);
+    // A renewed lease has two thirds of its time left, unless renewals fail.
+    const low = renew !== false && share < 0.5;
+    return [
+      share >= 0 && h(low ? 'span.bar low' : 'span.bar', h('span', { width: `${share * 100}%` })),
+      remaining === null ? 'no end' : `${span(remaining)} left`,
+    ];
+  }
+
+  function holderCell({ holders, kind }) {
+    const [first] = holders;
+    if (!first) return 'nobody';
+    return [
+      h('strong', kind === 'foreign' ? 'a foreign client' : (first.label ?? first.owner)),
+      silence(first, kind),
+      holders.length > 1 && chip(`+ ${holders.length - 1}`),
+      small(first.label && first.owner, first.site),
+    ];
+  }
+
+  function row(item) {
+    const { id, lock, service, waited } = item;
+    const { holders, kind, queue, waiting } = lock;
+    const [first] = holders;
+    const open = unfolded.has(id);
+    const toggle = () => {
+      if (!unfolded.delete(id)) unfolded.add(id);
+      readDetails();
+      render();
+    };
+    const cells = [
+      [
+        h('button.key', { 'aria-expanded': `${open}`, onclick: toggle }, lock.key),
+        kind !== 'exclusive' && chip(first?.limit ? `${holders.length} of ${first.limit}` : kind),
+        service && chip(service),
+      ],
+      holderCell(lock),
+      first && span(first.held),
+      first && lease(first),
+      [h('strong', waiting), small(`longest ${span(waited)}`)],
+    ];
+    return [
+      h(
+        'tr',
+        { key: id, class: open && 'open' },
+        cells
+          .slice(0, queue.length > 0 ? 5 : 4)
+          .map((cell, i) => h('td', { 'data-label': COLUMNS[i] }, cell)),
+      ),
+      open && h('tr.details', { key: `${id} details` }, h('td', { colspan: 5 }, detailsOf(item))),
+    ];
+  }
+
+  function trace(id) {
+    const { traceUrl } = hello;
+    if (!id || !traceUrl) return small(id && `trace ${id}`);
+    const href = traceUrl.replaceAll('{trace}', encodeURIComponent(id));
+    return h('small', h('a', { href, target: '_blank' }, 'trace'));
+  }
+
+  function holderDetails(item, holder, lock) {
+    const { owner, label, site, template, since, waited, fence, maxHold, renew } = holder;
+    const facts = [
+      template && `key ${template}`,
+      site,
+      since && `since ${time(since)}`,
+      waited > 0 && `had waited ${span(waited)}`,
+      fence && `fence ${fence}`,
+      renew === false && 'is not renewed',
+      maxHold && `at most ${span(maxHold)}`,
+    ];
+    return h(
+      'li',
+      { key: holder.id },
+      h('strong', label ?? owner),
+      small(label && owner, ...facts),
+      trace(holder.trace),
+      hello.release && h('button.bad', { onclick: () => confirmRelease(item, holder, lock) }, 'Release …'),
+    );
+  }
+
+  function caller({ waited, label, template, site, holds, trace: id }) {
+    const about = [site, label && template, holds.length > 0 && `holds ${holds.join(', ')}`];
+    return h('li', `${label ?? template ?? 'a caller'} for ${span(waited)}`, small(...about), trace(id));
+  }
+
+  function place({ owner, kind, limit, waited, answered, callers = [], more = 0 }) {
+    return h(
+      'li',
+      `${owner} for ${span(waited)}`,
+      kind !== 'exclusive' && chip(limit ? `${kind} of ${limit}` : kind),
+      silence({ answered }),
+      callers.length > 0 && h('ul', callers.map(caller)),
+      more > 0 && small(`and ${more} more callers`),
+    );
+  }
+
+  function detailsOf(item) {
+    const lock = details.get(item.id) ?? item.lock;
+    const { holders, queue } = lock;
+    return [
+      h('h3', 'Holders'),
+      h(
+        'ul.plain',
+        holders.map((holder) => holderDetails(item, holder, lock)),
+      ),
+      queue.length > 0 && [h('h3', 'Queue'), h('ol', queue.map(place))],
+    ];
+  }
+
+  function table(title, rows, waitedFor) {
+    const columns = waitedFor ? COLUMNS : COLUMNS.slice(0, 4);
+    return h(
+      'div.card',
+      { key: title },
+      h('h2', `${title} `, h('span.quiet', rows.length)),
+      rows.length === 0
+        ? h('p', 'None.')
+        : h(
+            'table',
+            { 'aria-label': title },
+            h(
+              'thead',
+              h(
+                'tr',
+                columns.map((name) => h('th', name)),
+              ),
+            ),
+            h(
+              'tbody',
+              rows.slice(0, MOST_ROWS).map((item) => row(item)),
+            ),
+          ),
+      rows.length > MOST_ROWS && h('p.quiet', `${rows.length - MOST_ROWS} more. Narrow the filter.`),
+    );
+  }
+
+  function figures(rows, processes, silent) {
+    const figure = (name, value, warn) => h(warn ? 'div.warn' : 'div', h('dt', name), h('dd', value));
+    return h(
+      'dl.figures',
+      { key: 'figures' },
+      figure('Locks held', sum(processes, 'held')),
+      figure('Callers waiting', sum(processes, 'waiting')),
+      figure('Longest wait', span(most(rows, 'waited'))),
+      figure('Processes', processes.length),
+      silent > 0 && figure('Silent processes', silent, true),
+    );
+  }
+
+  function deadlock({ links }) {
+    return h(
+      'div.banner bad',
+      { role: 'alert' },
+      h('h2', 'Deadlock'),
+      h('p', 'These callers wait for each other.'),
+      h(
+        'ol',
+        links.map(({ owner, label, holds, wants }) =>
+          h('li', `${label ?? 'A caller'} on ${owner} holds ${holds.join(', ')} and waits for ${wants}.`),
+        ),
+      ),
+    );
+  }
+
+  function failure({ name, error, overview }) {
+    if (!error) return undefined;
+    const of = name ? ` of ${name}` : '';
+    const shown = overview ? ` The page shows ${time(overview.at)}.` : '';
+    return h(
+      'div.banner warn',
+      { role: 'alert', key: `failure ${name}` },
+      `The locks${of} cannot be read (${error}).${shown} The page comes back by itself.`,
+    );
+  }
+
+  function list(title, items) {
+    return items.length > 0 && h('div.card', { key: title }, h('h2', title), h('ul.plain', items));
+  }
+
+  function view() {
+    if (!data) return [];
+    const overviews = data.services.flatMap(({ overview }) => overview ?? []);
+    const all = rowsOf(data);
+    const rows = all.filter(matches);
+    const more = sum(data.services, 'more');
+    const told = (name) => overviews.flatMap((overview) => overview[name]);
+    const processes = told('processes');
+    const queued = rows.filter(({ lock }) => lock.queue.length > 0).sort((a, b) => b.waited - a.waited);
+    const held = rows.filter(({ lock }) => lock.queue.length === 0).sort((a, b) => b.held - a.held);
+    return [
+      data.services.map(failure),
+      told('cycles').map(deadlock),
+      figures(all, processes, sum(overviews, 'silent')),
+      table('Waited for', queued, true),
+      table('Held', held, false),
+      more > 0 && h('p.quiet', `${more} more locks are left out.`),
+      list(
+        'Troubles',
+        told('troubles')
+          .slice(0, 20)
+          .map(({ what, at, key, label, owner, reason }) =>
+            h(
+              'li',
+              chip(what.replace('-', ' '), what === 'lost' ? 'bad' : 'warn'),
+              h('strong', key ?? ''),
+              small(time(at), label, owner, reason),
+            ),
+          ),
+      ),
+      list(
+        'Processes',
+        processes
+          .slice(0, MOST_ROWS)
+          .map(({ owner, held: holds, waiting }) =>
+            h('li', h('strong', owner), small(`locks held: ${holds}`, `callers waiting: ${waiting}`)),
+          ),
+      ),
+    ];
+  }
+
+  function draw() {
+    due = false;
+    const focused = document.activeElement;
+    patch(find('main'), view());
+    if (data) find('updated').textContent = time(data.at);
+    // A row that moves loses the focus.
+    if (focused !== document.activeElement) focused?.focus({ preventScroll: true });
+  }
+
+  function render() {
+    if (!due) requestAnimationFrame(draw);
+    due = true;
+  }
+
+  // Release
+
+  async function release({ service, lock }, holder, reason) {
+    const response = await load('release', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-nestjs-locked': 'release' },
+      body: JSON.stringify({ service, key: lock.key, holder: holder.id, reason }),
+    });
+    const { released, told, error } = await response.json();
+    if (error) return `Not released: ${error}`;
+    if (released === 0) return 'Not released: the holder has gone.';
+    return `Released. ${told > 0 ? 'The holder has been told.' : 'The holder notices at its next renewal.'}`;
+  }
+
+  function confirmRelease(item, holder, lock) {
+    const next = lock.queue[0];
+    const act = async () => {
+      const reason = find('reason').value;
+      dialog.close();
+      find('notice').textContent = await release(item, holder, reason).catch(
+        () => 'Not released: the server does not answer.',
+      );
+    };
+    patch(dialog, [
+      h('h2', { id: 'question' }, 'Release this lock?'),
+      h('p.subject', item.lock.key),
+      h('p', `Holder: ${holder.label ? `${holder.label} on ` : ''}${holder.owner}`),
+      h(
+        'p',
+        next ? `The key goes to the next in the queue: ${next.owner}.` : 'The key becomes free.',
+        ' The holder is told that its lock is lost.',
+      ),
+      h(
+        'p.banner warn',
+        'The work of the holder is not stopped, only told. From then on two may run at once. Only a fence keeps the former holder from writing.',
+      ),
+      h('label', 'Reason', h('input', { id: 'reason' })),
+      h(
+        'p.buttons',
+        h('button', { onclick: () => dialog.close(), autofocus: '' }, 'Cancel'),
+        h('button.bad', { onclick: act }, 'Release'),
+      ),
+    ]);
+    find('reason').value = '';
+    dialog.showModal();
+  }
+
+  // Connection
+
+  function connection(state, text) {
+    body.className = state;
+    // A text that is set again would be read out again.
+    if (status.textContent !== text) status.textContent = text;
+  }
+
+  async function readDetails() {
+    for (const id of unfolded) {
+      if (reading.has(id)) continue;
+      const [service, key] = JSON.parse(id);
+      reading.add(id);
+      try {
+        const response = await load(`state?${new URLSearchParams({ service, key })}`);
+        details.set(id, (await response.json()).lock);
+      } catch {
+        details.delete(id);
+      }
+      reading.delete(id);
+      render();
+    }
+  }
+
+  function connect() {
+    clearTimeout(retry);
+    stream?.close();
+    if (paused || document.hidden) return;
+    const own = new EventSource(new URL('live', base));
+    stream = own;
+    const on = (name, act) => own.addEventListener(name, (event) => act(JSON.parse(event.data)));
+    on('hello', (message) => {
+      hello = message;
+      connection('live', 'Live');
+    });
+    on('state', (state) => {
+      data = state;
+      readDetails();
+      render();
+    });
+    on('renew', connect);
+    own.onerror = () => {
+      own.close();
+      connection('lost', 'Connection lost');
+      retry = setTimeout(again, RETRY);
+    };
+  }
+
+  /** An event stream does not tell why it was refused. */
+  async function again() {
+    const { status } = await load('state').catch(() => ({}));
+    if (status === 401 || status === 403) connection('lost', 'Access has ended. Reload the page.');
+    else connect();
+  }
+
+  pause.onclick = () => {
+    paused = !paused;
+    pause.ariaPressed = String(paused);
+    connection('', paused ? 'Paused' : 'Connecting');
+    connect();
+  };
+  filter.oninput = render;
+  document.addEventListener('visibilitychange', connect);
+  connect();
+  render();
+})();
