@@ -84,6 +84,9 @@ export class RedisInspection implements StoreInspection {
   }
 }
 
+/** The reply of PTTL for a key that does not exist. */
+const ABSENT = -2;
+
 type Reply = [
   now: string,
   value: string,
@@ -106,7 +109,7 @@ function stateOf([now, value, remaining, queued, queue, holders]: Reply): KeySta
 
 /** @param now in ms */
 function holdersOf(value: string, remaining: number, holders: [string, number][], now: number): KeyHolder[] {
-  if (value === '') return [];
+  if (remaining === ABSENT) return []; // the value alone does not tell: it may be an empty string
   if (value !== MARKERS.shared && value !== MARKERS.semaphore) {
     return [{ token: value, remaining: remaining < 0 ? Infinity : remaining }];
   }
