@@ -113,9 +113,6 @@ describe('each kind of holder', () => {
     return locks;
   }
 
-  const told = async (key: string, locks: Locks): Promise<LockInfo> =>
-    seen(locks.service, key, ({ holders }) => holders.every(({ answered }) => answered));
-
   it('given a reader, then the other readers stay, and a writer waits for them', async () => {
     const [mine, other] = await Promise.all(
       [a, b].map(({ service }) => service.acquire('k', { mode: 'shared' })),

@@ -32,8 +32,10 @@ export interface InquirySettings {
 export class Inquiry {
   readonly #settings: InquirySettings;
   readonly #pending = new Map<string, Pending>();
-  /** How many processes were silent at the latest question to all. */
+  /** How many processes were silent at the latest question to all, and have not answered it later either. */
   #silent = 0;
+  /** The latest question to all, once it is over, with the sessions that have answered it. */
+  #latest: { readonly id: string; readonly from: Set<string> } | undefined;
   #questions = 0;
 
   constructor(settings: InquirySettings) {
@@ -60,27 +62,36 @@ export class Inquiry {
   async all(patience: number): Promise<Gathered> {
     this.#questions += 1;
     const spared = this.#questions % PATIENT_EVERY === 0 ? 0 : this.#silent;
-    const { answers, receivers } = await this.#send(
+    const { id, answers, receivers } = await this.#send(
       undefined,
       patience,
       (present, reached) => reached !== undefined && present.size >= reached - spared,
     );
-    this.#silent = Math.max(0, (receivers ?? answers.size) - answers.size);
-    return { answers, silent: this.#silent };
+    const silent = Math.max(0, (receivers ?? answers.size) - answers.size);
+    this.#silent = silent;
+    this.#latest = { id, from: new Set(answers.keys()) };
+    return { answers, silent };
   }
 
   answered(answer: Answer): void {
     const pending = this.#pending.get(answer.id);
-    if (pending === undefined) return; // it came too late
+    if (pending === undefined) return this.#late(answer);
     pending.answers.set(answer.from, answer);
     if (pending.enough()) pending.done();
+  }
+
+  /** A process that is late is not silent: the next question waits for it. */
+  #late({ id, from }: Answer): void {
+    if (this.#latest?.id !== id || this.#latest.from.has(from) || this.#silent === 0) return;
+    this.#latest.from.add(from);
+    this.#silent -= 1;
   }
 
   async #send(
     key: string | undefined,
     patience: number,
     enough: (answers: ReadonlyMap<string, Answer>, receivers: number | undefined) => boolean,
-  ): Promise<{ answers: ReadonlyMap<string, Answer>; receivers: number | undefined }> {
+  ): Promise<{ id: string; answers: ReadonlyMap<string, Answer>; receivers: number | undefined }> {
     const { inspection, sessionId, clock, own } = this.#settings;
     await inspection.listen();
     const id = randomBytes(9).toString('base64url');
@@ -105,6 +116,6 @@ export class Inquiry {
       timer?.cancel();
       this.#pending.delete(id);
     }
-    return { answers, receivers };
+    return { id, answers, receivers };
   }
 }
