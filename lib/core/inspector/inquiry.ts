@@ -47,9 +47,11 @@ export class Inquiry {
    * @param sessions the sessions that are concerned. The other processes are not waited for.
    */
   async about(key: string, sessions: readonly string[], patience: number): Promise<Gathered> {
-    const { sessionId } = this.#settings;
-    if (sessions.every((each) => each === sessionId)) {
-      return { answers: new Map([[sessionId, this.#settings.own('', key)]]), silent: 0 };
+    const { inspection, sessionId, own } = this.#settings;
+    const others = sessions.filter((each) => each !== sessionId);
+    // If this process may not subscribe, the store still tells who holds the key.
+    if (others.length === 0 || !(await heard(inspection))) {
+      return { answers: new Map([[sessionId, own('', key)]]), silent: others.length };
     }
     const { answers } = await this.#send(key, patience, (present, receivers) => {
       const all = sessions.every((each) => present.has(each));
@@ -118,4 +120,12 @@ export class Inquiry {
     }
     return { id, answers, receivers };
   }
+}
+
+/** Whether the answers of others reach this process. */
+function heard(inspection: StoreInspection): Promise<boolean> {
+  return inspection.listen().then(
+    () => true,
+    () => false,
+  );
 }
