@@ -47,17 +47,19 @@ export class Inquiry {
    * @param sessions the sessions that are concerned. The other processes are not waited for.
    */
   async about(key: string, sessions: readonly string[], patience: number): Promise<Gathered> {
-    const { inspection, sessionId, own } = this.#settings;
+    const { sessionId, own } = this.#settings;
     const others = sessions.filter((each) => each !== sessionId);
-    // If this process may not subscribe, the store still tells who holds the key.
-    if (others.length === 0 || !(await heard(inspection))) {
-      return { answers: new Map([[sessionId, own('', key)]]), silent: others.length };
+    const alone = { answers: new Map([[sessionId, own('', key)]]), silent: others.length };
+    if (others.length === 0) return alone;
+    try {
+      const { answers } = await this.#send(key, patience, (present, receivers) => {
+        const all = sessions.every((each) => present.has(each));
+        return all || (receivers !== undefined && present.size >= receivers);
+      });
+      return { answers, silent: sessions.filter((each) => !answers.has(each)).length };
+    } catch {
+      return alone; // this process may not subscribe or publish: the store still tells who holds the key
     }
-    const { answers } = await this.#send(key, patience, (present, receivers) => {
-      const all = sessions.every((each) => present.has(each));
-      return all || (receivers !== undefined && present.size >= receivers);
-    });
-    return { answers, silent: sessions.filter((each) => !answers.has(each)).length };
   }
 
   /** The digests of all processes. A process that was silent before is waited for at each tenth question only. */
@@ -120,12 +122,4 @@ export class Inquiry {
     }
     return { id, answers, receivers };
   }
-}
-
-/** Whether the answers of others reach this process. */
-function heard(inspection: StoreInspection): Promise<boolean> {
-  return inspection.listen().then(
-    () => true,
-    () => false,
-  );
 }
