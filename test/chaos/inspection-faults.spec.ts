@@ -101,12 +101,12 @@ describe('one Redis', () => {
 
   it('given a connection that is cut during an overview, then the question settles', async () => {
     const all = await start();
-    const asking = Promise.allSettled([
+    const requesting = Promise.allSettled([
       all[0].service.overview({ patience: '300ms' }),
       all[0].service.inspect('k', { patience: '300ms' }),
     ]);
     proxy.cut();
-    for (const outcome of await asking) {
+    for (const outcome of await requesting) {
       if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'LOCK_STORE' });
     }
     await seeEachOther(all);
