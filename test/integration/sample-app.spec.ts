@@ -369,7 +369,10 @@ describe.each([
   it('given the health check, then it says ok and names the storage', async () => {
     const reply = await office.http.get('/health');
     expect(reply.status).toBe(200);
-    expect(await reply.json()).toEqual({ status: 'ok', storage: kind });
+    expect(await reply.json()).toMatchObject({
+      status: 'ok',
+      info: { locks: { status: 'up' }, tickets: { status: 'up', storage: kind } },
+    });
   });
 });
 
