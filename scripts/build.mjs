@@ -54,7 +54,15 @@ function requireOptional(text) {
  * Gives each class the name of its variable. Decorated classes and classes that use themselves have an inner name, to
  * which esbuild adds a number or an underscore, and which Nest and stacks show.
  */
-function ownNames(text) {
+function ownNames(compiled) {
+  // The compiler writes a decorated class that uses itself as `X = X_1 = class X`.
+  const text = [...compiled.matchAll(/\b(\w+) ?= ?(\1_\d+) ?= ?class\b/g)].reduce(
+    (result, [, name, alias]) =>
+      result
+        .replaceAll(new RegExp(`\\b${alias}\\b`, 'g'), name)
+        .replaceAll(new RegExp(`\\b${name} ?= ?${name} ?= ?class\\b`, 'g'), `${name}=class`),
+    compiled,
+  );
   const inner = [...text.matchAll(/\b(\w+) ?= ?class (_?\1\d*)\b/g)];
   return inner.reduce(
     (result, [, name, other]) =>
@@ -79,7 +87,7 @@ async function shortLocals(text) {
   const { target, charset, lineLimit, minifyWhitespace, minifySyntax } = common;
   const options = { target, charset, lineLimit, minifyWhitespace, minifySyntax, minifyIdentifiers: true };
   const { code } = await transform(body.join(''), options);
-  const nameless = /= ?class (?!extends\b)\w+/.exec(code);
+  const nameless = /= ?class (?!extends\b)\w+|= ?\w+ ?= ?class\b/.exec(code);
   if (nameless !== null) throw new Error(`A class would be shown by a short name: ${nameless[0]}.`);
   return [...imports, code, ...exports].join('');
 }

@@ -22,6 +22,7 @@ import { LockSources } from './state/lock-sources.js';
 @Module({})
 export class LockDashboardModule {
   /**
+   * Makes the module, with the routes at `path`. Import it once, beside the lock module.
    * @throws LockOptionsError unless exactly one protection is chosen, and for an invalid option. The start of the
    * application fails with a LockWiringError if there is no lock module to show.
    */

@@ -21,11 +21,11 @@ export function moduleLogger(log: LockLog, logger: ModuleLogger): ModuleLogger {
 export function eventWriter(log: LockLog, logger: Pick<Logger, 'warn'>) {
   return (event: LockEvent, message: string): void => {
     if (log === 'text') logger.warn(message);
-    else log(lineOf(event, message));
+    else log(logLineOf(event, message));
   };
 }
 
-function lineOf(event: LockEvent, message: string): LockLogLine {
+function logLineOf(event: LockEvent, message: string): LockLogLine {
   const { name, key, template, label, kind, held, waited, fence, reason, owner, by, error } = event;
   const facts = { key, template, label, kind, held, waited, fence, reason, owner, by, error };
   const known = Object.entries(facts).filter(([, value]) => value !== undefined);

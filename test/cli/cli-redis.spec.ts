@@ -79,8 +79,8 @@ describe('nestjs-locked on Redis', () => {
   it('given a deadlock of two processes, then ls names it', async () => {
     const [a, b] = [locksOf('a:1'), locksOf('b:2')];
     const cross = [
-      a.service.using('x', () => a.service.acquire('y', { wait: '20s' })),
-      b.service.using('y', () => b.service.acquire('x', { wait: '20s' })),
+      a.service.using('x', () => a.service.acquire('y', { wait: '60s' })),
+      b.service.using('y', () => b.service.acquire('x', { wait: '60s' })),
     ];
     for (const each of cross) each.catch(() => undefined);
     await eventually(
@@ -88,9 +88,9 @@ describe('nestjs-locked on Redis', () => {
         const { stdout } = await execute(program, ['ls'], { REDIS_URL: urlOf(server) });
         expect(stdout).toMatch(/^Deadlock: .*a:1 holds x and waits for y/m);
       },
-      { within: 15_000 },
+      { within: 45_000 },
     );
-  });
+  }, 60_000);
 
   it('given a process that stands still, and a foreign client, then a scan lists both as silent', async () => {
     const child: Child<LocksHandlers> = await startChild(

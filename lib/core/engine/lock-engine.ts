@@ -110,7 +110,6 @@ export class LockEngine {
 
   /**
    * As `acquire`, for a caller that already holds some of the keys, or all.
-   * @param held the holds of those keys.
    * @param missing the other keys. All of them sort behind the held keys.
    */
   async join(
@@ -154,9 +153,8 @@ export class LockEngine {
     }
     for (const hold of holds) {
       hold.site = site;
-      if (!observed('acquire')) continue;
       const { key, waited, fence, options } = hold;
-      publish({ name: 'acquire', key, waited, fence, ...callerFacts(options) });
+      if (observed('acquire')) publish({ name: 'acquire', key, waited, fence, ...callerFacts(options) });
     }
     return nested === undefined
       ? new LockHandle(holds, this.#fenceDomainOf)
@@ -244,9 +242,9 @@ export class LockEngine {
 
 function refused(error: unknown, options: ResolvedAcquire, inspector: Inspector): never {
   if (error instanceof LockBusyError) {
-    const { key, waited } = error;
-    if (observed('busy')) publish({ name: 'busy', key, waited, ...callerFacts(options) });
-    if (waited > 0) inspector.refused(key, waited, callerFacts(options));
+    const [{ key, waited }, facts] = [error, callerFacts(options)];
+    if (observed('busy')) publish({ name: 'busy', key, waited, ...facts });
+    if (waited > 0) inspector.refused(key, waited, facts);
   }
   throw forCaller(error);
 }

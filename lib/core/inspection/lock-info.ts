@@ -69,7 +69,7 @@ export interface LockWaiter {
   readonly template?: string;
   readonly site?: string;
   readonly trace?: string;
-  /** The keys that the caller holds meanwhile. */
+  /** The keys that the caller holds meanwhile. At most 20. */
   readonly holds: readonly string[];
 }
 
@@ -77,7 +77,10 @@ export interface LockWaiter {
 export interface LockOverview {
   readonly at: Date;
   readonly processes: readonly LockProcess[];
-  /** The keys that were held longest or are waited for most, as far as processes have told. */
+  /**
+   * The keys that were held longest or are waited for most, as far as processes have told: at most 20 holds and 20 keys of each
+   * process, and the first 3 callers of each key. `inspect` has up to 100 callers of each process.
+   */
   readonly locks: readonly LockInfo[];
   /** Deadlocks across processes. Each was found by two overviews in a row. */
   readonly cycles: readonly LockCycle[];

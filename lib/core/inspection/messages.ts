@@ -1,6 +1,7 @@
 /** The messages between the processes that inspect locks. Durations travel and times do not: clocks of hosts differ. */
 import { createHash } from 'node:crypto';
 import type { LockKind } from '../contracts/token.js';
+import { isProcessFacts } from './check-facts.js';
 import type { LockTrouble, LockWaiter } from './lock-info.js';
 
 export interface Question {
@@ -83,12 +84,23 @@ export interface ProcessFacts {
 /** The version of the messages. A process ignores messages of another version. */
 const VERSION = 1;
 
+/**
+ * How many characters a message may have. To parse a longer one would block the event loop. An answer is that long if keys
+ * have thousands of characters.
+ */
+const LONGEST = 4 * 1024 * 1024;
+
+/** An answer that is too long is sent with its counts alone. */
 export function encodeMessage(message: Message): string {
-  return JSON.stringify({ v: VERSION, ...message });
+  const text = JSON.stringify({ v: VERSION, ...message });
+  if (text.length <= LONGEST || message.kind !== 'answer') return text;
+  const facts = { ...message.facts, holds: [], waits: [], blocked: [], troubles: [] };
+  return JSON.stringify({ v: VERSION, ...message, facts });
 }
 
 /** @returns undefined for text that is no message of this version. */
 export function decodeMessage(text: string): Message | undefined {
+  if (text.length > LONGEST) return undefined;
   try {
     const message = JSON.parse(text) as (Message & { v?: unknown }) | null;
     if (message?.v !== VERSION) return undefined;
@@ -101,14 +113,15 @@ export function decodeMessage(text: string): Message | undefined {
 function isMessage(message: Message): boolean {
   switch (message.kind) {
     case 'question':
-      return typeof message.id === 'string' && typeof message.from === 'string';
-    case 'answer': {
-      const facts = message.facts as ProcessFacts | undefined;
-      const lists = [facts?.holds, facts?.waits, facts?.blocked, facts?.troubles];
-      return typeof message.id === 'string' && lists.every((list) => Array.isArray(list));
-    }
+      return [message.id, message.from, message.key ?? ''].every((text) => typeof text === 'string');
+    case 'answer':
+      return (
+        typeof message.id === 'string' && typeof message.from === 'string' && isProcessFacts(message.facts)
+      );
     case 'revocation':
-      return typeof message.key === 'string' && typeof message.holder === 'string';
+      return [message.key, message.holder, message.by, message.reason ?? ''].every(
+        (text) => typeof text === 'string',
+      );
     default:
       return false;
   }

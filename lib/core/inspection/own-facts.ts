@@ -46,7 +46,7 @@ export interface FactSource {
 }
 
 /** The limits of an answer. Answers of many processes must fit into the buffer of one connection. */
-const MOST = { holds: 20, keys: 20, callers: 20, blocked: 50, searched: 1_000, details: 100 };
+const MOST = { holds: 20, keys: 20, callers: 3, blocked: 50, searched: 1_000, details: 100, heldKeys: 20 };
 
 export class OwnFacts {
   constructor(
@@ -67,7 +67,7 @@ export class OwnFacts {
     };
   }
 
-  /** The oldest holds, and the keys that most callers wait for. */
+  /** The oldest holds, and the keys that most callers wait for, with the first callers of each. */
   digest(): ProcessFacts {
     const holds = this.source.holds();
     const waits = this.#waits();
@@ -130,7 +130,7 @@ function callerOf(waiter: Waiter): LockWaiter {
     ...waiter.options.origin,
     site: firstFrame(waiter.site),
     trace: waiter.options.call?.trace,
-    holds: keysOf(waiter.heldKeys),
+    holds: keysOf(waiter.heldKeys).slice(0, MOST.heldKeys),
   };
 }
 

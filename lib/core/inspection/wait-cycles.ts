@@ -14,46 +14,68 @@ export interface FoundCycle {
   readonly cycle: LockCycle;
 }
 
+/** How many cycles are found. Callers that share keys may have very many. */
+const MOST = 100;
+
 /** Each cycle once. Of cycles that share callers, one is found at least. */
 export function cyclesOf(callers: readonly BlockedCaller[]): FoundCycle[] {
   const holders = new Map<string, BlockedCaller[]>();
   for (const caller of callers) {
-    for (const key of caller.holds) holders.set(key, [...(holders.get(key) ?? []), caller]);
+    for (const key of caller.holds) {
+      const known = holders.get(key);
+      if (known === undefined) holders.set(key, [caller]);
+      else known.push(caller);
+    }
   }
   const found = new Map<string, FoundCycle>();
-  const done = new Set<BlockedCaller>();
-  for (const start of callers) search(start, holders, done, found);
+  const done = new Set<string>();
+  for (const key of holders.keys()) search(key, holders, done, found);
   return [...found.values()];
 }
 
-/** Depth first, without recursion: a chain may be as long as there are callers. */
+/**
+ * Depth first from key to key, without recursion: a chain may be as long as there are callers. Each key is searched once, so
+ * that many callers of one key cost no more than their number.
+ */
 function search(
-  start: BlockedCaller,
+  start: string,
   holders: ReadonlyMap<string, readonly BlockedCaller[]>,
-  done: Set<BlockedCaller>,
+  done: Set<string>,
   found: Map<string, FoundCycle>,
 ): void {
-  const path: { caller: BlockedCaller; next: readonly BlockedCaller[]; at: number }[] = [];
-  const enter = (caller: BlockedCaller): void => {
-    path.push({ caller, next: holders.get(caller.wants) ?? [], at: 0 });
+  const path: {
+    readonly key: string;
+    readonly next: readonly BlockedCaller[];
+    caller?: BlockedCaller;
+    at: number;
+  }[] = [];
+  const places = new Map<string, number>();
+  const enter = (key: string): void => {
+    if (done.has(key)) return;
+    places.set(key, path.length);
+    path.push({ key, next: holders.get(key) ?? [], at: 0 });
   };
-  if (!done.has(start)) enter(start);
+  enter(start);
   for (let step = path.at(-1); step !== undefined; step = path.at(-1)) {
-    const next = step.next[step.at];
+    step.caller = step.next[step.at];
     step.at += 1;
-    if (next === undefined) {
-      done.add(step.caller);
+    if (step.caller === undefined) {
+      done.add(step.key);
+      places.delete(step.key);
       path.pop();
       continue;
     }
-    const begin = path.findIndex(({ caller }) => caller === next);
-    if (begin >= 0) note(path.slice(begin), found);
-    else if (!done.has(next)) enter(next);
+    const begin = places.get(step.caller.wants);
+    if (begin === undefined) enter(step.caller.wants);
+    else if (found.size < MOST)
+      note(
+        path.slice(begin).flatMap(({ caller }) => caller ?? []),
+        found,
+      );
   }
 }
 
-function note(path: readonly { caller: BlockedCaller }[], found: Map<string, FoundCycle>): void {
-  const callers = path.map(({ caller }) => caller);
+function note(callers: readonly BlockedCaller[], found: Map<string, FoundCycle>): void {
   const links = callers.map(({ owner, holds, wants, label }) => ({ owner, holds, wants, label }));
   const id = callers
     .map(({ session, wants, holds }) => JSON.stringify([session, wants, [...holds].sort()]))

@@ -32,8 +32,10 @@ export interface InquirySettings {
 export class Inquiry {
   readonly #settings: InquirySettings;
   readonly #pending = new Map<string, Pending>();
-  /** How many processes were silent at the latest question to all. */
+  /** How many processes were silent at the latest question to all, and have not answered it later either. */
   #silent = 0;
+  /** The latest question to all, once it is over, with the sessions that have answered it. */
+  #latest: { readonly id: string; readonly from: Set<string> } | undefined;
   #questions = 0;
 
   constructor(settings: InquirySettings) {
@@ -45,42 +47,55 @@ export class Inquiry {
    * @param sessions the sessions that are concerned. The other processes are not waited for.
    */
   async about(key: string, sessions: readonly string[], patience: number): Promise<Gathered> {
-    const { sessionId } = this.#settings;
-    if (sessions.every((each) => each === sessionId)) {
-      return { answers: new Map([[sessionId, this.#settings.own('', key)]]), silent: 0 };
+    const { sessionId, own } = this.#settings;
+    const others = sessions.filter((each) => each !== sessionId);
+    const alone = { answers: new Map([[sessionId, own('', key)]]), silent: others.length };
+    if (others.length === 0) return alone;
+    try {
+      const { answers } = await this.#send(key, patience, (present, receivers) => {
+        const all = sessions.every((each) => present.has(each));
+        return all || (receivers !== undefined && present.size >= receivers);
+      });
+      return { answers, silent: sessions.filter((each) => !answers.has(each)).length };
+    } catch {
+      return alone; // this process may not subscribe or publish: the store still tells who holds the key
     }
-    const { answers } = await this.#send(key, patience, (present, receivers) => {
-      const all = sessions.every((each) => present.has(each));
-      return all || (receivers !== undefined && present.size >= receivers);
-    });
-    return { answers, silent: sessions.filter((each) => !answers.has(each)).length };
   }
 
   /** The digests of all processes. A process that was silent before is waited for at each tenth question only. */
   async all(patience: number): Promise<Gathered> {
     this.#questions += 1;
     const spared = this.#questions % PATIENT_EVERY === 0 ? 0 : this.#silent;
-    const { answers, receivers } = await this.#send(
+    const { id, answers, receivers } = await this.#send(
       undefined,
       patience,
       (present, reached) => reached !== undefined && present.size >= reached - spared,
     );
-    this.#silent = Math.max(0, (receivers ?? answers.size) - answers.size);
-    return { answers, silent: this.#silent };
+    const silent = Math.max(0, (receivers ?? answers.size) - answers.size);
+    this.#silent = silent;
+    this.#latest = { id, from: new Set(answers.keys()) };
+    return { answers, silent };
   }
 
   answered(answer: Answer): void {
     const pending = this.#pending.get(answer.id);
-    if (pending === undefined) return; // it came too late
+    if (pending === undefined) return this.#late(answer);
     pending.answers.set(answer.from, answer);
     if (pending.enough()) pending.done();
+  }
+
+  /** A process that is late is not silent: the next question waits for it. */
+  #late({ id, from }: Answer): void {
+    if (this.#latest?.id !== id || this.#latest.from.has(from) || this.#silent === 0) return;
+    this.#latest.from.add(from);
+    this.#silent -= 1;
   }
 
   async #send(
     key: string | undefined,
     patience: number,
     enough: (answers: ReadonlyMap<string, Answer>, receivers: number | undefined) => boolean,
-  ): Promise<{ answers: ReadonlyMap<string, Answer>; receivers: number | undefined }> {
+  ): Promise<{ id: string; answers: ReadonlyMap<string, Answer>; receivers: number | undefined }> {
     const { inspection, sessionId, clock, own } = this.#settings;
     await inspection.listen();
     const id = randomBytes(9).toString('base64url');
@@ -105,6 +120,6 @@ export class Inquiry {
       timer?.cancel();
       this.#pending.delete(id);
     }
-    return { answers, receivers };
+    return { id, answers, receivers };
   }
 }

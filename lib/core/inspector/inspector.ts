@@ -89,8 +89,10 @@ export class Inspector {
     const { answers, silent } = await inquiry.all(patience);
     const at = this.#now();
     const all = [...answers.values()];
+    // In an order that does not depend on the answers' arrival, so that two overviews find the same cycles.
+    const ordered = [...all].sort((a, b) => (a.from < b.from ? -1 : 1));
     const found = cyclesOf(
-      all.flatMap(({ from, facts }) =>
+      ordered.flatMap(({ from, facts }) =>
         facts.blocked.map((blocked) => ({ ...blocked, session: from, owner: facts.owner })),
       ),
     );

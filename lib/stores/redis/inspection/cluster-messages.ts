@@ -17,6 +17,8 @@ export class ClusterMessages {
   #channels: readonly string[] = [];
   #connection: RedisLike | undefined;
   #awake = false;
+  /** Whether the server has refused the subscription. Nothing tries again until messages are wanted again. */
+  #refused = false;
   #ended = false;
 
   constructor(client: ClusterLike, onMessage: (message: string) => void) {
@@ -28,6 +30,7 @@ export class ClusterMessages {
   listenTo(channels: readonly string[]): Promise<void> {
     if (this.#awake || this.#ended) return Promise.resolve();
     this.#channels = channels;
+    this.#refused = false;
     const listening = this.#listening.get();
     if (this.#connection === undefined) runOutside(() => this.#open());
     return listening;
@@ -40,7 +43,7 @@ export class ClusterMessages {
   }
 
   #open(): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#connection !== undefined) return;
     const nodes = this.#client.nodes('master');
     const node = nodes[Math.floor(Math.random() * nodes.length)];
     if (node === undefined) return this.#later();
@@ -74,10 +77,11 @@ export class ClusterMessages {
   #later(): void {
     this.#connection = undefined;
     this.#awake = false;
-    if (!this.#ended) systemClock.schedule(() => this.#open(), PAUSE);
+    if (!this.#ended && !this.#refused) systemClock.schedule(() => this.#open(), PAUSE);
   }
 
   #refuse(error: unknown): void {
+    this.#refused = true;
     this.#listening.reject(storeError(`subscribing to the channel "${this.#channels[0] ?? ''}"`, error));
   }
 }

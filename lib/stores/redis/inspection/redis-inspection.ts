@@ -7,6 +7,9 @@ import type { KeyNames } from '../naming/key-names.js';
 import { MARKERS, PUBLISH, READ_KEY } from '../scripts/scripts.js';
 import { scanKeys } from './key-scan.js';
 
+/** How long the nodes of a Cluster may take to count the listeners, in ms. Without the count, answers take the whole patience. */
+const COUNTING = 500;
+
 export interface RedisInspectionSettings {
   readonly sender: CommandSender;
   readonly names: KeyNames;
@@ -38,16 +41,8 @@ export class RedisInspection implements StoreInspection {
 
   async listen(): Promise<void> {
     const { names, sessionId, sender, listenTo } = this.#settings;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const error = silentError('subscribing to messages', sender.commandTimeout);
-      timer = setTimeout(() => reject(error), sender.commandTimeout).unref();
-    });
-    try {
-      await Promise.race([listenTo([names.questions, names.messagesOf(sessionId)]), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const channels = [names.questions, names.messagesOf(sessionId)];
+    await within(sender.commandTimeout, 'subscribing to messages', listenTo(channels));
   }
 
   async broadcast(message: string): Promise<number | undefined> {
@@ -74,15 +69,33 @@ export class RedisInspection implements StoreInspection {
 
   /** PUBLISH counts the subscribers of its own node only. */
   async #listening(channel: string): Promise<number | undefined> {
-    const nodes = (this.#settings.sender.client as ClusterLike).nodes('master');
+    const { client, commandTimeout } = this.#settings.sender;
+    const nodes = (client as ClusterLike).nodes('master');
+    const counting = Promise.all(nodes.map((node) => node.call('PUBSUB', 'NUMSUB', channel)));
     try {
-      const counts = await Promise.all(nodes.map((node) => node.call('PUBSUB', 'NUMSUB', channel)));
+      const counts = await within(Math.min(commandTimeout, COUNTING), 'counting listeners', counting);
       return counts.reduce<number>((sum, count) => sum + Number((count as unknown[])[1]), 0);
     } catch {
       return undefined; // a right is missing, or a node does not answer
     }
   }
 }
+
+/** @throws LockStoreError after `ms` */
+async function within<T>(ms: number, doing: string, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(silentError(doing, ms)), ms).unref();
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The reply of PTTL for a key that does not exist. */
+const ABSENT = -2;
 
 type Reply = [
   now: string,
@@ -106,7 +119,7 @@ function stateOf([now, value, remaining, queued, queue, holders]: Reply): KeySta
 
 /** @param now in ms */
 function holdersOf(value: string, remaining: number, holders: [string, number][], now: number): KeyHolder[] {
-  if (value === '') return [];
+  if (remaining === ABSENT) return []; // the value alone does not tell: it may be an empty string
   if (value !== MARKERS.shared && value !== MARKERS.semaphore) {
     return [{ token: value, remaining: remaining < 0 ? Infinity : remaining }];
   }

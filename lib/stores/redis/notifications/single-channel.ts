@@ -40,6 +40,8 @@ export class SingleChannel implements GrantNotifications {
   #others: readonly string[] | undefined;
   readonly #hearingOthers = new SharedPromise();
   #hearsOthers = false;
+  /** Whether the server has refused the latest subscription. The connection is open, and nothing tries again. */
+  #refused = false;
   #awake = false;
   #ended = false;
   #wantedUntil = -Infinity;
@@ -83,6 +85,8 @@ export class SingleChannel implements GrantNotifications {
     this.#others = channels;
     if (connection === undefined) runOutside(() => this.#open());
     else if (begins && this.#awake) runOutside(() => this.#subscribeOthers(connection));
+    else if (begins && this.#refused && connection.status === 'ready')
+      runOutside(() => this.#subscribe(connection));
     return hearing;
   }
 
@@ -124,6 +128,7 @@ export class SingleChannel implements GrantNotifications {
         this.#silence?.heard();
         if (this.#ended || connection.status !== 'ready' || this.#awake) return;
         this.#awake = true;
+        this.#refused = false;
         this.#settings.log.works(connection);
         this.#listening.resolve();
         if (performance.now() < this.#wantedUntil) this.#watch();
@@ -157,6 +162,7 @@ export class SingleChannel implements GrantNotifications {
   }
 
   #refuse(error: unknown): void {
+    this.#refused = true;
     this.#listening.reject(this.#storeError(error));
     this.#hearingOthers.reject(this.#storeError(error));
   }

@@ -1,0 +1,85 @@
+/** Checks the facts of another process. Any client that may publish can send a message. */
+import type { ProcessFacts } from './messages.js';
+
+type Check = (value: unknown) => boolean;
+
+/** The largest distance of a date from 1970, in ms. Fences are smaller too. */
+const LARGEST = 8.64e15;
+
+const isText: Check = (value) => typeof value === 'string';
+const isNumber: Check = (value) => typeof value === 'number' && Math.abs(value) <= LARGEST;
+const isKind: Check = (value) => value === 'exclusive' || value === 'shared' || value === 'semaphore';
+const isFlag: Check = (value) => typeof value === 'boolean';
+
+function optional(check: Check): Check {
+  return (value) => value === undefined || check(value);
+}
+
+function listOf(check: Check): Check {
+  return (value) => Array.isArray(value) && value.every(check);
+}
+
+/** An object with these fields. A later version of this package may add others. */
+function shapeOf(fields: Readonly<Record<string, Check>>): Check {
+  const checks = Object.entries(fields);
+  return (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    checks.every(([name, check]) => check((value as Record<string, unknown>)[name]));
+}
+
+const ORIGIN = {
+  label: optional(isText),
+  template: optional(isText),
+  site: optional(isText),
+  trace: optional(isText),
+};
+
+const isHold = shapeOf({
+  ...ORIGIN,
+  key: isText,
+  holder: isText,
+  kind: isKind,
+  remaining: isNumber,
+  held: isNumber,
+  waited: isNumber,
+  fence: isNumber,
+  ttl: isNumber,
+  renew: isFlag,
+  maxHold: optional(isNumber),
+  limit: optional(isNumber),
+});
+
+const isCaller = shapeOf({ ...ORIGIN, waited: isNumber, holds: listOf(isText) });
+
+const isWait = shapeOf({
+  key: isText,
+  kind: isKind,
+  limit: optional(isNumber),
+  callers: listOf(isCaller),
+  more: isNumber,
+});
+
+const TROUBLES: readonly unknown[] = ['lost', 'long-hold', 'busy', 'store-error'];
+
+const isTrouble = shapeOf({
+  what: (value) => TROUBLES.includes(value),
+  key: optional(isText),
+  label: optional(isText),
+  reason: optional(isText),
+  age: isNumber,
+});
+
+const areFacts = shapeOf({
+  owner: isText,
+  held: isNumber,
+  waiting: isNumber,
+  holds: listOf(isHold),
+  waits: listOf(isWait),
+  blocked: listOf(shapeOf({ holds: listOf(isText), wants: isText, label: optional(isText) })),
+  troubles: listOf(isTrouble),
+});
+
+export function isProcessFacts(value: unknown): value is ProcessFacts {
+  return areFacts(value);
+}
