@@ -135,11 +135,12 @@ describe('the rights in a Cluster', () => {
     await inspectAndRelease(holder.service, other.service);
   });
 
-  it('given only the rights to take locks, then inspect fails and names the channel', async () => {
+  it('given only the rights to take locks, then overview names the channel, and inspect reads the key', async () => {
     const holder = await locksOf('holds', '');
     const other = await locksOf('inspects-in-vain', '');
     const lock = await holder.service.acquire('k');
-    await expect(other.service.inspect('k')).rejects.toMatchObject({
+    expect((await other.service.inspect('k'))?.holders).toMatchObject([{ answered: false }]);
+    await expect(other.service.overview()).rejects.toMatchObject({
       code: 'LOCK_STORE',
       message: expect.stringContaining('"lock:~nl:i"') as unknown,
     });

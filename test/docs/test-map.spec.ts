@@ -15,6 +15,7 @@ const FOLDERS = [
   'sample',
   'scripts',
   'cli',
+  'dashboard',
 ];
 
 const specs = FOLDERS.flatMap((folder) =>
