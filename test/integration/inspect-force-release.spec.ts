@@ -17,7 +17,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-/** Waits until the key looks as wanted. */
+/** Waits until the key is as wanted. */
 function seen(service: LockService, key: string, wanted: (info: LockInfo) => boolean): Promise<LockInfo> {
   return eventually(async () => {
     const info = await service.inspect(key);

@@ -49,7 +49,7 @@ describe('100,000 keys of other applications', () => {
     await admin.call('SLOWLOG', 'RESET');
     expect(await listed(service)).toEqual([...names].sort());
     expect(await callsOf(admin, 'keys')).toBe(0);
-    // One step looks at some 250 names: a step of 5 ms would look at several thousand.
+    // One step reads some 250 names. A step of 5 ms would read several thousand.
     const slow = (await admin.call('SLOWLOG', 'GET', '100')) as [number, number, number, string[]][];
     expect(slow.filter(([, , , args]) => /^scan$/i.test(args[0]))).toEqual([]);
     expect(await callsOf(admin, 'scan')).toBeGreaterThan(100_000 / 300);
