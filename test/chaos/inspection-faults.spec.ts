@@ -22,7 +22,7 @@ function closing<L extends Pick<Locks, 'close'>>(locks: L): L {
   return locks;
 }
 
-/** The verbs that send something. Each of them must settle. */
+/** Each verb of the inspection. Each of them must settle. */
 function verbs({ service }: Pick<Locks, 'service'>): [string, () => Promise<unknown>][] {
   return [
     ['inspect', () => service.inspect('k')],
@@ -101,12 +101,12 @@ describe('one Redis', () => {
 
   it('given a connection that is cut during an overview, then the question settles', async () => {
     const all = await start();
-    const requesting = Promise.allSettled([
+    const sent = Promise.allSettled([
       all[0].service.overview({ patience: '300ms' }),
       all[0].service.inspect('k', { patience: '300ms' }),
     ]);
     proxy.cut();
-    for (const outcome of await requesting) {
+    for (const outcome of await sent) {
       if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'LOCK_STORE' });
     }
     await seeEachOther(all);

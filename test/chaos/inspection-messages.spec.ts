@@ -203,10 +203,10 @@ describe('a process that answers late', () => {
     expect(silent).toBe(1);
     await slow.answer(slow.questions[0]);
     await eventually(async () => {
-      const before = slow.questions.length;
+      const count = slow.questions.length;
       const overview = inspector.service.overview({ patience: '3s' });
-      await eventually(() => expect(slow.questions).toHaveLength(before + 1));
-      await slow.answer(slow.questions[before]);
+      await eventually(() => expect(slow.questions).toHaveLength(count + 1));
+      await slow.answer(slow.questions[count]);
       expect((await overview).processes.map(({ owner }) => owner).sort()).toEqual(['inspector', 'slow']);
       expect((await overview).silent).toBe(0);
     });

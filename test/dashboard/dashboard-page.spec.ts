@@ -54,7 +54,8 @@ if (!usable) console.warn('There is no Chromium, so the page of the dashboard is
   }
 
   const text = (): Promise<string> => page.evaluate('document.body.innerText') as Promise<string>;
-  const shows = (part: string): Promise<void> => eventually(async () => expect(await text()).toContain(part));
+  const shows = (part: string): Promise<void> =>
+    eventually(async () => expect(await text()).toContain(part), { within: 20_000 });
   const number = (selector: string): Promise<number> =>
     page.evaluate(`document.querySelectorAll(${JSON.stringify(selector)}).length`) as Promise<number>;
   const content = (selector: string): Promise<string> =>
@@ -302,8 +303,8 @@ if (!usable) console.warn('There is no Chromium, so the page of the dashboard is
     expect(await number('button.key')).toBe(200);
     expect(await text()).toContain('3000 more locks are left out');
     await page.type('#filter', 'order:4321');
-    await eventually(async () => expect(await number('button.key')).toBe(1));
-  });
+    await eventually(async () => expect(await number('button.key')).toBe(1), { within: 20_000 });
+  }, 60_000);
 
   it('given a pause, then no question is sent, and the page goes on after it', async () => {
     const locks = busy();

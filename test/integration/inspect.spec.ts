@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Redis } from 'ioredis';
 import type { HeldLock } from '../../lib/core/holds/lock.handle.js';
 import type { LockInfo } from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
 import { eventually } from '../support/eventually.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
@@ -90,6 +91,15 @@ describe('inspect', () => {
     const permits = await Promise.all([a, b].map(({ service }) => service.acquire('s', { limit: 3 })));
     expect(await c.service.inspect('r')).toMatchObject({ kind: 'shared', holders: [{}, {}] });
     expect(await c.service.inspect('s')).toMatchObject({ kind: 'semaphore', holders: [{}, {}] });
+    const writer = await a.service.acquire('t');
+    const queued = [1, 2, 3].map(() => b.service.acquire('t', { mode: 'shared', wait: '20s' }));
+    await seen('t', ({ waiting }) => waiting === 3);
+    await writer.release();
+    readers.push(...(await Promise.all(queued)));
+    expect(await c.service.inspect('t')).toMatchObject({
+      kind: 'shared',
+      holders: [{ owner: 'b:2', more: 2 }],
+    });
     await Promise.all([...readers, ...permits].map((lock) => lock.release()));
   });
 });
@@ -114,9 +124,14 @@ describe('overview', () => {
   it('given two processes that wait for each other, then the cycle is found by two overviews', async () => {
     const leaving = new AbortController();
     const { signal } = leaving;
-    const crossed = (locks: Locks, first: string, then: string) =>
-      locks.service.using(first, () => locks.service.using(then, { signal }, () => undefined));
-    const ended = Promise.allSettled([crossed(a, 'x', 'y'), crossed(b, 'y', 'x')]);
+    const both = [deferred(), deferred()];
+    const crossed = (locks: Locks, i: 0 | 1, first: string, then: string) =>
+      locks.service.using(first, async () => {
+        both[i].resolve();
+        await both[1 - i].promise;
+        await locks.service.using(then, { signal }, () => undefined);
+      });
+    const ended = Promise.allSettled([crossed(a, 0, 'x', 'y'), crossed(b, 1, 'y', 'x')]);
     await eventually(async () => {
       const { cycles } = await c.service.overview();
       expect(cycles).toHaveLength(1);

@@ -223,18 +223,19 @@ describe('a server that refuses', () => {
 
   it('given a replica for longer, then callers are told after commandTimeout, and later callers of any key at once', async () => {
     const server = stopping(await startRedis());
-    const locks = locksFor(server, { commandTimeout: 500 });
+    const locks = locksFor(server, { commandTimeout: 2_000 });
     await (await locks.service.acquire('warm')).release();
     await demote(server);
     const { value, waited } = await timed(
       locks.service.acquire('k', { wait: '60s' }).catch((reason: unknown) => reason),
     );
     expect(value).toMatchObject({ code: 'LOCK_STORE', message: expect.stringMatching(/READONLY/) });
-    expect(waited).toBeGreaterThanOrEqual(490);
-    expect(waited).toBeLessThan(500 + LOADED);
+    expect(waited).toBeGreaterThanOrEqual(1_990);
+    expect(waited).toBeLessThan(2_000 + LOADED);
     const late = await timed(Promise.all(['k', 'x', 'y'].map((key) => passing(locks, key, 60_000))));
     expect(late.value).toEqual(Array(3).fill('LOCK_STORE'));
-    expect(late.waited).toBeLessThan(200);
+    // Far less than another commandTimeout, also on a busy machine.
+    expect(late.waited).toBeLessThan(1_500);
     await promote(server);
     expect(await passing(locks, 'k', 8_000)).toBe('granted');
   });

@@ -70,6 +70,7 @@ it('given a forged revocation, then the lock is not lost', async () => {
   await settle();
   await pass(1_000);
   expect([caller.state, ...lossReasons(caller)]).toEqual(['holding', undefined]);
+  expect(a.events).toEqual([]);
   await release(caller);
 });
 

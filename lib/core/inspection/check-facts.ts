@@ -1,5 +1,4 @@
 /** Checks the facts of another process. Any client that may publish can send a message. */
-import type { ProcessFacts } from './messages.js';
 
 type Check = (value: unknown) => boolean;
 
@@ -80,6 +79,7 @@ const areFacts = shapeOf({
   troubles: listOf(isTrouble),
 });
 
-export function isProcessFacts(value: unknown): value is ProcessFacts {
+/** Whether the value is a `ProcessFacts`. */
+export function isProcessFacts(value: unknown): boolean {
   return areFacts(value);
 }

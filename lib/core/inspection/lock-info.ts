@@ -38,6 +38,8 @@ export interface LockHolder {
   readonly maxHold?: number;
   /** How many permits the semaphore has, for this holder. */
   readonly limit?: number;
+  /** How many more readers of the process hold the key by the same lease. The facts are those of the first one. */
+  readonly more?: number;
   /** The decorated method, such as `OrdersController.pay`. */
   readonly label?: string;
   /** The template of the key, such as `order:{params.id}`. */

@@ -37,10 +37,10 @@ function kindOf(token: string): LockInfo['kind'] {
 function holderOf({ token, remaining }: KeyHolder, answers: Answers, at: Date): LockHolder {
   const id = holderId(token);
   const answer = answers.get(sessionIdOf(token) ?? '');
-  const facts = answer?.facts.holds.find(({ holder }) => holder === id);
+  const [facts, ...others] = answer?.facts.holds.filter(({ holder }) => holder === id) ?? [];
   const owner = ownerOf(token) ?? FOREIGN;
   if (facts === undefined) return { id, owner, remaining, answered: answer !== undefined };
-  return { ...detailsOf(facts, at), id, owner, remaining };
+  return { ...detailsOf(facts, at), id, owner, remaining, ...(others.length > 0 && { more: others.length }) };
 }
 
 function detailsOf({ key: _key, kind: _kind, holder, ...facts }: HoldFacts, at: Date) {
@@ -79,8 +79,11 @@ export function locksOf(answers: Answers, at: Date): LockInfo[] {
     return known;
   };
   for (const { facts } of answers.values()) {
-    for (const hold of facts.holds) {
-      lockOf(hold.key, hold.kind).holders.push({ ...detailsOf(hold, at), owner: facts.owner });
+    const readers = new Map<string, HoldFacts[]>();
+    for (const hold of facts.holds) readers.set(hold.holder, [...(readers.get(hold.holder) ?? []), hold]);
+    for (const [hold, ...others] of readers.values()) {
+      const more = others.length > 0 && { more: others.length };
+      lockOf(hold.key, hold.kind).holders.push({ ...detailsOf(hold, at), owner: facts.owner, ...more });
     }
     for (const wait of facts.waits) {
       const { kind, limit } = wait;

@@ -58,7 +58,7 @@ export class Inquiry {
       });
       return { answers, silent: sessions.filter((each) => !answers.has(each)).length };
     } catch {
-      return alone; // this process may not subscribe or publish: the store still tells who holds the key
+      return alone; // this process may not subscribe or publish: the store still tells the holders
     }
   }
 

@@ -187,8 +187,9 @@ export class Inspector {
   #revoked({ key, holder, by, reason }: Revocation): void {
     for (const lease of this.#context.renewals) {
       if (lease.key !== key || holderId(lease.token) !== holder) continue;
-      this.#forced({ key, by, reason }, undefined);
-      lease.revoked();
+      void lease.revoked().then((revoked) => {
+        if (revoked) this.#forced({ key, by, reason }, undefined);
+      });
     }
   }
 

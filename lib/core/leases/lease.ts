@@ -172,9 +172,11 @@ export class Lease implements Renewable {
   }
 
   /** A message may be forged, so the store decides. */
-  revoked(): void {
+  async revoked(): Promise<boolean> {
     this.#revoked = true;
-    this.renew(this.ttl).catch(() => undefined);
+    const { held } = await this.renew(this.ttl).catch(() => ({ held: true }));
+    if (held) this.#revoked = false;
+    return !held;
   }
 
   renewSoon(): void {

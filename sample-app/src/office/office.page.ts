@@ -11,7 +11,7 @@ export const OFFICE_PAGE = `<!doctype html>
     background: light-dark(#f5f6f8, #13161a); color: light-dark(#1b1f24, #e7eaee) }
   h1 { margin: 0; font-size: 1.6rem } p { margin: .3rem 0 1.2rem; color: var(--soft) }
   .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem }
-  section { background: var(--card); border: 1px solid var(--edge); border-radius: .7rem; padding: 1rem 1.2rem }
+  article { background: var(--card); border: 1px solid var(--edge); border-radius: .7rem; padding: 1rem 1.2rem }
   h2 { margin: 0 0 .6rem; font-size: 1.1rem }
   button { font: inherit; font-weight: 600; padding: .5rem 1rem; border-radius: .5rem; cursor: pointer;
     border: 1px solid var(--edge); background: light-dark(#eef1f5, #2a3038); color: inherit }
@@ -26,15 +26,15 @@ export const OFFICE_PAGE = `<!doctype html>
 <h1>The ticket office</h1>
 <p>100 seats, and 300 buyers at the same moment. Each buyer is a request of its own.</p>
 <div class="cards">
-  <section aria-labelledby="off"><h2 id="off">Without the lock</h2>
-    <button data-lock="off">Sell 300 tickets</button><dl aria-live="polite"></dl></section>
-  <section aria-labelledby="on"><h2 id="on">With <code>@Locked</code></h2>
-    <button data-lock="on">Sell 300 tickets</button><dl aria-live="polite"></dl></section>
+  <article aria-labelledby="off"><h2 id="off">Without the lock</h2>
+    <button data-lock="off">Sell 300 tickets</button><dl aria-live="polite"></dl></article>
+  <article aria-labelledby="on"><h2 id="on">With <code>@Locked</code></h2>
+    <button data-lock="on">Sell 300 tickets</button><dl aria-live="polite"></dl></article>
 </div>
-<section class="locks" aria-labelledby="locks"><h2 id="locks">Locks, live</h2>
+<article class="locks" aria-labelledby="locks"><h2 id="locks">Locks, live</h2>
   <table><thead><tr><th>key<th>held by<th>for<th>callers that wait</thead><tbody></tbody></table>
   <p><a href="locks">Open the dashboard</a></p>
-</section>
+</article>
 <script>
   const ROWS = [['tickets sold', 'sold', 100], ['sold beyond the capacity', 'oversold', 0],
     ['seats sold more than once', 'seatsSoldTwice', 0], ['buyers without a seat of their own', 'buyersWithoutSeat', 0],

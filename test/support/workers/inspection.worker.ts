@@ -1,4 +1,4 @@
-/** An application process with decorated methods, whose locks other processes inspect. */
+/** An application process with decorated methods. Other processes inspect its locks. */
 import { type INestApplicationContext, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { LockModule } from '../../../lib/lock.module.js';
