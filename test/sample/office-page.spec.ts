@@ -31,7 +31,7 @@ if (!usable) console.warn('There is no Chromium, so the page of the sample appli
     const complaints: string[] = [];
     const page = await browser.newPage();
     page.on('pageerror', (error) => complaints.push(String(error)));
-    await page.setViewport({ width: 1_000, height: 800 });
+    await page.setViewport({ width: 1_000, height: 640 });
     await page.goto(office.url);
     /** The numbers of a card, in the order in which the page has them. */
     const numbers = async (lock: 'on' | 'off'): Promise<number[]> =>
