@@ -1,6 +1,11 @@
-/** docs/prometheus/alerts.yml: a real Prometheus reads the rules, scrapes the exporter, and every rule finds data. */
+/**
+ * docs/prometheus/alerts.yml and docs/grafana: a real Prometheus reads the rules, scrapes the exporter, and each expression of
+ * a rule and of a panel finds data.
+ */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -25,10 +30,39 @@ const expressions = [...readFileSync(RULES, 'utf8').matchAll(/expr: (.*) > \d+$/
   ([, query]) => query,
 );
 
+interface Dashboard {
+  readonly panels: readonly { readonly targets: readonly { readonly expr: string }[] }[];
+}
+
+const { panels } = JSON.parse(readFileSync('docs/grafana/nestjs-locked.json', 'utf8')) as Dashboard;
+
+/** The expressions of the panels, with one application and all keys chosen. */
+function queriesOf(job: string): string[] {
+  return panels.flatMap(({ targets }) =>
+    targets.map(({ expr }) =>
+      expr.replaceAll('$job', job).replaceAll('$template', '.*').replaceAll('$__rate_interval', '1m'),
+    ),
+  );
+}
+
+/** Serves what the exporter serves, with the names that the OpenTelemetry Collector gives. */
+async function collector(exporterPort: number): Promise<Server> {
+  const server = createServer((_, reply) => {
+    void fetch(`http://127.0.0.1:${exporterPort}/metrics`)
+      .then((metrics) => metrics.text())
+      .then((text) =>
+        reply.end(text.replace(/\bnestjs_locked_\w+_(duration|oldest)(?=_|\b)/g, '$&_seconds')),
+      );
+  });
+  await new Promise<void>((resolveListen) => server.listen(0, '127.0.0.1', resolveListen));
+  return server;
+}
+
 (installed || process.env.CI === 'true' ? describe : describe.skip)('the alerts', () => {
   let server: ChildProcess;
   let meters: MeterProvider;
   let folder: string;
+  let renamed: Server;
   let url: string;
 
   beforeAll(async () => {
@@ -38,8 +72,12 @@ const expressions = [...readFileSync(RULES, 'utf8').matchAll(/expr: (.*) > \d+$/
     metrics.setGlobalMeterProvider(meters);
     folder = mkdtempSync(join(tmpdir(), 'lock-test-prometheus-'));
     const config = join(folder, 'prometheus.yml');
-    const target = `{ job_name: app, scrape_interval: 1s, static_configs: [{ targets: ['127.0.0.1:${exporterPort}'] }] }`;
-    writeFileSync(config, `rule_files: ['${RULES}']\nscrape_configs:\n  - ${target}\n`);
+    renamed = await collector(exporterPort);
+    const { port: renamedPort } = renamed.address() as AddressInfo;
+    const target = (name: string, at: number) =>
+      `  - { job_name: ${name}, scrape_interval: 1s, static_configs: [{ targets: ['127.0.0.1:${at}'] }] }`;
+    const targets = [target('app', exporterPort), target('collector', renamedPort)].join('\n');
+    writeFileSync(config, `rule_files: ['${RULES}']\nscrape_configs:\n${targets}\n`);
     url = `http://127.0.0.1:${port}`;
     server = spawn(
       'prometheus',
@@ -62,6 +100,7 @@ const expressions = [...readFileSync(RULES, 'utf8').matchAll(/expr: (.*) > \d+$/
     await ended;
     metrics.disable();
     await meters.shutdown();
+    renamed.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -70,7 +109,7 @@ const expressions = [...readFileSync(RULES, 'utf8').matchAll(/expr: (.*) > \d+$/
     expect([status, stdout]).toEqual([0, expect.stringContaining('SUCCESS: 4 rules found')]);
   });
 
-  it('given locks that are held, waited for and lost, then each rule finds data', async () => {
+  it('given locks that are held, waited for and lost, then each rule and each panel finds data', async () => {
     const app = await start(LockTestingModule.forRoot(), LockTelemetryModule.forRoot());
     const locks = app.get(LockService);
     const controls = app.get(LockControls);
@@ -80,8 +119,8 @@ const expressions = [...readFileSync(RULES, 'utf8').matchAll(/expr: (.*) > \d+$/
     controls.reconnect();
     const held = await locks.acquire('import');
     const waiting = locks.acquire('import');
-    expect(expressions).toHaveLength(4);
-    for (const expression of expressions) {
+    expect([expressions.length, panels.length]).toEqual([4, 8]);
+    for (const expression of [...expressions, ...queriesOf('app'), ...queriesOf('collector')]) {
       await eventually(
         async () => {
           const reply = await fetch(`${url}/api/v1/query?query=${encodeURIComponent(expression)}`);
