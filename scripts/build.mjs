@@ -56,19 +56,19 @@ function requireOptional(text) {
  */
 function ownNames(compiled) {
   // The compiler writes a decorated class that uses itself as `X = X_1 = class X`.
-  const text = [...compiled.matchAll(/\b(\w+) ?= ?(\1_\d+) ?= ?class\b/g)].reduce(
+  const text = [...compiled.matchAll(/\b(\w+)\s*=\s*(\1_\d+)\s*=\s*class\b/g)].reduce(
     (result, [, name, alias]) =>
       result
         .replaceAll(new RegExp(`\\b${alias}\\b`, 'g'), name)
-        .replaceAll(new RegExp(`\\b${name} ?= ?${name} ?= ?class\\b`, 'g'), `${name}=class`),
+        .replaceAll(new RegExp(`\\b${name}\\s*=\\s*${name}\\s*=\\s*class\\b`, 'g'), `${name}=class`),
     compiled,
   );
-  const inner = [...text.matchAll(/\b(\w+) ?= ?class (_?\1\d*)\b/g)];
+  const inner = [...text.matchAll(/\b(\w+)\s*=\s*class (_?\1\d*)\b/g)];
   return inner.reduce(
     (result, [, name, other]) =>
       result
         .replaceAll(new RegExp(`\\b${other}\\b`, 'g'), name)
-        .replace(new RegExp(`(\\b${name} ?= ?class) ${name}\\b`), '$1'),
+        .replace(new RegExp(`(\\b${name}\\s*=\\s*class) ${name}\\b`), '$1'),
     text,
   );
 }
@@ -87,7 +87,7 @@ async function shortLocals(text) {
   const { target, charset, lineLimit, minifyWhitespace, minifySyntax } = common;
   const options = { target, charset, lineLimit, minifyWhitespace, minifySyntax, minifyIdentifiers: true };
   const { code } = await transform(body.join(''), options);
-  const nameless = /= ?class (?!extends\b)\w+|= ?\w+ ?= ?class\b/.exec(code);
+  const nameless = /=\s*class (?!extends\b)\w+|=\s*\w+\s*=\s*class\b/.exec(code);
   if (nameless !== null) throw new Error(`A class would be shown by a short name: ${nameless[0]}.`);
   return [...imports, code, ...exports].join('');
 }

@@ -15,6 +15,7 @@ import { eventually } from '../support/eventually.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { endWithUs } from '../support/watchdog.js';
 import { contents } from './contents.js';
+import { dressedApp } from './dressed-app.js';
 import { entries } from './entries.js';
 import { bundle, bundledMessages, reportsErrors, tracesRedis } from './stack.js';
 import { bin, cleanEnv, ROOT, run, same, step, summary } from './steps.js';
@@ -173,7 +174,8 @@ try {
     await step('publint', () => run(bin('publint'), ['run', tarball, '--strict'], { cwd: ROOT }));
     await step('attw', () => run(bin('attw'), [tarball], { cwd: ROOT }));
     for (const nest of [12, 11]) {
-      await step(`Nest ${nest}: entry points`, () => entries(tarball, temp, nest));
+      const app = await step(`Nest ${nest}: entry points`, () => entries(tarball, temp, nest));
+      if (app !== undefined) await step(`Nest ${nest}: dashboard and health`, () => dressedApp(app, nest));
     }
     const redis = await startRedis();
     try {

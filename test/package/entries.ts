@@ -48,8 +48,8 @@ async function missing(app: string): Promise<Array<Record<string, string | null>
   );
 }
 
-/** @param nest the major version of Nest. */
-export async function entries(tarball: string, into: string, nest: number): Promise<void> {
+/** @param nest the major version of Nest. @returns the folder of the application. */
+export async function entries(tarball: string, into: string, nest: number): Promise<string> {
   const app = join(into, `entries-nest${nest}`);
   await mkdir(app);
   await writeFile(join(app, 'package.json'), '{ "private": true }');
@@ -70,4 +70,5 @@ export async function entries(tarball: string, into: string, nest: number): Prom
       Object.values(found).filter((name) => name !== null),
       [],
     );
+  return app;
 }
