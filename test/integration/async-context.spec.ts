@@ -179,7 +179,8 @@ describe('the context of a caller that has ended', () => {
     const held = await other.service.acquire('busy');
     const remains = await firstCallers(mine.service, 'busy');
     const waiting = mine.service.acquire('busy', { wait: '30s' });
-    await eventually(() => expect(of('subscribe')).toHaveLength(1));
+    // The channel of the hand-offs, and the two channels of the inspection.
+    await eventually(() => expect(of('subscribe')).toHaveLength(3));
     expect(await remains.count()).toBe(0);
     await held.release();
     await (await waiting).release();
