@@ -69,8 +69,8 @@ describe.each(PLATFORMS)('the stream on %s', (platform) => {
     const locks = new StatedLocks();
     const app = await start({ platform, locks, options: { unprotected: true, refresh: 200 } });
     expect(locks.questions).toBe(0);
-    const watchers = await Promise.all(Array.from({ length: 20 }, () => watch(app)));
     const began = performance.now();
+    const watchers = await Promise.all(Array.from({ length: 20 }, () => watch(app)));
     const states = watchers.map(async ({ events }) => {
       for (let i = 0; i < 4; i += 1) await next(events);
     });

@@ -42,8 +42,8 @@ end
 local redis = setmetatable({ call = checked(server.call), pcall = checked(server.pcall) }, { __index = server })
 `;
 
-const { ACQUIRE, BATCH, EXCHANGE, HANDOFF, NOTIFY, RELEASE, RENEW } = scripts;
-const SCRIPTS = [ACQUIRE, BATCH, EXCHANGE, HANDOFF, NOTIFY, RELEASE, RENEW];
+const { ACQUIRE, BATCH, EXCHANGE, HANDOFF, NOTIFY, PUBLISH, READ_KEY, RELEASE, RENEW } = scripts;
+const SCRIPTS = [ACQUIRE, BATCH, EXCHANGE, HANDOFF, NOTIFY, PUBLISH, READ_KEY, RELEASE, RENEW];
 
 /** A command that was sent: the script, and the names of its keys. */
 interface Sent {
