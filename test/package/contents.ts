@@ -20,7 +20,8 @@ const REQUIRED = [
   'dist/esm/cli/main.js',
 ];
 
-const ALLOWED = /^(dist\/|docs\/[\w-]+\.md$|LICENSE$|README\.md$|CHANGELOG\.md$|package\.json$)/;
+const ALLOWED =
+  /^(dist\/|docs\/([\w-]+\.md|ticket-office\.png|grafana\/[\w-]+\.json|prometheus\/[\w-]+\.yml)$|LICENSE$|README\.md$|CHANGELOG\.md$|package\.json$)/;
 
 /** The greatest size of the unpacked package, in bytes. */
 const MOST = 1_000_000;
