@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { LockStoreError } from '../../../errors/index.js';
 import { globPattern } from '../../../core/util/glob.js';
 import type { ClusterLike, RedisLike } from '../client/redis-client.interface.js';
-import { isRefusal, silentError, storeError } from '../errors/redis-errors.js';
+import { isRefusal, storeError } from '../errors/redis-errors.js';
+import { within } from './within.js';
 import type { KeyNames } from '../naming/key-names.js';
 
 const DOING = 'listing the locks';
@@ -54,19 +55,11 @@ async function step(
   match: string,
   commandTimeout: number,
 ): Promise<[string, string[]]> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(silentError(DOING, commandTimeout)), commandTimeout);
-  });
   const reply = node.call('SCAN', cursor, 'MATCH', match, 'COUNT', COUNT).catch((error: unknown) => {
     throw isRefusal(error) ? refused(error) : storeError(DOING, error);
   });
-  try {
-    const [next, found] = (await Promise.race([reply, late])) as [unknown, unknown[]];
-    return [String(next), found.map(String)];
-  } finally {
-    clearTimeout(timer);
-  }
+  const [next, found] = (await within(commandTimeout, DOING, reply)) as [unknown, unknown[]];
+  return [String(next), found.map(String)];
 }
 
 function refused(cause: unknown): LockStoreError {

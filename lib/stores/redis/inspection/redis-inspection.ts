@@ -2,10 +2,10 @@
 import type { KeyHolder, KeyState, StoreInspection } from '../../../core/contracts/inspection.contract.js';
 import type { ClusterLike } from '../client/redis-client.interface.js';
 import type { CommandSender } from '../commands/command-sender.js';
-import { silentError } from '../errors/redis-errors.js';
 import type { KeyNames } from '../naming/key-names.js';
 import { MARKERS, PUBLISH, READ_KEY } from '../scripts/scripts.js';
 import { scanKeys } from './key-scan.js';
+import { within } from './within.js';
 
 /** How long the nodes of a Cluster may take to count the listeners, in ms. Without the count, answers take the whole patience. */
 const COUNTING = 500;
@@ -78,19 +78,6 @@ export class RedisInspection implements StoreInspection {
     } catch {
       return undefined; // a right is missing, or a node does not answer
     }
-  }
-}
-
-/** @throws LockStoreError after `ms` */
-async function within<T>(ms: number, doing: string, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(silentError(doing, ms)), ms).unref();
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
