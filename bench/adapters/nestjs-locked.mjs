@@ -101,7 +101,11 @@ export default [
   ),
   ours('nestjs-locked, own client', 'raw, one write a tick', 'on a client that the module opens', opened),
   withTelemetry('nestjs-locked, telemetry', 'LockTelemetryModule, without an SDK', noSdk),
-  withTelemetry('nestjs-locked, telemetry, SDK', 'LockTelemetryModule, with an SDK for spans and metrics', anSdk),
+  withTelemetry(
+    'nestjs-locked, telemetry, SDK',
+    'LockTelemetryModule, with an SDK for spans and metrics',
+    anSdk,
+  ),
   ours('nestjs-locked, shared', 'nestjs-locked', "mode: 'shared'", given({}), 'shared', () => ({
     mode: 'shared',
   })),
