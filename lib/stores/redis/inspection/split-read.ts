@@ -1,4 +1,5 @@
 /** Reads a key of a Cluster while its slot moves to another node: one command for each name. */
+import type { RedisLike } from '../client/redis-client.interface.js';
 import type { CommandSender } from '../commands/command-sender.js';
 import { isWrongType } from '../errors/redis-errors.js';
 
@@ -46,9 +47,15 @@ async function readSplit(sender: CommandSender, names: ReadNames, most: number):
     value,
     client.call('PTTL', lock),
     client.call('ZCARD', queue),
-    most > 0 ? client.call('ZRANGE', queue, '0', String(most - 1), 'WITHSCORES') : [],
-    client.call('ZRANGE', holders, '0', '-1', 'WITHSCORES'),
+    most > 0 ? withScores(client, queue, most - 1) : [],
+    withScores(client, holders, -1),
   ]);
   replies[0] ??= '';
   return [String(now), ...replies];
+}
+
+/** With RESP3, each member and its score are a list of their own. */
+async function withScores(client: RedisLike, name: string, last: number): Promise<unknown[]> {
+  const reply = await client.call('ZRANGE', name, '0', String(last), 'WITHSCORES');
+  return (reply as unknown[]).flat();
 }
