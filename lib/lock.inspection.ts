@@ -19,6 +19,14 @@ export abstract class LockInspection {
   }
 
   /**
+   * Makes this process answer questions from now on, unless the option `inspection` is 'off'. The dashboard calls it.
+   * @internal
+   */
+  listen(): void {
+    this.#engine.inspector.listen();
+  }
+
+  /**
    * What stands at a key: the holders and the queue, with what their processes say of them. Nothing is written.
    * @returns null if nobody holds the key, and nobody waits for it.
    * @throws LockStoreError if the store failed.

@@ -32,17 +32,35 @@ describe.each(PLATFORMS)('the dashboard on Redis, on %s', (_, adapter) => {
     Logger.overrideLogger(false);
   });
 
-  async function start(): Promise<void> {
+  async function start(inspection: 'auto' | 'always' | 'off' = 'always'): Promise<void> {
     server = await startRedis();
     http = await startHttp(adapter, {
       imports: [
-        LockModule.forRoot({ redis: server.url, commandTimeout: 500, inspection: 'always' }),
+        LockModule.forRoot({ redis: server.url, commandTimeout: 500, inspection }),
         LockDashboardModule.forRoot({ unprotected: true, release: true, refresh: 100 }),
       ],
     });
   }
 
   const state = async (): Promise<State> => (await (await http.get('/locks/state')).json()) as State;
+
+  const listeners = async (): Promise<number> => {
+    const [, count] = (await server.client().call('PUBSUB', 'NUMSUB', 'lock:~nl:i')) as [string, number];
+    return count;
+  };
+
+  it('given the mode "auto", then a process with the page listens from the start, without a lock', async () => {
+    await start('auto');
+    await eventually(async () => expect(await listeners()).toBe(1));
+  });
+
+  it('given the mode "off", then a process with the page listens once the page is read', async () => {
+    await start('off');
+    await server.client().ping();
+    expect(await listeners()).toBe(0);
+    await state();
+    await eventually(async () => expect(await listeners()).toBe(1));
+  });
 
   it('given a held key and a waiter, when the holder is released by the page, then it is told, and the waiter goes on', async () => {
     await start();

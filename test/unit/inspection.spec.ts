@@ -1,10 +1,10 @@
 /** The inspection of locks in the engine: when a process listens, cycles, and messages that are no messages. */
 import { describe, expect, it } from '@jest/globals';
-import { cyclesOf } from '../../lib/core/inspection/wait-cycles.js';
 import { decodeMessage, holderId } from '../../lib/core/inspection/messages.js';
 import { globPattern } from '../../lib/core/util/glob.js';
 import type { LockStore } from '../../lib/core/contracts/store.contract.js';
 import type { InspectionMode } from '../../lib/core/inspector/listening.js';
+import { cyclesAmong } from '../support/blocked-callers.js';
 import { settle } from '../support/fake-clock.js';
 import { lossReasons, scenario } from '../support/scenario.js';
 import { storeWith } from '../support/store-with.js';
@@ -62,6 +62,37 @@ it('given "always" or "off", then a process listens at once, or never', () => {
   expect(listening('off').listens).toHaveLength(0);
 });
 
+it('given a call of listen(), then a process listens once with "auto", and never with "off"', async () => {
+  const auto = listening('auto');
+  const before = auto.listens.length;
+  auto.a.engine.inspector.listen();
+  auto.a.engine.inspector.listen();
+  expect(auto.listens.length - before).toBe(1);
+  await auto.release(await auto.a.acquire());
+  expect(auto.listens.length - before).toBe(1);
+  const off = listening('off');
+  off.a.engine.inspector.listen();
+  expect(off.listens).toHaveLength(0);
+});
+
+it('given a process that cannot listen at its start, then "always" tries again after a minute', async () => {
+  let tries = 0;
+  const { pass } = scenario({
+    inspection: 'always',
+    store: (memory) =>
+      storeWith(memory, ({ inspection }) => {
+        const listen = () => Promise.reject(new Error(`refused ${(tries += 1)}`));
+        return { inspection: Object.create(inspection!, { listen: { value: listen } }) as typeof inspection };
+      }),
+  });
+  const sessions = tries;
+  await settle();
+  await pass(59_000);
+  expect(tries).toBe(sessions);
+  await pass(1_000);
+  expect(tries).toBe(2 * sessions);
+});
+
 it('given a forged revocation, then the lock is not lost', async () => {
   const { a, pass, release } = scenario();
   const caller = await a.acquire();
@@ -101,13 +132,13 @@ describe('given callers that wait while they hold keys', () => {
     [[caller('a', ['x'], 'y'), caller('b', ['y'], 'x'), caller('c', ['p'], 'q'), caller('d', ['q'], 'p')], 2],
     [[caller('d', ['w'], 'x'), caller('a', ['x'], 'y'), caller('b', ['y'], 'x')], 1],
   ])('then %j has %d cycles', (callers, count) => {
-    expect(cyclesOf(callers)).toHaveLength(count);
+    expect(cyclesAmong(callers)).toHaveLength(count);
     expect(
-      cyclesOf([...callers].reverse())
+      cyclesAmong([...callers].reverse())
         .map(({ id }) => id)
         .sort(),
     ).toEqual(
-      cyclesOf(callers)
+      cyclesAmong(callers)
         .map(({ id }) => id)
         .sort(),
     );
@@ -115,7 +146,7 @@ describe('given callers that wait while they hold keys', () => {
 
   it('then a chain of 20,000 is searched without recursion', () => {
     const chain = Array.from({ length: 20_000 }, (_, i) => caller('a', [`k${i}`], `k${i + 1}`));
-    expect(cyclesOf(chain)).toEqual([]);
+    expect(cyclesAmong(chain)).toEqual([]);
   });
 });
 

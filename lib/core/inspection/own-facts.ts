@@ -2,7 +2,6 @@
 import type { HeldKeys } from '../deadlock/wait-for-graph.js';
 import type { CallSite } from '../deadlock/call-sites.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
-import { firstFrame } from './first-frame.js';
 import type { LockWaiter } from './lock-info.js';
 import {
   type BlockedFacts,
@@ -154,4 +153,17 @@ function keysOf(heldKeys: HeldKeys | undefined): string[] {
     if (each.holding) for (const key of each.keys) keys.add(key);
   }
   return [...keys];
+}
+
+/** The folder of this package's code, which may be compiled, bundled, or neither. */
+const OWN = /(?:\(|at )((?:file:\/\/)?[^()\s]*[\\/](?:lib|dist)[\\/])/.exec(
+  new Error('to read the stack').stack?.split('\n')[1] ?? '',
+)?.[1];
+
+/** The first frame outside of this package. If all frames are in one bundle with it, the first one. */
+function firstFrame(site: CallSite | undefined): string | undefined {
+  const frames = (site?.stack?.split('\n').slice(1) ?? [])
+    .map((frame) => frame.trim().replace(/^at /, ''))
+    .filter((frame) => !frame.includes('node:'));
+  return frames.find((frame) => OWN === undefined || !frame.includes(OWN)) ?? frames[0];
 }

@@ -27,6 +27,8 @@ export interface InquirySettings {
   readonly clock: Clock;
   /** The answer of this process itself, which no message needs. */
   readonly own: (id: string, key: string | undefined) => Answer;
+  /** Resolves when the messages that have arrived are read. */
+  readonly settled: () => Promise<void>;
 }
 
 export class Inquiry {
@@ -96,7 +98,7 @@ export class Inquiry {
     patience: number,
     enough: (answers: ReadonlyMap<string, Answer>, receivers: number | undefined) => boolean,
   ): Promise<{ id: string; answers: ReadonlyMap<string, Answer>; receivers: number | undefined }> {
-    const { inspection, sessionId, clock, own } = this.#settings;
+    const { inspection, sessionId, clock, own, settled } = this.#settings;
     await inspection.listen();
     const id = randomBytes(9).toString('base64url');
     const answers = new Map([[sessionId, own(id, key)]]);
@@ -112,7 +114,7 @@ export class Inquiry {
       sent = true;
       if (!enough(answers, receivers)) {
         const late = new Promise<void>((resolve) => {
-          timer = clock.schedule(() => resolve(), patience);
+          timer = clock.schedule(() => void settled().then(resolve), patience);
         });
         await Promise.race([gathered, late]);
       }

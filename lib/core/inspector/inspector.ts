@@ -14,7 +14,7 @@ import type {
   LockInfo,
   LockOverview,
 } from '../inspection/lock-info.js';
-import { lockInfoOf, locksOf, sessionsOf } from '../inspection/merge-facts.js';
+import { lockInfoOf, sessionsOf } from '../inspection/merge-facts.js';
 import {
   type Answer,
   decodeMessage,
@@ -22,9 +22,10 @@ import {
   holderId,
   type Revocation,
 } from '../inspection/messages.js';
+import { overviewOf } from '../inspection/overview.js';
 import { type FactSource, OwnFacts } from '../inspection/own-facts.js';
+import { Pieces } from '../time/pieces.js';
 import { Troubles } from '../inspection/troubles.js';
-import { cyclesOf } from '../inspection/wait-cycles.js';
 
 export interface InspectorSettings {
   readonly context: EngineContext;
@@ -47,7 +48,9 @@ export class Inspector {
   /** Undefined if this process does not inspect locks on its own. */
   readonly #report: WaitReport | undefined;
   /** The cycles of the latest overview. A cycle counts if the next overview finds it again. */
-  #cycles = new Set<string>();
+  #cycles: ReadonlySet<string> = new Set();
+  readonly #pieces = new Pieces();
+  readonly #listening: Listening | undefined;
 
   constructor({ context, sessionId, mode, source }: InspectorSettings) {
     this.#context = context;
@@ -62,8 +65,9 @@ export class Inspector {
       sessionId,
       clock,
       own: (id, key) => this.#answer(id, key),
+      settled: () => this.#pieces.settled(),
     });
-    new Listening({ inspection, mode, clock, holds, subscriptions });
+    this.#listening = new Listening({ inspection, mode, clock, holds, subscriptions });
     if (mode === 'off') return;
     this.#report = new WaitReport({
       clock,
@@ -86,34 +90,10 @@ export class Inspector {
 
   async overview(patience: number): Promise<LockOverview> {
     const { inquiry } = this.#parts('overview');
-    const { answers, silent } = await inquiry.all(patience);
-    const at = this.#now();
-    const all = [...answers.values()];
-    // In an order that does not depend on the answers' arrival, so that two overviews find the same cycles.
-    const ordered = [...all].sort((a, b) => (a.from < b.from ? -1 : 1));
-    const found = cyclesOf(
-      ordered.flatMap(({ from, facts }) =>
-        facts.blocked.map((blocked) => ({ ...blocked, session: from, owner: facts.owner })),
-      ),
-    );
-    const cycles = found.filter(({ id }) => this.#cycles.has(id)).map(({ cycle }) => cycle);
-    this.#cycles = new Set(found.map(({ id }) => id));
-    return {
-      at,
-      processes: all.map(({ facts: { owner, held, waiting } }) => ({ owner, held, waiting })),
-      locks: locksOf(answers, at),
-      cycles,
-      troubles: all
-        .flatMap(({ facts }) =>
-          facts.troubles.map(({ age, ...trouble }) => ({
-            ...trouble,
-            owner: facts.owner,
-            at: new Date(at.getTime() - age),
-          })),
-        )
-        .sort((a, b) => b.at.getTime() - a.at.getTime()),
-      silent,
-    };
+    const digests = await inquiry.all(patience);
+    const { overview, cycles } = await this.#pieces.run(overviewOf(digests, this.#cycles, this.#now()));
+    this.#cycles = cycles;
+    return overview;
   }
 
   /** @param details whether the processes are sent a question about each key. */
@@ -165,7 +145,16 @@ export class Inspector {
     this.#troubles.note(event);
   }
 
+  /** Hears the questions of other processes from now on, as with the mode `always`. With the mode `off`, nothing happens. */
+  listen(): void {
+    this.#listening?.always();
+  }
+
   onMessage(text: string): void {
+    this.#pieces.add(text.length, () => this.#read(text));
+  }
+
+  #read(text: string): void {
     const message = decodeMessage(text);
     switch (message?.kind) {
       case 'question': {

@@ -5,7 +5,7 @@ import type { Subscriptions } from '../runtime/subscriptions.js';
 import type { Clock } from '../time/clock.js';
 
 /**
- * - `auto`: once a caller has waited, or a lock has been held for a second.
+ * - `auto`: once a caller has waited, or a lock has been held for a second. With the dashboard, from the start.
  * - `always`: from the start.
  * - `off`: only if this process itself inspects locks.
  */
@@ -27,11 +27,12 @@ export interface ListeningSettings {
 export class Listening {
   readonly #settings: ListeningSettings;
   #begun = false;
-  #failedAt = -Infinity;
+  #always = false;
+  #pausing = false;
 
   constructor(settings: ListeningSettings) {
     this.#settings = settings;
-    if (settings.mode === 'always') this.#begin();
+    if (settings.mode === 'always') this.always();
     if (settings.mode !== 'auto') return;
     settings.subscriptions.onFirst = () => this.#begin();
     this.#await();
@@ -54,14 +55,25 @@ export class Listening {
     else clock.schedule(() => this.#check(), WORTHWHILE - oldest.age);
   }
 
+  /** Listens from now on as `always` does, unless the mode is `off`. */
+  always(): void {
+    this.#always = true;
+    this.#begin();
+  }
+
+  /** Begins to listen, unless the mode is `off`. Idempotent. */
   #begin(): void {
-    const { inspection, clock } = this.#settings;
-    if (this.#begun || clock.monotonic() - this.#failedAt < PAUSE) return;
+    const { inspection, mode, clock } = this.#settings;
+    if (mode === 'off' || this.#begun || this.#pausing) return;
     this.#begun = true;
     inspection.listen().catch(() => {
       this.#begun = false;
-      this.#failedAt = clock.monotonic();
-      clock.schedule(() => this.#check(), PAUSE);
+      this.#pausing = true;
+      clock.schedule(() => {
+        this.#pausing = false;
+        if (this.#always) this.#begin();
+        else this.#check();
+      }, PAUSE);
     });
   }
 }

@@ -13,6 +13,8 @@ import { getLockServiceToken } from '../../lock.constants.js';
 
 /** What the dashboard uses of a LockService. */
 export interface InspectedLocks {
+  /** Absent in a service that a test puts in place of the module's own. */
+  listen?(): void;
   overview(): Promise<LockOverview>;
   inspect(key: string): Promise<LockInfo | null>;
   forceRelease(key: string, options: ForceReleaseOptions): Promise<ForceReleaseResult>;
@@ -63,6 +65,8 @@ export class LockSources implements OnModuleInit {
           'in the option "services".',
       );
     }
+    // A process with the page is visible on it from the start, as with `inspection: 'always'`.
+    for (const service of this.#services.values()) service.listen?.();
   }
 
   /** @returns undefined for a name that the dashboard does not show. */
@@ -109,15 +113,19 @@ function messageOf(error: unknown): string {
 /** Thousands of locks must neither fill the connection nor the page. */
 function trimmed(overview: LockOverview): Pick<ServiceState, 'overview' | 'more'> {
   const { locks, troubles } = overview;
-  const shown = locks.length > MOST.locks ? [...locks].sort(byUrgency).slice(0, MOST.locks) : locks;
+  const shown = locks.length > MOST.locks ? mostUrgent(locks) : locks;
   return {
     overview: { ...overview, locks: shown.map(shortened), troubles: troubles.slice(0, MOST.troubles) },
     more: locks.length - shown.length,
   };
 }
 
-function byUrgency(a: LockInfo, b: LockInfo): number {
-  return longestWait(b) - longestWait(a) || longestHold(b) - longestHold(a);
+function mostUrgent(locks: readonly LockInfo[]): LockInfo[] {
+  return locks
+    .map((lock) => ({ lock, wait: longestWait(lock), hold: longestHold(lock) }))
+    .sort((a, b) => b.wait - a.wait || b.hold - a.hold)
+    .slice(0, MOST.locks)
+    .map(({ lock }) => lock);
 }
 
 function longestWait({ queue }: LockInfo): number {

@@ -49,9 +49,10 @@ export class RedisLockStore implements LockStore {
   constructor(settings: RedisStoreSettings) {
     const { client, prefix, commandTimeout, owned } = settings;
     this.#settings = settings;
-    this.#names = new KeyNames(prefix, keyPrefixOf(client), client.isCluster === true);
     this.#stopCheck = checkEviction(client, settings.warn);
     this.#database = settings.database ?? new DatabaseGuard(client, settings.warn);
+    const { number } = this.#database;
+    this.#names = new KeyNames(prefix, keyPrefixOf(client), client.isCluster === true, number);
     this.#sender = new CommandSender({
       client,
       database: this.#database,

@@ -4,8 +4,9 @@ import { LockStoreError } from '../../../errors/index.js';
 import { globPattern } from '../../../core/util/glob.js';
 import type { ClusterLike, RedisLike } from '../client/redis-client.interface.js';
 import { isRefusal, storeError } from '../errors/redis-errors.js';
-import { within } from './within.js';
 import type { KeyNames } from '../naming/key-names.js';
+import { moved, slotLayout } from './slot-layout.js';
+import { within } from './within.js';
 
 const DOING = 'listing the locks';
 /** How many names of the server one step reads. One step takes about a third of a millisecond of the server. */
@@ -20,33 +21,52 @@ export interface KeyScanSettings {
   readonly commandTimeout: number;
 }
 
-/** @yields each key that is held or queued for, once. */
+/**
+ * If slots of a Cluster move meanwhile, the nodes are searched twice. A key may move from a node that was not searched yet to
+ * one that was. It is found there by the second search.
+ * @yields each key that is held or queued for, once.
+ */
 export async function* scanKeys(
-  { client, names, commandTimeout }: KeyScanSettings,
+  settings: KeyScanSettings,
   pattern: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<string> {
+  const { client, commandTimeout } = settings;
   const matches = globPattern(pattern);
   const seen = new Set<string>();
+  const isNew = (key: string): boolean => {
+    if (seen.has(key) || !matches.test(key)) return false;
+    seen.add(key);
+    return true;
+  };
+  if (client.isCluster !== true) return yield* scanNode(client, settings, isNew, signal);
+  const masters = (): RedisLike[] => (client as ClusterLike).nodes('master');
+  const before = await slotLayout(masters(), commandTimeout);
+  for (const node of masters()) yield* scanNode(node, settings, isNew, signal);
+  if (signal?.aborted || !moved(before, await slotLayout(masters(), commandTimeout))) return;
+  for (const node of masters()) yield* scanNode(node, settings, isNew, signal);
+}
+
+async function* scanNode(
+  node: RedisLike,
+  { names, commandTimeout }: KeyScanSettings,
+  isNew: (key: string) => boolean,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<string, void> {
   const match = `${names.fullPrefix.replace(/[\\*?[\]^]/g, '\\$&')}*`;
-  const nodes = client.isCluster === true ? (client as ClusterLike).nodes('master') : [client];
-  for (const node of nodes) {
-    let cursor = '0';
-    do {
-      if (signal?.aborted) return;
-      const since = performance.now();
-      const [next, found] = await step(node, cursor, match, commandTimeout);
-      cursor = next;
-      for (const name of found) {
-        const key = names.keyOfAny(name);
-        if (key === undefined || seen.has(key) || !matches.test(key)) continue;
-        seen.add(key);
-        yield key;
-      }
-      const rest = Math.min(PAUSE.longest, PAUSE.factor * (performance.now() - since));
-      if (cursor !== '0') await pause(rest, undefined, { signal }).catch(() => undefined);
-    } while (cursor !== '0');
-  }
+  let cursor = '0';
+  do {
+    if (signal?.aborted) return;
+    const since = performance.now();
+    const [next, found] = await step(node, cursor, match, commandTimeout);
+    cursor = next;
+    for (const name of found) {
+      const key = names.keyOfAny(name);
+      if (key !== undefined && isNew(key)) yield key;
+    }
+    const rest = Math.min(PAUSE.longest, PAUSE.factor * (performance.now() - since));
+    if (cursor !== '0') await pause(rest, undefined, { signal }).catch(() => undefined);
+  } while (cursor !== '0');
 }
 
 async function step(

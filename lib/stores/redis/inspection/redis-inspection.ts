@@ -5,6 +5,7 @@ import type { CommandSender } from '../commands/command-sender.js';
 import type { KeyNames } from '../naming/key-names.js';
 import { MARKERS, PUBLISH, READ_KEY } from '../scripts/scripts.js';
 import { scanKeys } from './key-scan.js';
+import { orSplit } from './split-read.js';
 import { within } from './within.js';
 
 /** How long the nodes of a Cluster may take to count the listeners, in ms. Without the count, answers take the whole patience. */
@@ -28,9 +29,11 @@ export class RedisInspection implements StoreInspection {
   async readKey(key: string, most: number): Promise<KeyState> {
     const { sender, names } = this.#settings;
     const { lock, queue } = names.of(key);
-    const parameters = ['3', lock, queue, names.holdersOf(key), String(most)];
-    const reply = await sender.run(sender.until(), 'inspecting', key, READ_KEY, parameters);
-    return stateOf(reply as Reply);
+    const holders = names.holdersOf(key);
+    const parameters = ['3', lock, queue, holders, String(most)];
+    const whole = sender.run(sender.until(), 'inspecting', key, READ_KEY, parameters);
+    const reply = sender.cluster ? orSplit(whole, sender, { lock, queue, holders }, most) : whole;
+    return stateOf((await reply) as Reply);
   }
 
   keys(pattern: string, signal: AbortSignal | undefined): AsyncIterable<string> {

@@ -25,12 +25,17 @@ export class KeyNames {
   readonly #cluster: boolean;
   /** Without a Cluster, one fence counter serves all keys. In a Cluster, the hash tag follows. */
   readonly #fences: string;
+  readonly #database: number;
 
-  /** @param clientPrefix the prefix that the client itself puts before every key (its `keyPrefix`). */
-  constructor(prefix: string, clientPrefix: string, cluster: boolean) {
+  /**
+   * @param clientPrefix the prefix that the client itself puts before every key (its `keyPrefix`).
+   * @param database the number of the database of the locks.
+   */
+  constructor(prefix: string, clientPrefix: string, cluster: boolean, database = 0) {
     this.#prefix = prefix;
     this.#clientPrefix = clientPrefix;
     this.#cluster = cluster;
+    this.#database = database;
     this.#fences = `${prefix}${RESERVED}f`;
     if (cluster && /[{}]/.test(clientPrefix + prefix)) {
       throw new LockOptionsError(
@@ -93,9 +98,12 @@ export class KeyNames {
     return this.#clientPrefix + this.#prefix;
   }
 
-  /** The channel for questions to all sessions. */
+  /**
+   * The channel for questions to all sessions of one database. Channels do not belong to a database of Redis, so the name
+   * tells the database, except for database 0.
+   */
   get questions(): string {
-    return `${this.fullPrefix}${RESERVED}i`;
+    return `${this.fullPrefix}${RESERVED}i${this.#database === 0 ? '' : `/${this.#database}`}`;
   }
 
   /** The channel for answers to a session, and for other messages to this session alone. */

@@ -1,0 +1,119 @@
+/** Joins the digests of all processes. */
+import type {
+  LockCycle,
+  LockHolder,
+  LockInfo,
+  LockOverview,
+  LockQueuePlace,
+  LockTrouble,
+} from './lock-info.js';
+import { callersOf, detailsOf, waitingOf } from './merge-facts.js';
+import type { Answer, ProcessFacts } from './messages.js';
+import type { Steps } from '../time/pieces.js';
+import { cyclesOf } from './wait-cycles.js';
+
+export interface Digests {
+  /** By session. */
+  readonly answers: ReadonlyMap<string, Answer>;
+  readonly silent: number;
+}
+
+/** The size of a step for each fact or lock that it treats. */
+const SIZE = 200;
+
+export interface JoinedDigests {
+  readonly overview: LockOverview;
+  /** The cycles of these digests. */
+  readonly cycles: ReadonlySet<string>;
+}
+
+/** @param before the cycles of the overview before. A cycle counts if it was among them. */
+export function* overviewOf(
+  { answers, silent }: Digests,
+  before: ReadonlySet<string>,
+  at: Date,
+): Steps<JoinedDigests> {
+  const all = [...answers.values()];
+  // In an order that does not depend on the answers' arrival, so that two overviews find the same cycles.
+  const found = yield* cyclesOf([...all].sort((a, b) => (a.from < b.from ? -1 : 1)));
+  const cycles: LockCycle[] = found.filter(({ id }) => before.has(id)).map(({ cycle }) => cycle);
+  const locks = yield* locksOf(all, at);
+  const troubles = yield* troublesOf(all, at);
+  const processes = all.map(({ facts: { owner, held, waiting } }) => ({ owner, held, waiting }));
+  return {
+    overview: { at, processes, locks, cycles, troubles, silent },
+    cycles: new Set(found.map(({ id }) => id)),
+  };
+}
+
+interface Lock {
+  readonly kind: LockInfo['kind'];
+  readonly holders: LockHolder[];
+  readonly queue: LockQueuePlace[];
+  /** The age of the oldest hold and the age of the longest wait, in ms. Below 0 if there is none. */
+  oldest: number;
+  longest: number;
+}
+
+/** The locks, by the answers alone: the longest wait first, then the oldest hold. */
+function* locksOf(answers: readonly Answer[], at: Date): Steps<LockInfo[]> {
+  const locks = new Map<string, Lock>();
+  for (const { facts } of answers) {
+    addHolds(locks, facts, at);
+    addWaits(locks, facts);
+    yield SIZE * (facts.holds.length + facts.waits.length);
+  }
+  const ordered = [...locks].sort(([, a], [, b]) => b.longest - a.longest || b.oldest - a.oldest);
+  const infos: LockInfo[] = [];
+  for (const [key, { kind, holders, queue }] of ordered) {
+    queue.sort((a, b) => b.waited - a.waited);
+    infos.push({ key, kind, at, holders, queue, waiting: waitingOf(queue) });
+    yield SIZE * (1 + queue.length);
+  }
+  return infos;
+}
+
+function lockOf(locks: Map<string, Lock>, key: string, kind: LockInfo['kind']): Lock {
+  let lock = locks.get(key);
+  if (lock === undefined) {
+    lock = { kind, holders: [], queue: [], oldest: -1, longest: -1 };
+    locks.set(key, lock);
+  }
+  return lock;
+}
+
+/** The readers of one lease are one holder. */
+function addHolds(locks: Map<string, Lock>, { owner, holds }: ProcessFacts, at: Date): void {
+  const others = new Map<string, number>();
+  for (const { holder } of holds) others.set(holder, (others.get(holder) ?? -1) + 1);
+  for (const hold of holds) {
+    const more = others.get(hold.holder);
+    if (more === undefined) continue; // not the first one of its lease
+    others.delete(hold.holder);
+    const lock = lockOf(locks, hold.key, hold.kind);
+    lock.holders.push(detailsOf(hold, { owner, remaining: hold.remaining, more, at }));
+    lock.oldest = Math.max(lock.oldest, hold.held);
+  }
+}
+
+function addWaits(locks: Map<string, Lock>, { owner, waits }: ProcessFacts): void {
+  for (const wait of waits) {
+    const { kind, limit } = wait;
+    const waited = Math.max(0, ...wait.callers.map((caller) => caller.waited));
+    const lock = lockOf(locks, wait.key, kind);
+    lock.queue.push({ owner, kind, limit, waited, answered: true, ...callersOf(wait) });
+    lock.longest = Math.max(lock.longest, waited);
+  }
+}
+
+/** The newest first. */
+function* troublesOf(answers: readonly Answer[], at: Date): Steps<LockTrouble[]> {
+  const troubles: { readonly age: number; readonly trouble: LockTrouble }[] = [];
+  for (const { facts } of answers) {
+    for (const { age, ...rest } of facts.troubles) {
+      troubles.push({ age, trouble: { ...rest, owner: facts.owner, at: new Date(at.getTime() - age) } });
+    }
+    yield SIZE * facts.troubles.length;
+  }
+  return troubles.sort((a, b) => a.age - b.age).map(({ trouble }) => trouble);
+}
