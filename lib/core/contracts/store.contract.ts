@@ -70,7 +70,7 @@ export interface LockStoreSession {
    *
    * @throws LockStoreError when the store failed or did not answer in time. Both tokens are dead then. The store releases
    * them by itself, and prevents a request that is still under way from taking effect later. The core goes on with a new
-   * token.
+   * token. A `forced` release may have happened, and neither happens later nor is repeated.
    */
   exchange(request: ExchangeRequest): Promise<ExchangeReply>;
 
@@ -125,6 +125,11 @@ export interface ReleaseRequest {
    * without `releaseAfter`.
    */
   readonly releaseAfter?: number;
+  /**
+   * The token belongs to a caller that has not given it up (`forceRelease`). If the exchange fails, the store does not
+   * release the token later: its holder would lose the lock after the release was reported as failed.
+   */
+  readonly forced?: boolean;
 }
 
 export interface AcquireRequest {
