@@ -20,7 +20,8 @@ export function exchangeCall(request: ExchangeRequest, notAfter: number, context
   const releaseAfter = keptFor > 0 ? String(Math.ceil(keptFor)) : '';
   if (acquire === undefined) {
     const holders = context.holdersOf(key);
-    if (release?.forced === true) {
+    // RELEASE alone takes an empty value for a token.
+    if (release?.forced === true && released !== '') {
       const args = [valueOf(release.token), '', '', digitsOf(notAfter), '', '1'];
       return { script: EXCHANGE, holders, args };
     }
