@@ -173,10 +173,12 @@ try {
     await step('contents', () => contents(tarball, temp));
     await step('publint', () => run(bin('publint'), ['run', tarball, '--strict'], { cwd: ROOT }));
     await step('attw', () => run(bin('attw'), [tarball], { cwd: ROOT }));
-    for (const nest of [12, 11]) {
-      const app = await step(`Nest ${nest}: entry points`, () => entries(tarball, temp, nest));
-      if (app !== undefined) await step(`Nest ${nest}: dashboard and health`, () => dressedApp(app, nest));
-    }
+    await Promise.all(
+      [12, 11].map(async (nest) => {
+        const app = await step(`Nest ${nest}: entry points`, () => entries(tarball, temp, nest));
+        if (app !== undefined) await step(`Nest ${nest}: dashboard and health`, () => dressedApp(app, nest));
+      }),
+    );
     const redis = await startRedis();
     try {
       await Promise.all(['nest12-esm', 'nest11-cjs'].map((name) => checkApp(name, tarball, temp, redis)));

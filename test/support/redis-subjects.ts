@@ -32,21 +32,16 @@ export function redisStoreOn(client: RedisLike, prefix = 'lock:'): RedisLockStor
   return new RedisLockStore({ client, prefix, commandTimeout: 2_000, owned: true, warn });
 }
 
-/** A subject on real time; a foreign client can take its keys. */
-export function redisSubject(client: RedisLike): ContractSubject {
-  const occupy = async (key: string, ms: number): Promise<void> => {
-    await client.call('SET', `lock:${key}`, '1', 'PX', ms, 'NX');
-  };
-  return { store: redisStoreOn(client), elapse, occupy };
-}
+let subjects = 0;
 
-/** Deletes all keys of all nodes. */
-export async function flushCluster({ nodes }: RedisCluster): Promise<void> {
-  await Promise.all(
-    nodes.map(async (node) => {
-      const client = node.client();
-      await client.flushall();
-      client.disconnect();
-    }),
-  );
+/**
+ * A subject on real time; a foreign client can take its keys. Each subject has a prefix of its own, so that subjects share a
+ * server at the same time.
+ */
+export function redisSubject(client: RedisLike): ContractSubject {
+  const prefix = `lock${(subjects += 1)}:`;
+  const occupy = async (key: string, ms: number): Promise<void> => {
+    await client.call('SET', `${prefix}${key}`, '1', 'PX', ms, 'NX');
+  };
+  return { store: redisStoreOn(client, prefix), elapse, occupy };
 }
