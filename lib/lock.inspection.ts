@@ -58,7 +58,8 @@ export abstract class LockInspection {
    * Takes a key away from a holder, and hands it to the next caller in the queue. The work of the holder is not stopped.
    * The holder is told: its lock is lost, by the reason `revoked`. Until its work ends, two may run. Only a fence keeps the
    * first one from writing.
-   * @throws as {@link inspect}
+   * @throws as {@link inspect}. If the outcome is not known, the LockStoreError says that the holder may have lost the
+   * lock: its process is not told then, and notices at its next renewal. The release neither happens later nor is repeated.
    */
   async forceRelease(key: string, options: ForceReleaseOptions): Promise<ForceReleaseResult> {
     checkForceRelease(key, options);

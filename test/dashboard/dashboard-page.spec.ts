@@ -1,4 +1,6 @@
 /** The page of the dashboard in a real browser. */
+import { type ServerResponse, createServer } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Browser, ElementHandle, Page } from 'puppeteer-core';
 import { LockStoreError } from 'nestjs-locked';
@@ -15,6 +17,9 @@ import {
 import { eventually } from '../support/eventually.js';
 
 const RELEASABLE = { unprotected: true, release: true } as const;
+/** The page tries again after 1,500 ms, if it tries again. */
+const OBSERVED = 4_000;
+const SSO = 'http://login.example.test/';
 const usable = chromium !== undefined || browserRequired;
 if (!usable) console.warn('There is no Chromium, so the page of the dashboard is not tested in a browser.');
 
@@ -342,4 +347,54 @@ if (!usable) console.warn('There is no Chromium, so the page of the dashboard is
     running = await startDashboard({ locks, options: RELEASABLE, dressed: true, port: Number(port) });
     await shows('Live');
   });
+
+  it('given a password that is another one after a restart, then the page says so, and sends nothing more', async () => {
+    await page.authenticate({ username: 'jane', password: 'first' });
+    await open(busy(), { unprotected: undefined, password: 'first' });
+    await shows('order:42');
+    const stream = new URL(running.url);
+    await running.app.close();
+    const options = { password: 'second', release: true };
+    running = await startDashboard({ locks: busy(), options, dressed: true, port: Number(stream.port) });
+    await stays('Reload the page to log in.');
+  });
+
+  it.each([
+    ['is refused', (reply: ServerResponse) => void reply.writeHead(401).end()],
+    [
+      'is led to another page',
+      (reply: ServerResponse) => void reply.writeHead(302, { location: '/login' }).end(),
+    ],
+    ['is led to another host', (reply: ServerResponse) => void reply.writeHead(302, { location: SSO }).end()],
+  ])(
+    'given a login that has ended and %s, then the page says so, and sends nothing more',
+    async (_name, refuse) => {
+      await open(busy());
+      await shows('order:42');
+      const { port } = new URL(running.url);
+      await running.app.close();
+      const proxy = createServer((request, reply) => {
+        if (request.url === '/login')
+          reply.writeHead(200, { 'content-type': 'text/html' }).end('<p>Log in</p>');
+        else refuse(reply);
+      });
+      await new Promise<void>((resolve) => proxy.listen(Number(port), '127.0.0.1', resolve));
+      try {
+        await stays('Reload the page to log in.');
+      } finally {
+        proxy.closeAllConnections();
+        await new Promise((resolve) => proxy.close(resolve));
+      }
+    },
+  );
+
+  /** The page shows the text, and sends no request while it does. */
+  async function stays(part: string): Promise<void> {
+    await shows(part);
+    let requests = 0;
+    page.on('request', () => (requests += 1));
+    await pause(OBSERVED);
+    expect(requests).toBe(0);
+    expect(await text()).toContain(part);
+  }
 });

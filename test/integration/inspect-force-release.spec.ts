@@ -207,6 +207,10 @@ describe('each kind of holder', () => {
     ['the beginning of a token', 'nl1:'],
     ['a long string', 'x'.repeat(100_000)],
     ['control characters', '\n"é\u0000'],
+    ['bytes that are no text', Buffer.from([0xff, 0xfe])],
+    ['a token followed by a byte that is no text', Buffer.from('nl1:a:1:b\xff', 'latin1')],
+    ['the character that replaces such bytes', '\ufffd'],
+    ['long text', 'é'.repeat(10_000)],
   ])('given %s of a foreign client, then it is shown, and released', async (_name, value) => {
     await admin.set('lock:k', value);
     const info = (await a.service.inspect('k'))!;
@@ -219,6 +223,28 @@ describe('each kind of holder', () => {
       told: 0,
     });
     expect(await admin.exists('lock:k')).toBe(0);
+  });
+
+  it('given a long value with bytes that are no text, then the refusal says what to do', async () => {
+    await admin.set('lock:k', Buffer.alloc(5_000, 0xff));
+    expect(await a.service.inspect('k')).toMatchObject({ kind: 'foreign' });
+    await expect(a.service.forceRelease('k', { holder: 'any', by })).rejects.toMatchObject({
+      code: 'LOCK_STORE',
+      message: expect.stringMatching(/"k" was not released.*delete the key with DEL/),
+    });
+  });
+
+  it('given bytes of a foreign client and callers that wait, then the first caller has the key', async () => {
+    await admin.set('lock:k', Buffer.from([0xff, 0xfe]));
+    const next = b.service.acquire('k', { wait: '30s' });
+    const info = await seen(a.service, 'k', ({ queue }) => queue.length === 1);
+    // Other bytes become the same text, and are another value.
+    await admin.set('lock:k', Buffer.from([0xfe, 0xff]));
+    const seenBefore = { holder: info.holders[0].id, by };
+    expect(await a.service.forceRelease('k', seenBefore)).toEqual({ released: 0, told: 0 });
+    await admin.set('lock:k', Buffer.from([0xff, 0xfe]));
+    expect(await a.service.forceRelease('k', seenBefore)).toEqual({ released: 1, told: 0 });
+    await (await next).release();
   });
 
   it.each([

@@ -135,7 +135,11 @@ export class Side {
     };
   }
 
-  async #said(script: Script, parameters: readonly string[], request: ExchangeRequest): Promise<Said> {
+  async #said(
+    script: Script,
+    parameters: readonly scripts.Parameter[],
+    request: ExchangeRequest,
+  ): Promise<Said> {
     try {
       return parseExchange(await this.#run(script, parameters), request);
     } catch (error) {
@@ -143,7 +147,7 @@ export class Side {
     }
   }
 
-  async #run(script: Script, parameters: readonly string[], ours = true): Promise<unknown> {
+  async #run(script: Script, parameters: readonly scripts.Parameter[], ours = true): Promise<unknown> {
     const { client, mutate } = this.#options;
     let sha = this.#loaded.get(script.sha);
     if (sha === undefined) {

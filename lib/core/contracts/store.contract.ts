@@ -67,10 +67,9 @@ export interface LockStoreSession {
    *
    * A release hands the key to the first live request of the queue, by `onGrant`. The requests behind it get the key as
    * well, as long as the next one may hold it beside the others. If no request is in the queue, the key is free.
-   *
    * @throws LockStoreError when the store failed or did not answer in time. Both tokens are dead then. The store releases
    * them by itself, and prevents a request that is still under way from taking effect later. The core goes on with a new
-   * token.
+   * token. A `forced` release may have happened. It neither happens later nor is repeated.
    */
   exchange(request: ExchangeRequest): Promise<ExchangeReply>;
 
@@ -121,10 +120,11 @@ export interface ReleaseRequest {
   readonly token: string;
   /**
    * Keep the token a holder for this long from now, in ms, then let it expire (a minimum hold). This step hands the key
-   * only to requests that may hold it beside the token. When the time is over, the core releases the token again,
-   * without `releaseAfter`.
+   * only to requests that may hold it beside the token. After that time, the core releases the token for good.
    */
   readonly releaseAfter?: number;
+  /** The token's holder has not released it (`forceRelease`). A failed exchange must not release it later. */
+  readonly forced?: boolean;
 }
 
 export interface AcquireRequest {

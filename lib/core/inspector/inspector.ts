@@ -125,7 +125,7 @@ export class Inspector {
     let told = 0;
     for (const { token } of meant) {
       // The token that was read is released. If its holder has released the key meanwhile, nothing happens.
-      const reply = await this.#context.session.exchange({ key, release: { token } });
+      const reply = await this.#context.session.exchange({ key, release: { token, forced: true } });
       if (reply.released === false) continue;
       released += 1;
       this.#forced({ key, by: options.by, reason: options.reason }, ownerOf(token));

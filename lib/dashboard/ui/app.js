@@ -471,8 +471,9 @@
 
   /** An event stream does not tell why it was refused. */
   async function again() {
-    const { status } = await load('state').catch(() => ({}));
-    if (status === 401 || status === 403) connection('lost', 'Access has ended. Reload the page.');
+    const { status } = await load('state', { redirect: 'manual' }).catch(() => ({}));
+    // 0: it leads to a login page.
+    if ([0, 401, 403].includes(status)) connection('lost', 'Reload the page to log in.');
     else connect();
   }
 

@@ -22,7 +22,12 @@ import { isExclusive, SharedKeys } from './commands/shared-keys.js';
 import { isWrongType } from './errors/redis-errors.js';
 import { ShardedChannels } from './notifications/sharded-channels.js';
 import { ExchangeBatch } from './commands/exchange-batch.js';
-import { MOST_ATTEMPTS, ExchangeCommand, type ExchangeContext } from './commands/exchange-command.js';
+import {
+  MOST_ATTEMPTS,
+  ExchangeCommand,
+  type ExchangeContext,
+  isLimited,
+} from './commands/exchange-command.js';
 import { parseOffer } from './commands/exchange-reply.js';
 import { SingleChannel } from './notifications/single-channel.js';
 import type { GrantNotifications } from './notifications/grant-notifications.interface.js';
@@ -90,7 +95,7 @@ export class RedisSession implements LockStoreSession {
       holdersOf: (key) => names.holdersOf(key),
       cleanUp: ({ key, release, acquire: request }, notAfter) => {
         if (request !== undefined) this.#orphans.add(key, request.token, notAfter);
-        if (release !== undefined) this.#orphans.add(key, release.token, 0);
+        if (release !== undefined && release.forced !== true) this.#orphans.add(key, release.token, 0);
       },
       publishRefused: settings.onPublishRefused,
       gone: (key) => this.#notifications.doubt(key),
@@ -131,7 +136,7 @@ export class RedisSession implements LockStoreSession {
     const until = this.#sender.until();
     return new Promise((resolve, reject) => {
       const command = new ExchangeCommand(this.#context, request, this.#names.of(key), resolve, reject);
-      if (acquire === undefined || this.#sender.isSynchronised(until)) return command.send();
+      if (!isLimited(request) || this.#sender.isSynchronised(until)) return command.send();
       this.#sender.synchronise(until).then(
         () => command.send(),
         (error: LockStoreError) => {

@@ -13,6 +13,7 @@ import { ConnectionState } from '../health/connection-state.js';
 import type { ConnectionTrouble } from '../health/connection-trouble.js';
 import type { DatabaseGuard } from '../health/database-guard.js';
 import type { Script } from '../scripts/script.js';
+import type { Parameter } from '../scripts/scripts.js';
 import { type Command, CommandTimeouts, type PendingCommand } from './command-timeouts.js';
 import { type ScriptCall, ScriptRunner } from './script-runner.js';
 import { ClockReader, ServerClock } from './server-clock.js';
@@ -138,7 +139,7 @@ export class CommandSender {
     doing: string,
     key: string,
     script: Script,
-    parameters: readonly string[],
+    parameters: readonly Parameter[],
     urgent = false,
   ): Promise<unknown> {
     return new Promise((onReply, onFailure) => {
@@ -147,13 +148,13 @@ export class CommandSender {
   }
 
   /** As {@link run}, with callbacks: a promise for each command would cost time. */
-  send(command: Command, script: Script, parameters: readonly string[], urgent = false): void {
+  send(command: Command, script: Script, parameters: readonly Parameter[], urgent = false): void {
     const pending = this.#begin(command);
     if (pending !== undefined) this.#evaluate(pending, { script, parameters, urgent });
   }
 
   /** Sends several commands as one script, which replies with an array of their replies or errors. */
-  sendAll(commands: readonly Command[], script: Script, parameters: readonly string[]): void {
+  sendAll(commands: readonly Command[], script: Script, parameters: readonly Parameter[]): void {
     const all = commands.flatMap((command) => this.#begin(command) ?? []);
     if (all.length === 0) return;
     this.#scripts.run(

@@ -1,6 +1,7 @@
 /** Which script an exchange is sent with, and its arguments. */
 import type { ExchangeRequest } from '../../../core/contracts/store.contract.js';
 import { ACQUIRE, EXCHANGE, type ExchangeCall, HANDOFF, RELEASE } from '../scripts/scripts.js';
+import { valueOf } from '../naming/foreign-value.js';
 import { digitsOf } from './server-clock.js';
 import { isExclusive, type SharedKeys } from './shared-keys.js';
 
@@ -19,6 +20,11 @@ export function exchangeCall(request: ExchangeRequest, notAfter: number, context
   const releaseAfter = keptFor > 0 ? String(Math.ceil(keptFor)) : '';
   if (acquire === undefined) {
     const holders = context.holdersOf(key);
+    // RELEASE alone takes an empty value for a token.
+    if (release?.forced === true && released !== '') {
+      const args = [valueOf(release.token), '', '', digitsOf(notAfter), '', '1'];
+      return { script: EXCHANGE, holders, args };
+    }
     if (releaseAfter === '') return { script: RELEASE, holders, args: [released] };
     return { script: EXCHANGE, holders, args: [released, '', '', '', '', '', '', releaseAfter] };
   }

@@ -6,7 +6,8 @@ import type { LockNames } from '../naming/key-names.js';
 import type { CommandSender, Until } from './command-sender.js';
 import { type CallContext, exchangeCall } from './exchange-call.js';
 import type { ExchangeBatch } from './exchange-batch.js';
-import { describe, silentError } from '../errors/redis-errors.js';
+import { describe, forcedError, garbledError, silentError } from '../errors/redis-errors.js';
+import { isGarbled } from '../naming/foreign-value.js';
 import { parseExchange } from './exchange-reply.js';
 
 /** How often a request is sent before it counts as too slow for its time limit. */
@@ -14,6 +15,7 @@ export const MOST_ATTEMPTS = 4;
 
 const ACQUIRING = 'acquiring';
 const RELEASING = 'releasing';
+const FORCING = 'releasing by force';
 
 /** What an exchange needs of its session. */
 export interface ExchangeContext extends CallContext {
@@ -24,6 +26,14 @@ export interface ExchangeContext extends CallContext {
   publishRefused(why: string): void;
   /** The store's queue has forgotten the key's request. */
   gone(key: string): void;
+}
+
+/**
+ * Whether the command must not take effect after its failure. The tokens of other commands are dead by then, and a late
+ * release of them does no harm.
+ */
+export function isLimited({ acquire, release }: ExchangeRequest): boolean {
+  return acquire !== undefined || release?.forced === true;
 }
 
 /** There are no async functions here: two of them a lock are a good part of the CPU time of a lock. */
@@ -57,20 +67,21 @@ export class ExchangeCommand implements Command {
   }
 
   get doing(): string {
-    return this.#request.acquire === undefined ? RELEASING : ACQUIRING;
+    if (this.#request.acquire !== undefined) return ACQUIRING;
+    return this.#request.release?.forced === true ? FORCING : RELEASING;
   }
 
   get key(): string {
     return this.#request.key;
   }
 
-  /** If the exchange acquires, the server's clock must be known. */
+  /** If the exchange has a time limit, the server's clock must be known. */
   send(): void {
     const { sender } = this.#context;
     this.until = sender.until();
     this.#sentAt = performance.now();
     this.#attempts += 1;
-    if (this.#request.acquire !== undefined) this.#notAfter = sender.serverTimeAt(this.until);
+    if (isLimited(this.#request)) this.#notAfter = sender.serverTimeAt(this.until);
     // Counted at the first sending, which may have released what a later one does not find.
     if (this.#attempts === 1) this.#interruptions = sender.interruptions;
     this.#down = sender.down;
@@ -96,7 +107,11 @@ export class ExchangeCommand implements Command {
       return this.onFailure(silentError(describe(this.doing, this.key), sender.commandTimeout));
     }
     // If the first reply was lost and the command was sent again, the second one finds nothing to release.
-    const twice = this.#request.release !== undefined && this.#interruptions !== sender.interruptions;
+    const { release } = this.#request;
+    if (release?.forced === true && reply.released === false && isGarbled(release.token)) {
+      return this.#reject(garbledError(this.key));
+    }
+    const twice = release !== undefined && this.#interruptions !== sender.interruptions;
     this.#resolve(twice && !reply.released ? { ...reply, released: undefined } : reply);
   }
 
@@ -107,6 +122,6 @@ export class ExchangeCommand implements Command {
     const unknown = this.#down && request?.mode !== 'check' ? { key, release } : this.#request;
     this.#context.cleanUp(unknown, this.#notAfter);
     if (!sender.down) sender.trouble.failed(this.#names.fences, error);
-    this.#reject(error);
+    this.#reject(release?.forced === true ? forcedError(key, error) : error);
   }
 }

@@ -23,6 +23,7 @@ export function parseExchange(raw: unknown, { acquire: request, release }: Excha
   const released = release !== undefined && Number(parts[0]) === 1;
   const code = Number(parts[1]);
   if (code === -4) return { ...outcome({ released }, undefined), again: true };
+  if (code === -2) return { ...outcome({ released }, undefined), serverTime: Number(parts[2]) };
   if (request === undefined) return outcome({ released }, parts[1]);
   if (code > 0) {
     return outcome(
@@ -31,7 +32,6 @@ export function parseExchange(raw: unknown, { acquire: request, release }: Excha
     );
   }
   if (code === -1) return outcome({ released, acquire: { state: 'not-queued' } }, parts[2]);
-  if (code === -2) return { ...outcome({ released }, undefined), serverTime: Number(parts[2]) };
   if (code === -3)
     return outcome({ released, acquire: { state: 'kind-conflict', kind: parts[2] as LockKind } }, parts[3]);
   const left = Number(parts[3]);

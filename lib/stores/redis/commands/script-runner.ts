@@ -2,11 +2,12 @@
 import type { RedisLike } from '../client/redis-client.interface.js';
 import type { DatabaseGuard } from '../health/database-guard.js';
 import { type Script, isUnknownScript } from '../scripts/script.js';
+import type { Parameter } from '../scripts/scripts.js';
 
 export interface ScriptCall {
   readonly script: Script;
   /** The number of keys, the keys and the arguments. */
-  readonly parameters: readonly string[];
+  readonly parameters: readonly Parameter[];
   /** The command must be written, and take effect at the server, before anything else happens in this process. */
   readonly urgent: boolean;
 }

@@ -15,8 +15,9 @@ const CURES: Record<string, string> = {
     'The key of the lock has a value in Redis that is not a lock. Choose another key or "prefix", or remove the value.',
   NOPERM:
     'The Redis user lacks a right: it needs EVAL, EVALSHA, GET, SET, DEL, EXISTS, PTTL, PEXPIRE, PEXPIREAT, TIME, the ' +
-    'sorted-set commands and PUBLISH, SUBSCRIBE (in a Cluster SPUBLISH, SSUBSCRIBE), PING, INFO, CLIENT (and SELECT for a ' +
-    'database other than 0), for the keys and channels "<prefix>*".',
+    'sorted-set commands and PUBLISH, SUBSCRIBE, PING, INFO, CLIENT (and SELECT for a database other than 0), for the keys ' +
+    'and channels "<prefix>*". In a Cluster, hand-offs need SPUBLISH, SSUBSCRIBE and PUBSUB|SHARDNUMSUB, and the inspection ' +
+    'of locks needs PUBLISH, SUBSCRIBE and PUBSUB|NUMSUB as well.',
   NOAUTH: 'Redis requires a password: give "username" and "password" in the "redis" option.',
   WRONGPASS: 'The "username" or "password" in the "redis" option is wrong.',
   READONLY: 'This Redis is a replica: point the "redis" option at the master.',
@@ -96,6 +97,27 @@ function cureOfSentinels(said: string): string {
 /** What was under way, for messages: a verb, and the key, if the command was about a key. */
 export function describe(doing: string, key: string | undefined): string {
   return key === undefined ? doing : `${doing} the lock ${quoted(key)}`;
+}
+
+/** What the messages say of a command with an unknown outcome. */
+const UNKNOWN = 'is not known.';
+
+/** A release by force failed. If its outcome is unknown, the error says that the holder may have lost the lock. */
+export function forcedError(key: string, error: LockStoreError): LockStoreError {
+  if (!error.message.includes(UNKNOWN)) return error;
+  return new LockStoreError(
+    `${error.message} The holder may have lost the lock ${quoted(key)}. Nothing repeats the release. ` +
+      'Inspect the key: if the holder is still there, release it again.',
+    error.cause,
+  );
+}
+
+/** A release by force cannot name the value that it found. */
+export function garbledError(key: string): LockStoreError {
+  return new LockStoreError(
+    `The lock ${quoted(key)} was not released: a foreign client has put a long value there, with bytes that are no text. ` +
+      'If the value is to go, delete the key with DEL.',
+  );
 }
 
 /** The errors of commands that were not answered in time. */

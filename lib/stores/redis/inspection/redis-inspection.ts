@@ -2,6 +2,7 @@
 import type { KeyHolder, KeyState, StoreInspection } from '../../../core/contracts/inspection.contract.js';
 import type { ClusterLike } from '../client/redis-client.interface.js';
 import type { CommandSender } from '../commands/command-sender.js';
+import { tokenOfBytes } from '../naming/foreign-value.js';
 import type { KeyNames } from '../naming/key-names.js';
 import { MARKERS, PUBLISH, READ_KEY } from '../scripts/scripts.js';
 import { scanKeys } from './key-scan.js';
@@ -89,7 +90,7 @@ const ABSENT = -2;
 
 type Reply = [
   now: string,
-  value: string,
+  value: string | [bytes: string],
   remaining: unknown,
   queued: unknown,
   queue: string[],
@@ -98,7 +99,12 @@ type Reply = [
 
 function stateOf([now, value, remaining, queued, queue, holders]: Reply): KeyState {
   return {
-    holders: holdersOf(value, Number(remaining), pairsOf(holders), Number(now) / 1_000),
+    holders: holdersOf(
+      Array.isArray(value) ? tokenOfBytes(value[0]) : value,
+      Number(remaining),
+      pairsOf(holders),
+      Number(now) / 1_000,
+    ),
     queue: pairsOf(queue).map(([token, score]) => ({
       token,
       waited: Math.max(0, Number(now) - score) / 1_000,

@@ -7,7 +7,7 @@
 -- ARGV  1 the token to release, or ''
 --       2 the token to acquire with, or ''
 --       3 its ttl in ms
---       4 the server's time in µs after which nothing must happen
+--       4 the server's time in µs after which nothing must happen; '' for a release that may happen at any time
 --       5 the mode: 'once', 'queue' or 'check'
 --       6 how many fences to draw at the most
 --       7 the queue score to take back, or ''

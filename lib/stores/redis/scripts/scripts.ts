@@ -47,11 +47,17 @@ export interface ExchangeCall {
   readonly script: Script;
   /** Only ACQUIRE may leave the holders out: each key that is declared costs time at the server. */
   readonly holders: string | undefined;
-  readonly args: readonly string[];
+  readonly args: readonly Parameter[];
 }
 
+/** Bytes stand for a foreign client's value that may be no text. */
+export type Parameter = string | Buffer;
+
 /** The parameters of a command that runs one exchange: the number of keys, the keys, the arguments. */
-export function parametersOf({ holders, args }: ExchangeCall, { lock, queue, fences }: ScriptKeys): string[] {
+export function parametersOf(
+  { holders, args }: ExchangeCall,
+  { lock, queue, fences }: ScriptKeys,
+): Parameter[] {
   return holders === undefined
     ? ['3', lock, queue, fences, ...args]
     : ['4', lock, queue, fences, holders, ...args];
@@ -60,9 +66,9 @@ export function parametersOf({ holders, args }: ExchangeCall, { lock, queue, fen
 /** The parameters of BATCH. All exchanges are of one fence domain. */
 export function batchParametersOf(
   exchanges: ReadonlyArray<{ readonly call: ExchangeCall; readonly keys: ScriptKeys }>,
-): string[] {
+): Parameter[] {
   const keys = [exchanges[0]?.keys.fences ?? ''];
-  const all: string[] = [];
+  const all: Parameter[] = [];
   for (const {
     call,
     keys: { lock, queue },

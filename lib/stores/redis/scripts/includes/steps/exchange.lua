@@ -87,7 +87,7 @@ local function promote()
 end
 
 -- Once a dead waiter was removed, something was done: the exchange goes on.
-if acquire ~= '' and not skipped and clock() > tonumber(notAfter) then
+if (notAfter or '') ~= '' and not skipped and clock() > tonumber(notAfter) then
   return { 0, -2, string.format('%.0f', now) }
 end
 

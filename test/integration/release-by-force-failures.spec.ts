@@ -1,0 +1,96 @@
+/** A release by force that fails: nothing releases the lock later, and the error says what is not known. */
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { eventually } from '../support/eventually.js';
+import { type Locks, locksOn } from '../support/locks.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
+
+let server: RedisServer;
+let client: Redis;
+let proxy: TcpProxy;
+let holder: Locks;
+let operator: Locks;
+
+beforeEach(async () => {
+  server = await startRedis();
+  client = server.client();
+  proxy = await startProxy(server);
+  holder = locksOn(server, { owner: 'holder', inspection: 'off' });
+  operator = locksOn(proxy, { owner: 'operator', inspection: 'off', commandTimeout: 500 });
+  // The server knows the scripts.
+  const warm = await holder.service.acquire('warm');
+  await operator.service.forceRelease('warm', { holder: 'any', by: 'jane' });
+  await warm.release();
+});
+afterEach(async () => {
+  await Promise.all([holder, operator].map((locks) => locks.close()));
+  await proxy.stop();
+  await server.stop();
+});
+
+/** Waits until the operator's store has released all tokens that it releases in the background. */
+async function cleanedUp(key: string): Promise<void> {
+  await eventually(async () => expect(await client.exists(`lock:${key}`)).toBe(0), { within: 10_000 });
+}
+
+it.each([
+  ['another process', () => holder],
+  ['the same process', () => operator],
+])('given a holder in %s and a command that is lost, then the holder keeps its lock', async (_name, of) => {
+  const lock = await of().service.acquire('k', { ttl: '10m' });
+  const own = await operator.service.acquire('own', { ttl: '10m' });
+  const token = (await client.get('lock:k'))!;
+  // The key was read, and the release comes next.
+  const unwatch = proxy.watch((chunk, direction) => {
+    if (direction === 'reply' && chunk.includes(token)) proxy.dropRequests();
+  });
+  await expect(operator.service.forceRelease('k', { holder: 'any', by: 'jane' })).rejects.toMatchObject({
+    code: 'LOCK_STORE',
+    message: expect.stringMatching(
+      /releasing by force the lock "k".*may have lost the lock.*Inspect the key/s,
+    ),
+  });
+  unwatch();
+  // An ordinary release is repeated until it has happened.
+  await own.release().catch(() => undefined);
+  // The client sends its commands again on the next connection: they come too late.
+  proxy.cut();
+  proxy.release();
+  await cleanedUp('own');
+  expect(await client.get('lock:k')).toBe(token);
+  expect(lock.signal.aborted).toBe(false);
+  expect(await lock.release()).toBe(true);
+});
+
+it('given a command that ran and whose reply is lost, then the error says that the lock may be lost', async () => {
+  await holder.service.acquire('k', { ttl: '10m' });
+  const token = (await client.get('lock:k'))!;
+  proxy.watch((chunk, direction) => {
+    if (direction === 'request' && chunk.includes(token)) proxy.dropReplies();
+  });
+  await expect(operator.service.forceRelease('k', { holder: 'any', by: 'jane' })).rejects.toThrow(
+    /The holder may have lost the lock "k"/,
+  );
+  expect(await client.exists('lock:k')).toBe(0);
+});
+
+it('given a value that is no string, then the release is sent once', async () => {
+  await client.rpush('lock:k', 'x');
+  const own = await operator.service.acquire('own', { ttl: '10m' });
+  let calls = 0;
+  proxy.watch((chunk, direction) => {
+    if (direction === 'request') calls += chunk.split('lock:k\r\n').length - 1;
+  });
+  await expect(operator.service.forceRelease('k', { holder: 'any', by: 'jane' })).rejects.toThrow(
+    /not a lock.*remove the value/s,
+  );
+  // The question about the key, and the release: each by digest, then by source.
+  const before = calls;
+  expect(before).toBeLessThanOrEqual(4);
+  await client.call('ACL', 'SETUSER', 'default', '-eval', '-evalsha');
+  await own.release().catch(() => undefined);
+  await client.call('ACL', 'SETUSER', 'default', '+eval', '+evalsha');
+  await cleanedUp('own');
+  expect(calls).toBe(before);
+});
