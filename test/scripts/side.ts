@@ -179,7 +179,8 @@ function generalCall(
     release?.token ?? '',
     acquire?.token ?? '',
     String(acquire?.ttl ?? ''),
-    String(notAfter),
+    // Of the releases, only one by force has a limit.
+    acquire === undefined ? '' : String(notAfter),
     acquire?.mode ?? '',
     String(acquire?.fences ?? ''),
     String(acquire?.queueScore ?? ''),
