@@ -9,6 +9,7 @@ import { type Actor, Outsider, castOf } from './cast.js';
 import type { FuzzEvent } from './events.js';
 import { Faults } from './faults.js';
 import { type History, historyOf } from './history.js';
+import { watchOverviews } from './overviews.js';
 import type { Program } from './program.js';
 import {
   COUNTER,
@@ -41,6 +42,8 @@ export async function runProgram(program: Program, arena: Arena): Promise<Histor
     watchServer(arena, record),
     watchSnapshots(program, arena, record),
   ];
+  // In the other programs, processes inspect nothing and have no connection for it.
+  const inspecting = program.seed % 2 === 0 ? watchOverviews(arena, record) : undefined;
   try {
     const start = sharedNow() + 50;
     const until = start + program.duration;
@@ -51,6 +54,7 @@ export async function runProgram(program: Program, arena: Arena): Promise<Histor
       program.duration + longest + TAIL,
       Promise.all([faults.make(program.faults, start), ...actors.map((actor) => actor.run(until))]),
     );
+    await inspecting?.();
     // Otherwise the history shows calls that were never settled. What they leave behind says nothing more.
     if (settled) {
       await quiesce(program, arena, actors, record);
@@ -59,6 +63,7 @@ export async function runProgram(program: Program, arena: Arena): Promise<Histor
     await Promise.all(actors.map((actor) => actor.close()));
     if (settled) await connectionsGone(arena, actors, record);
   } finally {
+    await inspecting?.();
     await Promise.all(actors.map((actor) => actor.stopProxies()));
     for (const end of endings) end();
     // Node reports unhandled rejections after this tick.
