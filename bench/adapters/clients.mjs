@@ -21,6 +21,8 @@ export function countCommands(...copies) {
       sent += 1;
       return send.call(this, command, ...rest);
     };
+    // nestjs-locked sends by the client's public methods if a tracer has replaced this one. It tells by the source.
+    prototype.sendCommand.toString = () => send.toString();
   }
 }
 

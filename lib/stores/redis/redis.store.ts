@@ -83,7 +83,9 @@ export class RedisLockStore implements LockStore {
     this.#stopCheck();
     this.#database.end();
     this.#sender.end();
-    if (this.#settings.owned) this.#settings.client.disconnect();
+    const { client, owned } = this.#settings;
+    // A second disconnect() of ioredis leaves a timer of two seconds.
+    if (owned && client.status !== 'end') client.disconnect();
   }
 
   #onRecovered(): void {

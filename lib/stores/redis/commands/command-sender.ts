@@ -15,7 +15,7 @@ import type { DatabaseGuard } from '../health/database-guard.js';
 import type { Script } from '../scripts/script.js';
 import type { Parameter } from '../scripts/scripts.js';
 import { type Command, CommandTimeouts, type PendingCommand } from './command-timeouts.js';
-import { type ScriptCall, ScriptRunner } from './script-runner.js';
+import { ScriptRun, ScriptRunner } from './script-runner.js';
 import { ClockReader, ServerClock } from './server-clock.js';
 
 export interface CommandSenderSettings {
@@ -119,8 +119,8 @@ export class CommandSender {
       const pending = this.#begin(command);
       if (pending === undefined) return;
       this.client.call('TIME').then(
-        (time) => this.#answer(pending, time),
-        (error: unknown) => this.#fail(pending, error),
+        (time) => this.answer(pending, time),
+        (error: unknown) => this.fail(pending, error),
       );
     });
     const [seconds, micros] = reply as [unknown, unknown];
@@ -150,18 +150,14 @@ export class CommandSender {
   /** As {@link run}, with callbacks: a promise for each command would cost time. */
   send(command: Command, script: Script, parameters: readonly Parameter[], urgent = false): void {
     const pending = this.#begin(command);
-    if (pending !== undefined) this.#evaluate(pending, { script, parameters, urgent });
+    if (pending !== undefined) this.#scripts.run(new CommandRun(this, pending, script, parameters, urgent));
   }
 
   /** Sends several commands as one script, which replies with an array of their replies or errors. */
   sendAll(commands: readonly Command[], script: Script, parameters: readonly Parameter[]): void {
     const all = commands.flatMap((command) => this.#begin(command) ?? []);
     if (all.length === 0) return;
-    this.#scripts.run(
-      { script, parameters, urgent: false },
-      (replies) => all.forEach((pending, i) => this.#answer(pending, (replies as unknown[])[i])),
-      (error) => all.forEach((pending) => this.#fail(pending, error)),
-    );
+    this.#scripts.run(new BatchRun(this, all, script, parameters, false));
   }
 
   /** Stops listening, and fails the commands that wait for a reply. The client is not closed. */
@@ -177,39 +173,78 @@ export class CommandSender {
     return undefined;
   }
 
-  #evaluate(pending: PendingCommand, call: ScriptCall, attempt = 0): void {
-    this.#scripts.run(
-      call,
-      (reply) => this.#answer(pending, reply),
-      (error) => this.#redirect(pending, call, error, attempt),
-    );
-  }
-
   /**
    * In a Cluster, a node that does not serve the slot may have refused the command. If so, nothing has run, and the
    * command is sent again.
    */
-  #redirect(pending: PendingCommand, call: ScriptCall, error: unknown, attempt: number): void {
+  redirect(run: CommandRun, error: unknown): void {
+    const { pending, attempt } = run;
     const { until } = pending.value.command;
     if (!this.cluster || !isElsewhere(error) || performance.now() + pauseBefore(attempt) >= until) {
-      return this.#fail(pending, error);
+      return this.fail(pending, error);
     }
+    run.attempt += 1;
     afterRefresh(this.client, attempt, () => {
-      if (pending.listed) this.#evaluate(pending, call, attempt + 1);
+      if (pending.listed) this.#scripts.run(run);
     });
   }
 
-  #answer(pending: PendingCommand, reply: unknown): void {
+  answer(pending: PendingCommand, reply: unknown): void {
     this.#connection.heard();
-    if (reply instanceof Error) this.#fail(pending, reply);
+    if (reply instanceof Error) this.fail(pending, reply);
     else if (this.#timeouts.settle(pending)) pending.value.command.onReply(reply);
   }
 
-  #fail(pending: PendingCommand, error: unknown): void {
+  fail(pending: PendingCommand, error: unknown): void {
     this.#connection.heard();
     const { command } = pending.value;
     const { doing, key } = command;
     if (this.#timeouts.settle(pending))
       command.onFailure(this.trouble.storeError(describe(doing, key), error));
+  }
+}
+
+/** A script that is one command. */
+class CommandRun extends ScriptRun {
+  /** How often the command was sent again. */
+  attempt = 0;
+
+  constructor(
+    readonly sender: CommandSender,
+    readonly pending: PendingCommand,
+    script: Script,
+    parameters: readonly Parameter[],
+    urgent: boolean,
+  ) {
+    super(script, parameters, urgent);
+  }
+
+  onReply(reply: unknown): void {
+    this.sender.answer(this.pending, reply);
+  }
+
+  onFailure(error: unknown): void {
+    this.sender.redirect(this, error);
+  }
+}
+
+/** A script that is several commands. */
+class BatchRun extends ScriptRun {
+  constructor(
+    readonly sender: CommandSender,
+    readonly all: readonly PendingCommand[],
+    script: Script,
+    parameters: readonly Parameter[],
+    urgent: boolean,
+  ) {
+    super(script, parameters, urgent);
+  }
+
+  onReply(replies: unknown): void {
+    this.all.forEach((pending, i) => this.sender.answer(pending, (replies as unknown[])[i]));
+  }
+
+  onFailure(error: unknown): void {
+    this.all.forEach((pending) => this.sender.fail(pending, error));
   }
 }

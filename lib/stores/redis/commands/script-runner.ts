@@ -1,45 +1,75 @@
 /** Runs a script at the server: by its digest, or by its source if the server does not know the script. */
+import { CommandWriter, type ReplyReceiver } from '../client/command-writer.js';
 import type { RedisLike } from '../client/redis-client.interface.js';
 import type { DatabaseGuard } from '../health/database-guard.js';
 import { type Script, isUnknownScript } from '../scripts/script.js';
 import type { Parameter } from '../scripts/scripts.js';
 
-export interface ScriptCall {
-  readonly script: Script;
-  /** The number of keys, the keys and the arguments. */
-  readonly parameters: readonly Parameter[];
-  /** The command must be written, and take effect at the server, before anything else happens in this process. */
-  readonly urgent: boolean;
+/** One run of a script, and the receiver of its outcome. */
+export abstract class ScriptRun implements ReplyReceiver {
+  /** Set until the source has been sent. */
+  runner: ScriptRunner | undefined;
+
+  /**
+   * @param parameters the number of keys, the keys and the arguments.
+   * @param urgent the command must be written, and take effect at the server, before anything else happens in this
+   * process.
+   */
+  constructor(
+    readonly script: Script,
+    readonly parameters: readonly Parameter[],
+    readonly urgent: boolean,
+  ) {}
+
+  abstract onReply(reply: unknown): void;
+
+  /** @param error of the server or of ioredis. */
+  abstract onFailure(error: unknown): void;
+
+  onError(error: unknown): void {
+    const { runner } = this;
+    this.runner = undefined;
+    if (runner !== undefined && isUnknownScript(error)) runner.evaluate(this);
+    else this.onFailure(error);
+  }
 }
 
 export class ScriptRunner {
   readonly #client: RedisLike;
   readonly #database: DatabaseGuard;
   readonly #autoPipelining: boolean;
+  readonly #writer: CommandWriter;
 
   constructor(client: RedisLike, database: DatabaseGuard) {
     this.#client = client;
     this.#database = database;
+    this.#writer = new CommandWriter(client);
     this.#autoPipelining =
       (client.options as { enableAutoPipelining?: boolean }).enableAutoPipelining === true;
   }
 
-  /** Calls back with the reply or the error of the server or of ioredis. */
-  run(
-    { script, parameters, urgent }: ScriptCall,
-    onReply: (reply: unknown) => void,
-    onError: (error: unknown) => void,
-  ): void {
-    const client = urgent && this.#autoPipelining ? unpipelined(this.#client) : this.#client;
-    const { sha, source } = this.#database.script(script);
+  run(run: ScriptRun): void {
     // By digest, a second command would be needed if the server does not know the script. This process might read the
     // first reply too late.
-    if (urgent) return void client.call('EVAL', source, ...parameters).then(onReply, onError);
-    client.call('EVALSHA', sha, ...parameters).then(onReply, (error: unknown) => {
-      if (isUnknownScript(error)) client.call('EVAL', source, ...parameters).then(onReply, onError);
-      else onError(error);
-    });
+    if (run.urgent) return this.evaluate(run);
+    run.runner = this;
+    const { sha } = this.#database.script(run.script);
+    if (!this.#writer.send(sha, run.parameters, run))
+      deliver(this.#client.call('EVALSHA', sha, ...run.parameters), run);
   }
+
+  /** Sends the source. */
+  evaluate(run: ScriptRun): void {
+    const client = run.urgent && this.#autoPipelining ? unpipelined(this.#client) : this.#client;
+    deliver(client.call('EVAL', this.#database.script(run.script).source, ...run.parameters), run);
+  }
+}
+
+function deliver(outcome: Promise<unknown>, run: ScriptRun): void {
+  outcome.then(
+    (reply) => run.onReply(reply),
+    (error: unknown) => run.onError(error),
+  );
 }
 
 /** Auto-pipelining delays a command until the previous batch is answered. An explicit pipeline is written at once. */
