@@ -11,6 +11,7 @@ import {
   LEAST_TTL,
   resolvePolicy,
 } from '../../lib/core/options/resolve-options.js';
+import { LONE_TABLE } from '../../lib/core/engine/lone-caller.js';
 import { SERVING_TABLE } from '../../lib/core/batches/serving-table.js';
 import {
   REQUEST_TABLE,
@@ -244,6 +245,15 @@ describe('the tables of states', () => {
       ...Object.values(row).map((each: readonly string[]) => each.join(', ') || '–'),
     ]);
     expect(rowsOf('what a key serves')).toEqual(effects);
+  });
+
+  it('given a lone caller, then every event has the effect that the code has', () => {
+    const effects = Object.entries(LONE_TABLE).map(([event, { requesting = '–', exclusive = '–' }]) => [
+      event,
+      requesting,
+      exclusive,
+    ]);
+    expect(rowsOf('a lone caller')).toEqual(effects);
   });
 });
 

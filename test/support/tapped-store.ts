@@ -18,6 +18,8 @@ export interface TappedStore extends LockStore {
   kept: (() => void)[] | undefined;
   /** Each exchange waits for this promise before it begins. */
   before: Promise<void> | undefined;
+  /** Each renewal waits for this promise before it begins. */
+  beforeRenewal: Promise<void> | undefined;
 }
 
 /** @param supportsQueue false for a store that excludes, and does not queue. */
@@ -29,6 +31,7 @@ export function tap(store: LockStore, supportsQueue = true): TappedStore {
     denying: false,
     kept: undefined,
     before: undefined,
+    beforeRenewal: undefined,
     open(sessionId, listener) {
       const heard: LockStoreListener = {
         ...listener,
@@ -44,6 +47,7 @@ export function tap(store: LockStore, supportsQueue = true): TappedStore {
       };
       return {
         supportsQueue,
+        inspection: session.inspection,
         canNotify: (key) => session.canNotify(key),
         fenceDomainOf: (key) => session.fenceDomainOf(key),
         subscribe: (key) => session.subscribe(key),
@@ -60,6 +64,7 @@ export function tap(store: LockStore, supportsQueue = true): TappedStore {
         },
         renew: async (request) => {
           tapped.renewals.push(request.token);
+          if (tapped.beforeRenewal !== undefined) await tapped.beforeRenewal;
           failIfTold();
           return tapped.denying ? { held: false, fence: 0 } : session.renew(request);
         },

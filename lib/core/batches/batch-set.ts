@@ -80,6 +80,11 @@ export class BatchSet {
     return batch;
   }
 
+  /** Takes over an exclusive batch. */
+  adopt(batch: LeaseBatch): void {
+    this.#exclusive = batch;
+  }
+
   /** A batch has started holds. @returns true if the latest shared lease has admitted its callers by now. */
   admitted(): boolean {
     if (this.#latest === undefined || this.#latest.admitting) return false;

@@ -44,11 +44,11 @@ export interface BatchOwner extends WaiterHost {
  */
 export class LeaseBatch implements LeaseListener, HoldOwner {
   readonly lease: Lease;
+  owner: BatchOwner;
   /** The batch's node in the collection of batches. */
   node: ListNode<LeaseBatch> | undefined;
   readonly #context: EngineContext;
   readonly #fences: FenceSupply;
-  readonly #owner: BatchOwner;
   readonly #upTo: number;
   readonly #concurrency: number;
   readonly #readers: boolean;
@@ -67,7 +67,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     this.#context = settings.context;
     this.#upTo = settings.upTo;
     this.#fences = settings.fences;
-    this.#owner = settings.owner;
+    this.owner = settings.owner;
     this.#concurrency = settings.concurrency;
     this.#readers = settings.concurrency > 1;
     this.lease.listener = this;
@@ -101,7 +101,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
    */
   beginConfirming(fences: number, young: boolean): void {
     const confirming = (this.#confirming = this.#confirm(fences));
-    const { first } = this.#owner;
+    const { first } = this.owner;
     if (young && first !== undefined) {
       // Another permit may have used the fences, or the fences are too old for this caller.
       if (this.#fences.hasFor(first.number)) this.#start(first, this.#context.clock.monotonic());
@@ -138,7 +138,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
 
   /** The first waiter, if this batch may serve that waiter. A confirmation that is under way draws the fences. */
   #next(renewed: boolean, now: number): Waiter | undefined {
-    const { first } = this.#owner;
+    const { first } = this.owner;
     if (first === undefined || first.number > this.#upTo) return undefined;
     if (this.#readers && first.options.access.kind !== 'shared') return undefined;
     if (this.#served && !renewed && !this.#readers && now - this.lease.since >= LONGEST_BATCH)
@@ -156,13 +156,13 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
   #renewFor(next: Waiter): void {
     this.lease.renew(Math.max(this.lease.ttl, next.options.ttl)).then(
       // Another first waiter may need more than the lease was renewed for.
-      () => this.#admit(this.#readers || this.#owner.first === next),
+      () => this.#admit(this.#readers || this.owner.first === next),
       () => this.#stopAdmitting(),
     );
   }
 
   #start(waiter: Waiter, now: number): void {
-    this.#owner.shift();
+    this.owner.shift();
     this.#served = true;
     if (!this.#readers) this.#admitting = false;
     const hold = new Hold({
@@ -180,7 +180,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     this.lease.alarmAt = Math.min(this.lease.alarmAt, hold.alarmAt);
     this.#context.renewals.touch(this.lease);
     waiter.grant(hold);
-    if (!this.#readers) this.#owner.batchServed(this);
+    if (!this.#readers) this.owner.batchServed(this);
   }
 
   /** No caller is admitted any more. A caller that has no hold stays in the queue, for a new request. */
@@ -191,7 +191,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     if (!this.#admitting) return;
     this.#admitting = false;
     this.#setRenewal();
-    this.#owner.batchServed(this);
+    this.owner.batchServed(this);
   }
 
   /** Nobody waits any more. A lease without a running hold is released, even while a renewal is under way. */
@@ -245,6 +245,6 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
     if (this.#over !== undefined) return this.#over;
     this.#context.renewals.remove(this.lease);
     this.lease.listener = undefined;
-    return (this.#over = this.#owner.batchEnded(this, this.#busyFor));
+    return (this.#over = this.owner.batchEnded(this, this.#busyFor));
   }
 }

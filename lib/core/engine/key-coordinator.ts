@@ -13,7 +13,7 @@ import { WaitQueue } from '../queue/wait-queue.js';
 import type { Waiter } from '../queue/waiter.js';
 import { LeaseRequester } from '../requests/lease-requester.js';
 import type { PendingRequest } from '../requests/pending-request.js';
-import type { RequestKnowledge } from '../requests/request-knowledge.js';
+import { RequestKnowledge } from '../requests/request-knowledge.js';
 import type { CallerEffect, RequestOwner } from '../requests/request-table.js';
 import type { DeadlineTimer } from '../runtime/deadline-timer.js';
 import type { EngineContext } from '../runtime/engine-context.js';
@@ -21,6 +21,7 @@ import type { ReleaseOutcome } from '../runtime/session-commands.js';
 import type { Clock } from '../time/clock.js';
 import type { KeyCoordinatorSettings, KeyParts } from './key-parts.js';
 import { startGranted, startOffered } from './lease-start.js';
+import type { LoneCaller } from './lone-caller.js';
 import { busy, concerned, conflictOf, tellBusy, tooLate, waiterDue } from './refusals.js';
 
 /**
@@ -34,7 +35,8 @@ export class KeyCoordinator implements KeyParts, RequestOwner {
   readonly #settings: KeyCoordinatorSettings;
   readonly context: EngineContext;
   readonly queue = new WaitQueue();
-  readonly #requester: LeaseRequester;
+  readonly known: RequestKnowledge;
+  readonly requester: LeaseRequester;
   readonly batches = new BatchSet();
   /** The kind of the latest caller. It decides which other kinds the key may have. */
   #kind: LockKind | undefined;
@@ -43,15 +45,16 @@ export class KeyCoordinator implements KeyParts, RequestOwner {
   /** What to do for leases that ended while an event was performed. */
   #ended: Array<() => void> | undefined;
 
-  constructor(settings: KeyCoordinatorSettings) {
+  /** @param lone the caller that had the key until now. Its request or its lease goes on here. */
+  constructor(settings: KeyCoordinatorSettings, lone?: LoneCaller) {
     this.key = settings.key;
     this.#settings = settings;
     this.context = settings.context;
-    this.#requester = new LeaseRequester(settings.key, settings.context, this.queue, this);
-  }
-
-  get known(): RequestKnowledge {
-    return this.#requester.known;
+    this.known = new RequestKnowledge(this.key, this.context.session, this.queue, lone?.underWay);
+    this.requester = new LeaseRequester(this.context, this.known, this);
+    if (lone === undefined) return;
+    this.#kind = 'exclusive';
+    lone.moveTo(this);
   }
 
   get clock(): Clock {
@@ -124,11 +127,11 @@ export class KeyCoordinator implements KeyParts, RequestOwner {
 
   /** The store has handed the key to a token of this session. If the token already has a lease, this is no offer. */
   onGrant(token: string, fence: number, unverified = false): void {
-    if (!this.batches.has(token)) this.#requester.onGrant(token, fence, unverified);
+    if (!this.batches.has(token)) this.requester.onGrant(token, fence, unverified);
   }
 
   onReconnected(): void {
-    this.#requester.onReconnected();
+    this.requester.onReconnected();
   }
 
   /** Performs for the callers what an event of the request means. */
@@ -193,7 +196,7 @@ export class KeyCoordinator implements KeyParts, RequestOwner {
     const event = this.queue.size > 0 ? 'lease over, callers wait' : 'lease over, nobody waits';
     const [effect] = SERVING_TABLE[event][this.batches.state];
     try {
-      if (effect === 'release and request') return this.#requester.leaseOver(release);
+      if (effect === 'release and request') return this.requester.leaseOver(release);
       return this.context.commands.release(this.key, release);
     } finally {
       this.#depth -= 1;
@@ -220,9 +223,9 @@ export class KeyCoordinator implements KeyParts, RequestOwner {
   #do(effect: ServingEffect): void {
     switch (effect) {
       case 'request':
-        return this.#requester.callersWait();
+        return this.requester.callersWait();
       case 'cancel request':
-        return this.#requester.nobodyWaits();
+        return this.requester.nobodyWaits();
       case 'end idle batches':
         return this.batches.queueEmptied();
       case 'forget key':

@@ -4,51 +4,101 @@
  */
 import type { Hold } from '../holds/hold.js';
 import type { FactSource } from '../inspection/own-facts.js';
+import type { CallSite } from '../deadlock/call-sites.js';
+import type { HeldKeys } from '../deadlock/wait-for-graph.js';
+import type { ResolvedAcquire } from '../options/acquire.options.js';
 import type { EngineContext } from '../runtime/engine-context.js';
 import { KeyCoordinator } from './key-coordinator.js';
 import type { KeyParts } from './key-parts.js';
+import { LoneCaller, type LoneCallerHost } from './lone-caller.js';
 
-/** Old tables of a Map may keep values in memory (see LinkedList). They then keep this object, not the coordinator. */
-interface CoordinatorSlot {
+/** Old tables of a Map may keep values in memory (see LinkedList). They then keep this object, not what it refers to. */
+class KeySlot {
+  /** The only caller of the key until now. */
+  lone: LoneCaller | undefined;
   coordinator: KeyCoordinator | undefined;
 }
 
 export class KeyRegistry {
   readonly #context: EngineContext;
   readonly #maxWaiters: number;
-  readonly #slots = new Map<string, CoordinatorSlot>();
+  readonly #slots = new Map<string, KeySlot>();
+
+  readonly #loneHost: LoneCallerHost;
 
   /** @param maxWaiters the limit of waiters for each key. `Infinity` for no limit. */
   constructor(context: EngineContext, maxWaiters: number) {
     this.#context = context;
     this.#maxWaiters = maxWaiters;
+    this.#loneHost = {
+      context,
+      promote: (lone) => {
+        const coordinator = this.#make(lone.key, lone);
+        const slot = this.#slots.get(lone.key);
+        if (slot?.lone === lone) {
+          slot.coordinator = coordinator;
+          slot.lone = undefined;
+        }
+        return coordinator;
+      },
+      onIdle: ({ key }) => {
+        const slot = this.#slots.get(key);
+        this.#slots.delete(key);
+        if (slot !== undefined) slot.lone = undefined;
+      },
+    };
   }
 
   get size(): number {
     return this.#slots.size;
   }
 
-  /** The coordinator of a key, if there is one. */
+  /** Waits for a hold. The only caller of a key needs no coordinator, unless it shares the key. */
+  acquire(
+    key: string,
+    options: ResolvedAcquire,
+    wait: number,
+    site?: CallSite,
+    heldKeys?: HeldKeys,
+  ): Promise<Hold> {
+    if (this.#slots.has(key) || options.access.kind !== 'exclusive' || this.#maxWaiters < 1)
+      return this.of(key).acquire(options, wait, site, heldKeys);
+    const slot = new KeySlot();
+    this.#slots.set(key, slot);
+    try {
+      slot.lone = new LoneCaller(key, this.#loneHost, options, wait);
+    } catch (error) {
+      this.#slots.delete(key);
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+    slot.lone.waiter.site = site;
+    slot.lone.waiter.heldKeys = heldKeys;
+    return slot.lone.run();
+  }
+
+  /** The coordinator of a key, if the key has a waiter or a lease here. */
   find(key: string): KeyCoordinator | undefined {
-    return this.#slots.get(key)?.coordinator;
+    const slot = this.#slots.get(key);
+    slot?.lone?.promoted();
+    return slot?.coordinator;
   }
 
   /** The coordinator of a key. It is made if there is none. */
   of(key: string): KeyCoordinator {
     const known = this.find(key);
     if (known !== undefined) return known;
-    const coordinator = new KeyCoordinator({
-      key,
-      context: this.#context,
-      maxWaiters: this.#maxWaiters,
-      onIdle: this.#onIdle,
-    });
-    this.#slots.set(key, { coordinator });
-    return coordinator;
+    const slot = new KeySlot();
+    this.#slots.set(key, slot);
+    return (slot.coordinator = this.#make(key));
   }
 
   all(): KeyCoordinator[] {
-    return [...this.#slots.values()].flatMap(({ coordinator }) => coordinator ?? []);
+    return [...this.#slots.keys()].flatMap((key) => this.find(key) ?? []);
+  }
+
+  #make(key: string, lone?: LoneCaller): KeyCoordinator {
+    const settings = { key, context: this.#context, maxWaiters: this.#maxWaiters, onIdle: this.#onIdle };
+    return new KeyCoordinator(settings, lone);
   }
 
   /** What this process tells about its locks. @param owner the label of the process. */

@@ -22,7 +22,7 @@ import type { Lock } from '../contracts/lock.js';
 import { type HeldLock, LockHandle } from '../holds/lock.handle.js';
 import { EngineContext } from '../runtime/engine-context.js';
 import type { Hold } from '../holds/hold.js';
-import { PartialAcquisition, acquireAll } from './acquire-all.js';
+import { PartialAcquisition, acquireAll } from '../holds/acquire-all.js';
 import { busy } from './refusals.js';
 import { tryAcquire } from './try-acquire.js';
 import type { LockStore } from '../contracts/store.contract.js';
@@ -209,9 +209,9 @@ export class LockEngine {
     if (wait <= 0) return this.#tryAcquire(key, options);
     const waiting =
       heldKeys === undefined ? undefined : this.waits.begin(key, heldKeys, site, options.access);
-    if (waiting === undefined) return this.#registry.of(key).acquire(options, wait, site, heldKeys);
+    if (waiting === undefined) return this.#registry.acquire(key, options, wait, site, heldKeys);
     if (waiting instanceof LockDeadlockError) return Promise.reject(waiting);
-    return waiting.during(this.#registry.of(key).acquire(options, wait, site, heldKeys));
+    return waiting.during(this.#registry.acquire(key, options, wait, site, heldKeys));
   }
 
   #tryAcquire(key: string, options: ResolvedAcquire): Promise<Hold> {

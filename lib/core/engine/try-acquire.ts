@@ -56,18 +56,24 @@ class TryAcquire implements BatchOwner {
     const deadline = Deadline.in(this.clock, ttl);
     const { attempts } = this.#context.commands;
     const node = attempts.push(token);
-    const requesting = this.#context.commands.exchange(
-      { key: this.key, acquire: { token, ttl, fences: 1, mode: 'once' } },
-      ({ acquire: reply }) => {
-        // If the request is granted, its lease must be known before the token leaves this list.
-        this.#onReply(reply, token, deadline);
-        attempts.remove(node);
-      },
-      (error) => {
-        attempts.remove(node);
-        this.#waiter.refuse(error);
-      },
-    );
+    const requesting = new Promise<void>((resolve) => {
+      this.#context.commands.exchange(
+        { key: this.key, acquire: { token, ttl, fences: 1, mode: 'once' } },
+        {
+          onReply: ({ acquire: reply }) => {
+            resolve();
+            // If the request is granted, its lease must be known before the token leaves this list.
+            this.#onReply(reply, token, deadline);
+            attempts.remove(node);
+          },
+          onFailure: (error) => {
+            resolve();
+            attempts.remove(node);
+            this.#waiter.refuse(error);
+          },
+        },
+      );
+    });
     // A shutdown waits for the reply, because it may be a grant.
     this.#context.tasks.track(requesting);
     return this.#waiter.promise;

@@ -48,6 +48,12 @@ export class WaitQueue {
     return waiter;
   }
 
+  /** Takes over the first caller of the key, which is the only one until now. @param waits whether it waits still. */
+  adopt(waiter: Waiter, waits: boolean): void {
+    this.#arrivals = waiter.number;
+    if (waits) waiter.node = this.#waiters.push(waiter);
+  }
+
   /** Removes the first waiter and returns it. */
   shift(): Waiter | undefined {
     const waiter = this.#waiters.shift();

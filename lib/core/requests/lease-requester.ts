@@ -4,11 +4,12 @@ import type { AcquireReply, AcquireRequest, ReleaseRequest } from '../contracts/
 import { EXCLUSIVE } from '../contracts/token.js';
 import type { WaitQueue } from '../queue/wait-queue.js';
 import type { EngineContext } from '../runtime/engine-context.js';
-import { outcomeOf, type ReleaseOutcome } from '../runtime/session-commands.js';
+import type { ReleaseOutcome } from '../runtime/session-commands.js';
 import type { Subscriber, Subscription } from '../runtime/subscriptions.js';
 import { checkDelay, outageDelay, pollDelay, retryDelay, yieldDelay } from './backoff.js';
 import { PendingRequest } from './pending-request.js';
-import { RequestKnowledge } from './request-knowledge.js';
+import type { RequestKnowledge } from './request-knowledge.js';
+import { type Requester, RequestReceiver } from './request-receiver.js';
 import {
   EVENT_OF,
   moveOf,
@@ -21,7 +22,7 @@ import {
 type Mode = AcquireRequest['mode'];
 
 /** The requester itself gets events of the store and of timers. The coordinator tells it events of callers and leases. */
-export class LeaseRequester implements Subscriber {
+export class LeaseRequester implements Subscriber, Requester {
   readonly #key: string;
   readonly #context: EngineContext;
   readonly #queue: WaitQueue;
@@ -33,23 +34,21 @@ export class LeaseRequester implements Subscriber {
   /** Pending until grants can reach this process. */
   #subscription: Subscription | undefined;
 
-  constructor(key: string, context: EngineContext, queue: WaitQueue, owner: RequestOwner) {
-    this.#key = key;
+  /** @param known if it has a request, the first command of this request is under way. */
+  constructor(context: EngineContext, known: RequestKnowledge, owner: RequestOwner) {
+    this.#key = known.key;
     this.#context = context;
-    this.#queue = queue;
-    this.known = new RequestKnowledge(key, context.session, queue);
+    this.#queue = known.queue;
+    this.known = known;
     this.#owner = owner;
-  }
-
-  get active(): boolean {
-    return this.#state !== 'idle';
+    if (known.pending !== undefined) this.#state = 'requesting';
   }
 
   // ---- events of the coordinator
 
   /** Callers wait. If there is a request, the first waiter may need another one. */
   callersWait(): void {
-    this.#move(this.active ? 'kind changed' : 'callers wait');
+    this.#move(this.#state === 'idle' ? 'callers wait' : 'kind changed');
   }
 
   nobodyWaits(): void {
@@ -88,7 +87,7 @@ export class LeaseRequester implements Subscriber {
     this.#owner.perform('refuse all', undefined, error);
   }
 
-  #onReply(request: PendingRequest, reply: AcquireReply): void {
+  onReply(request: PendingRequest, reply: AcquireReply): void {
     request.unansweredSince = undefined;
     this.known.failure = undefined;
     if (request !== this.known.pending) {
@@ -111,7 +110,7 @@ export class LeaseRequester implements Subscriber {
     }
   }
 
-  #onFailure(request: PendingRequest, error: LockStoreError): void {
+  onFailure(request: PendingRequest, error: LockStoreError): void {
     request.unansweredSince = undefined;
     if (request !== this.known.pending) return;
     this.known.noteFailure(error);
@@ -206,7 +205,7 @@ export class LeaseRequester implements Subscriber {
 
   // ---- commands
 
-  #send(release?: ReleaseRequest): Promise<ReleaseOutcome> {
+  #send(release?: ReleaseRequest): Promise<ReleaseOutcome> | undefined {
     const mode = this.known.canNotify ? 'queue' : 'once';
     const access = this.#queue.first?.options.access ?? EXCLUSIVE;
     const request = new PendingRequest(this.#context.tokens.next(access), mode, access);
@@ -220,20 +219,20 @@ export class LeaseRequester implements Subscriber {
     return request && this.#command(request, 'check', release);
   }
 
-  #command(request: PendingRequest, mode: Mode, release?: ReleaseRequest): Promise<ReleaseOutcome> {
+  /** @returns the outcome of the release, if there is one. */
+  #command(
+    request: PendingRequest,
+    mode: Mode,
+    release?: ReleaseRequest,
+  ): Promise<ReleaseOutcome> | undefined {
     const queueScore = mode === 'queue' ? this.known.queueScore : undefined;
     const acquire = request.sending(mode, this.#queue.nextBatch(), this.#context.clock, queueScore);
-    return this.#context.commands.exchange<ReleaseOutcome>(
-      { key: this.#key, release, acquire },
-      ({ released, acquire: reply }) => {
-        if (reply !== undefined) this.#onReply(request, reply);
-        return outcomeOf(released);
-      },
-      (error: LockStoreError) => {
-        this.#onFailure(request, error);
-        return 'unknown';
-      },
-    );
+    const { commands } = this.#context;
+    const exchange = { key: this.#key, release, acquire };
+    if (release === undefined) return void commands.exchange(exchange, new RequestReceiver(this, request));
+    return new Promise((resolve) => {
+      commands.exchange(exchange, new RequestReceiver(this, request, resolve));
+    });
   }
 
   /** Makes grants reach this process, if the store queues, and grants do not reach this process yet. */

@@ -21,7 +21,6 @@ export interface Offer {
 }
 
 export class RequestKnowledge {
-  pending: PendingRequest | undefined;
   /** The reply that is being handled. */
   reply: AcquireReply | undefined;
   /** The offer that is being handled. */
@@ -38,14 +37,19 @@ export class RequestKnowledge {
   queueScore: number | undefined;
   /** The holder of the key, by the latest reply. */
   holder: Holder | undefined;
-  readonly #key: string;
+  readonly key: string;
   readonly #session: LockStoreSession;
-  readonly #queue: WaitQueue;
+  readonly queue: WaitQueue;
 
-  constructor(key: string, session: LockStoreSession, queue: WaitQueue) {
-    this.#key = key;
+  constructor(
+    key: string,
+    session: LockStoreSession,
+    queue: WaitQueue,
+    public pending?: PendingRequest,
+  ) {
+    this.key = key;
     this.#session = session;
-    this.#queue = queue;
+    this.queue = queue;
   }
 
   /** The failure for which a newcomer is refused at once. Undefined if the store may answer again in a moment. */
@@ -72,7 +76,7 @@ export class RequestKnowledge {
   /** A command has failed. An error that a caller has caused, such as an invalid key, is no outage. */
   noteFailure(error: LockStoreError): void {
     this.failure = error;
-    this.outage = isLockError(error, 'LOCK_STORE') ? this.#session.outage?.(this.#key) : undefined;
+    this.outage = isLockError(error, 'LOCK_STORE') ? this.#session.outage?.(this.key) : undefined;
   }
 
   /** The store has queued the request. */
@@ -102,7 +106,7 @@ export class RequestKnowledge {
 
   /** Whether the store can queue the key, and grants can reach this process now. */
   get canNotify(): boolean {
-    return this.#session.supportsQueue && this.#session.canNotify(this.#key);
+    return this.#session.supportsQueue && this.#session.canNotify(this.key);
   }
 
   holds(guard: RequestGuard): boolean {
@@ -123,7 +127,7 @@ export class RequestKnowledge {
       case 'outage is short':
         return this.outage !== undefined;
       case 'access differs': {
-        const first = this.#queue.first?.options.access;
+        const first = this.queue.first?.options.access;
         return first !== undefined && pending !== undefined && !sameAccess(pending.access, first);
       }
     }

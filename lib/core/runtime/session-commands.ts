@@ -23,10 +23,25 @@ export function outcomeOf(released: boolean | undefined): ReleaseOutcome {
   return released ? 'released' : 'lost';
 }
 
+/** Gets the outcome of an exchange: one of the two is called, once, and never before `exchange` has returned. */
+export interface ExchangeReceiver {
+  onReply(reply: ExchangeReply): void;
+  onFailure(error: LockStoreError): void;
+}
+
+/**
+ * What a session of this library may have beside the contract: `exchange` with a receiver. Two promises a command are a
+ * good part of the CPU time of a lock.
+ */
+export interface ReceivingSession {
+  exchangeFor(request: ExchangeRequest, receiver: ExchangeReceiver): void;
+}
+
 export class SessionCommands {
   /** The tokens of single attempts that are under way. The store never hands a key to them. */
   readonly attempts = new LinkedList<string>();
   readonly #session: LockStoreSession;
+  readonly #receiving: ReceivingSession | undefined;
   readonly #events: EventPublisher;
   readonly #tasks: BackgroundTasks;
   readonly #renewals: RenewalTimer;
@@ -40,22 +55,21 @@ export class SessionCommands {
     renewals: RenewalTimer,
   ) {
     this.#session = session;
+    const { exchangeFor } = session as Partial<ReceivingSession>;
+    if (exchangeFor !== undefined) this.#receiving = session as LockStoreSession & ReceivingSession;
     this.#events = events;
     this.#tasks = tasks;
     this.#renewals = renewals;
   }
 
-  /** `session.exchange`, with its failure reported. Resolves to the result of the callback that is called. */
-  exchange<T>(
-    request: ExchangeRequest,
-    onReply: (reply: ExchangeReply) => T,
-    onFailure: (error: LockStoreError) => T,
-  ): Promise<T> {
-    return this.#reply(request).then(onReply, (error: LockStoreError) => {
-      // If the store cannot take the key, the caller made a mistake, and the store has not failed.
-      if (isLockError(error, 'LOCK_STORE')) this.#events.storeFailed(request.key, error);
-      return onFailure(error);
-    });
+  /** `session.exchange`, with its failure reported. */
+  exchange(request: ExchangeRequest, receiver: ExchangeReceiver): void {
+    const reporting = new ReportingReceiver(request.key, receiver, this.#events);
+    if (this.#receiving !== undefined) return this.#receiving.exchangeFor(request, reporting);
+    this.#reply(request).then(
+      (reply) => reporting.onReply(reply),
+      (error: LockStoreError) => reporting.onFailure(error),
+    );
   }
 
   /** The reply of the store. If a store throws in place of a promise that rejects, the key goes on all the same. */
@@ -82,11 +96,7 @@ export class SessionCommands {
 
   /** Releases a lease. Resolves to whether the token still held the key. Never rejects. */
   release(key: string, release: ReleaseRequest): Promise<ReleaseOutcome> {
-    return this.exchange<ReleaseOutcome>(
-      { key, release },
-      ({ released }) => outcomeOf(released),
-      () => 'unknown',
-    );
+    return new Promise((resolve) => this.exchange({ key, release }, new ReleaseReceiver(resolve)));
   }
 
   /** Releases a token in the background. If the release fails, the store's session releases the token later. */
@@ -102,4 +112,48 @@ export class SessionCommands {
     for (const attempt of this.attempts) if (attempt === token) return;
     if (!this.#releasedLater.has(token) && !this.#renewals.holds(token)) this.releaseInBackground(key, token);
   }
+}
+
+class ReleaseReceiver implements ExchangeReceiver {
+  constructor(private readonly resolve: (outcome: ReleaseOutcome) => void) {}
+
+  onReply({ released }: ExchangeReply): void {
+    this.resolve(outcomeOf(released));
+  }
+
+  onFailure(): void {
+    this.resolve('unknown');
+  }
+}
+
+/** Reports failures of the store. */
+class ReportingReceiver implements ExchangeReceiver {
+  constructor(
+    private readonly key: string,
+    private readonly receiver: ExchangeReceiver,
+    private readonly events: EventPublisher,
+  ) {}
+
+  onReply(reply: ExchangeReply): void {
+    try {
+      this.receiver.onReply(reply);
+    } catch (error) {
+      rejectLater(error);
+    }
+  }
+
+  onFailure(error: LockStoreError): void {
+    try {
+      // If the store cannot take the key, the caller made a mistake, and the store has not failed.
+      if (isLockError(error, 'LOCK_STORE')) this.events.storeFailed(this.key, error);
+      this.receiver.onFailure(error);
+    } catch (thrown) {
+      rejectLater(thrown);
+    }
+  }
+}
+
+/** The store's client must not get an error of ours: it would take the connection for broken. */
+function rejectLater(error: unknown): void {
+  void Promise.reject(error instanceof Error ? error : new Error(String(error)));
 }

@@ -8,6 +8,7 @@ import type {
   ExchangeReply,
   ExchangeRequest,
 } from '../../core/contracts/store.contract.js';
+import type { ExchangeReceiver, ReceivingSession } from '../../core/runtime/session-commands.js';
 import { TOKEN_MARK } from '../../core/contracts/token.js';
 import type { LockStoreError } from '../../errors/index.js';
 import type { ClusterLike } from './client/redis-client.interface.js';
@@ -46,7 +47,7 @@ export interface RedisSessionSettings {
   readonly onClose: (session: RedisSession) => void;
 }
 
-export class RedisSession implements LockStoreSession {
+export class RedisSession implements LockStoreSession, ReceivingSession {
   readonly #settings: RedisSessionSettings;
   readonly #sender: CommandSender;
   readonly #names: KeyNames;
@@ -131,22 +132,29 @@ export class RedisSession implements LockStoreSession {
   }
 
   exchange(request: ExchangeRequest): Promise<ExchangeReply> {
+    return new Promise((onReply, onFailure) => this.exchangeFor(request, { onReply, onFailure }));
+  }
+
+  exchangeFor(request: ExchangeRequest, receiver: ExchangeReceiver): void {
     const { key, acquire } = request;
+    let command: ExchangeCommand;
+    try {
+      command = new ExchangeCommand(this.#context, request, this.#names.of(key), receiver);
+    } catch (error) {
+      return queueMicrotask(() => receiver.onFailure(error as LockStoreError)); // a reserved key
+    }
     if (acquire !== undefined) this.#notifications.onRequest(request);
     const until = this.#sender.until();
-    return new Promise((resolve, reject) => {
-      const command = new ExchangeCommand(this.#context, request, this.#names.of(key), resolve, reject);
-      if (!isLimited(request) || this.#sender.isSynchronised(until)) return command.send();
-      this.#sender.synchronise(until).then(
-        () => command.send(),
-        (error: LockStoreError) => {
-          // The request was not sent, so only the release may be unknown.
-          this.#context.cleanUp({ key, release: request.release }, 0);
-          if (!this.#sender.down) this.#sender.trouble.failed(this.#names.of(key).fences, error);
-          reject(error);
-        },
-      );
-    });
+    if (!isLimited(request) || this.#sender.isSynchronised(until)) return command.send();
+    this.#sender.synchronise(until).then(
+      () => command.send(),
+      (error: LockStoreError) => {
+        // The request was not sent, so only the release may be unknown.
+        this.#context.cleanUp({ key, release: request.release }, 0);
+        if (!this.#sender.down) this.#sender.trouble.failed(this.#names.of(key).fences, error);
+        receiver.onFailure(error);
+      },
+    );
   }
 
   async renew({ key, token, ttl, fences: count }: RenewRequest): Promise<RenewReply> {
@@ -170,9 +178,9 @@ export class RedisSession implements LockStoreSession {
   #release(key: string, token: string): Promise<unknown> {
     // OrphanCleanup tries again by itself: a failed release must not be added to it a second time.
     const context: ExchangeContext = { ...this.#context, cleanUp: () => undefined };
-    return new Promise((resolve, reject) => {
+    return new Promise((onReply, onFailure) => {
       const names = this.#names.of(key);
-      new ExchangeCommand(context, { key, release: { token } }, names, resolve, reject).send();
+      new ExchangeCommand(context, { key, release: { token } }, names, { onReply, onFailure }).send();
     });
   }
 

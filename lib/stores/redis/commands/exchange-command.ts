@@ -1,6 +1,7 @@
 /** One exchange under way: the command that is sent, and the meaning of its outcome. */
 import type { LockStoreError } from '../../../errors/index.js';
-import type { ExchangeReply, ExchangeRequest } from '../../../core/contracts/store.contract.js';
+import type { ExchangeRequest } from '../../../core/contracts/store.contract.js';
+import type { ExchangeReceiver } from '../../../core/runtime/session-commands.js';
 import type { Command } from './command-timeouts.js';
 import type { LockNames } from '../naming/key-names.js';
 import type { CommandSender, Until } from './command-sender.js';
@@ -43,27 +44,25 @@ export class ExchangeCommand implements Command {
   readonly #context: ExchangeContext;
   readonly #request: ExchangeRequest;
   readonly #names: LockNames;
-  readonly #resolve: (reply: ExchangeReply) => void;
-  readonly #reject: (error: LockStoreError) => void;
+  readonly #receiver: ExchangeReceiver;
   #notAfter = 0;
   #sentAt = 0;
   /** How often the command was sent. */
   #attempts = 0;
   #interruptions = 0;
   #down = false;
+  #sending = false;
 
   constructor(
     context: ExchangeContext,
     request: ExchangeRequest,
     names: LockNames,
-    resolve: (reply: ExchangeReply) => void,
-    reject: (error: LockStoreError) => void,
+    receiver: ExchangeReceiver,
   ) {
     this.#context = context;
     this.#request = request;
     this.#names = names;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#receiver = receiver;
   }
 
   get doing(): string {
@@ -86,7 +85,9 @@ export class ExchangeCommand implements Command {
     if (this.#attempts === 1) this.#interruptions = sender.interruptions;
     this.#down = sender.down;
     const call = exchangeCall(this.#request, this.#notAfter, this.#context);
+    this.#sending = true;
     this.#context.batch.send(this, this.#names, call);
+    this.#sending = false;
   }
 
   onReply(raw: unknown): void {
@@ -109,19 +110,21 @@ export class ExchangeCommand implements Command {
     // If the first reply was lost and the command was sent again, the second one finds nothing to release.
     const { release } = this.#request;
     if (release?.forced === true && reply.released === false && isGarbled(release.token)) {
-      return this.#reject(garbledError(this.key));
+      return this.#receiver.onFailure(garbledError(this.key));
     }
     const twice = release !== undefined && this.#interruptions !== sender.interruptions;
-    this.#resolve(twice && !reply.released ? { ...reply, released: undefined } : reply);
+    this.#receiver.onReply(twice && !reply.released ? { ...reply, released: undefined } : reply);
   }
 
   onFailure(error: LockStoreError): void {
+    // The sender of the exchange must not get the failure while it is sending.
+    if (this.#sending) return queueMicrotask(() => this.onFailure(error));
     const { sender } = this.#context;
     const { key, release, acquire: request } = this.#request;
     // A new token that never left this process needs no clean-up. While Redis is down, each call would leave one.
     const unknown = this.#down && request?.mode !== 'check' ? { key, release } : this.#request;
     this.#context.cleanUp(unknown, this.#notAfter);
     if (!sender.down) sender.trouble.failed(this.#names.fences, error);
-    this.#reject(release?.forced === true ? forcedError(key, error) : error);
+    this.#receiver.onFailure(release?.forced === true ? forcedError(key, error) : error);
   }
 }

@@ -2,7 +2,7 @@
 import { LockAbortedError, LockBusyError, LockStoreError } from '../../errors/index.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
 import type { EngineContext } from '../runtime/engine-context.js';
-import type { Hold } from '../holds/hold.js';
+import type { Hold } from './hold.js';
 import { HeldKeys } from '../deadlock/wait-for-graph.js';
 
 /** The keys that a call has taken so far, while it waits for the next key. */
