@@ -10,7 +10,7 @@ const SHA = createHash('sha1').update(COMPARE_AND_DELETE).digest('hex');
 /** Between two attempts on a busy key, in ms: the shortest default among the peers. */
 const RETRY = 10;
 
-/** What a user would write who needs a fence, as each lock of nestjs-locked has one. */
+/** What a user would write for a fence, as each lock of nestjs-locked has one. */
 const SET_AND_FENCE =
   "if redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return redis.call('INCR', KEYS[2]) end return 0";
 const FENCED_SHA = createHash('sha1').update(SET_AND_FENCE).digest('hex');
