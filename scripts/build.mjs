@@ -3,7 +3,7 @@
 // files. The CommonJS files are the joined files, converted. In each format, all entry points share one set of classes.
 // The parts that do not lead to Nest exist once, as CommonJS, for both formats.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
@@ -39,12 +39,6 @@ const common = {
 function write(file, text) {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
-}
-
-function filesIn(folder) {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => join(parentPath, name));
 }
 
 /** In CommonJS an optional package is loaded by `require` inside `try`, which bundlers follow and jest supports. */
@@ -119,7 +113,10 @@ async function coreOf(files, texts) {
         path: join(importer === '<stdin>' ? esm : dirname(importer), path),
         namespace,
       }));
-      setup.onLoad({ filter: /./, namespace }, ({ path }) => ({ contents: texts.get(path), resolveDir: root }));
+      setup.onLoad({ filter: /./, namespace }, ({ path }) => ({
+        contents: texts.get(path),
+        resolveDir: root,
+      }));
     },
   };
   const { outputFiles } = await build({
@@ -332,8 +329,7 @@ async function run() {
   });
   const shared = joined.outputFiles.map(({ path }) => /shared-\w+/.exec(path)?.[0]).filter(Boolean);
   // The CommonJS files repeat the name of a shared file each time they use it.
-  const short = (name) =>
-    shared.reduce((result, each, i) => result.replaceAll(each, `shared${i + 1}`), name);
+  const short = (name) => shared.reduce((result, each, i) => result.replaceAll(each, `shared${i + 1}`), name);
   const texts = new Map(joined.outputFiles.map(({ path, text }) => [short(path), short(text)]));
   const inCore = nestFree(texts);
   const modules = new Map([[CORE, await coreOf(inCore, texts)]]);
