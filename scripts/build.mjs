@@ -137,6 +137,28 @@ async function coreOf(files, texts) {
   return text;
 }
 
+/** The core as CommonJS. It has plain exports, because a getter for each of 200 exports takes time at each start. */
+async function commonCore(text) {
+  const { statements } = parsed(text);
+  const body = statements.filter((statement) => !ts.isExportDeclaration(statement));
+  const exported = statements
+    .filter(ts.isExportDeclaration)
+    .flatMap(({ exportClause }) => exportClause.elements)
+    .map(({ propertyName, name }) => (propertyName ? `${name.text}:${propertyName.text}` : name.text));
+  const { target, charset, lineLimit, minifyWhitespace, minifySyntax } = common;
+  const options = {
+    platform: 'node',
+    format: 'cjs',
+    target,
+    charset,
+    lineLimit,
+    minifyWhitespace,
+    minifySyntax,
+  };
+  const { code } = await transform(body.map(({ pos, end }) => text.slice(pos, end)).join(''), options);
+  return `"use strict";${shortImports(ownNames(code))}module.exports={${exported.join(',')}};\n`;
+}
+
 /** Replaces the imports of the files that the core has joined by one import of the core. */
 function importCore(file, text, joinedFiles) {
   const { statements } = parsed(text);
@@ -340,7 +362,7 @@ async function run() {
   for (const [file, text] of modules) write(file, text);
   const converted = await build({
     ...common,
-    entryPoints: [...modules.keys()].filter((file) => file !== join(esm, `${CLI}.js`)),
+    entryPoints: [...modules.keys()].filter((file) => file !== CORE && file !== join(esm, `${CLI}.js`)),
     outbase: esm,
     outdir: cjs,
     format: 'cjs',
@@ -351,6 +373,7 @@ async function run() {
     write(path, shortImports(ownNames(requireOptional(text))));
   }
   rmSync(CORE);
+  write(join(cjs, 'core.js'), await commonCore(modules.get(CORE)));
   write(join(cjs, 'core-object.js'), `'use strict';\nexports.core = require('./core.js');\n`);
   for (const [file, text] of modules) {
     if (file === CORE) continue;
