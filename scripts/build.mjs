@@ -1,7 +1,7 @@
 // Builds both module formats. Only the compiler keeps the metadata of decorators, so it compiles first. esbuild then
 // joins the modules into one file for each entry point and one shared file, because Node takes longer to load 150 small
 // files. The CommonJS files are the joined files, converted. In each format, all entry points share one set of classes.
-// The parts that do not lead to Nest exist once, as CommonJS, for both formats.
+// The parts that do not lead to Nest are one file, the core, which exists once, as CommonJS, for both formats.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
