@@ -100,7 +100,7 @@ function holdResult(
     return undefined;
   }
   if (isObservable(result)) return holdObservable(result, scope, locked.label, outcome);
-  const ended = streamEnd(result, scope.context);
+  const ended = streamEnd(result, scope);
   const onReaderLeft = (): void => scope.abandon();
   if (isSubscriptionResult(result, scope.context)) {
     return holdGenerator(result[Symbol.asyncIterator](), ended, onReaderLeft);

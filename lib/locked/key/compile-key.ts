@@ -1,5 +1,11 @@
 /** Compiles the key of `@Locked`, at decoration, to a function that makes the key of each call. */
-import { fillTemplate, follow, type KeyTemplate, parseTemplate, type Placeholder } from '../../core/keys/key-template.js';
+import {
+  fillTemplate,
+  follow,
+  type KeyTemplate,
+  parseTemplate,
+  type Placeholder,
+} from '../../core/keys/key-template.js';
 import { normaliseKeys } from '../../core/keys/normalise-keys.js';
 import { LockKeyError } from '../../errors/index.js';
 import { type FromContextKey, isFromContext } from '../from-context.js';
