@@ -47,9 +47,9 @@ export class WaitSignal extends OwnSignal {
 
   get aborted(): boolean {
     if (this.#aborted) return true;
-    if (this.#own?.aborted === true) this.#abort(this.#own.reason);
-    else if (this.#withdrawn?.aborted === true) this.#abort(this.#withdrawn.reason);
-    else if (this.#isClientGone()) this.#abort(new Error(GONE));
+    if (this.#own?.aborted === true) this.abort(this.#own.reason);
+    else if (this.#withdrawn?.aborted === true) this.abort(this.#withdrawn.reason);
+    else if (this.#isClientGone()) this.abort(new Error(GONE));
     return this.#aborted;
   }
 
@@ -58,23 +58,16 @@ export class WaitSignal extends OwnSignal {
   }
 
   onAbort(callback: () => void): () => void {
-    const stops: Array<() => void> = [];
-    const abort = (reason: unknown): void => {
-      this.#abort(reason);
-      callback();
-    };
-    for (const signal of [this.#own, this.#withdrawn]) {
-      if (signal !== undefined) stops.push(onAbort(signal, () => abort(signal.reason)));
-    }
-    if (this.#scope !== undefined) {
-      const gone = (): void => abort(new Error(GONE));
-      stops.push(this.#scope.onEnd(gone));
-      const exchange = exchangeOf(this.#scope);
-      if (exchange !== undefined) stops.push(new ResponseWatch(exchange, gone).stop);
-    }
-    return () => {
-      for (const stop of stops.splice(0)) stop();
-    };
+    const listening = new Listening(this, callback);
+    listening.begin(this.#scope, this.#own, this.#withdrawn);
+    return () => listening.stop();
+  }
+
+  /** The first reason counts. @internal */
+  abort(reason: unknown): void {
+    if (this.#aborted) return;
+    this.#aborted = true;
+    this.#reason = reason;
   }
 
   /** An AbortSignal in place of this one, for code outside of this library. @returns the signal, and its end */
@@ -99,50 +92,84 @@ export class WaitSignal extends OwnSignal {
     const exchange = exchangeOf(this.#scope);
     return exchange !== undefined && isResponseOver(exchange);
   }
-
-  #abort(reason: unknown): void {
-    if (this.#aborted) return;
-    this.#aborted = true;
-    this.#reason = reason;
-  }
 }
 
-/** Waits for the end of one response: without a listener at first, with listeners later. */
-class ResponseWatch {
-  #exchange: HttpExchange;
-  #callback: () => void;
-  #node: ListNode<ResponseWatch> | undefined;
-  #stop: (() => void) | undefined;
+/**
+ * One listener of a WaitSignal. After `stop` it refers to nothing. V8 may make a list or a literal in its old generation,
+ * and then keeps what a dead one refers to, which would be the whole request. So there are fields in place of a list.
+ */
+class Listening {
+  #signal: WaitSignal | undefined;
+  #callback: (() => void) | undefined;
+  #exchange: HttpExchange | undefined;
+  #node: ListNode<Listening> | undefined;
+  #stopScope: (() => void) | undefined;
+  #stopOwn: (() => void) | undefined;
+  #stopWithdrawn: (() => void) | undefined;
+  #stopResponse: (() => void) | undefined;
 
-  constructor(exchange: HttpExchange, callback: () => void) {
-    this.#exchange = exchange;
+  constructor(signal: WaitSignal, callback: () => void) {
+    this.#signal = signal;
     this.#callback = callback;
+  }
+
+  begin(
+    scope: HandlerScope | undefined,
+    own: AbortSignal | undefined,
+    withdrawn: AbortSignal | undefined,
+  ): void {
+    if (own !== undefined) this.#stopOwn = onAbort(own, () => this.#abort(own.reason));
+    if (withdrawn !== undefined)
+      this.#stopWithdrawn = onAbort(withdrawn, () => this.#abort(withdrawn.reason));
+    if (scope === undefined) return;
+    this.#stopScope = scope.onEnd(() => this.#gone());
+    this.#exchange = exchangeOf(scope);
+    if (this.#exchange === undefined) return;
     this.#node = young.push(this);
     listenSoon();
   }
 
-  /** If the response is over by now, the callback is called at once. */
+  /** Begins to listen to the response. If the response is over by now, the signal aborts at once. */
   listen(): void {
     this.#node = undefined;
-    this.#stop = onResponseOver(this.#exchange, this.#callback);
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    const stop = onResponseOver(exchange, () => this.#gone());
+    // The response may be over by now, and the wait has stopped then.
+    if (this.#signal === undefined) stop();
+    else this.#stopResponse = stop;
   }
 
-  readonly stop = (): void => {
-    if (this.#node?.listed === true) young.remove(this.#node);
-    this.#stop?.();
-  };
+  stop(): void {
+    if (this.#node !== undefined) young.remove(this.#node);
+    this.#stopScope?.();
+    this.#stopOwn?.();
+    this.#stopWithdrawn?.();
+    this.#stopResponse?.();
+    this.#signal = this.#callback = this.#exchange = this.#node = undefined;
+    this.#stopScope = this.#stopOwn = this.#stopWithdrawn = this.#stopResponse = undefined;
+  }
+
+  #gone(): void {
+    this.#abort(new Error(GONE));
+  }
+
+  #abort(reason: unknown): void {
+    this.#signal?.abort(reason);
+    this.#callback?.();
+  }
 }
 
-/** The watches that do not listen yet. */
-const young = new LinkedList<ResponseWatch>();
+/** The listeners that do not listen to their response yet. */
+const young = new LinkedList<Listening>();
 let timed = false;
 
-/** One timer serves all watches of the process. */
+/** One timer serves all waits of the process. */
 function listenSoon(): void {
   if (timed) return;
   timed = true;
   systemClock.schedule(() => {
     timed = false;
-    for (let watch = young.shift(); watch !== undefined; watch = young.shift()) watch.listen();
+    for (let each = young.shift(); each !== undefined; each = young.shift()) each.listen();
   }, LISTEN_AFTER);
 }
