@@ -98,16 +98,22 @@ export class HandlerScope {
   }
 }
 
-interface Link {
-  readonly scope: HandlerScope;
-  outer: Link | undefined;
+/**
+ * A class, not an object literal. V8 may make an object of a literal in its old generation, and then keeps what a dead one
+ * refers to, which would be the whole request. See `linked-list.ts`.
+ */
+class Link {
+  constructor(
+    readonly scope: HandlerScope,
+    public outer: Link | undefined,
+  ) {}
 }
 
 const chain = new AsyncLocalStorage<Link | undefined>();
 
 /** Runs `work` inside a scope, so that `scopeOf` finds the scope there. */
 export function runInScope<T>(scope: HandlerScope, work: () => T): T {
-  return chain.run({ scope, outer: withoutEnded(chain.getStore()) }, work);
+  return chain.run(new Link(scope, withoutEnded(chain.getStore())), work);
 }
 
 /**
@@ -146,5 +152,5 @@ export function runOutOfScope<T>(scope: HandlerScope | undefined, work: () => T)
 function without(link: Link | undefined, scope: HandlerScope): Link | undefined {
   if (link === undefined) return undefined;
   if (link.scope === scope) return link.outer;
-  return { scope: link.scope, outer: without(link.outer, scope) };
+  return new Link(link.scope, without(link.outer, scope));
 }

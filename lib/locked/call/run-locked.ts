@@ -8,7 +8,7 @@ import { waitSignal, WaitSignal } from '../lifetime/wait-signal.js';
 import { exchangeOf, type HttpExchange } from '../lifetime/http-exchange.js';
 import type { KeySource } from '../key/compile-key.js';
 import type { ResolvedLockedOptions } from '../locked.options.js';
-import type { LockedCall } from '../locked-call.interface.js';
+import type { LockedCall } from '../locked-call.js';
 import { ResponseHold, type Work } from '../lifetime/response-hold.js';
 import { serviceOf } from '../decoration/service-property.js';
 

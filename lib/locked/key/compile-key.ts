@@ -9,7 +9,7 @@ import {
 import { normaliseKeys } from '../../core/keys/normalise-keys.js';
 import { LockKeyError } from '../../errors/index.js';
 import { type FromContextKey, isFromContext } from '../from-context.js';
-import type { LockedCall } from '../locked-call.interface.js';
+import type { LockedCall } from '../locked-call.js';
 import type { LockedKey } from '../locked.types.js';
 import { requestValueError } from './request-value-error.js';
 import { type RequestReader, requestReader } from './request-value.js';

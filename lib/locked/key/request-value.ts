@@ -5,7 +5,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { follow, type Placeholder, type RequestRoot } from '../../core/keys/key-template.js';
 import { LockKeyError, printable, quoted } from '../../errors/index.js';
-import type { LockedCall } from '../locked-call.interface.js';
+import type { LockedCall } from '../locked-call.js';
 import { type ParameterBinding, parameterBindings } from './parameter-bindings.js';
 import { foldCase, rootsOf, type Source, sourceOf } from './request-sources.js';
 

@@ -7,7 +7,7 @@ import type { HeldLock } from '../../core/holds/lock.handle.js';
 import { LockAbortedError, quoted } from '../../errors/index.js';
 import type { HandlerScope } from '../handler-scope.js';
 import { exchangeOf, isAnswered, onResponseOver } from './http-exchange.js';
-import type { LockedCall } from '../locked-call.interface.js';
+import type { LockedCall } from '../locked-call.js';
 
 /** The reason of an abort. */
 export const GONE = 'Nobody waits for the result any more: the client has gone.';

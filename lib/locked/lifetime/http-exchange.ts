@@ -17,6 +17,14 @@ export interface HttpExchange {
   readonly socket: Closable | undefined;
 }
 
+/** A class, as the links of handler scopes are, and for the same reason. */
+class Exchange implements HttpExchange {
+  constructor(
+    readonly response: Closable,
+    readonly socket: Closable | undefined,
+  ) {}
+}
+
 interface Closable extends EventEmitter {
   readonly destroyed?: boolean;
   readonly closed?: boolean;
@@ -77,7 +85,7 @@ function exchangeFrom(request: unknown, response: unknown): HttpExchange | undef
   // A GraphQL context often has the request alone. A request of Express refers to its response.
   const rawResponse = rawOf(response ?? res);
   if (!isClosable(rawResponse)) return undefined;
-  return { response: rawResponse, socket: isClosable(socket) ? socket : undefined };
+  return new Exchange(rawResponse, isClosable(socket) ? socket : undefined);
 }
 
 /** Node's own object, which Fastify wraps. */

@@ -6,7 +6,7 @@ import { LinkedList, type ListNode } from '../../core/util/linked-list.js';
 import { onAbort, OwnSignal } from '../../core/util/shared-listeners.js';
 import { systemClock } from '../../core/time/clock.js';
 import type { HandlerScope } from '../handler-scope.js';
-import type { LockedCall } from '../locked-call.interface.js';
+import type { LockedCall } from '../locked-call.js';
 import { GONE } from './client-disconnect.js';
 import { exchangeOf, type HttpExchange, isResponseOver, onResponseOver } from './http-exchange.js';
 
