@@ -34,9 +34,9 @@ export function parameterBindings(
   method: string | symbol,
 ): readonly ParameterBinding[] | undefined {
   if (typeof host !== 'function') return undefined;
-  let ofClass = known.get(host);
-  if (ofClass === undefined) known.set(host, (ofClass = new Map()));
-  else if (ofClass.has(method)) return ofClass.get(method);
+  const ofClass = known.get(host) ?? new Map<string | symbol, readonly ParameterBinding[] | undefined>();
+  if (ofClass.has(method)) return ofClass.get(method);
+  known.set(host, ofClass);
   const bindings = readBindings(host, method);
   ofClass.set(method, bindings);
   return bindings;

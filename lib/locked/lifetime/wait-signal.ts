@@ -26,7 +26,7 @@ export function waitSignal(
   return new WaitSignal(scope, own, withdrawn);
 }
 
-/** Whether the signal has aborted is read when it is asked for. Listeners are attached while a wait needs them. */
+/** Whether the signal has aborted is found out by each reading of `aborted`. Listeners are attached while a wait needs them. */
 export class WaitSignal extends OwnSignal {
   #scope: HandlerScope | undefined;
   #own: AbortSignal | undefined;
