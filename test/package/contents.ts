@@ -21,7 +21,7 @@ const REQUIRED = [
 ];
 
 const ALLOWED =
-  /^(dist\/|docs\/([\w-]+\.md|ticket-office\.png|grafana\/[\w-]+\.json|prometheus\/[\w-]+\.yml)$|LICENSE$|README\.md$|CHANGELOG\.md$|package\.json$)/;
+  /^(dist\/|docs\/([\w-]+\.md|ticket-office\.webp|grafana\/[\w-]+\.json|prometheus\/[\w-]+\.yml)$|LICENSE$|README\.md$|CHANGELOG\.md$|package\.json$)/;
 
 /** The greatest size of the unpacked package, in bytes. */
 const MOST = 1_000_000;

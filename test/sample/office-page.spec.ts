@@ -48,7 +48,7 @@ if (!usable) console.warn('There is no Chromium, so the page of the sample appli
     expect(oversold).toBeGreaterThan(0);
     // `SCREENSHOTS=1 npx jest …` takes the picture of the README anew.
     if (process.env.SCREENSHOTS === '1') {
-      await page.screenshot({ path: 'docs/ticket-office.png', optimizeForSpeed: false });
+      await page.screenshot({ path: 'docs/ticket-office.webp', type: 'webp', quality: 80 });
     }
     const links = (await page.evaluate(`document.querySelector('a').href`)) as string;
     expect((await page.goto(links))?.status()).toBe(200);
