@@ -79,6 +79,10 @@ const MUTANTS = [
     ...TWO,
     FLUSH: 1,
   }),
+  mutant('PROMOTEREQUEST', 'a coordinator that takes over without the request under way', [FORGOTTEN]),
+  mutant('PROMOTELEASE', "a coordinator that takes over without the lone caller's lease", [ORPHAN, FORGOTTEN]),
+  mutant('PROMOTEWAITER', 'a coordinator that takes over without the waiter', [FORGOTTEN]),
+  mutant('LONEOVER', 'a lone caller that releases a lease which came too late, and waits on', [FORGOTTEN]),
 ];
 
 function mutant(name, says, breaks, define = TWO) {
@@ -103,6 +107,10 @@ const WITNESSES = {
   14: 'a release in the background frees the key',
   15: 'a second hold runs under one lease',
   16: 'the server forgets a lease',
+  17: "a coordinator takes over a lone caller's request",
+  18: "a coordinator takes over a lone caller's lease",
+  19: 'a lone caller releases its lease',
+  20: 'the lease of a lone caller is over before its hold',
 };
 
 /** The words for the model's numbers of modes and replies in a trace. */
