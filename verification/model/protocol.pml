@@ -246,21 +246,20 @@ inline promote(requester_) {
     od;
     if
     :: h == 0 -> break
-    :: h != 0 && h == requester_ ->
+    :: h != 0 && (h == requester_ || p[sessionOf(h)].subscribed) ->
       score[h] = 0;
       checkOrder();
-      K = h; leased = 1;
-      break
-    :: h != 0 && h != requester_ && p[sessionOf(h)].subscribed ->
-      score[h] = 0;
-      checkOrder();
-      K = h; leased = 0;
-      printf("server: offers K to %d\n", h);
-      draw(1);
+      K = h; leased = h == requester_;
       if
-      :: !p[sessionOf(h)].alive || p[sessionOf(h)].m2 != 0 -> skip
-      :: p[sessionOf(h)].alive && p[sessionOf(h)].m1 == 0 -> p[sessionOf(h)].m1 = h; p[sessionOf(h)].f1 = fr
-      :: else -> p[sessionOf(h)].m2 = h; p[sessionOf(h)].f2 = fr
+      :: leased -> skip
+      :: else ->
+        printf("server: offers K to %d\n", h);
+        draw(1);
+        if
+        :: !p[sessionOf(h)].alive || p[sessionOf(h)].m2 != 0 -> skip
+        :: p[sessionOf(h)].alive && p[sessionOf(h)].m1 == 0 -> p[sessionOf(h)].m1 = h; p[sessionOf(h)].f1 = fr
+        :: else -> p[sessionOf(h)].m2 = h; p[sessionOf(h)].f2 = fr
+        fi
       fi;
       break
     :: else -> score[h] = 0; printf("server: skips %d, which no PUBLISH reaches\n", h)
@@ -284,39 +283,35 @@ inline exchange(release_, token_, mode_, queueScore_, count_) {
     fi
   :: else
   fi;
+  h = 0; k = 1;
+  do :: k > TOKENS -> break :: else -> if :: score[k] > 0 -> h = 1 :: else fi; k++ od;
+  k = 0;
   if
-  :: token_ == 0 ->
-    if :: K == 0 -> promote(0) :: else fi
+  :: token_ != 0 && mode_ != MODE_CHECK && h == 0 && K == 0 -> K = token_
   :: else ->
-    h = 0; k = 1;
-    do :: k > TOKENS -> break :: else -> if :: score[k] > 0 -> h = 1 :: else fi; k++ od;
-    k = 0;
+    h = 0;
     if
-    :: mode_ != MODE_CHECK && h == 0 && K == 0 ->
-      K = token_; leased = 1; draw(count_); ta = REPLY_GRANTED
-    :: else ->
-      h = 0;
+    :: token_ != 0 && mode_ == MODE_QUEUE && K != token_ && score[token_] == 0 ->
       if
-      :: mode_ == MODE_QUEUE && K != token_ && score[token_] == 0 ->
-        if
-        :: queueScore_ > 0 -> score[token_] = queueScore_
-        :: else -> lastScore++; score[token_] = lastScore
-        fi
-      :: else
-      fi;
-      if :: K == 0 -> promote(token_) :: else fi;
-      if
-      :: K == token_ || (K == 0 && mode_ == MODE_ONCE) -> K = token_; leased = 1; draw(count_); ta = REPLY_GRANTED
-      :: else ->
-        if
-        :: mode_ == MODE_ONCE -> ta = REPLY_BUSY
-        :: mode_ != MODE_ONCE && score[token_] == 0 -> ta = REPLY_NOT_QUEUED
-        :: else -> ta = REPLY_QUEUED; tb = score[token_]
-        fi;
-        fr = 0
+      :: queueScore_ > 0 -> score[token_] = queueScore_
+      :: else -> lastScore++; score[token_] = lastScore
       fi
+    :: else
     fi;
-    h = 0
+    if :: K == 0 -> promote(token_) :: else fi
+  fi;
+  h = 0;
+  if
+  :: token_ == 0 -> skip
+  :: token_ != 0 && (K == token_ || (K == 0 && mode_ == MODE_ONCE)) ->
+    K = token_; leased = 1; draw(count_); ta = REPLY_GRANTED
+  :: else ->
+    if
+    :: mode_ == MODE_ONCE -> ta = REPLY_BUSY
+    :: mode_ != MODE_ONCE && score[token_] == 0 -> ta = REPLY_NOT_QUEUED
+    :: else -> ta = REPLY_QUEUED; tb = score[token_]
+    fi;
+    fr = 0
   fi
 }
 
@@ -463,13 +458,7 @@ inline newToken() {
   assert(ok)
 }
 
-/* The mode of a new request, which releases the token in `tb`. */
-inline sendInMode() {
-  if
-  :: P.canNotify -> sendCommand(MODE_QUEUE, tb)
-  :: else -> sendCommand(MODE_ONCE, tb)
-  fi
-}
+#define newMode (P.canNotify -> MODE_QUEUE : MODE_ONCE)
 
 /* LeaseRequester.#send: a request with a new token. */
 inline sendRequest(release_) {
@@ -478,7 +467,7 @@ inline sendRequest(release_) {
   newToken();
   P.token = j; P.state = REQUESTING; P.offerPassed = 0; P.offer = 0; P.recheck = 0;
   j = 0;
-  sendInMode();
+  sendCommand(newMode, tb);
   tb = 0
 }
 
@@ -487,7 +476,7 @@ inline startAlone() {
   newToken();
   P.lone = LONE_REQUESTING; P.loneToken = j; P.loneWaits = 1;
   j = 0;
-  sendInMode()
+  sendCommand(newMode, 0)
 }
 
 /* KeyRegistry's promotion: a coordinator takes over in the same states, with the request, the lease and the waiter. */
@@ -595,17 +584,11 @@ inline clearRenewal() {
 
 /* LeaseBatch.#admit, when no hold runs. */
 inline nextHold() {
+  ok = !P.deadlinePassed && waitersOf(i) > 0 && P.toServe > 0;
   if
-  :: P.deadlinePassed || waitersOf(i) == 0 || P.toServe == 0 -> batchOver()
-  :: else ->
-    if
-    :: P.leaseState != CONFIRMED && P.renewal != 0 -> skip /* the confirmation is awaited */
-    :: else ->
-      if
-      :: P.next == 0 -> batchOver()
-      :: else -> startHold()
-      fi
-    fi
+  :: ok && P.leaseState != CONFIRMED && P.renewal != 0 -> skip /* the confirmation is awaited */
+  :: ok && (P.leaseState == CONFIRMED || P.renewal == 0) && P.next > 0 -> startHold()
+  :: else -> batchOver()
   fi
 }
 
@@ -632,8 +615,7 @@ inline serveOffer(leaseState_) {
 }
 
 inline shiftOffers() {
-  P.m1 = P.m2; P.f1 = P.f2; P.m2 = 0; P.f2 = 0;
-  tidy()
+  P.m1 = P.m2; P.f1 = P.f2; P.m2 = 0; P.f2 = 0
 }
 
 
@@ -739,14 +721,17 @@ proctype Session(byte i) {
       tidy() }
 
   /* An offer comes (LeaseRequester.onGrant). If a reply about its token is awaited, the reply decides. */
-  :: d_step { P.m1 != 0 && !P.lone && P.m1 != P.lease && P.m1 != P.token ->
-      printf("process %d: an offer comes for %d, which is dead: returns it\n", i, P.m1);
-      W(1);
-      releaseInBackground(P.m1); shiftOffers() }
-  :: d_step { P.m1 != 0 && !P.lone && (P.m1 == P.lease || P.m1 == P.token) ->
+  :: d_step { P.m1 != 0 && !P.lone ->
       printf("process %d: an offer comes for %d\n", i, P.m1);
-      if :: P.m1 == P.token -> P.offer = P.f1 :: else fi;
-      shiftOffers() }
+      if
+      :: P.m1 == P.token -> P.offer = P.f1
+      :: P.m1 != P.token && P.m1 == P.lease -> skip
+      :: else ->
+        printf("process %d: %d is dead: returns the offer\n", i, P.m1);
+        W(1);
+        releaseInBackground(P.m1)
+      fi;
+      shiftOffers(); tidy() }
 #ifdef M_TAKEN
   /* The mutant does not wait for the reply, and the command fails. */
   :: d_step { budget > 0 && P.m1 != 0 && P.m1 == P.token && P.cmd != 0 && !P.commandPassed ->
@@ -754,7 +739,7 @@ proctype Session(byte i) {
       budget--;
       releaseInBackground(P.token);
       if :: P.cmd == UNRUN -> abandon() :: else -> clearCommand() fi;
-      P.offer = P.f1; P.offerPassed = 0; serveOffer(YOUNG); startHold(); shiftOffers() }
+      P.offer = P.f1; P.offerPassed = 0; serveOffer(YOUNG); startHold(); shiftOffers(); tidy() }
 #endif
 
   /* The offer is served: at once, or after the reply. */
@@ -873,7 +858,7 @@ proctype Session(byte i) {
 #endif
 #ifdef M_TOKEN
       P.state = REQUESTING; P.offerPassed = 0; P.offer = 0; P.recheck = 0;
-      if :: P.canNotify -> sendCommand(MODE_QUEUE, 0) :: else -> sendCommand(MODE_ONCE, 0) fi
+      sendCommand(newMode, 0)
 #else
       sendRequest(0)
 #endif
@@ -905,12 +890,12 @@ proctype Session(byte i) {
   /* An offer's message is lost. */
   :: d_step { budget > 0 && P.m1 != 0 ->
       printf("process %d: the offer's message is lost\n", i);
-      budget--; shiftOffers() }
+      budget--; shiftOffers(); tidy() }
 
   /* The connection for grants breaks. */
   :: d_step { budget > 0 && P.alive && P.subscribed ->
       printf("process %d: the connection for grants breaks\n", i);
-      budget--; P.subscribed = 0; shiftOffers(); shiftOffers() }
+      budget--; P.subscribed = 0; shiftOffers(); shiftOffers(); tidy() }
 
   /* A pause, or a slow network: a deadline passes. */
   :: d_step { budget > 0 && EXCLUSIVE(i) && P.leaseState != OLD && !P.deadlinePassed ->
