@@ -1,6 +1,6 @@
 /*
- * The protocol between processes, for one key and the exclusive kind: a coordinator in each process, one server, and a
- * network that loses and delays. The README beside this file says what is left out, and how the model is run.
+ * The protocol between processes, for one key and the exclusive kind: a lone caller or a coordinator in each process, one
+ * server, and a network that loses and delays. The README beside this file says what is left out, and how the model is run.
  *
  * Time is not counted. What the protocol derives from clocks are bits. The model assumes only the order that clocks
  * guarantee. A process counts a length of time from the moment at which it *sent* a command. The server counts the same
@@ -58,8 +58,8 @@
 #define BACKOFF 4      /* a timer sends a new request, or grants can reach the process again */
 
 /*
- * The states of a lone caller (LoneState in lone-caller.ts), 0: there is none. It may be granted, and may release its
- * lease if it does not wait any more. It knows no other event. A coordinator takes over before each of them (`takeOver`).
+ * The states of a lone caller (LoneState in lone-caller.ts), 0: there is none. It handles two events alone: the reply
+ * "granted", and the end of its lease while it does not wait. Before each other event, a coordinator takes over.
  */
 #define LONE_REQUESTING 1
 #define LONE_EXCLUSIVE 2
@@ -471,6 +471,9 @@ inline sendRequest(release_) {
   tb = 0
 }
 
+/* The process has forgotten the key. */
+#define noCoordinator (NOTHING(i) && P.state == IDLE && P.waiters == 0 && !P.hold)
+
 /* LoneCaller.run: the first caller of the key. */
 inline startAlone() {
   newToken();
@@ -628,7 +631,7 @@ proctype Session(byte i) {
       printf("process %d: a caller comes\n", i);
       P.toCome--;
       if
-      :: NOTHING(i) && P.state == IDLE && P.waiters == 0 && !P.hold -> startAlone()
+      :: noCoordinator -> startAlone()
       :: else ->
         P.waiters++;
         if
