@@ -1,9 +1,9 @@
 // Builds both module formats. Only the compiler keeps the metadata of decorators, so it compiles first. esbuild then
 // joins the modules into one file for each entry point and one shared file, because Node takes longer to load 150 small
 // files. The CommonJS files are the joined files, converted. In each format, all entry points share one set of classes.
-// The parts that do not lead to Nest exist once, as CommonJS, for both formats.
+// The parts that do not lead to Nest are one file, the core, which exists once, as CommonJS, for both formats.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
@@ -16,6 +16,8 @@ const dist = join(root, 'dist');
 const [compiled, esm, cjs, node] = ['compiled', 'esm', 'cjs', 'node'].map((name) => join(dist, name));
 /** The command line exists in one format, because it is run and not imported. */
 const CLI = 'cli/main';
+/** The file of all that does not lead to Nest. */
+const CORE = join(esm, 'core.js');
 const ENTRIES = [
   'index',
   ...['store', 'testing', 'health', 'telemetry', 'dashboard'].map((name) => `${name}/index`),
@@ -37,12 +39,6 @@ const common = {
 function write(file, text) {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
-}
-
-function filesIn(folder) {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => join(parentPath, name));
 }
 
 /** In CommonJS an optional package is loaded by `require` inside `try`, which bundlers follow and jest supports. */
@@ -93,35 +89,118 @@ async function shortLocals(text) {
 }
 
 /** The paths of the files of this package that a module imports. */
-const IMPORTED = /((?:from|import)\s*")(\.{1,2}\/[^"]+)"/g;
+const IMPORTED = /(?:from|import)\s*"(\.{1,2}\/[^"]+)"/g;
+
+/** The shared files that do not lead to Nest, directly or indirectly. @param texts the text of each joined file */
+function nestFree(texts) {
+  const free = (file) =>
+    !/(?:from|import)\s*\(?["'](?:@nestjs\/|rxjs)/.test(texts.get(file)) &&
+    [...texts.get(file).matchAll(IMPORTED)].every(([, path]) => free(join(dirname(file), path)));
+  return [...texts.keys()].filter((file) => /^shared\d+\.js$/.test(relative(esm, file)) && free(file));
+}
+
+/** Joins files into the core, which exports what each of them exports. */
+async function coreOf(files, texts) {
+  const names = files.flatMap((file) => exportsOf(parsed(texts.get(file))));
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  // `export *` leaves out a name that two files export.
+  if (twice !== undefined) throw new Error(`Two shared files export "${twice}": rename one of the two.`);
+  const inMemory = {
+    name: 'in-memory',
+    setup(setup) {
+      const namespace = 'joined';
+      setup.onResolve({ filter: /^\./ }, ({ path, importer }) => ({
+        path: join(importer === '<stdin>' ? esm : dirname(importer), path),
+        namespace,
+      }));
+      setup.onLoad({ filter: /./, namespace }, ({ path }) => ({
+        contents: texts.get(path),
+        resolveDir: root,
+      }));
+    },
+  };
+  const { outputFiles } = await build({
+    ...common,
+    stdin: { contents: files.map((file) => `export * from './${relative(esm, file)}';`).join('\n') },
+    bundle: true,
+    format: 'esm',
+    packages: 'external',
+    plugins: [inMemory],
+    write: false,
+  });
+  const text = await shortLocals(ownNames(outputFiles[0].text));
+  const changed = reassigned(text);
+  // A constant of an ES module would keep the first value of a CommonJS export.
+  if (changed !== undefined) throw new Error(`A shared file changes its export "${changed}".`);
+  const missing = names.find((name) => !exportsOf(parsed(text)).includes(name));
+  if (missing !== undefined) throw new Error(`The core does not export "${missing}".`);
+  return text;
+}
+
+/** The core as CommonJS. It has plain exports, because a getter for each of 200 exports takes time at each start. */
+async function commonCore(text) {
+  const { statements } = parsed(text);
+  const body = statements.filter((statement) => !ts.isExportDeclaration(statement));
+  const exported = statements
+    .filter(ts.isExportDeclaration)
+    .flatMap(({ exportClause }) => exportClause.elements)
+    .map(({ propertyName, name }) => (propertyName ? `${name.text}:${propertyName.text}` : name.text));
+  const { target, charset, lineLimit, minifyWhitespace, minifySyntax } = common;
+  const options = {
+    platform: 'node',
+    format: 'cjs',
+    target,
+    charset,
+    lineLimit,
+    minifyWhitespace,
+    minifySyntax,
+  };
+  const { code } = await transform(body.map(({ pos, end }) => text.slice(pos, end)).join(''), options);
+  return `"use strict";${shortImports(ownNames(code))}module.exports={${exported.join(',')}};\n`;
+}
+
+/** Replaces the imports of the files that the core has joined by one import of the core. */
+function importCore(file, text, joinedFiles) {
+  const { statements } = parsed(text);
+  const fromCore = (statement) =>
+    ts.isImportDeclaration(statement) &&
+    joinedFiles.includes(join(dirname(file), statement.moduleSpecifier.text));
+  const names = statements
+    .filter(fromCore)
+    .flatMap(({ importClause }) => importClause?.namedBindings.elements ?? [])
+    .map((name) => text.slice(name.getStart(), name.end));
+  const others = statements
+    .filter((statement) => !fromCore(statement))
+    .map(({ pos, end }) => text.slice(pos, end));
+  const core = names.length === 0 ? [] : [`import{${names.join(',')}}from"${pathTo(file, CORE)}";`];
+  return [...core, ...others].join('');
+}
 
 /**
- * Removes the shared files that do not lead to Nest from the ES modules, which then import the CommonJS file. So these
- * files exist once, and both formats have one set of their classes.
+ * Lets an ES module take the core's exports from the object that CommonJS has. For an import of the core by name, Node
+ * would search the whole core for the names of its exports. That took 20 ms.
  */
-function shareWithModules() {
-  const files = filesIn(esm);
-  const texts = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
-  const importsOf = (file) =>
-    [...texts.get(file).matchAll(IMPORTED)].map(([, , path]) => join(dirname(file), path));
-  const nestFree = (file) =>
-    !/(?:from|import)\s*\(?["'](?:@nestjs\/|rxjs)/.test(texts.get(file)) && importsOf(file).every(nestFree);
-  const once = files.filter((file) => /^shared\d+\.js$/.test(relative(esm, file)) && nestFree(file));
-  for (const file of once) {
-    const changed = reassigned(texts.get(file));
-    // An ES module would keep the first value of a CommonJS export.
-    if (changed !== undefined) throw new Error(`A shared file changes its export "${changed}".`);
-    rmSync(file);
-  }
-  for (const file of files.filter((each) => !once.includes(each))) {
-    const text = texts.get(file).replace(IMPORTED, (found, before, path) => {
-      const target = join(dirname(file), path);
-      if (!once.includes(target)) return found;
-      const other = relative(dirname(file), join(cjs, relative(esm, target)));
-      return `${before}${other.replaceAll('\\', '/')}"`;
-    });
-    write(file, text);
-  }
+function takeFromCommonJs(file, text) {
+  return text.replace(/import\{([^}]*)\}from"([^"]*\/core\.js)";/, (_, names) => {
+    const taken = names.replaceAll(/\s+as\s+/g, ':');
+    return `import{core as $core}from"${pathTo(file, join(cjs, 'core-object.js'))}";const{${taken}}=$core;`;
+  });
+}
+
+function pathTo(file, target) {
+  const path = relative(dirname(file), target).replaceAll('\\', '/');
+  return path.startsWith('.') ? path : `./${path}`;
+}
+
+function parsed(text) {
+  return ts.createSourceFile('module.js', text, ts.ScriptTarget.ES2022, true);
+}
+
+/** The names under which a joined file exports. */
+function exportsOf(source) {
+  return source.statements
+    .filter(ts.isExportDeclaration)
+    .flatMap(({ exportClause }) => exportClause.elements.map(({ name }) => name.text));
 }
 
 /** The first export of a module that the module assigns again after its declaration. */
@@ -271,16 +350,19 @@ async function run() {
     write: false,
   });
   const shared = joined.outputFiles.map(({ path }) => /shared-\w+/.exec(path)?.[0]).filter(Boolean);
-  for (const { path, text } of joined.outputFiles) {
-    // The CommonJS files repeat the name of a shared file each time they use it.
-    const short = (name) =>
-      shared.reduce((result, each, i) => result.replaceAll(each, `shared${i + 1}`), name);
-    const program = path === join(esm, `${CLI}.js`) ? '#!/usr/bin/env node\n' : '';
-    write(short(path), program + (await shortLocals(ownNames(short(text)))));
+  // The CommonJS files repeat the name of a shared file each time they use it.
+  const short = (name) => shared.reduce((result, each, i) => result.replaceAll(each, `shared${i + 1}`), name);
+  const texts = new Map(joined.outputFiles.map(({ path, text }) => [short(path), short(text)]));
+  const inCore = nestFree(texts);
+  const modules = new Map([[CORE, await coreOf(inCore, texts)]]);
+  for (const [file, text] of texts) {
+    if (inCore.includes(file)) continue;
+    modules.set(file, await shortLocals(ownNames(importCore(file, text, inCore))));
   }
+  for (const [file, text] of modules) write(file, text);
   const converted = await build({
     ...common,
-    entryPoints: filesIn(esm).filter((file) => file !== join(esm, `${CLI}.js`)),
+    entryPoints: [...modules.keys()].filter((file) => file !== CORE && file !== join(esm, `${CLI}.js`)),
     outbase: esm,
     outdir: cjs,
     format: 'cjs',
@@ -290,7 +372,14 @@ async function run() {
   for (const { path, text } of converted.outputFiles) {
     write(path, shortImports(ownNames(requireOptional(text))));
   }
-  shareWithModules();
+  rmSync(CORE);
+  write(join(cjs, 'core.js'), await commonCore(modules.get(CORE)));
+  write(join(cjs, 'core-object.js'), `'use strict';\nexports.core = require('./core.js');\n`);
+  for (const [file, text] of modules) {
+    if (file === CORE) continue;
+    const program = file === join(esm, `${CLI}.js`) ? '#!/usr/bin/env node\n' : '';
+    write(file, program + takeFromCommonJs(file, text));
+  }
   copyDeclarations();
   write(join(cjs, 'package.json'), '{ "type": "commonjs" }\n');
   write(join(node, 'choose.cjs'), CHOOSE);

@@ -12,7 +12,13 @@ const alone = {
   times: { rounds: 8, seconds: 0.1, warmup: 3 },
   against: { rounds: 12 },
 };
-const rows = ['raw', 'nestjs-locked', 'nestjs-locked, telemetry', 'nestjs-locked, telemetry, SDK'];
+const rows = [
+  'raw',
+  'raw, fenced',
+  'nestjs-locked',
+  'nestjs-locked, telemetry',
+  'nestjs-locked, telemetry, SDK',
+];
 
 export default [
   { ...sequential, ...alone, rows, name: 'js-alone-sequential', title: 'sequential, no kernel' },

@@ -1,12 +1,13 @@
 /** One timer of the clock for many deadlines. Nearly all deadlines are cancelled before they are due. */
 import { describe, expect, it } from '@jest/globals';
 import type { Timer } from '../../lib/core/time/clock.js';
+import { AlarmTimer } from '../../lib/core/time/alarm.js';
 import { DeadlineTimer } from '../../lib/core/runtime/deadline-timer.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 function setUp() {
   const clock = new FakeClock();
-  const shared = new DeadlineTimer(clock);
+  const shared = new DeadlineTimer(clock, new AlarmTimer(clock));
   const called: string[] = [];
   const set = (name: string, ms: number, more?: () => void): Timer => {
     const due = (): void => {

@@ -25,16 +25,13 @@ export class PendingRequest {
   /** True if another client may have made the offer. */
   unverified = false;
   /**
-   * The earliest end of an offer for this token. An offer cannot precede the latest command that was answered "queued",
-   * or the first command. So it lasts at least OFFER_MS from the sending of that command.
-   */
-  offerEnds!: Deadline;
-  /**
    * The latest fence of the fence domain, by the latest reply. An offer with a fence that is not above it is an old
    * one: its message was late, and the offer has ended. The token is queued again because the connection sent a command
    * twice.
    */
   floor = 0;
+  /** When the latest command was sent that was answered "queued", or else the first command. */
+  #offersFrom!: Deadline;
   #timer: Timer | undefined;
 
   constructor(
@@ -42,6 +39,11 @@ export class PendingRequest {
     readonly mode: AcquireRequest['mode'],
     readonly access: LockAccess,
   ) {}
+
+  /** The earliest end of an offer for this token: an offer cannot precede that command. */
+  get offerEnds(): Deadline {
+    return this.#offersFrom.plus(OFFER_MS);
+  }
 
   /** Sets the timer of the next command. Cancels the timer before it. */
   setTimer(timer: Timer | undefined): void {
@@ -58,7 +60,7 @@ export class PendingRequest {
   ): AcquireRequest {
     this.sentAt = Deadline.in(clock, 0);
     this.unansweredSince = this.sentAt.monotonic;
-    this.offerEnds ??= this.sentAt.plus(OFFER_MS);
+    this.#offersFrom ??= this.sentAt;
     this.ttl = ttl;
     this.upTo = upTo;
     this.firstUpTo ??= upTo;
@@ -67,7 +69,7 @@ export class PendingRequest {
 
   /** The latest command was answered "queued". */
   noteQueued({ fence }: Queued): void {
-    this.offerEnds = this.sentAt.plus(OFFER_MS);
+    this.#offersFrom = this.sentAt;
     this.floor = fence;
   }
 

@@ -2,7 +2,7 @@
  * One timer of the clock for many deadlines. Nearly all deadlines are cancelled before their time, and there are few
  * different lengths.
  */
-import { Alarm } from '../time/alarm.js';
+import type { Alarm, AlarmTimer } from '../time/alarm.js';
 import type { Clock, Timer } from '../time/clock.js';
 import { LinkedList, type ListNode } from '../util/linked-list.js';
 
@@ -42,9 +42,9 @@ export class DeadlineTimer {
   #size = 0;
   readonly #alarm: Alarm;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, timer: AlarmTimer) {
     this.#clock = clock;
-    this.#alarm = new Alarm(clock, (readUntil) => this.#fire(readUntil));
+    this.#alarm = timer.alarm((readUntil) => this.#fire(readUntil));
   }
 
   /** Calls `target.due` once, `ms` after `from`. `from` is the present time on the monotonic clock. */

@@ -3,6 +3,7 @@ import type { LockStoreSession } from '../contracts/store.contract.js';
 import type { TokenGenerator } from '../contracts/token.js';
 import type { LockEventSink } from '../events/events.js';
 import type { Clock } from '../time/clock.js';
+import { AlarmTimer } from '../time/alarm.js';
 import { BackgroundTasks } from './background-tasks.js';
 import { DeadlineTimer } from './deadline-timer.js';
 import { EventPublisher } from './event-publisher.js';
@@ -42,8 +43,9 @@ export class EngineContext {
     this.events = new EventPublisher(sink);
     this.tasks = new BackgroundTasks(clock);
     this.holds = new HoldRegistry(clock);
-    this.renewals = new RenewalTimer(clock);
-    this.deadlines = new DeadlineTimer(clock);
+    const timer = new AlarmTimer(clock);
+    this.renewals = new RenewalTimer(timer);
+    this.deadlines = new DeadlineTimer(clock, timer);
     this.subscriptions = new Subscriptions(session);
     this.commands = new SessionCommands(session, this.events, this.tasks, this.renewals);
   }

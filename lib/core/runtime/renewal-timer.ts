@@ -1,6 +1,5 @@
 /** One timer for all leases of a session: for renewals, for ends of leases, and for alarms. */
-import { Alarm } from '../time/alarm.js';
-import type { Clock } from '../time/clock.js';
+import type { Alarm, AlarmTimer } from '../time/alarm.js';
 import { LinkedList, type ListNode } from '../util/linked-list.js';
 
 export interface Renewable {
@@ -8,7 +7,7 @@ export interface Renewable {
   readonly token: string;
   /** When `due` must be called next, on the monotonic clock. `Infinity` for never. Read anew each time. */
   dueAt(): number;
-  /** @param readUntil what was due by then may be decided: see {@link Clock.schedule}. */
+  /** @param readUntil what was due by then may be decided: see `Clock.schedule`. */
   due(readUntil: number): void;
   /** The store answers again: a renewal is tried as soon as possible. */
   renewSoon(): void;
@@ -25,8 +24,8 @@ export class RenewalTimer {
   readonly #renewables = new LinkedList<Renewable>();
   readonly #alarm: Alarm;
 
-  constructor(clock: Clock) {
-    this.#alarm = new Alarm(clock, (readUntil) => this.#fire(readUntil));
+  constructor(timer: AlarmTimer) {
+    this.#alarm = timer.alarm((readUntil) => this.#fire(readUntil));
   }
 
   add(renewable: Renewable): void {

@@ -1,32 +1,85 @@
-/** One timer of the clock, set for the earliest of the times that `set` was called with. */
+/** One timer of the clock for several alarms: it is set for the earliest of the times that they are set for. */
 import type { Clock, Timer } from './clock.js';
 
-export class Alarm {
+/**
+ * Most alarms are cleared before their time, and another one is set just before that. So one timer serves many of them:
+ * it is neither moved to a later time, nor cancelled while another alarm is set.
+ */
+export class AlarmTimer {
   readonly #clock: Clock;
-  readonly #ring: (readUntil: number) => void;
+  readonly #alarms: Alarm[] = [];
   #timer: Timer | undefined;
   #at = Infinity;
 
-  /** @param ring is called at the time, as {@link Clock.schedule} calls back. The alarm is not set any more by then. */
-  constructor(clock: Clock, ring: (readUntil: number) => void) {
+  constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** @param ring is called at the time, as {@link Clock.schedule} calls back. The alarm is not set any more by then. */
+  alarm(ring: (readUntil: number) => void): Alarm {
+    const alarm = new Alarm(this, ring);
+    this.#alarms.push(alarm);
+    return alarm;
+  }
+
+  /** @internal An alarm was set for this time. */
+  reach(at: number): void {
+    if (at >= this.#at) return;
+    this.#timer?.cancel();
+    this.#at = at;
+    this.#timer = this.#clock.schedule(
+      (readUntil = this.#clock.monotonic()) => this.#fire(readUntil),
+      at - this.#clock.monotonic(),
+    );
+  }
+
+  /** @internal An alarm was cleared. */
+  cleared(): void {
+    for (const { at } of this.#alarms) if (at !== Infinity) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#at = Infinity;
+  }
+
+  #fire(readUntil: number): void {
+    this.#timer = undefined;
+    this.#at = Infinity;
+    const due = this.#alarms.filter(({ at }) => at <= readUntil).sort((a, b) => a.at - b.at);
+    try {
+      for (const alarm of due) alarm.ring(readUntil);
+    } finally {
+      for (const { at } of this.#alarms) if (at !== Infinity) this.reach(at);
+    }
+  }
+}
+
+export class Alarm {
+  readonly #timer: AlarmTimer;
+  readonly #ring: (readUntil: number) => void;
+  /** The time for which the alarm is set, on the monotonic clock. `Infinity` if it is not set. */
+  at = Infinity;
+
+  constructor(timer: AlarmTimer, ring: (readUntil: number) => void) {
+    this.#timer = timer;
     this.#ring = ring;
   }
 
   /** Rings at this time on the monotonic clock, unless the alarm is set for an earlier time. `Infinity` for never. */
   set(at: number): void {
-    if (at >= this.#at) return;
-    this.#timer?.cancel();
-    this.#at = at;
-    this.#timer = this.#clock.schedule((readUntil = this.#clock.monotonic()) => {
-      this.clear();
-      this.#ring(readUntil);
-    }, at - this.#clock.monotonic());
+    if (at >= this.at) return;
+    this.at = at;
+    this.#timer.reach(at);
   }
 
   clear(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#at = Infinity;
+    if (this.at === Infinity) return;
+    this.at = Infinity;
+    this.#timer.cleared();
+  }
+
+  /** @internal */
+  ring(readUntil: number): void {
+    this.at = Infinity;
+    this.#ring(readUntil);
   }
 }

@@ -65,7 +65,7 @@ export class CommandWriter {
   #textOf(sha: string, parameters: readonly Parameter[]): string | undefined {
     let head = this.#heads.get(sha);
     if (head === undefined) {
-      head = `\r\n$7\r\nEVALSHA\r\n$${sha.length}\r\n${sha}\r\n`;
+      head = `\r\n$7\r\nEVALSHA\r\n$${sha.length}\r\n${sha}`;
       this.#heads.set(sha, head);
     }
     let text = `*${parameters.length + 2}${head}`;
@@ -74,9 +74,9 @@ export class CommandWriter {
       let part = parameters[i];
       if (typeof part !== 'string') return undefined;
       if (i > 0 && i <= prefixed) part = this.#keyPrefix + part;
-      text += `$${Buffer.byteLength(part)}\r\n${part}\r\n`;
+      text += lengthOf(part) + part;
     }
-    return text;
+    return `${text}\r\n`;
   }
 
   /** Decides whether commands can be written, whenever the client's way of sending is another one. */
@@ -92,6 +92,14 @@ export class CommandWriter {
     if (command === undefined || command.toWritable() !== this.#textOf('0', PROBE)) return;
     this.#command = writtenCommandOver(Object.getPrototypeOf(command) as object);
   }
+}
+
+/** The text before a part of so many bytes. Each concatenation costs memory, and a command has many parts. */
+const LENGTHS = Array.from({ length: 256 }, (_, bytes) => `\r\n$${bytes}\r\n`);
+
+function lengthOf(part: string): string {
+  const bytes = Buffer.byteLength(part);
+  return LENGTHS[bytes] ?? `\r\n$${bytes}\r\n`;
 }
 
 /** What a client's `call` makes. */

@@ -179,7 +179,7 @@ export class CommandSender {
    */
   redirect(run: CommandRun, error: unknown): void {
     const { pending, attempt } = run;
-    const { until } = pending.value.command;
+    const { until } = pending.value;
     if (!this.cluster || !isElsewhere(error) || performance.now() + pauseBefore(attempt) >= until) {
       return this.fail(pending, error);
     }
@@ -192,12 +192,12 @@ export class CommandSender {
   answer(pending: PendingCommand, reply: unknown): void {
     this.#connection.heard();
     if (reply instanceof Error) this.fail(pending, reply);
-    else if (this.#timeouts.settle(pending)) pending.value.command.onReply(reply);
+    else if (this.#timeouts.settle(pending)) pending.value.onReply(reply);
   }
 
   fail(pending: PendingCommand, error: unknown): void {
     this.#connection.heard();
-    const { command } = pending.value;
+    const command = pending.value;
     const { doing, key } = command;
     if (this.#timeouts.settle(pending))
       command.onFailure(this.trouble.storeError(describe(doing, key), error));

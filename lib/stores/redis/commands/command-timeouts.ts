@@ -13,16 +13,12 @@ export interface Command {
   readonly key: string | undefined;
   onReply(reply: unknown): void;
   onFailure(error: LockStoreError): void;
-}
-
-interface Pending {
-  readonly command: Command;
-  /** True if the command waited for the connection when it was added: nothing was written then. */
-  readonly unsent: boolean;
+  /** Whether the command waited for the connection when it was added: nothing was written then. Set by `add`. */
+  unsent?: boolean;
 }
 
 /** What {@link CommandTimeouts.add} returns: the command is settled by it. */
-export type PendingCommand = ListNode<Pending>;
+export type PendingCommand = ListNode<Command>;
 
 /**
  * All commands have the same time-out, so the oldest command is the first to exceed it. The timer is set for the oldest
@@ -30,7 +26,7 @@ export type PendingCommand = ListNode<Pending>;
  * command itself.
  */
 export class CommandTimeouts {
-  readonly #pending = new LinkedList<Pending>();
+  readonly #pending = new LinkedList<Command>();
   readonly #silent: (doing: string) => LockStoreError;
   readonly #onSilent: (until: number) => void;
   #timer: Timer | undefined;
@@ -51,7 +47,8 @@ export class CommandTimeouts {
 
   add(command: Command, unsent: boolean): PendingCommand {
     if (this.#timer === undefined) this.#arm(command.until);
-    return this.#pending.push({ command, unsent });
+    command.unsent = unsent;
+    return this.#pending.push(command);
   }
 
   /**
@@ -66,7 +63,7 @@ export class CommandTimeouts {
 
   /** Fails the commands that waited for the connection when they were added. */
   failUnsent(error: (doing: string) => LockStoreError): void {
-    this.#failEach(({ unsent }) => unsent, error);
+    this.#failEach(({ unsent }) => unsent === true, error);
   }
 
   /** Fails all commands, because their replies will not arrive. */
@@ -80,7 +77,7 @@ export class CommandTimeouts {
     this.failAll(endedError);
   }
 
-  #failEach(which: (pending: Pending) => boolean, error: (doing: string) => LockStoreError): void {
+  #failEach(which: (command: Command) => boolean, error: (doing: string) => LockStoreError): void {
     for (const node of [...this.#pending.nodes()]) {
       if (node.listed && which(node.value)) this.#fail(node, error);
     }
@@ -88,8 +85,8 @@ export class CommandTimeouts {
 
   #fail(node: PendingCommand, error: (doing: string) => LockStoreError): void {
     this.#pending.remove(node);
-    const { doing, key } = node.value.command;
-    node.value.command.onFailure(error(describe(doing, key)));
+    const { doing, key } = node.value;
+    node.value.onFailure(error(describe(doing, key)));
   }
 
   #arm(until: number): void {
@@ -102,7 +99,7 @@ export class CommandTimeouts {
   #fire(readUntil: number): void {
     this.#timer = undefined;
     for (let oldest = this.#pending.head; oldest !== undefined; oldest = this.#pending.head) {
-      const { until } = oldest.value.command;
+      const { until } = oldest.value;
       if (until > readUntil) return this.#arm(until);
       const { unsent } = oldest.value;
       this.#fail(oldest, this.#silent);

@@ -41,6 +41,7 @@ export function isLimited({ acquire, release }: ExchangeRequest): boolean {
 export class ExchangeCommand implements Command {
   /** Counted from the latest sending: a reply that was read late must not shorten the time of the next command. */
   until!: Until;
+  unsent = false;
   readonly #context: ExchangeContext;
   readonly #request: ExchangeRequest;
   readonly #names: LockNames;

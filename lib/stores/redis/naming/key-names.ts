@@ -25,6 +25,9 @@ export class KeyNames {
   readonly #cluster: boolean;
   /** Without a Cluster, one fence counter serves all keys. In a Cluster, the hash tag follows. */
   readonly #fences: string;
+  /** The beginnings of names, made once: each concatenation of a name costs time. */
+  readonly #queues: string;
+  readonly #holders: string;
   readonly #database: number;
 
   /**
@@ -37,6 +40,8 @@ export class KeyNames {
     this.#cluster = cluster;
     this.#database = database;
     this.#fences = `${prefix}${RESERVED}f`;
+    this.#queues = `${prefix}${RESERVED}q${cluster ? '' : ':'}`;
+    this.#holders = `${prefix}${RESERVED}h${cluster ? '' : ':'}`;
     if (cluster && /[{}]/.test(clientPrefix + prefix)) {
       throw new LockOptionsError(
         'prefix',
@@ -56,12 +61,9 @@ export class KeyNames {
       );
     }
     const lock = this.#prefix + key;
-    const tag = this.#cluster ? `{${this.fenceDomainOf(key)}}` : '';
-    return {
-      lock,
-      queue: `${this.#prefix}${RESERVED}q${tag}:${key}`,
-      fences: this.#fences + tag,
-    };
+    if (!this.#cluster) return { lock, queue: this.#queues + key, fences: this.#fences };
+    const tag = `{${this.fenceDomainOf(key)}}`;
+    return { lock, queue: `${this.#queues}${tag}:${key}`, fences: this.#fences + tag };
   }
 
   /**
@@ -69,7 +71,8 @@ export class KeyNames {
    * every command declares.
    */
   holdersOf(key: string): string {
-    return `${this.#prefix}${RESERVED}h${this.#cluster ? `{${this.fenceDomainOf(key)}}` : ''}:${key}`;
+    if (!this.#cluster) return this.#holders + key;
+    return `${this.#holders}{${this.fenceDomainOf(key)}}:${key}`;
   }
 
   /** The key's fence domain. Without a Cluster there is one domain, in a Cluster one for each slot. */
