@@ -3,6 +3,7 @@ import type {
   DeclaredOptions,
   OneKind,
   ResolvedAcquire,
+  ResolvedUsing,
   UsingOptions,
 } from './core/options/acquire.options.js';
 import { tracing } from './core/events/tracer.js';
@@ -14,7 +15,14 @@ import { LockInspection } from './lock.inspection.js';
 import { checkJoin, checkReentry, holdsWithin } from './core/holds/reentry-checks.js';
 import { badOption } from './core/options/option-checks.js';
 import { type LockPolicy, resolveAcquire, resolveUsing } from './core/options/resolve-options.js';
-import { currentLockContext, insideOf, runUnder, LockContext } from './core/holds/lock-context.js';
+import {
+  currentLockContext,
+  heldBy,
+  holdOf,
+  insideOf,
+  runUnder,
+  LockContext,
+} from './core/holds/lock-context.js';
 import type { Hold } from './core/holds/hold.js';
 import { type LockError, LockLostError, LockNotHeldError, isLockError } from './errors/index.js';
 
@@ -29,6 +37,7 @@ export type LockedWork<T> = (lock: Lock) => T | PromiseLike<T>;
 export class LockService extends LockInspection {
   readonly #engine: LockEngine;
   readonly #policy: LockPolicy;
+  readonly #resolved = new WeakMap<UsingOptions, ResolvedUsing>();
 
   /** @internal Made by the module. */
   constructor(engine: LockEngine, policy: LockPolicy) {
@@ -100,16 +109,36 @@ export class LockService extends LockInspection {
     options: OneKind<UsingOptions> | undefined,
     work: LockedWork<T>,
   ): Promise<T>;
-  async using<T>(
+  using<T>(
     key: string | readonly string[],
     optionsOrWork: UsingOptions | undefined | LockedWork<T>,
     maybeWork?: LockedWork<T>,
   ): Promise<T> {
-    const [options, work] =
-      typeof optionsOrWork === 'function' ? [undefined, optionsOrWork] : [optionsOrWork, maybeWork];
-    if (typeof work !== 'function')
-      throw new TypeError('LockService.using(key, options?, work): work must be a function.');
-    const resolved = resolveUsing(options, this.#policy);
+    const alone = typeof optionsOrWork === 'function';
+    const work = alone ? optionsOrWork : maybeWork;
+    try {
+      if (typeof work !== 'function')
+        throw new TypeError('LockService.using(key, options?, work): work must be a function.');
+      return this.usingResolved(key, resolveUsing(alone ? undefined : optionsOrWork, this.#policy), work);
+    } catch (error) {
+      const refusal = error as Error;
+      return Promise.reject(refusal);
+    }
+  }
+
+  /** The resolved options of a decorated method, which never change. @internal */
+  resolveOnce(options: UsingOptions): ResolvedUsing {
+    let resolved = this.#resolved.get(options);
+    if (resolved === undefined) this.#resolved.set(options, (resolved = resolveUsing(options, this.#policy)));
+    return resolved;
+  }
+
+  /** As `using`, with resolved options. @internal */
+  async usingResolved<T>(
+    key: string | readonly string[],
+    resolved: ResolvedUsing,
+    work: LockedWork<T>,
+  ): Promise<T> {
     const keys = normaliseKeys(key);
     const current = currentLockContext();
     const outer = this.#contextOf(current, resolved.within);
@@ -117,11 +146,12 @@ export class LockService extends LockInspection {
     const own = new LockContext(this.#engine.waits, outer, lock);
     const traced = tracing.tracer?.holding(resolved, lock);
     const run = traced === undefined ? () => work(lock) : () => traced.run(() => work(lock));
-    let outcome: { result: T } | { error: unknown };
+    let result: T | undefined;
+    let failure: { readonly error: unknown } | undefined;
     try {
-      outcome = { result: await runUnder(own, run) };
+      result = await runUnder(own, run);
     } catch (error) {
-      outcome = { error };
+      failure = { error };
     }
     const released = lock.release();
     own.end();
@@ -131,15 +161,10 @@ export class LockService extends LockInspection {
     traced?.end(lost);
     if (lost !== undefined && resolved.onLost === 'throw') {
       // The error is made here, because its stack leads to the caller.
-      throw new LockLostError(
-        lost.key,
-        lost.reason,
-        lost.held,
-        'error' in outcome ? outcome.error : undefined,
-      );
+      throw new LockLostError(lost.key, lost.reason, lost.held, failure?.error);
     }
-    if ('error' in outcome) throw outcome.error;
-    return outcome.result;
+    if (failure !== undefined) throw failure.error;
+    return result as T;
   }
 
   /**
@@ -161,20 +186,6 @@ export class LockService extends LockInspection {
       if (key === undefined || lock.keys.includes(key)) return lock;
     }
     return undefined;
-  }
-
-  /** The hold by which a call in this context holds the key, through the context itself or an outer one. */
-  #holdOf(key: string, innermost: LockContext): Hold | undefined {
-    for (let context: LockContext | undefined = innermost; context !== undefined; context = context.outer) {
-      const hold = this.#heldBy(context, key);
-      if (hold !== undefined) return hold;
-    }
-    return undefined;
-  }
-
-  #heldBy(context: LockContext, key: string): Hold | undefined {
-    const hold = context.graph === this.#engine.waits ? context.lock?.rootOf(key) : undefined;
-    return hold?.released === false ? hold : undefined;
   }
 
   /** The context that a call runs under: its async context, and inside that the lock given as `within`. */
@@ -208,7 +219,7 @@ export class LockService extends LockInspection {
     const waited = new Set<string>();
     for (const key of keys) {
       const joined = given.find((hold) => hold.key === key);
-      const hold = joined ?? this.#holdOf(key, context);
+      const hold = joined ?? holdOf(key, context, this.#engine.waits);
       if (hold !== undefined && joined === undefined && reentry === 'wait') waited.add(key);
       if (hold === undefined || waited.has(key)) missing.push(key);
       else held.push(checkReentry(hold, options, joined !== undefined));
@@ -216,7 +227,7 @@ export class LockService extends LockInspection {
     // A call that waits for an outer hold is not part of the work that has this hold. So it does not delay the end of
     // that work, nor the end of the contexts which that work runs under.
     const own = (each: LockContext): boolean =>
-      [...waited].some((key) => this.#heldBy(each, key) !== undefined);
+      [...waited].some((key) => heldBy(each, key, this.#engine.waits) !== undefined);
     const under = waited.size === 0 ? context : insideOf(own, context);
     // A hold keeps its options. Without `within`, the options do not keep the joined lock in memory.
     const plain = within === undefined ? options : { ...options, within: undefined };

@@ -2,7 +2,7 @@
 // Decorators are applied by hand, so that no build is needed.
 import 'reflect-metadata';
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Controller, Inject, Module, Param, Post } from '@nestjs/common';
+import { Controller, Inject, Module, Param, Post, UseInterceptors } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ours } from '../support/ours.mjs';
@@ -39,8 +39,18 @@ class Orders {
   async bare(id) {
     return { id };
   }
+  async intercepted(id) {
+    return { id };
+  }
   async locked(id) {
     return { id };
+  }
+}
+
+/** What Nest itself costs for an interceptor: this one does nothing. */
+class Idle {
+  intercept(_context, next) {
+    return next.handle();
   }
 }
 
@@ -55,6 +65,7 @@ if (row.calls === 'typed')
   );
 if (row.calls === 'using') Inject(library.LockService)(Stock.prototype, 'locks');
 handler('bare', Post('bare/:id'));
+handler('intercepted', Post('intercepted/:id'), UseInterceptors(new Idle()));
 if (row.handler === 'locked') handler('locked', Post('locked/:id'), library.Locked('order:{params.id}'));
 Controller()(Orders);
 

@@ -31,6 +31,7 @@ export default [
     rows: [
       { name: 'bare', ...alike, handler: 'bare' },
       { name: 'bare + ALS', ...alike, handler: 'bare', storage: true },
+      { name: 'an empty interceptor', ...alike, handler: 'intercepted' },
       { name: "@Locked('order:{params.id}')", ...alike, handler: 'locked' },
     ],
     times: { rounds: 2, seconds: 0.4, warmup: 1.5 },

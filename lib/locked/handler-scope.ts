@@ -5,6 +5,34 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { ExecutionContext } from '@nestjs/common';
 
+/** Listeners to something that happens once. There is mostly one, which needs no Set. */
+class Listeners {
+  #first: (() => void) | undefined;
+  #others: Set<() => void> | undefined;
+
+  /** @returns a function that removes the listener. */
+  add(listener: () => void): () => void {
+    if (this.#first === undefined) {
+      this.#first = listener;
+      return () => {
+        if (this.#first === listener) this.#first = undefined;
+      };
+    }
+    const others = (this.#others ??= new Set());
+    others.add(listener);
+    return () => others.delete(listener);
+  }
+
+  tell(): void {
+    const [first, others] = [this.#first, this.#others];
+    this.#first = undefined;
+    first?.();
+    if (others === undefined) return;
+    for (const listener of others) listener();
+    others.clear();
+  }
+}
+
 /**
  * One call of a handler by Nest, as its interceptor sees the call: from the subscription to the end of the
  * subscription. Scopes can be nested (a request inside a request, two decorators on one method), so the storage holds a
@@ -13,10 +41,12 @@ import type { ExecutionContext } from '@nestjs/common';
 export class HandlerScope {
   /** The LockService of the method, once it is known. */
   service: object | undefined;
+  /** What `exchangeOf` has found: the HTTP request and response. Null if there are none. */
+  exchange: object | null | undefined;
   #ended = false;
   #abandoned = false;
-  readonly #listeners = new Set<() => void>();
-  readonly #abandonListeners = new Set<() => void>();
+  #listeners: Listeners | undefined;
+  #abandonListeners: Listeners | undefined;
 
   constructor(
     /** The identity of the one `@Locked` that this scope belongs to. */
@@ -33,8 +63,7 @@ export class HandlerScope {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    for (const listener of this.#listeners) listener();
-    this.#listeners.clear();
+    this.#listeners?.tell();
   }
 
   /**
@@ -46,16 +75,14 @@ export class HandlerScope {
       listener();
       return () => {};
     }
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return (this.#listeners ??= new Listeners()).add(listener);
   }
 
   /** The client left before it had the whole result. */
   abandon(): void {
     if (this.#abandoned) return;
     this.#abandoned = true;
-    for (const listener of this.#abandonListeners) listener();
-    this.#abandonListeners.clear();
+    this.#abandonListeners?.tell();
   }
 
   /**
@@ -67,21 +94,26 @@ export class HandlerScope {
       listener();
       return () => {};
     }
-    this.#abandonListeners.add(listener);
-    return () => this.#abandonListeners.delete(listener);
+    return (this.#abandonListeners ??= new Listeners()).add(listener);
   }
 }
 
-interface Link {
-  readonly scope: HandlerScope;
-  outer: Link | undefined;
+/**
+ * A class, not an object literal. V8 may make an object of a literal in its old generation, and then keeps what a dead one
+ * refers to, which would be the whole request. See `linked-list.ts`.
+ */
+class Link {
+  constructor(
+    readonly scope: HandlerScope,
+    public outer: Link | undefined,
+  ) {}
 }
 
 const chain = new AsyncLocalStorage<Link | undefined>();
 
 /** Runs `work` inside a scope, so that `scopeOf` finds the scope there. */
 export function runInScope<T>(scope: HandlerScope, work: () => T): T {
-  return chain.run({ scope, outer: withoutEnded(chain.getStore()) }, work);
+  return chain.run(new Link(scope, withoutEnded(chain.getStore())), work);
 }
 
 /**
@@ -120,5 +152,5 @@ export function runOutOfScope<T>(scope: HandlerScope | undefined, work: () => T)
 function without(link: Link | undefined, scope: HandlerScope): Link | undefined {
   if (link === undefined) return undefined;
   if (link.scope === scope) return link.outer;
-  return { scope: link.scope, outer: without(link.outer, scope) };
+  return new Link(link.scope, without(link.outer, scope));
 }

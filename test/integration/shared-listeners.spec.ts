@@ -155,6 +155,103 @@ describe('one response for many locks', () => {
   });
 });
 
+describe('the response of a call that waits for its lock', () => {
+  class Stock {
+    @Locked('k')
+    async take(): Promise<string> {
+      return 'taken';
+    }
+  }
+  interface Call {
+    readonly response: EventEmitter & { destroyed?: boolean };
+    readonly scope: HandlerScope;
+    take(): Promise<string>;
+  }
+  const callOf = (locks: LockService): Call => {
+    const stock = provideLocks(new Stock(), locks);
+    const response: Call['response'] = new EventEmitter();
+    const context = { getType: () => 'http', getArgByIndex: (index: number) => [{}, response][index] };
+    const method: object = Reflect.get(Stock.prototype, 'take');
+    const [{ decoration }] = Reflect.getMetadata('__interceptors__', method) as [{ decoration: object }];
+    const scope = new HandlerScope(decoration, context as unknown as ExecutionContext);
+    return { response, scope, take: () => runInScope(scope, () => stock.take()) };
+  };
+
+  it('given a free lock, then nothing listens to the response', async () => {
+    const { response, take } = callOf(memoryLocks());
+    let most = 0;
+    response.on('newListener', () => (most += 1));
+    expect(await take()).toBe('taken');
+    expect(most).toBe(0);
+  });
+
+  it('given a busy lock, then the response has one listener after a while, and none after the wait', async () => {
+    const locks = memoryLocks();
+    const held = await locks.acquire('k');
+    const { response, take } = callOf(locks);
+    const taken = take();
+    expect(response.listenerCount('close')).toBe(0);
+    await eventually(() => expect(response.listenerCount('close')).toBe(1));
+    await held.release();
+    expect(await taken).toBe('taken');
+    expect(response.listenerCount('close')).toBe(0);
+  });
+
+  it.each<[string, (call: Call) => void]>([
+    ['has closed before anything listened to it', ({ response }) => (response.destroyed = true)],
+    ['belongs to a scope that ends', ({ scope }) => scope.end()],
+  ])('given a busy lock and a response that %s, then the call leaves the queue', async (_, leave) => {
+    const locks = memoryLocks();
+    const held = await locks.acquire('k');
+    const call = callOf(locks);
+    const code = codeOf(call.take());
+    leave(call);
+    expect(await code).toBe('LOCK_ABORTED');
+    expect(call.response.listenerCount('close')).toBe(0);
+    await held.release();
+    expect(await codeOf(locks.acquire('k', { wait: 0 }))).toBeUndefined();
+  });
+
+  it('given a busy lock and a response that closes later, then the call leaves the queue', async () => {
+    const locks = memoryLocks();
+    const held = await locks.acquire('k');
+    const { response, take } = callOf(locks);
+    const code = codeOf(take());
+    await eventually(() => expect(response.listenerCount('close')).toBe(1));
+    response.emit('close');
+    expect(await code).toBe('LOCK_ABORTED');
+    expect(response.listenerCount('close')).toBe(0);
+    await held.release();
+  });
+
+  it('given a response that is over before the call, then the call does not wait', async () => {
+    const locks = memoryLocks();
+    const { response, take } = callOf(locks);
+    response.destroyed = true;
+    expect(await codeOf(take())).toBe('LOCK_ABORTED');
+  });
+
+  it('given a replaced method "using", then it gets an AbortSignal, which aborts when the client leaves', async () => {
+    const locks = memoryLocks();
+    const original = locks.using.bind(locks) as (...args: unknown[]) => Promise<unknown>;
+    const signals: unknown[] = [];
+    Object.assign(locks, {
+      using: (key: string, options: { signal?: AbortSignal }, work: unknown) => {
+        signals.push(options.signal);
+        return original(key, options, work);
+      },
+    });
+    const held = await locks.acquire('k');
+    const { response, take } = callOf(locks);
+    const code = codeOf(take());
+    await eventually(() => expect(response.listenerCount('close')).toBe(1));
+    response.emit('close');
+    expect(await code).toBe('LOCK_ABORTED');
+    expect(signals).toEqual([expect.any(AbortSignal)]);
+    await held.release();
+  });
+});
+
 describe('shared listeners', () => {
   const emitters = new SharedListeners<EventEmitter>((emitter, event, listener) => {
     emitter.on(event, listener);

@@ -36,7 +36,7 @@ describe('given the parameter metadata of Nest', () => {
   });
 
   it('then it is read as bindings, without custom decorators', () => {
-    const sorted = parameterBindings(Base, 'handle')?.sort((a, b) => a.index - b.index);
+    const sorted = [...(parameterBindings(Base, 'handle') ?? [])].sort((a, b) => a.index - b.index);
     expect(sorted).toEqual([
       { kind: ParameterKind.PARAM, index: 0, property: 'id' },
       { kind: ParameterKind.PARAM, index: 1, property: undefined },

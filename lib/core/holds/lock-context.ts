@@ -1,5 +1,6 @@
 /** The locks that a call runs under: those of `using` and `@Locked` around it, found by its async context. */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Hold } from './hold.js';
 import type { HeldLock } from './lock.handle.js';
 import { HeldKeys, type WaitGraph } from '../deadlock/wait-for-graph.js';
 
@@ -72,4 +73,19 @@ export function insideOf(
     if (lock !== undefined) copy = new LockContext(graph, copy, lock);
   }
   return copy;
+}
+
+/** The hold by which a call in a context holds the key, through the context itself or an outer one. */
+export function holdOf(key: string, innermost: LockContext, graph: WaitGraph): Hold | undefined {
+  for (let context: LockContext | undefined = innermost; context !== undefined; context = context.outer) {
+    const hold = heldBy(context, key, graph);
+    if (hold !== undefined) return hold;
+  }
+  return undefined;
+}
+
+/** The hold by which the context itself holds the key. */
+export function heldBy(context: LockContext, key: string, graph: WaitGraph): Hold | undefined {
+  const hold = context.graph === graph ? context.lock?.rootOf(key) : undefined;
+  return hold?.released === false ? hold : undefined;
 }

@@ -60,7 +60,7 @@ export function checkReentry(hold: Hold, { access, reentry }: ResolvedAcquire, w
 export function checkJoin(
   held: readonly Hold[],
   [first]: readonly string[],
-  signal: AbortSignal | undefined,
+  signal: ResolvedAcquire['signal'],
 ): void {
   for (const hold of held) {
     hold.loseIfOver();

@@ -67,22 +67,27 @@ export function fillTemplate(
   valueOf: (placeholder: Placeholder) => unknown,
   refuse?: (placeholder: Placeholder, value: unknown, why: Unusable) => LockKeyError,
 ): string {
-  return template.parts
-    .map((part) => {
-      if (typeof part === 'string') return part;
-      const value = valueOf(part);
-      const origin = { template: template.source, path: part.source };
-      return keyPart(value, origin, refuse && ((why) => refuse(part, value, why)));
-    })
-    .join('');
+  let key = '';
+  for (const part of template.parts) {
+    if (typeof part === 'string') {
+      key += part;
+      continue;
+    }
+    const value = valueOf(part);
+    const origin = { template: template.source, path: part.source };
+    key += keyPart(value, origin, refuse && ((why) => refuse(part, value, why)));
+  }
+  return key;
 }
 
 /** Follows a path. Undefined if the path leads to nothing: no key can be made of that. */
 export function follow(value: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>(
-    (at, name) => (at === null || at === undefined ? undefined : (at as Record<string, unknown>)[name]),
-    value,
-  );
+  let at = value;
+  for (const name of path) {
+    if (at === null || at === undefined) return undefined;
+    at = (at as Record<string, unknown>)[name];
+  }
+  return at;
 }
 
 function parsePlaceholder(template: string, source: string): Placeholder {

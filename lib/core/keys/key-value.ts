@@ -46,6 +46,7 @@ export function keyPart(
 ): string {
   const text = textOf(value);
   if (typeof text !== 'string') throw refuse(text);
+  if (PLAIN.test(text)) return text;
   try {
     // encodeURIComponent does not escape !'()*~. It escapes the @ of e-mail addresses, which is harmless in a key.
     return encodeURIComponent(text)
@@ -55,6 +56,9 @@ export function keyPart(
     throw refuse({ problem: 'is no well-formed string (half of a surrogate pair)', made: false });
   }
 }
+
+/** Nothing of such a text is escaped: nearly all ids are of this kind. */
+const PLAIN = /^[\w.@-]+$/;
 
 /** Whether the value can be part of a key. */
 export function isUsable(value: unknown): boolean {

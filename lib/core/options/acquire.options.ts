@@ -2,6 +2,7 @@
 import type { CallRecord } from '../events/tracer.js';
 import type { Duration } from '../time/duration.js';
 import type { Lock } from '../contracts/lock.js';
+import type { AnySignal } from '../util/shared-listeners.js';
 import type { LockKind, LockAccess } from '../contracts/token.js';
 
 export interface AcquireOptions {
@@ -120,7 +121,7 @@ export interface ResolvedAcquire {
   readonly minHold: number;
   readonly reentry: Reentry;
   readonly within: Lock | undefined;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: AnySignal | undefined;
   readonly access: LockAccess;
   /** The decorated method that acquires. Undefined for other callers. */
   readonly origin?: LockOrigin;

@@ -66,10 +66,20 @@ const signals = new SharedListeners<AbortSignal>((signal, event, listener) => {
   return () => signal.removeEventListener(name, listener);
 });
 
+/** A signal of this library's own. It is lighter than an AbortSignal, and listens to nothing before it must. */
+export abstract class OwnSignal {
+  abstract readonly aborted: boolean;
+  abstract readonly reason: unknown;
+  /** Calls back when the signal aborts. @returns an idempotent function that removes the callback. */
+  abstract onAbort(callback: () => void): () => void;
+}
+
+export type AnySignal = AbortSignal | OwnSignal;
+
 /**
  * Calls back when the signal aborts. The signal must not be aborted yet.
  * @returns a function that removes the callback.
  */
-export function onAbort(signal: AbortSignal, callback: () => void): () => void {
-  return signals.on(signal, 'abort', callback);
+export function onAbort(signal: AnySignal, callback: () => void): () => void {
+  return signal instanceof OwnSignal ? signal.onAbort(callback) : signals.on(signal, 'abort', callback);
 }

@@ -7,7 +7,7 @@ import { mapsErrorsOf } from '../../error-mapping/mapping-decision.js';
 import { replyTo } from '../../error-mapping/error-reply.js';
 import { report } from '../../error-mapping/lock-error.interceptor.js';
 import { fieldError } from '../../error-mapping/transport-error.js';
-import type { LockedCall } from '../locked-call.interface.js';
+import type { LockedCall } from '../locked-call.js';
 
 /** The metadata key that Nest's `@ResolveField` sets on the method. */
 const FIELD = 'graphql:resolve_property';

@@ -5,7 +5,7 @@
 import { deferred } from '../../core/util/deferred.js';
 import { isLockError } from '../../errors/index.js';
 import { type AnyGenerator, bindGenerator, isAsyncGenerator } from '../lifetime/streamed-results.js';
-import type { LockedCall } from '../locked-call.interface.js';
+import type { LockedCall } from '../locked-call.js';
 import { invoke, type LockedMethod, type Outcome, runLocked } from './run-locked.js';
 
 /** The progress of one reader, which `return()` and `throw()` need to know. */

@@ -14,7 +14,7 @@ import {
   isSubscriptionResult,
   streamEnd,
 } from '../lifetime/streamed-results.js';
-import type { LockedCall } from '../locked-call.interface.js';
+import { LockedCall } from '../locked-call.js';
 import { invoke, type LockedMethod, type Outcome, runLocked } from './run-locked.js';
 import { lockedGenerator } from './locked-generator.js';
 import { refuseStream } from '../lifetime/refuse-stream.js';
@@ -38,13 +38,7 @@ export function lockedMethod(
   decoration: object,
 ): (this: unknown, ...args: unknown[]) => unknown {
   return function wrapper(this: unknown, ...args: unknown[]): unknown {
-    const call: LockedCall = {
-      method: locked.method,
-      label: locked.label,
-      self: this,
-      args,
-      scope: scopeOf(decoration),
-    };
+    const call = new LockedCall(locked.method, locked.label, this, args, scopeOf(decoration));
     if (kind === 'observable') return lockedObservable(locked, call);
     // In a handler the lock is acquired before the first step: a busy lock can then still be answered with a status.
     if (kind === 'generator' && call.scope === undefined) return lockedGenerator(locked, call);
@@ -100,7 +94,7 @@ function holdResult(
     return undefined;
   }
   if (isObservable(result)) return holdObservable(result, scope, locked.label, outcome);
-  const ended = streamEnd(result, scope.context);
+  const ended = streamEnd(result, scope);
   const onReaderLeft = (): void => scope.abandon();
   if (isSubscriptionResult(result, scope.context)) {
     return holdGenerator(result[Symbol.asyncIterator](), ended, onReaderLeft);

@@ -5,7 +5,7 @@ import { mapsErrorsOf } from '../../error-mapping/mapping-decision.js';
 import { type ErrorReply, replyTo } from '../../error-mapping/error-reply.js';
 import { report } from '../../error-mapping/lock-error.interceptor.js';
 import { messagePayload } from '../../error-mapping/transport-error.js';
-import type { LockedCall } from '../locked-call.interface.js';
+import type { LockedCall } from '../locked-call.js';
 
 /** The metadata key that Nest's `@WebSocketGateway` sets on the class. */
 const GATEWAY = 'websockets:is_gateway';

@@ -1,12 +1,18 @@
 /** Compiles the key of `@Locked`, at decoration, to a function that makes the key of each call. */
-import { fillTemplate, follow, type KeyTemplate, parseTemplate } from '../../core/keys/key-template.js';
+import {
+  fillTemplate,
+  follow,
+  type KeyTemplate,
+  parseTemplate,
+  type Placeholder,
+} from '../../core/keys/key-template.js';
 import { normaliseKeys } from '../../core/keys/normalise-keys.js';
 import { LockKeyError } from '../../errors/index.js';
 import { type FromContextKey, isFromContext } from '../from-context.js';
-import type { LockedCall } from '../locked-call.interface.js';
+import type { LockedCall } from '../locked-call.js';
 import type { LockedKey } from '../locked.types.js';
 import { requestValueError } from './request-value-error.js';
-import { requestValue } from './request-value.js';
+import { type RequestReader, requestReader } from './request-value.js';
 
 export type KeySource = (call: LockedCall) => string | readonly string[];
 
@@ -26,10 +32,11 @@ export function compileKey(key: LockedKey): CompiledKey {
     const templates = key.map((each) => parseTemplate(each as string));
     if (templates.length === 0)
       throw new LockKeyError('[]', '@Locked needs at least one key, and the list is empty.');
-    return { keyOf: (call) => templates.map((template) => fill(template, call)), templates };
+    const makers = templates.map(keyMaker);
+    return { keyOf: (call) => makers.map((make) => make(call)), templates };
   }
   const template = parseTemplate(key as string);
-  return { keyOf: (call) => fill(template, call), templates: [template] };
+  return { keyOf: keyMaker(template), templates: [template] };
 }
 
 function compileFunction(
@@ -53,15 +60,25 @@ function compileFunction(
     checkedKey(() => Reflect.apply(keyOf, call.self, call.args), `The key function of ${call.label}`);
 }
 
-function fill(template: KeyTemplate, call: LockedCall): string {
-  return fillTemplate(
-    template,
-    (placeholder) =>
-      typeof placeholder.root === 'number'
-        ? follow(call.args[placeholder.root], placeholder.path)
-        : requestValue(call, placeholder.root, placeholder, template.source),
-    (placeholder, value, why) => requestValueError(call, template.source, placeholder, value, why),
-  );
+/** A function that fills in one template. */
+function keyMaker(template: KeyTemplate): (call: LockedCall) => string {
+  const readers = new Map<Placeholder, RequestReader>();
+  for (const part of template.parts) {
+    if (typeof part === 'string') continue;
+    const { root, path } = part;
+    readers.set(
+      part,
+      typeof root === 'number'
+        ? (call) => follow(call.args[root], path)
+        : requestReader(root, part, template.source),
+    );
+  }
+  return (call) =>
+    fillTemplate(
+      template,
+      (placeholder) => readers.get(placeholder)?.(call),
+      (placeholder, value, why) => requestValueError(call, template.source, placeholder, value, why),
+    );
 }
 
 /** The keys that a function makes. An error names the function in its message. */

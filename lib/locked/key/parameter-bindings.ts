@@ -22,11 +22,27 @@ export interface ParameterBinding {
 
 type AnyClass = abstract new (...args: never[]) => object;
 
+/** What was read, by class and method. Decorators have run before the first call. */
+const known = new WeakMap<object, Map<string | symbol, readonly ParameterBinding[] | undefined>>();
+
 /**
  * Undefined if no parameter of the method has a decorator. Parameters with custom decorators are left out, because it
- * is not known what part of the request such a decorator reads.
+ * is not known what part of the request such a decorator reads. The metadata are read once for each class and method.
  */
-export function parameterBindings(host: unknown, method: string | symbol): ParameterBinding[] | undefined {
+export function parameterBindings(
+  host: unknown,
+  method: string | symbol,
+): readonly ParameterBinding[] | undefined {
+  if (typeof host !== 'function') return undefined;
+  const ofClass = known.get(host) ?? new Map<string | symbol, readonly ParameterBinding[] | undefined>();
+  if (ofClass.has(method)) return ofClass.get(method);
+  known.set(host, ofClass);
+  const bindings = readBindings(host, method);
+  ofClass.set(method, bindings);
+  return bindings;
+}
+
+function readBindings(host: unknown, method: string | symbol): ParameterBinding[] | undefined {
   const declarer = declarerOf(host as AnyClass | undefined, method);
   if (declarer === undefined) return undefined;
   const metadata = Reflect.getMetadata(ROUTE_ARGS_METADATA, declarer, method) as

@@ -6,7 +6,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { follow, type Placeholder, type RequestRoot } from '../../core/keys/key-template.js';
 import { isUsable, type Unusable, unusableValue } from '../../core/keys/key-value.js';
 import type { LockKeyError } from '../../errors/index.js';
-import type { LockedCall } from '../locked-call.interface.js';
+import type { LockedCall } from '../locked-call.js';
 import { bindingsOf, pathIn } from './request-value.js';
 import { rootsOf, type Source, sourceOf } from './request-sources.js';
 import { routeParameters } from './route-parameters.js';

@@ -5,33 +5,77 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { follow, type Placeholder, type RequestRoot } from '../../core/keys/key-template.js';
 import { LockKeyError, printable, quoted } from '../../errors/index.js';
-import type { LockedCall } from '../locked-call.interface.js';
+import type { LockedCall } from '../locked-call.js';
 import { type ParameterBinding, parameterBindings } from './parameter-bindings.js';
 import { foldCase, rootsOf, type Source, sourceOf } from './request-sources.js';
 
+/** How a placeholder is read in the calls of one method over one transport. */
+interface Reading {
+  readonly host: unknown;
+  readonly method: string | symbol;
+  readonly transport: string;
+  /** The arguments that are bound to the part. If there are none, the raw value is read. */
+  readonly indexes: readonly number[];
+  /** Where the value lies in the argument, or in the raw part. */
+  readonly path: readonly string[];
+  readonly source: Source;
+}
+
+/** Reads one placeholder. */
+export type RequestReader = (call: LockedCall) => unknown;
+
 /**
- * @throws LockKeyError if Nest did not call the method as a handler, or if its transport has no such part. Also if
- * several arguments are bound to the part and have different values.
+ * A function that throws a LockKeyError if Nest did not call the method as a handler, or if its transport has no such
+ * part. Also if several arguments are bound to the part and have different values.
  */
-export function requestValue(
+export function requestReader(root: RequestRoot, placeholder: Placeholder, template: string): RequestReader {
+  // One suffices: a method is nearly always called through one class and one transport.
+  let latest: Reading | undefined;
+  return (call) => {
+    if (call.scope === undefined)
+      throw unreadable(template, call, notAHandler(printable(placeholder.source, 120)));
+    const { context } = call.scope;
+    const host = context.getClass();
+    const transport = context.getType<string>();
+    if (latest?.host !== host || latest.transport !== transport || latest.method !== call.method) {
+      latest = readingOf(call, context, root, placeholder, template);
+    }
+    const { indexes, path } = latest;
+    const [index] = indexes;
+    if (index === undefined) return follow(latest.source.raw(context), path);
+    const value = follow(call.args[index], path);
+    for (const other of indexes) {
+      // Two arguments can have different values of one part, for example 1 and '01'. A client can write one of these
+      // values in several ways. Calls that must exclude each other would then have different keys.
+      if (other !== index && !sameValue(value, follow(call.args[other], path))) {
+        throw unreadable(
+          template,
+          call,
+          `${printable(placeholder.source, 120)} is bound by the arguments ${indexes.join(' and ')}, with ` +
+            `different values. Name one of them, such as {${index}}.`,
+        );
+      }
+    }
+    return value;
+  };
+}
+
+/** @throws LockKeyError if the transport has no such part. */
+function readingOf(
   call: LockedCall,
+  context: ExecutionContext,
   root: RequestRoot,
   placeholder: Placeholder,
   template: string,
-): unknown {
-  const keyError = (problem: string): LockKeyError =>
-    new LockKeyError(
-      template,
-      `The lock key ${quoted(template)} of ${call.label} cannot be made: ${problem}`,
-    );
-  const shown = printable(placeholder.source, 120);
-  if (call.scope === undefined) throw keyError(notAHandler(shown));
-  const { context } = call.scope;
+): Reading {
   const transport = context.getType<string>();
   const source = sourceOf(transport, root);
   if (source === undefined) {
-    throw keyError(
-      `there is no ${shown} in a context of type "${transport}" (what can be read: ${rootsOf(transport).join(', ') || 'none'}).`,
+    throw unreadable(
+      template,
+      call,
+      `there is no ${printable(placeholder.source, 120)} in a context of type "${transport}" (what can be read: ` +
+        `${rootsOf(transport).join(', ') || 'none'}).`,
     );
   }
   const path = pathIn(source, placeholder.path);
@@ -40,18 +84,27 @@ export function requestValue(
     ({ property }) => property !== undefined && foldCase(source, property) === path[0],
   );
   const ofWhole = bindings.filter(({ property }) => property === undefined);
-  const [chosen, tail] = ofProperty.length > 0 ? [ofProperty, path.slice(1)] : [ofWhole, path];
-  if (chosen.length === 0) return follow(source.raw(context), path);
-  const values = new Set(chosen.map(({ index }) => follow(call.args[index], tail)));
-  if (values.size > 1) {
-    // Two arguments can have different values of one part, for example 1 and '01'. A client can write one of these
-    // values in several ways. Calls that must exclude each other would then have different keys.
-    throw keyError(
-      `${shown} is bound by the arguments ${chosen.map(({ index }) => index).join(' and ')}, with ` +
-        `different values. Name one of them, such as {${chosen[0].index}}.`,
-    );
-  }
-  return [...values][0];
+  const chosen = ofProperty.length > 0 ? ofProperty : ofWhole;
+  return {
+    host: context.getClass(),
+    method: call.method,
+    transport,
+    indexes: chosen.map(({ index }) => index),
+    path: ofProperty.length > 0 ? path.slice(1) : path,
+    source,
+  };
+}
+
+/** As a Set compares: NaN is itself, and 0 is -0. */
+function sameValue(a: unknown, b: unknown): boolean {
+  return a === b || Object.is(a, b);
+}
+
+function unreadable(template: string, { label }: LockedCall, problem: string): LockKeyError {
+  return new LockKeyError(
+    template,
+    `The lock key ${quoted(template)} of ${label} cannot be made: ${problem}`,
+  );
 }
 
 export function notAHandler(placeholder: string): string {

@@ -1,53 +1,16 @@
 /**
- * Tells when nothing waits for the result of a call any more. This can happen while the call waits for its lock, or
- * while it runs under the lock.
+ * Tells when nothing waits for the result of a call any more, while the call runs under its lock. `wait-signal.ts` tells
+ * it while the call waits.
  */
 import type { Lock } from '../../core/contracts/lock.js';
-import { onAbort } from '../../core/util/shared-listeners.js';
 import type { HeldLock } from '../../core/holds/lock.handle.js';
 import { LockAbortedError, quoted } from '../../errors/index.js';
 import type { HandlerScope } from '../handler-scope.js';
-import { httpExchange, isAnswered, onResponseOver } from './http-exchange.js';
-import type { LockedCall } from '../locked-call.interface.js';
+import { exchangeOf, isAnswered, onResponseOver } from './http-exchange.js';
+import type { LockedCall } from '../locked-call.js';
 
-const GONE = 'Nobody waits for the result any more: the client has gone.';
-
-/**
- * The signal that ends the wait for a lock early. It is aborted by the signals of the caller, at the end of the scope,
- * and when the client disconnects. `end()` removes all listeners.
- */
-export class WaitSignal {
-  /** Undefined if nothing can end the wait early. */
-  readonly signal: AbortSignal | undefined;
-  readonly #stops: Array<() => void> = [];
-
-  constructor(call: LockedCall, ...signals: Array<AbortSignal | undefined>) {
-    const given = signals.filter((signal) => signal !== undefined);
-    if (call.scope === undefined && given.length < 2) {
-      this.signal = given[0];
-      return;
-    }
-    const controller = new AbortController();
-    this.signal = controller.signal;
-    for (const signal of given) this.#follow(signal, controller);
-    if (call.scope === undefined) return;
-    const gone = (): void => controller.abort(new Error(GONE));
-    this.#stops.push(call.scope.onEnd(gone));
-    const exchange = httpExchange(call.scope.context);
-    if (exchange !== undefined) this.#stops.push(onResponseOver(exchange, gone));
-  }
-
-  /** The wait is over: the lock is held, or the wait has failed. */
-  end(): void {
-    for (const stop of this.#stops.splice(0)) stop();
-  }
-
-  #follow(signal: AbortSignal, controller: AbortController): void {
-    const abort = (): void => controller.abort(signal.reason);
-    if (signal.aborted) abort();
-    else this.#stops.push(onAbort(signal, abort));
-  }
-}
+/** The reason of an abort. */
+export const GONE = 'Nobody waits for the result any more: the client has gone.';
 
 /**
  * `abortOn: 'disconnect'`: if the client disconnects while the work runs, the signal of the lock is aborted. Nothing
@@ -76,7 +39,7 @@ export function interruptOnDisconnect<T>(
 
 /** Calls back, perhaps several times, if the client leaves before it has the whole answer. */
 function onClientGone(scope: HandlerScope, callback: () => void): () => void {
-  const exchange = httpExchange(scope.context);
+  const exchange = exchangeOf(scope);
   // A handler that sends the response itself may continue afterwards. The connection may close then.
   const gone = (): void => {
     if (exchange === undefined || !isAnswered(exchange)) callback();

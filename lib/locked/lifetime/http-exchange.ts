@@ -5,6 +5,7 @@
 import type { EventEmitter } from 'node:events';
 import type { ExecutionContext } from '@nestjs/common';
 import { SharedListeners } from '../../core/util/shared-listeners.js';
+import type { HandlerScope } from '../handler-scope.js';
 
 export interface HttpExchange {
   readonly response: Closable;
@@ -14,6 +15,14 @@ export interface HttpExchange {
    * request.
    */
   readonly socket: Closable | undefined;
+}
+
+/** A class, as the links of handler scopes are, and for the same reason. */
+class Exchange implements HttpExchange {
+  constructor(
+    readonly response: Closable,
+    readonly socket: Closable | undefined,
+  ) {}
 }
 
 interface Closable extends EventEmitter {
@@ -29,10 +38,21 @@ interface Closable extends EventEmitter {
  */
 export function httpExchange(context: ExecutionContext): HttpExchange | undefined {
   const type = context.getType<string>();
-  if (type === 'http') return exchange(context.getArgByIndex(0), context.getArgByIndex(1));
+  if (type === 'http') return exchangeFrom(context.getArgByIndex(0), context.getArgByIndex(1));
   if (type !== 'graphql') return undefined;
   const own: { req?: unknown; res?: unknown } | undefined = context.getArgByIndex(2);
-  return exchange(own?.req, own?.res);
+  return exchangeFrom(own?.req, own?.res);
+}
+
+/** As `httpExchange`, read once for each call of a handler. */
+export function exchangeOf(scope: HandlerScope): HttpExchange | undefined {
+  if (scope.exchange === undefined) scope.exchange = httpExchange(scope.context) ?? null;
+  return (scope.exchange ?? undefined) as HttpExchange | undefined;
+}
+
+/** Whether the response is over, whether it was sent or not, or the connection is closed. */
+export function isResponseOver({ response, socket }: HttpExchange): boolean {
+  return isOver(response) || socket?.destroyed === true;
 }
 
 /**
@@ -40,11 +60,12 @@ export function httpExchange(context: ExecutionContext): HttpExchange | undefine
  * has happened already, it calls back at once. The callback may be called twice.
  * @returns a function that removes the listeners.
  */
-export function onResponseOver({ response, socket }: HttpExchange, callback: () => void): () => void {
-  if (isOver(response) || socket?.destroyed === true) {
+export function onResponseOver(exchange: HttpExchange, callback: () => void): () => void {
+  if (isResponseOver(exchange)) {
     callback();
     return () => {};
   }
+  const { response, socket } = exchange;
   const stops = [closeListeners.on(response, 'close', () => callback())];
   if (socket !== undefined) stops.push(closeListeners.on(socket, 'close', () => callback()));
   return () => {
@@ -59,12 +80,12 @@ export function isAnswered({ response }: HttpExchange): boolean {
   return writableEnded && writableFinished;
 }
 
-function exchange(request: unknown, response: unknown): HttpExchange | undefined {
+function exchangeFrom(request: unknown, response: unknown): HttpExchange | undefined {
   const { res, socket } = (rawOf(request) ?? {}) as { res?: unknown; socket?: unknown };
   // A GraphQL context often has the request alone. A request of Express refers to its response.
   const rawResponse = rawOf(response ?? res);
   if (!isClosable(rawResponse)) return undefined;
-  return { response: rawResponse, socket: isClosable(socket) ? socket : undefined };
+  return new Exchange(rawResponse, isClosable(socket) ? socket : undefined);
 }
 
 /** Node's own object, which Fastify wraps. */

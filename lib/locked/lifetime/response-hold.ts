@@ -16,6 +16,8 @@ export interface Caller<T> {
 
 /** The holds of each response. */
 const holds = new WeakMap<object, Set<ResponseHold>>();
+/** How many there are. Most applications have none, so that no response has to be found. */
+let count = 0;
 
 /**
  * One lock that is held until a response is over.
@@ -56,7 +58,7 @@ export class ResponseHold {
 
   /** Whether a request still holds a lock. */
   static existsFor({ response }: HttpExchange): boolean {
-    return (holds.get(response)?.size ?? 0) > 0;
+    return count > 0 && (holds.get(response)?.size ?? 0) > 0;
   }
 
   /** Runs the whole call: the wait, the work, and the release. */
@@ -64,10 +66,12 @@ export class ResponseHold {
     const { response } = this.#exchange;
     const own = holds.get(response) ?? new Set();
     holds.set(response, own.add(this));
+    count += 1;
     try {
       return await (this.#call = call());
     } finally {
       own.delete(this);
+      count -= 1;
     }
   }
 

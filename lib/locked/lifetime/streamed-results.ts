@@ -6,7 +6,7 @@ import { Observable, Subject, takeUntil } from 'rxjs';
 import { deferred } from '../../core/util/deferred.js';
 import { LockWiringError } from '../../errors/index.js';
 import type { HandlerScope } from '../handler-scope.js';
-import { httpExchange, onResponseOver } from './http-exchange.js';
+import { exchangeOf, onResponseOver } from './http-exchange.js';
 
 /** AsyncGenerator without the default type arguments, which include `any`. */
 export type AnyGenerator = AsyncGenerator<unknown, unknown, unknown>;
@@ -115,11 +115,11 @@ export function bindGenerator(source: AnyIterator): AnyGenerator {
  * Response. Resolves when a Node stream has been read to its end, or when the response is over. Undefined for every
  * other result.
  */
-export function streamEnd(result: unknown, context: ExecutionContext): Promise<void> | undefined {
+export function streamEnd(result: unknown, scope: HandlerScope): Promise<void> | undefined {
   if (typeof result !== 'object' || result === null) return undefined;
   const stream = nodeStreamOf(result);
   if (stream === undefined && !isStreamed(result)) return undefined;
-  const exchange = httpExchange(context);
+  const exchange = exchangeOf(scope);
   if (exchange === undefined) return undefined;
   return new Promise((resolve) => {
     const stop = onResponseOver(exchange, resolve);
