@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { SERVING_TABLE } from '../../lib/core/batches/serving-table.js';
+import { LONE_TABLE } from '../../lib/core/engine/lone-caller.js';
 import { REQUEST_TABLE } from '../../lib/core/requests/request-table.js';
 
 const pathOf = (file: string): string => fileURLToPath(new URL(`../../${file}`, import.meta.url));
@@ -11,11 +12,12 @@ const ARCHITECTURE = pathOf('docs/architecture.md');
 
 const requestStates = [...new Set(Object.values(REQUEST_TABLE).flatMap((row) => Object.keys(row)))].sort();
 const servingStates = Object.keys(SERVING_TABLE['callers wait']);
+const loneStates = Object.keys(LONE_TABLE.wanted);
 
 /** The names that follow a comment of the model, up to the next blank row. */
 function namesAfter(comment: string): string[] {
   const [block] = MODEL.slice(MODEL.indexOf(comment)).split(/\n\s*\n/);
-  return [...block.matchAll(/^#define ([A-Z]+)/gm)].map(([, name]) => name);
+  return [...block.matchAll(/^#define ([A-Z_]+)/gm)].map(([, name]) => name);
 }
 
 describe('the names of states', () => {
@@ -33,6 +35,11 @@ describe('the names of states', () => {
     const names = namesAfter('/* What a key serves').map((name) => name.toLowerCase());
     expect(names).toEqual(['nothing', 'exclusive']);
     expect(servingStates).toEqual(expect.arrayContaining(names));
+  });
+
+  it('given a lone caller, then the model has its states, and no others', () => {
+    const names = namesAfter('The states of a lone caller').map((name) => name.toLowerCase());
+    expect(names).toEqual(loneStates.map((state) => `lone_${state}`));
   });
 
   if (!existsSync(ARCHITECTURE)) return;

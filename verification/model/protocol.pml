@@ -1,6 +1,6 @@
 /*
- * The protocol between processes, for one key and the exclusive kind: a coordinator in each process, one server, and a
- * network that loses and delays. The README beside this file says what is left out, and how the model is run.
+ * The protocol between processes, for one key and the exclusive kind: a lone caller or a coordinator in each process, one
+ * server, and a network that loses and delays. The README beside this file says what is left out, and how the model is run.
  *
  * Time is not counted. What the protocol derives from clocks are bits. The model assumes only the order that clocks
  * guarantee. A process counts a length of time from the moment at which it *sent* a command. The server counts the same
@@ -57,9 +57,21 @@
 #define CHECKING 3     /* as QUEUED, and a check is under way */
 #define BACKOFF 4      /* a timer sends a new request, or grants can reach the process again */
 
+/*
+ * The states of a lone caller (LoneState in lone-caller.ts), 0: there is none. It handles two events alone: the reply
+ * "granted", and the end of its lease while it does not wait. Before each other event, a coordinator takes over.
+ */
+#define LONE_REQUESTING 1
+#define LONE_EXCLUSIVE 2
+
+/* The token of the request, and of the lease, whether a lone caller has it or a coordinator. */
+#define tokenOf(x) (p[x].lone == LONE_REQUESTING -> p[x].loneToken : p[x].token)
+#define leaseOf(x) (p[x].lone == LONE_EXCLUSIVE -> p[x].loneToken : p[x].lease)
+#define waitersOf(x) (p[x].lone -> p[x].loneWaits : p[x].waiters)
+
 /* What a key serves (ServingState in batch-set.ts). There are no shared leases, so "admitting" and "open" are missing. */
-#define NOTHING(x) (p[x].lease == 0)
-#define EXCLUSIVE(x) (p[x].lease != 0)
+#define NOTHING(x) (leaseOf(x) == 0)
+#define EXCLUSIVE(x) (leaseOf(x) != 0)
 
 /* The states of a lease. */
 #define CONFIRMED 1
@@ -85,8 +97,12 @@ typedef Process {
   bit subscribed;      /* at the server: PUBLISH counts the process */
   bit canNotify;       /* in the process: it expects that grants can reach it */
   byte toCome;         /* callers that have not come yet */
+  /* the lone caller */
+  byte lone;           /* its state */
+  byte loneToken;      /* the token of its request, then of its lease */
+  bit loneWaits;       /* it has no hold yet */
+  /* the coordinator's callers and its request */
   byte waiters;        /* callers that wait */
-  /* the request */
   byte token;          /* 0: none */
   byte state;
   bit offerPassed;     /* the length of an offer has passed since the sending named above: an offer may have ended */
@@ -107,7 +123,7 @@ typedef Process {
   byte fence;
   bit commandPassed;   /* the length of a lease has passed since the command was sent */
   /* the batch and its lease */
-  byte lease;          /* its token, 0: none */
+  byte lease;          /* its token, 0: none, or a lone caller has it */
   byte leaseState;
   bit deadlinePassed;  /* the deadline of the lease has passed */
   bit hold;            /* a hold runs */
@@ -230,21 +246,20 @@ inline promote(requester_) {
     od;
     if
     :: h == 0 -> break
-    :: h != 0 && h == requester_ ->
+    :: h != 0 && (h == requester_ || p[sessionOf(h)].subscribed) ->
       score[h] = 0;
       checkOrder();
-      K = h; leased = 1;
-      break
-    :: h != 0 && h != requester_ && p[sessionOf(h)].subscribed ->
-      score[h] = 0;
-      checkOrder();
-      K = h; leased = 0;
-      printf("server: offers K to %d\n", h);
-      draw(1);
+      K = h; leased = h == requester_;
       if
-      :: !p[sessionOf(h)].alive || p[sessionOf(h)].m2 != 0 -> skip
-      :: p[sessionOf(h)].alive && p[sessionOf(h)].m1 == 0 -> p[sessionOf(h)].m1 = h; p[sessionOf(h)].f1 = fr
-      :: else -> p[sessionOf(h)].m2 = h; p[sessionOf(h)].f2 = fr
+      :: leased -> skip
+      :: else ->
+        printf("server: offers K to %d\n", h);
+        draw(1);
+        if
+        :: !p[sessionOf(h)].alive || p[sessionOf(h)].m2 != 0 -> skip
+        :: p[sessionOf(h)].alive && p[sessionOf(h)].m1 == 0 -> p[sessionOf(h)].m1 = h; p[sessionOf(h)].f1 = fr
+        :: else -> p[sessionOf(h)].m2 = h; p[sessionOf(h)].f2 = fr
+        fi
       fi;
       break
     :: else -> score[h] = 0; printf("server: skips %d, which no PUBLISH reaches\n", h)
@@ -268,39 +283,35 @@ inline exchange(release_, token_, mode_, queueScore_, count_) {
     fi
   :: else
   fi;
+  h = 0; k = 1;
+  do :: k > TOKENS -> break :: else -> if :: score[k] > 0 -> h = 1 :: else fi; k++ od;
+  k = 0;
   if
-  :: token_ == 0 ->
-    if :: K == 0 -> promote(0) :: else fi
+  :: token_ != 0 && mode_ != MODE_CHECK && h == 0 && K == 0 -> K = token_
   :: else ->
-    h = 0; k = 1;
-    do :: k > TOKENS -> break :: else -> if :: score[k] > 0 -> h = 1 :: else fi; k++ od;
-    k = 0;
+    h = 0;
     if
-    :: mode_ != MODE_CHECK && h == 0 && K == 0 ->
-      K = token_; leased = 1; draw(count_); ta = REPLY_GRANTED
-    :: else ->
-      h = 0;
+    :: token_ != 0 && mode_ == MODE_QUEUE && K != token_ && score[token_] == 0 ->
       if
-      :: mode_ == MODE_QUEUE && K != token_ && score[token_] == 0 ->
-        if
-        :: queueScore_ > 0 -> score[token_] = queueScore_
-        :: else -> lastScore++; score[token_] = lastScore
-        fi
-      :: else
-      fi;
-      if :: K == 0 -> promote(token_) :: else fi;
-      if
-      :: K == token_ || (K == 0 && mode_ == MODE_ONCE) -> K = token_; leased = 1; draw(count_); ta = REPLY_GRANTED
-      :: else ->
-        if
-        :: mode_ == MODE_ONCE -> ta = REPLY_BUSY
-        :: mode_ != MODE_ONCE && score[token_] == 0 -> ta = REPLY_NOT_QUEUED
-        :: else -> ta = REPLY_QUEUED; tb = score[token_]
-        fi;
-        fr = 0
+      :: queueScore_ > 0 -> score[token_] = queueScore_
+      :: else -> lastScore++; score[token_] = lastScore
       fi
+    :: else
     fi;
-    h = 0
+    if :: K == 0 -> promote(token_) :: else fi
+  fi;
+  h = 0;
+  if
+  :: token_ == 0 -> skip
+  :: token_ != 0 && (K == token_ || (K == 0 && mode_ == MODE_ONCE)) ->
+    K = token_; leased = 1; draw(count_); ta = REPLY_GRANTED
+  :: else ->
+    if
+    :: mode_ == MODE_ONCE -> ta = REPLY_BUSY
+    :: mode_ != MODE_ONCE && score[token_] == 0 -> ta = REPLY_NOT_QUEUED
+    :: else -> ta = REPLY_QUEUED; tb = score[token_]
+    fi;
+    fr = 0
   fi
 }
 
@@ -396,11 +407,13 @@ inline tidy() {
 #endif
 #define leaseMayEnd \
   (owner.leaseState == OLD -> (owner.renewal == RAN -> owner.renewalPassed : owner.offerPassed) : deadline)
-#define requestMayEnd (owner.cmd == RAN || owner.state == REQUESTING -> owner.commandPassed : owner.offerPassed)
+#define requestMayEnd \
+  (owner.cmd == RAN || owner.lone || owner.state == REQUESTING -> owner.commandPassed : owner.offerPassed)
 /* A lease that nobody has or releases any more does not end here: it would stay for its whole length. */
 #define deadMayEnd (!leased || isReleasing(K) || owner.releaseAlone == K || forgot)
 #define mayExpire \
-  (!owner.alive || (owner.lease == K -> leaseMayEnd : (owner.token == K -> requestMayEnd : deadMayEnd)))
+  (!owner.alive || \
+    (leaseOf(sessionOf(K)) == K -> leaseMayEnd : (tokenOf(sessionOf(K)) == K -> requestMayEnd : deadMayEnd)))
 
 /* ---- the coordinator and its batch, in process i ---- */
 
@@ -408,7 +421,7 @@ inline tidy() {
 
 /* Sets `ok` to 1 if nothing knows token t. */
 inline unknown(t) {
-  ok = K != t && score[t] == 0 && !isReleasing(t) && P.token != t && P.lease != t;
+  ok = K != t && score[t] == 0 && !isReleasing(t) && P.token != t && P.lease != t && P.loneToken != t;
   ok = ok && P.release != t && P.releaseAlone != t && P.m1 != t && P.m2 != t;
   k = 0;
   do
@@ -430,10 +443,8 @@ inline sendCommand(mode_, release_) {
   if :: mode_ == MODE_CHECK -> P.state = CHECKING :: else fi
 }
 
-/* LeaseRequester.#send: a request with a new token. */
-inline sendRequest(release_) {
-  tb = release_;
-  P.token = 0;
+/* Sets `j` to a new token. It is not the released one in `tb`. */
+inline newToken() {
   j = i * T + 1;
   do
   :: j > i * T + T -> break
@@ -444,14 +455,57 @@ inline sendRequest(release_) {
     fi;
     if :: ok -> break :: else -> j++ fi
   od;
-  assert(ok);
+  assert(ok)
+}
+
+#define newMode (P.canNotify -> MODE_QUEUE : MODE_ONCE)
+
+/* LeaseRequester.#send: a request with a new token. */
+inline sendRequest(release_) {
+  tb = release_;
+  P.token = 0;
+  newToken();
   P.token = j; P.state = REQUESTING; P.offerPassed = 0; P.offer = 0; P.recheck = 0;
   j = 0;
-  if
-  :: P.canNotify -> sendCommand(MODE_QUEUE, tb)
-  :: else -> sendCommand(MODE_ONCE, tb)
-  fi;
+  sendCommand(newMode, tb);
   tb = 0
+}
+
+/* The process has forgotten the key. */
+#define noCoordinator (NOTHING(i) && P.state == IDLE && P.waiters == 0 && !P.hold)
+
+/* LoneCaller.run: the first caller of the key. */
+inline startAlone() {
+  newToken();
+  P.lone = LONE_REQUESTING; P.loneToken = j; P.loneWaits = 1;
+  j = 0;
+  sendCommand(newMode, 0)
+}
+
+/* KeyRegistry's promotion: a coordinator takes over in the same states, with the request, the lease and the waiter. */
+inline takeOver() {
+  if
+  :: P.lone == LONE_REQUESTING ->
+#ifdef M_PROMOTEREQUEST
+    /* The coordinator starts idle, and takes the reply for a late one. */
+    releaseInBackground(P.loneToken);
+    P.token = P.loneToken;
+    if :: P.cmd == UNRUN -> abandon() :: else -> clearCommand() fi;
+    P.token = 0
+#else
+    P.token = P.loneToken; P.state = REQUESTING
+#endif
+  :: else ->
+#ifdef M_PROMOTELEASE
+    P.leaseState = 0; P.deadlinePassed = 0
+#else
+    P.lease = P.loneToken
+#endif
+  fi;
+#ifndef M_PROMOTEWAITER
+  P.waiters = P.loneWaits; P.loneWaits = 0;
+#endif
+  P.lone = 0; P.loneToken = 0
 }
 
 /* The request ends, or has failed, while its command may still run. */
@@ -493,8 +547,9 @@ inline endRequest() {
 
 /* LeaseBatch.#start: one hold, with the next fence. */
 inline startHold() {
-  assert(P.waiters > 0 && P.next > 0 && !P.hold);
-  P.waiters--; P.toServe--; P.hold = 1;
+  assert(waitersOf(i) > 0 && P.next > 0 && !P.hold);
+  if :: P.lone -> P.loneWaits = 0 :: else -> P.waiters-- fi;
+  P.toServe--; P.hold = 1;
   exclusive = 1; k = 0;
   do
   :: k == N -> break
@@ -505,13 +560,17 @@ inline startHold() {
   fencesIncrease = forgot || P.next > lastStarted;
   assert(fencesIncrease);
   lastStarted = P.next;
-  printf("process %d: a hold starts under %d, fence %d\n", i, P.lease, P.next);
+  printf("process %d: a hold starts under %d, fence %d\n", i, leaseOf(i), P.next);
   P.next = P.nextButOne; P.nextButOne = 0
 }
 
 /* KeyCoordinator.#over: the batch is over. If callers wait, the release shares a command with the next request. */
 inline batchOver() {
-  j = P.lease;
+#ifndef M_LONEOVER
+  if :: P.lone && P.loneWaits -> W(20); takeOver() :: else fi;
+#endif
+  j = leaseOf(i);
+  if :: P.lone -> W(19); P.lone = 0; P.loneToken = 0 :: else fi;
   P.lease = 0; P.leaseState = 0; P.deadlinePassed = 0; P.hold = 0; P.toServe = 0; P.next = 0; P.nextButOne = 0;
   P.offerPassed = 0;
   clearRenewal();
@@ -528,17 +587,11 @@ inline clearRenewal() {
 
 /* LeaseBatch.#admit, when no hold runs. */
 inline nextHold() {
+  ok = !P.deadlinePassed && waitersOf(i) > 0 && P.toServe > 0;
   if
-  :: P.deadlinePassed || P.waiters == 0 || P.toServe == 0 -> batchOver()
-  :: else ->
-    if
-    :: P.leaseState != CONFIRMED && P.renewal != 0 -> skip /* the confirmation is awaited */
-    :: else ->
-      if
-      :: P.next == 0 -> batchOver()
-      :: else -> startHold()
-      fi
-    fi
+  :: ok && P.leaseState != CONFIRMED && P.renewal != 0 -> skip /* the confirmation is awaited */
+  :: ok && (P.leaseState == CONFIRMED || P.renewal == 0) && P.next > 0 -> startHold()
+  :: else -> batchOver()
   fi
 }
 
@@ -565,8 +618,7 @@ inline serveOffer(leaseState_) {
 }
 
 inline shiftOffers() {
-  P.m1 = P.m2; P.f1 = P.f2; P.m2 = 0; P.f2 = 0;
-  tidy()
+  P.m1 = P.m2; P.f1 = P.f2; P.m2 = 0; P.f2 = 0
 }
 
 
@@ -574,32 +626,44 @@ proctype Session(byte i) {
   do
   /* -- what happens by itself -- */
 
-  /* A caller comes (KeyCoordinator.join). */
-  :: d_step { P.alive && P.toCome > 0 ->
+  /* A caller comes (KeyRegistry.acquire). */
+  :: d_step { P.alive && P.toCome > 0 && !P.lone ->
       printf("process %d: a caller comes\n", i);
-      P.toCome--; P.waiters++;
+      P.toCome--;
       if
-      :: NOTHING(i) && P.state == IDLE -> sendRequest(0)
-      :: else
+      :: noCoordinator -> startAlone()
+      :: else ->
+        P.waiters++;
+        if
+        :: NOTHING(i) && P.state == IDLE -> sendRequest(0)
+        :: else
+        fi
       fi }
+
+  /* A lone caller's next event is one for a coordinator. Or the lock is inspected, which may happen at any time. */
+  :: d_step { P.lone ->
+      printf("process %d: a coordinator takes over from the lone caller\n", i);
+      if :: P.lone == LONE_REQUESTING -> W(17) :: else -> W(18) fi;
+      takeOver() }
 
   /* The server runs the command. Commands of one connection run in the order in which they were sent. */
   :: d_step { P.cmd == UNRUN && P.releaseAlone == 0 ->
-      exchange(P.release, P.token, P.mode, P.queueScore, P.count);
+      j = tokenOf(i);
+      exchange(P.release, j, P.mode, P.queueScore, P.count);
       P.cmd = RAN; P.reply = ta; P.fence = fr; P.replyScore = tb;
 #ifndef M_OLDOFFER
       /* The reply has the latest fence. An offer that is not above that fence has ended, and is not believed. */
       if
       :: ta == REPLY_QUEUED ->
         P.offer = 0;
-        if :: P.m1 == P.token -> P.f1 = 0 :: else fi;
-        if :: P.m2 == P.token -> P.f2 = 0 :: else fi
+        if :: P.m1 == j -> P.f1 = 0 :: else fi;
+        if :: P.m2 == j -> P.f2 = 0 :: else fi
       :: else
       fi;
 #endif
       printf("server: releases %d, request %d (<%d>): <%d>, score %d, fence %d\n",
-        P.release, P.token, P.mode, ta, tb, fr);
-      ta = 0; fr = 0; tb = 0;
+        P.release, j, P.mode, ta, tb, fr);
+      j = 0; ta = 0; fr = 0; tb = 0;
       tidy() }
 
   /* The server runs a release. */
@@ -610,23 +674,26 @@ proctype Session(byte i) {
       ta = 0; fr = 0; tb = 0;
       tidy() }
 
-  /* The reply to the request comes (LeaseRequester.#onReply). */
-  :: d_step { P.cmd == RAN ->
+  /* The reply to the request comes (LeaseRequester.onReply, LoneCaller.onReply). */
+  :: d_step { P.cmd == RAN && (!P.lone || P.reply == REPLY_GRANTED) ->
       printf("process %d: the reply comes: <%d>\n", i, P.reply);
       if
       :: P.reply == REPLY_GRANTED ->
         if :: P.mode == MODE_CHECK -> W(7) :: P.mode == MODE_ONCE -> W(8) :: else fi;
         if :: P.commandPassed -> W(9) :: else fi;
-        P.lease = P.token; P.leaseState = CONFIRMED; P.offerPassed = 0;
+        P.leaseState = CONFIRMED; P.offerPassed = 0;
 #ifdef M_REPLYTIME
         P.deadlinePassed = 0;
 #else
         P.deadlinePassed = P.commandPassed;
 #endif
-        P.toServe = (P.waiters < P.count -> P.waiters : P.count);
+        P.toServe = (waitersOf(i) < P.count -> waitersOf(i) : P.count);
         P.next = P.fence; P.nextButOne = (P.count > 1 -> P.fence + 1 : 0);
         clearCommand();
-        endRequest();
+        if
+        :: P.lone -> P.lone = LONE_EXCLUSIVE
+        :: else -> P.lease = P.token; endRequest()
+        fi;
         nextHold()
       :: P.reply == REPLY_QUEUED ->
         P.state = QUEUED;
@@ -657,14 +724,17 @@ proctype Session(byte i) {
       tidy() }
 
   /* An offer comes (LeaseRequester.onGrant). If a reply about its token is awaited, the reply decides. */
-  :: d_step { P.m1 != 0 && P.m1 != P.lease && P.m1 != P.token ->
-      printf("process %d: an offer comes for %d, which is dead: returns it\n", i, P.m1);
-      W(1);
-      releaseInBackground(P.m1); shiftOffers() }
-  :: d_step { P.m1 != 0 && (P.m1 == P.lease || P.m1 == P.token) ->
+  :: d_step { P.m1 != 0 && !P.lone ->
       printf("process %d: an offer comes for %d\n", i, P.m1);
-      if :: P.m1 == P.token -> P.offer = P.f1 :: else fi;
-      shiftOffers() }
+      if
+      :: P.m1 == P.token -> P.offer = P.f1
+      :: P.m1 != P.token && P.m1 == P.lease -> skip
+      :: else ->
+        printf("process %d: %d is dead: returns the offer\n", i, P.m1);
+        W(1);
+        releaseInBackground(P.m1)
+      fi;
+      shiftOffers(); tidy() }
 #ifdef M_TAKEN
   /* The mutant does not wait for the reply, and the command fails. */
   :: d_step { budget > 0 && P.m1 != 0 && P.m1 == P.token && P.cmd != 0 && !P.commandPassed ->
@@ -672,7 +742,7 @@ proctype Session(byte i) {
       budget--;
       releaseInBackground(P.token);
       if :: P.cmd == UNRUN -> abandon() :: else -> clearCommand() fi;
-      P.offer = P.f1; P.offerPassed = 0; serveOffer(YOUNG); startHold(); shiftOffers() }
+      P.offer = P.f1; P.offerPassed = 0; serveOffer(YOUNG); startHold(); shiftOffers(); tidy() }
 #endif
 
   /* The offer is served: at once, or after the reply. */
@@ -745,7 +815,11 @@ proctype Session(byte i) {
   :: d_step { P.hold ->
       printf("process %d: the hold ends\n", i);
       P.hold = 0;
+#ifdef M_PROMOTELEASE
+      if :: NOTHING(i) -> P.toServe = 0; P.next = 0; P.nextButOne = 0 :: else -> nextHold() fi;
+#else
       nextHold();
+#endif
       if :: P.hold -> W(15) :: else fi;
       tidy() }
 
@@ -758,7 +832,7 @@ proctype Session(byte i) {
   :: d_step { P.canNotify && !P.subscribed ->
       printf("process %d: finds the connection for grants dead\n", i);
       P.canNotify = 0 }
-  :: d_step { P.alive && !P.canNotify ->
+  :: d_step { P.alive && !P.canNotify && !P.lone ->
       printf("process %d: subscribes again\n", i);
       P.subscribed = 1; P.canNotify = 1;
       if
@@ -773,7 +847,7 @@ proctype Session(byte i) {
   :: d_step { budget > 0 -> budget-- }
 
   /* The request or the check fails: the command or its reply was lost, or no reply came in time. It may still run. */
-  :: d_step { budget > 0 && P.cmd != 0 ->
+  :: d_step { budget > 0 && P.cmd != 0 && !P.lone ->
       printf("process %d: the command fails (it has run: %d): requests again\n", i, P.cmd == RAN);
       budget--;
       releaseInBackground(P.token);
@@ -787,16 +861,16 @@ proctype Session(byte i) {
 #endif
 #ifdef M_TOKEN
       P.state = REQUESTING; P.offerPassed = 0; P.offer = 0; P.recheck = 0;
-      if :: P.canNotify -> sendCommand(MODE_QUEUE, 0) :: else -> sendCommand(MODE_ONCE, 0) fi
+      sendCommand(newMode, 0)
 #else
       sendRequest(0)
 #endif
       }
 
-  /* The connection is cut after the command ran, and the client sends the command again. */
+  /* The connection is cut after the command ran, and the client sends the command again. The reply may come first. */
   :: d_step { budget > 0 && P.cmd == RAN ->
       printf("process %d: the command is sent again\n", i);
-      budget--; P.recheck = 1;
+      budget--; P.recheck = !P.lone;
       P.cmd = UNRUN; P.reply = 0; P.fence = 0; P.replyScore = 0 }
 
   /* The renewal fails, whether it has run or not. */
@@ -819,12 +893,12 @@ proctype Session(byte i) {
   /* An offer's message is lost. */
   :: d_step { budget > 0 && P.m1 != 0 ->
       printf("process %d: the offer's message is lost\n", i);
-      budget--; shiftOffers() }
+      budget--; shiftOffers(); tidy() }
 
   /* The connection for grants breaks. */
   :: d_step { budget > 0 && P.alive && P.subscribed ->
       printf("process %d: the connection for grants breaks\n", i);
-      budget--; P.subscribed = 0; shiftOffers(); shiftOffers() }
+      budget--; P.subscribed = 0; shiftOffers(); shiftOffers(); tidy() }
 
   /* A pause, or a slow network: a deadline passes. */
   :: d_step { budget > 0 && EXCLUSIVE(i) && P.leaseState != OLD && !P.deadlinePassed ->
@@ -875,11 +949,12 @@ proctype Session(byte i) {
   /* The process dies. Its connections may seem alive for a while. */
   :: d_step { budget > 0 && P.alive ->
       printf("process %d: dies\n", i);
-      if :: P.hold && K == P.lease -> W(12) :: else fi;
+      if :: P.hold && K == leaseOf(i) -> W(12) :: else fi;
       budget--;
       if :: P.cmd == UNRUN -> abandon() :: else -> clearCommand() fi;
       P.alive = 0; P.canNotify = 0; P.toCome = 0; P.waiters = 0;
       shiftOffers(); shiftOffers();
+      P.lone = 0; P.loneToken = 0; P.loneWaits = 0;
       endRequest();
       P.lease = 0; P.leaseState = 0; P.deadlinePassed = 0; P.hold = 0; P.toServe = 0; P.next = 0; P.nextButOne = 0;
       P.offerPassed = 0; P.releaseAlone = 0;
@@ -1008,7 +1083,7 @@ active proctype Time() {
           :: k == N -> break
           :: else ->
             if :: canCheck(k) || canRequest(k) || canAge(k) -> ok = 0 :: else fi;
-            if :: p[k].waiters > 0 -> waiterForgotten = 1 :: else fi;
+            if :: p[k].waiters > 0 || p[k].loneWaits -> waiterForgotten = 1 :: else fi;
             k++
           od;
           orphanStays = K != 0;

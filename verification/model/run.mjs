@@ -17,6 +17,7 @@ const LONGEST = 1_800_000;
 const MEMORY = { usual: 1700, large: 3800 };
 
 const TWO = { N: 2, CALLERS: 2, BUDGET: 2 };
+const UNLUCKY = { N: 2, CALLERS: 1, BUDGET: 3 };
 
 /** The protocol, which must keep all properties. With `bits`, a hash table of 2^bits bits stands for the states. */
 const PROTOCOL = [
@@ -26,11 +27,11 @@ const PROTOCOL = [
     says: '3 processes × 1 caller, 2 misfortunes',
     define: { N: 3, T: 4, CALLERS: 1, BUDGET: 2 },
   },
-  { name: 'unlucky', says: '2 processes × 1 caller, 3 misfortunes', define: { N: 2, CALLERS: 1, BUDGET: 3 } },
+  { name: 'unlucky', says: '2 processes × 1 caller, 3 misfortunes', define: UNLUCKY },
   {
     name: 'forgetful',
     says: '2 processes × 1 caller, 3 misfortunes, of which the server may forget all',
-    define: { N: 2, CALLERS: 1, BUDGET: 3, FLUSH: 1 },
+    define: { ...UNLUCKY, FLUSH: 1 },
   },
 ];
 
@@ -65,7 +66,7 @@ const MUTANTS = [
   mutant('NOTAFTER', 'a delayed request outlives its clean-up: no notAfter', [ORPHAN]),
   mutant('TIMEAFTER', "a clean-up that reads the server's time after the release", [ORPHAN]),
   mutant('LEFT', 'all callers leave, and the request is not released', [ORPHAN]),
-  mutant('QUEUESCORE', 'a place in the queue lost at a reconnection', [PASSED]),
+  mutant('QUEUESCORE', 'a place in the queue lost at a reconnection', [PASSED], UNLUCKY),
   mutant('NOTQUEUED', 'no new request after the reply "not queued"', [FORGOTTEN]),
   mutant('CHECK', 'hand-off without the timer of a check', [FORGOTTEN]),
   mutant('ANYRELEASE', 'a release that does not check the owner', [OVERLAP]),
@@ -74,11 +75,18 @@ const MUTANTS = [
   mutant('L0', "an offer's end counted from the arrival of its message", [OVERLAP]),
   mutant('REPLYTIME', "a lease's end counted from the arrival of its reply", [OVERLAP]),
   mutant('TAKEN', 'an offer served while a command with its token may still fail', [OVERLAP]),
-  mutant('OLDOFFER', 'an offer believed that is older than the latest reply', [OVERLAP]),
+  mutant('OLDOFFER', 'an offer believed that is older than the latest reply', [OVERLAP], UNLUCKY),
   mutant('COUNTER', 'fences that do not follow the clock, and a server that forgets', [FENCES], {
     ...TWO,
     FLUSH: 1,
   }),
+  mutant('PROMOTEREQUEST', 'a coordinator that takes over without the request under way', [FORGOTTEN]),
+  mutant('PROMOTELEASE', "a coordinator that takes over without the lone caller's lease", [
+    ORPHAN,
+    FORGOTTEN,
+  ]),
+  mutant('PROMOTEWAITER', 'a coordinator that takes over without the waiter', [FORGOTTEN]),
+  mutant('LONEOVER', 'a lone caller that releases a lease which came too late, and waits on', [FORGOTTEN]),
 ];
 
 function mutant(name, says, breaks, define = TWO) {
@@ -103,6 +111,10 @@ const WITNESSES = {
   14: 'a release in the background frees the key',
   15: 'a second hold runs under one lease',
   16: 'the server forgets a lease',
+  17: "a coordinator takes over a lone caller's request",
+  18: "a coordinator takes over a lone caller's lease",
+  19: 'a lone caller releases its lease',
+  20: 'the lease of a lone caller is over before its hold',
 };
 
 /** The words for the model's numbers of modes and replies in a trace. */
@@ -131,7 +143,8 @@ async function check({ define, breaks, bits }, { memory, trace }) {
     await must('spin', ['-a', ...defines, 'protocol.pml'], directory);
     // All state is shared, so partial order reduction could leave nothing out.
     const options = ['-DSAFETY', '-DNOREDUCE', `-DMEMLIM=${memory}`, ...(bits ? ['-DBITSTATE'] : [])];
-    await must('gcc', [breaks ? '-O0' : '-O1', ...options, '-o', 'pan', 'pan.c'], directory);
+    const fast = breaks ? ['-O0'] : ['-O1', '-finline-small-functions'];
+    await must('gcc', [...fast, ...options, '-o', 'pan', 'pan.c'], directory);
     const started = performance.now();
     const { output } = await run(
       './pan',
