@@ -150,6 +150,15 @@ describe.each([
     expect(write(writer, ['0', 'x'])).toBeDefined();
   });
 
+  it('given a call that is replaced late, then the new one is used', async () => {
+    const client = await connected();
+    const writer = new CommandWriter(client);
+    expect(write(writer, ['0', 'x'])).toBeDefined();
+    const call = client.call.bind(client);
+    client.call = call;
+    expect(write(writer, ['0', 'x'])).toBeUndefined();
+  });
+
   it('given a command that was not answered when the connection ended, then it is sent again', async () => {
     const proxy: TcpProxy = await startProxy(server);
     cleanups.push(() => proxy.stop());

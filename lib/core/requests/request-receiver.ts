@@ -19,12 +19,18 @@ export class RequestReceiver implements ExchangeReceiver {
   ) {}
 
   onReply({ released, acquire }: ExchangeReply): void {
-    this.released?.(outcomeOf(released));
-    if (acquire !== undefined) this.requester.onReply(this.request, acquire);
+    try {
+      if (acquire !== undefined) this.requester.onReply(this.request, acquire);
+    } finally {
+      this.released?.(outcomeOf(released));
+    }
   }
 
   onFailure(error: LockStoreError): void {
-    this.released?.('unknown');
-    this.requester.onFailure(this.request, error);
+    try {
+      this.requester.onFailure(this.request, error);
+    } finally {
+      this.released?.('unknown');
+    }
   }
 }

@@ -22,6 +22,7 @@ export interface ReplyReceiver {
 /** What is used of a client beyond its public types. */
 interface Sending {
   readonly sendCommand: (this: unknown, command: object) => unknown;
+  readonly call: (this: unknown, ...args: string[]) => unknown;
 }
 
 /** The options by which `call` does more for a command than a written command does. */
@@ -38,8 +39,9 @@ export class CommandWriter {
   readonly #keyPrefix: string;
   /** The beginning of a command, after the number of its parts, by the script's digest. */
   readonly #heads = new Map<string, string>();
-  /** The `sendCommand` that was examined, and what was found. */
-  #examined: unknown;
+  /** The methods that were examined, and what was found. */
+  #sendCommand: unknown;
+  #call: unknown;
   #command: WrittenCommandClass | undefined;
 
   constructor(client: RedisLike) {
@@ -53,7 +55,8 @@ export class CommandWriter {
    * @returns false if nothing was sent, because the client or a parameter is not as expected. `call` must be used then.
    */
   send(sha: string, parameters: readonly Parameter[], receiver: ReplyReceiver): boolean {
-    if (this.#client.sendCommand !== this.#examined) this.#examine();
+    const { sendCommand, call } = this.#client;
+    if (sendCommand !== this.#sendCommand || call !== this.#call) this.#examine();
     if (this.#command === undefined || traced.hasSubscribers !== false) return false;
     const text = this.#textOf(sha, parameters);
     if (text === undefined) return false;
@@ -81,7 +84,8 @@ export class CommandWriter {
 
   /** Decides whether commands can be written, whenever the client's way of sending is another one. */
   #examine(): void {
-    this.#examined = this.#client.sendCommand;
+    this.#sendCommand = this.#client.sendCommand;
+    this.#call = this.#client.call;
     this.#command = undefined;
     const client = this.#client as RedisLike & Sending;
     const options = client.options as Record<string, unknown>;
