@@ -151,8 +151,7 @@ export class LoneCaller implements BatchOwner, ExchangeReceiver {
   onReply({ acquire: reply }: ExchangeReply): void {
     const request = this.#request;
     if (reply === undefined) return;
-    const event = reply.state === 'granted' ? 'granted' : 'not granted';
-    if (reply.state !== 'granted' || this.#effect(event) !== 'serve')
+    if (reply.state !== 'granted' || this.#effect('granted') !== 'serve')
       return this.promoted().requester.onReply(request, reply);
     request.unansweredSince = undefined;
     const context = this.#context;
@@ -190,4 +189,4 @@ export class LoneCaller implements BatchOwner, ExchangeReceiver {
 }
 
 /** The number of the first caller of a key. */
-export const FIRST = 1;
+const FIRST = 1;

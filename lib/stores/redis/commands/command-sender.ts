@@ -157,7 +157,7 @@ export class CommandSender {
   sendAll(commands: readonly Command[], script: Script, parameters: readonly Parameter[]): void {
     const all = commands.flatMap((command) => this.#begin(command) ?? []);
     if (all.length === 0) return;
-    this.#scripts.run(new BatchRun(this, all, script, parameters, false));
+    this.#scripts.run(new BatchRun(this, all, script, parameters));
   }
 
   /** Stops listening, and fails the commands that wait for a reply. The client is not closed. */
@@ -235,9 +235,8 @@ class BatchRun extends ScriptRun {
     readonly all: readonly PendingCommand[],
     script: Script,
     parameters: readonly Parameter[],
-    urgent: boolean,
   ) {
-    super(script, parameters, urgent);
+    super(script, parameters, false);
   }
 
   onReply(replies: unknown): void {
