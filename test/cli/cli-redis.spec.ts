@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { LockInfo, LockOverview } from '../../lib/core/inspection/lock-info.js';
 import { type Child, startChild } from '../support/child-process.js';
 import { clusterLocksOn } from '../support/cluster-locks.js';
+import { deferred } from '../support/deferred.js';
 import { eventually } from '../support/eventually.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import {
@@ -78,9 +79,18 @@ describe('nestjs-locked on Redis', () => {
 
   it('given a deadlock of two processes, then ls names it', async () => {
     const [a, b] = [locksOf('a:1'), locksOf('b:2')];
+    const holding = { x: deferred(), y: deferred() };
     const cross = [
-      a.service.using('x', () => a.service.acquire('y', { wait: '60s' })),
-      b.service.using('y', () => b.service.acquire('x', { wait: '60s' })),
+      a.service.using('x', async () => {
+        holding.x.resolve();
+        await holding.y.promise;
+        await a.service.acquire('y', { wait: '60s' });
+      }),
+      b.service.using('y', async () => {
+        holding.y.resolve();
+        await holding.x.promise;
+        await b.service.acquire('x', { wait: '60s' });
+      }),
     ];
     for (const each of cross) each.catch(() => undefined);
     await eventually(
