@@ -65,14 +65,14 @@ class Requests {
   }
 }
 
-async function startApp(options?: LockTelemetryOptions): Promise<HttpApp> {
+async function startApp({ ttl = '30s' } = {}): Promise<HttpApp> {
   barrier = deferred();
   const server = await startServer();
   const client = traceCommands(server.client());
   const app = await startHttp(() => new ExpressAdapter(), {
     imports: [
-      LockModule.forRoot({ redis: client, defaults: { ttl: '150ms' } }),
-      LockTelemetryModule.forRoot(options),
+      LockModule.forRoot({ redis: client, defaults: { ttl } }),
+      LockTelemetryModule.forRoot(),
       Requests,
     ],
     controllers: [Orders],
@@ -166,7 +166,7 @@ describe('the spans of locks', () => {
   });
 
   it('given renewals of a lock of a request, then they have no parent', async () => {
-    const app = await startApp();
+    const app = await startApp({ ttl: '150ms' });
     const request = app.get('/orders/5/hold');
     const renewals = (): string[] => sdk.tree().filter((path) => path.endsWith('renewal'));
     await eventuallyTrue(() => renewals().length >= 3);
