@@ -8,7 +8,7 @@ import type { Lock } from '../../lib/index.js';
 import { ServerClock } from '../../lib/stores/redis/commands/server-clock.js';
 import { type Child, startChild } from '../support/child-process.js';
 import { compute, inIoCallback } from '../support/computation.js';
-import { eventuallyTrue } from '../support/eventually.js';
+import { eventually, eventuallyTrue } from '../support/eventually.js';
 import { type Locks, type LocksOptions, locksOn } from '../support/locks.js';
 import { queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
@@ -219,8 +219,7 @@ describe('given a lease from a hand-off, and work that computes at once', () => 
     let abortedOnce = false;
     const token = await afterHandOff(times, async (lock) => {
       lock.signal.addEventListener('abort', () => (abortedOnce = true));
-      await pause(30);
-      expect(lock.held).toBe(true);
+      await eventually(() => expect(lock.held).toBe(true));
       expect(lock.remaining).toBeGreaterThan(20_000);
       expect(await client.get('lock:k')).toBe(lock.token);
       expect(await client.pttl('lock:k')).toBeGreaterThan(20_000);
@@ -253,8 +252,7 @@ describe('given a lease from a hand-off, and work that computes at once', () => 
     await afterHandOff(
       { before: 20, ms: 1_500 },
       async (lock) => {
-        await pause(30);
-        expect(lock.held).toBe(true);
+        await eventually(() => expect(lock.held).toBe(true));
         expect(await client.get('lock:k')).toBe(lock.token);
       },
       () => client.script('FLUSH'),

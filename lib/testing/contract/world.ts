@@ -36,7 +36,7 @@ export interface Participant {
 /** The ttl of a lease that must not end during a test, in ms. */
 export const TTL = 10_000;
 /** A ttl that is short enough to wait for on a store with a real clock, in ms. */
-export const SHORT = 150;
+export const SHORT = 500;
 
 export function semaphore(limit: number): LockAccess {
   return { kind: 'semaphore', limit };
