@@ -65,7 +65,7 @@ class Requests {
   }
 }
 
-async function startApp({ ttl = '30s' } = {}): Promise<HttpApp> {
+async function startApp({ ttl = 30_000 } = {}): Promise<HttpApp> {
   barrier = deferred();
   const server = await startServer();
   const client = traceCommands(server.client());
@@ -166,7 +166,7 @@ describe('the spans of locks', () => {
   });
 
   it('given renewals of a lock of a request, then they have no parent', async () => {
-    const app = await startApp({ ttl: '150ms' });
+    const app = await startApp({ ttl: 150 });
     const request = app.get('/orders/5/hold');
     const renewals = (): string[] => sdk.tree().filter((path) => path.endsWith('renewal'));
     await eventuallyTrue(() => renewals().length >= 3);

@@ -37,8 +37,8 @@ const traced = tracingChannel('ioredis:command') as { readonly hasSubscribers?: 
 export class CommandWriter {
   readonly #client: Sending;
   readonly #keyPrefix: string;
-  /** The beginning of a command, after the number of its parts, by the script's digest. */
-  readonly #heads = new Map<string, string>();
+  /** The beginnings of commands, by the script's digest and the number of parameters. */
+  readonly #heads = new Map<string, string[]>();
   /** The methods that were examined, and what was found. */
   #sendCommand: unknown;
   #call: unknown;
@@ -66,12 +66,9 @@ export class CommandWriter {
 
   /** @returns undefined if a parameter is no text. */
   #textOf(sha: string, parameters: readonly Parameter[]): string | undefined {
-    let head = this.#heads.get(sha);
-    if (head === undefined) {
-      head = `\r\n$7\r\nEVALSHA\r\n$${sha.length}\r\n${sha}`;
-      this.#heads.set(sha, head);
-    }
-    let text = `*${parameters.length + 2}${head}`;
+    let heads = this.#heads.get(sha);
+    if (heads === undefined) this.#heads.set(sha, (heads = []));
+    let text = (heads[parameters.length] ??= headOf(sha, parameters.length));
     const prefixed = this.#keyPrefix === '' ? 0 : Number(parameters[0]);
     for (let i = 0; i < parameters.length; i += 1) {
       let part = parameters[i];
@@ -96,6 +93,10 @@ export class CommandWriter {
     if (command === undefined || command.toWritable() !== this.#textOf('0', PROBE)) return;
     this.#command = writtenCommandOver(Object.getPrototypeOf(command) as object);
   }
+}
+
+function headOf(sha: string, parameters: number): string {
+  return `*${parameters + 2}\r\n$7\r\nEVALSHA\r\n$${sha.length}\r\n${sha}`;
 }
 
 /** The text before a part of so many bytes. Each concatenation costs memory, and a command has many parts. */
@@ -168,6 +169,9 @@ type WrittenCommandClass = new (
 
 const NONE: readonly Parameter[] = [];
 
+/** What all written commands share. ioredis 6 must not trace such a command, because it has no promise. */
+const ALIKE = { name: 'evalsha', inTransaction: false, isTraced: true, promise: undefined };
+
 const classes = new WeakMap<object, WrittenCommandClass>();
 
 /**
@@ -179,6 +183,7 @@ function writtenCommandOver(prototype: object): WrittenCommandClass {
   if (written === undefined) {
     written = makeClass();
     Object.setPrototypeOf(written.prototype, prototype);
+    Object.assign(written.prototype, ALIKE);
     classes.set(prototype, written);
   }
   return written;
@@ -189,12 +194,8 @@ function makeClass(): WrittenCommandClass {
    * A command as the client's queues need it. Its fields end with the command, because these queues may keep a command
    * alive long after its reply.
    */
-  return class implements WrittenCommand {
-    readonly name = 'evalsha';
-    readonly inTransaction = false;
-    /** ioredis 6 must not trace the command, which has no promise. */
-    readonly isTraced = true;
-    readonly promise = undefined;
+  class Written implements WrittenCommand {
+    declare readonly name: string;
     readonly #sha: string;
     #parameters: readonly Parameter[];
     #text: string;
@@ -235,7 +236,8 @@ function makeClass(): WrittenCommandClass {
       this.#text = '';
       return receiver;
     }
-  };
+  }
+  return Written;
 }
 
 /** ioredis leaves it to the command to make text of bytes. */
