@@ -22,7 +22,12 @@ export const THIS_COPY = registerCopy(LockService);
  * @param name the module's `name`. Without a name, the token is the class `LockService` itself.
  */
 export function getLockServiceToken(name?: string): InjectionToken<LockService> {
-  return name === undefined ? LockService : Symbol.for(`nestjs-locked.service:${name}`);
+  return name === undefined ? LockService : Symbol.for(serviceDescription(name));
+}
+
+/** Nest quotes the description if there is no such module. In all copies of the package, one name has one symbol. */
+function serviceDescription(name: string): string {
+  return `LockService of LockModule.forRoot({ name: '${name}' }), which the root module must import`;
 }
 
 /**

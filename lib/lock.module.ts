@@ -52,7 +52,7 @@ export class LockModule extends ConfigurableModuleClass {
 
 /** Checks the options already here, because the stack still leads to the code of the application that gives them. */
 function checkRootOptions(options: LockModuleRootOptions): void {
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     resolveModuleOptions(options);
     return;
   }

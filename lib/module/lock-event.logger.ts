@@ -45,7 +45,7 @@ function repeatedStoreErrors(known: () => boolean): (message: string) => boolean
 function longHold({ key, held, site }: LockEvent): string {
   const taken = site === undefined ? '' : `\nTaken ${site.replace(/^.*?\n\s*/s, '')}`;
   return (
-    `The lock ${quoted(key ?? '')} has been held for ${Math.round((held ?? 0) / 1000)} s. ` +
+    `The lock ${quoted(key ?? '')} has been held for ${span(held ?? 0)}. ` +
     `Find work that hangs, set "maxHold" for it, or raise the module's "longHold".${taken}`
   );
 }
@@ -68,22 +68,25 @@ function waitFailed({
   waiting = 0,
   processes = 0,
 }: LockEvent): string {
-  const begin = `Waited ${inSeconds(waited)} in vain for the lock ${quoted(key)}: `;
+  const begin = `Waited ${span(waited)} in vain for the lock ${quoted(key)}: `;
   if (holder === undefined) return `${begin}it is free by now. Raise "wait" if its holders need longer.`;
   const { label, site, answered, remaining } = holder;
   const named = label === undefined ? quoted(owner) : `${label} on ${quoted(owner)}`;
   const left =
-    remaining === Infinity ? 'without an end' : `for ${inSeconds(remaining)} more, unless it is renewed`;
+    remaining === Infinity
+      ? 'without an expiry, so it is no lock of this library, and a longer "wait" does not help'
+      : `for ${span(remaining)} more, unless it is renewed`;
   const facts =
     held === undefined
       ? `${named} holds it ${left}${answered ? '' : ', and does not answer'}`
-      : `${named} has held it for ${inSeconds(held)}`;
+      : `${named} has held it for ${span(held)}`;
   const others = `${waiting} ${waiting === 1 ? 'caller waits' : 'callers wait'} in ${processes} ${processes === 1 ? 'process' : 'processes'}`;
   return `${begin}${facts}; ${others}.${site === undefined ? '' : ` Taken at ${printable(site)}`}`;
 }
 
-/** @param ms at least one digit that is not 0 is shown. */
-function inSeconds(ms: number): string {
+/** A time of less than a second is shown in ms. */
+function span(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
   return `${ms < 10_000 ? Math.round(ms / 100) / 10 : Math.round(ms / 1_000)} s`;
 }
 

@@ -46,7 +46,7 @@ export class LockModuleRegistry {
     this.#leader = {
       name: names[first],
       options: () =>
-        modules[first].providers.get(RESOLVED_OPTIONS)?.instance as ResolvedModuleOptions | undefined,
+        modules.at(first)?.providers.get(RESOLVED_OPTIONS)?.instance as ResolvedModuleOptions | undefined,
     };
   }
 
@@ -87,6 +87,14 @@ export class LockModuleRegistry {
   /** Whether the errors of the application are mapped. The value is final when all modules have their options. */
   get errorsAreMapped(): boolean {
     return this.#leader.options()?.mapErrors ?? true;
+  }
+
+  /**
+   * The options of the module that maps the errors of the application. Undefined until the module has them, and without
+   * a LockModule.
+   */
+  get mappingOptions(): ResolvedModuleOptions | undefined {
+    return this.#leader.options();
   }
 
   /**
@@ -131,6 +139,7 @@ function duplicate(name: ModuleName, places: readonly string[]): LockOptionsErro
   );
 }
 
-function title(name: ModuleName): string {
+/** What messages call a module. */
+export function title(name: ModuleName): string {
   return name === null ? 'the unnamed LockModule' : `the LockModule "${name}"`;
 }

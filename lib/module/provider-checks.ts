@@ -6,7 +6,7 @@ import type { ModulesContainer } from '@nestjs/core';
 import { serviceProperties, serviceProperty } from '../locked/decoration/service-property.js';
 import { LockWiringError } from '../errors/index.js';
 import { getLockServiceToken } from '../lock.constants.js';
-import { LOCK_MODULE_NAME, type ModuleName } from './lock-module.registry.js';
+import { LOCK_MODULE_NAME, type ModuleName, title } from './lock-module.registry.js';
 
 type Module = ModulesContainer extends Map<string, infer M> ? M : never;
 type Provided = Module['providers'] extends Map<unknown, infer P> ? P : never;
@@ -97,6 +97,12 @@ export class LockProvision {
     return (own.providers.get(token) ?? found?.module.providers.get(token))?.instance;
   }
 
+  /** The LockModules that there are, because a name may be misspelt. */
+  #namesText(): string {
+    const names = [...this.#lockModules.values()].map(({ name }) => title(name ?? null));
+    return names.length === 0 ? '' : ` This application has ${names.join(', ')}.`;
+  }
+
   /** @throws LockWiringError if no module provides a service of the instance. */
   #check(instance: unknown, name: string): void {
     if (typeof instance !== 'object' || instance === null) return;
@@ -104,7 +110,7 @@ export class LockProvision {
     if (missing === undefined) return;
     throw new LockWiringError(
       `An instance of ${name} is provided by a factory or as a value, and has locked methods. ` +
-        `It needs ${missing.description}.`,
+        `It needs ${missing.description}.${this.#namesText()}`,
     );
   }
 }

@@ -9,12 +9,12 @@ import {
   checkDuration,
   checkNames,
   checkObject,
-  show,
   unknownOption,
 } from '../core/options/option-checks.js';
 import { type LockPolicy, resolvePolicy } from '../core/options/resolve-options.js';
 import type { LockStore } from '../core/contracts/store.contract.js';
 import { LockOptionsError } from '../errors/index.js';
+import { innerOption, misplacedExtra, notOptions, unsetRedis } from './module-option-errors.js';
 import type {
   LockModuleAsyncOptions,
   LockModuleExtras,
@@ -72,16 +72,26 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof LockModuleOptions>([
 ]);
 const EXTRAS: ReadonlySet<string> = new Set<keyof LockModuleExtras>(['name', 'isGlobal']);
 const HTTP = new Set(['busyStatus']);
+/** The options that stand inside of another one. */
+const INNER: Readonly<Record<string, string>> = {
+  ttl: 'defaults',
+  wait: 'defaults',
+  renew: 'defaults',
+  maxHold: 'defaults',
+  onLost: 'defaults',
+  busyStatus: 'http',
+};
 const ASYNC = ['imports', 'inject', 'useFactory', 'useClass', 'useExisting', 'provideInjectionTokensFrom'];
 const OWNER_LENGTH = 128;
 
 /** @throws LockOptionsError */
 export function resolveModuleOptions(options: LockModuleOptions, name?: string): ResolvedModuleOptions {
-  if (typeof options !== 'object' || options === null) throw notOptions(options);
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) throw notOptions(options);
   for (const name in options) {
     if (OPTIONS.has(name)) continue;
     const value = options[name as keyof LockModuleOptions];
     if (EXTRAS.has(name)) throw misplacedExtra(name, value);
+    if (Object.hasOwn(INNER, name)) throw innerOption(name, INNER[name]);
     throw unknownOption('', name, [...OPTIONS, ...EXTRAS]);
   }
   const {
@@ -213,32 +223,6 @@ function checkMaxWaiters(value: unknown): number {
 function checkStatus(value: unknown): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 400 && value <= 599) return value;
   throw badOption('http.busyStatus', value, 'an HTTP status from 400 to 599, such as 423, 409 or 503');
-}
-
-/** An unset environment variable must not move the locks of one process to localhost. */
-function unsetRedis(): LockOptionsError {
-  return new LockOptionsError(
-    'redis',
-    undefined,
-    'The lock option "redis" is given as undefined, as by an unset variable of the environment. The locks would be on ' +
-      `${DEFAULT_REDIS_URL}. Set the variable, give another value in its place, or leave the option out for the default.`,
-  );
-}
-
-function notOptions(value: unknown): LockOptionsError {
-  return new LockOptionsError(
-    'options',
-    value,
-    `The options of LockModule are ${show(value)}; they must be an object. With forRootAsync(), the factory must return it.`,
-  );
-}
-
-function misplacedExtra(name: string, value: unknown): LockOptionsError {
-  return new LockOptionsError(
-    name,
-    value,
-    `The lock option "${name}" comes too late if a factory returns it. Give it to LockModule.forRootAsync() itself, beside the factory.`,
-  );
 }
 
 function checkLog(value: unknown): LockLog {

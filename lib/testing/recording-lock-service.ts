@@ -59,7 +59,8 @@ export class RecordingLockService extends LockService {
   }
 
   #record(method: LockCall['method'], key: string | readonly string[], options?: UsingOptions): MutableCall {
-    const keys = typeof key === 'string' ? [key] : [...key];
+    // For a value that is no key, the service itself throws the error.
+    const keys = Array.isArray(key) ? [...(key as readonly string[])] : [key as string];
     const call: MutableCall = { method, keys, options, outcome: 'waiting', error: undefined };
     this.#calls.push(call);
     return call;

@@ -66,7 +66,11 @@ describe('a foreign client that locks by SET NX and DEL', () => {
     await expect(locks.service.acquire('order:1', { wait: 150 })).rejects.toMatchObject({
       code: 'LOCK_BUSY',
       remaining: Infinity,
+      message: expect.stringMatching(/Its holder has no expiry, so it is no lock of this library/),
     });
+    await expect(locks.service.acquire('order:1', { wait: 0 })).rejects.toThrow(/has no expiry/);
+    await locks.service.forceRelease('order:1', { by: 'a test', holder: 'any' });
+    await (await locks.service.acquire('order:1', { wait: 0 })).release();
   });
 
   it("given an expired lease, then release() here does not delete the client's lock", async () => {

@@ -216,7 +216,7 @@ describe('an instance that cannot get its service', () => {
       const app = await onlyUnnamed(provider);
       await expect(app.init()).rejects.toThrow(LockWiringError);
       await expect((await onlyUnnamed(provider)).init()).rejects.toThrow(
-        /An instance of SpecialStock .*import LockModule\.forRoot\(\{ name: 'billing' \}\) in the root module/,
+        /An instance of SpecialStock .*import LockModule\.forRoot\(\{ name: 'billing' \}\) in the root module\. This application has the unnamed LockModule\.$/,
       );
     },
   );

@@ -2,7 +2,15 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Injectable, Logger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { LockBusyError, Locked, LockModule, LockService, LockWiringError, memoryStore } from 'nestjs-locked';
+import {
+  InjectLockService,
+  LockBusyError,
+  Locked,
+  LockModule,
+  LockService,
+  LockWiringError,
+  memoryStore,
+} from 'nestjs-locked';
 import { memoryLocks, provideLocks } from 'nestjs-locked/testing';
 import { deferred } from '../support/deferred.js';
 import { endAll, startInMemory } from '../support/module-apps.js';
@@ -34,6 +42,17 @@ describe('wiring', () => {
         providers: [Billing],
       }).compile(),
     ).rejects.toThrow(/import LockModule\.forRoot\(\{ name: 'billing' \}\) in the root module/);
+    class Invoices {
+      constructor(@InjectLockService('billing') readonly locks: LockService) {}
+    }
+    await expect(
+      Test.createTestingModule({
+        imports: [LockModule.forRoot({ store: memoryStore() })],
+        providers: [Invoices],
+      }).compile(),
+    ).rejects.toThrow(
+      /LockService of LockModule\.forRoot\(\{ name: 'billing' \}\), which the root module must import/,
+    );
   });
 
   it('given an instance made by hand, then its methods refuse and name provideLocks', async () => {

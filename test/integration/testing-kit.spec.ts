@@ -64,6 +64,7 @@ describe('LockTestingModule', () => {
     expect(await locks.tryAcquire('b')).toBeNull();
     await expect(locks.acquire('b', { wait: 0 })).rejects.toThrow(/is busy/);
     await expect(locks.using('', () => 1)).rejects.toThrow(/key/);
+    await expect(locks.acquire(undefined as never)).rejects.toThrow(/must be a string/);
     await held.release();
     await expect(
       locks.using('a', () => {
@@ -78,13 +79,14 @@ describe('LockTestingModule', () => {
       'tryAcquire b: busy',
       'acquire b: busy',
       'using : failed',
+      'acquire : failed',
       'using a: held',
     ]);
-    expect(controls.callsOf('a')).toEqual([controls.calls[1], controls.calls[5]]);
+    expect(controls.callsOf('a')).toEqual([controls.calls[1], controls.calls[6]]);
     expect(controls.calls[0].options).toMatchObject({ wait: '5s' });
     expect(controls.calls[1].options).toEqual({ ttl: '5s' });
     expect(isLockError(controls.calls[3].error, 'LOCK_BUSY')).toBe(true);
-    expect(controls.calls[5].error).toBeUndefined();
+    expect(controls.calls[6].error).toBeUndefined();
   });
 
   it('given a key that another process holds, then callers wait for it, or find it busy', async () => {

@@ -52,8 +52,9 @@ describe('given a value from the environment as a duration', () => {
     [2 ** 31, 'is 2147483648, which is too long'],
     [true, 'is true'],
     [5n, 'is 5n'],
-    [['5s'], 'is a list of 1'],
-    [{ ms: 5 }, 'is { ms }'],
+    [['5s'], 'is a list of 1;'],
+    [{ ms: 5 }, 'is { ms };'],
+    [Object.create(null), 'is {};'],
   ])('then %j is refused, with the name of the variable and the problem', (value, problem) => {
     const error = refusal(value, 'LOCK_TTL');
     expect(error.option).toBe('LOCK_TTL');

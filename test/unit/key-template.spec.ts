@@ -42,6 +42,8 @@ describe('given a key template', () => {
     ['order:{id}', /write \{0\} for the first one, or \{params\.id\} for a part of the request/],
     ['order:{dto.sku}', /write \{0\.sku\} for the first one, or \{params\.dto\.sku\} for/],
     ['order:{-1}', /names "-1"/],
+    ['order:{param.id}', /has "\{param\.id\}", .*Did you mean \{params\.id\}\? Write \{0\.sku\}/],
+    ['order:{header.x}', /Did you mean \{headers\.x\}\?/],
     ['', /must not be an empty string/],
   ])('then %s is refused when it is parsed', (source, message) => {
     expect(() => parseTemplate(source)).toThrow(LockKeyError);

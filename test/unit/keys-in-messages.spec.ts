@@ -102,10 +102,34 @@ describe('given a key in an error', () => {
     );
   });
 
+  it('then a holder without an expiry is no lock of this library, and waiting is not advised', () => {
+    for (const waited of [0, 150]) {
+      const { message } = new LockBusyError('order:7', waited, undefined, Infinity);
+      expect(message).toMatch(
+        /^The lock "order:7" (is busy|stayed busy for 150 ms)\. Its holder has no expiry/,
+      );
+      expect(message).toMatch(/"npx nestjs-locked release" or LockService\.forceRelease\(\)\.$/);
+      expect(message).not.toMatch(/raise "wait"|give "wait"/);
+    }
+  });
+
   it('then the stack of a deadlock error shows the keys of its waits escaped', () => {
     const link = { holds: ['a'], wants: FORGED, site: '    at here' };
     const { stack } = new LockDeadlockError('a', [link, link]);
     expect(stack?.split('\n').filter((text) => text.startsWith('[Nest]'))).toEqual([]);
+  });
+});
+
+describe('given a message of Redis or of ioredis in an error', () => {
+  it.each([
+    [
+      "Stream isn't writeable and enableOfflineQueue options is false",
+      /options is false\. Whether the lock is free is not known\.$/,
+    ],
+    ['WRONGTYPE Operation against a key holding the wrong kind of value', /kind of value\. The key of the/],
+    ["OOM command not allowed when used memory > 'maxmemory'.", /> 'maxmemory'\. Redis is out of memory/],
+  ])('then the sentence of %s ends before the cure begins', (said, message) => {
+    expect(storeError(doing('requesting', 'a'), new Error(said)).message).toMatch(message);
   });
 });
 

@@ -32,6 +32,17 @@ describe('given the log of a module', () => {
     ]);
     sink({ name: 'long-hold', key: 'b', held: 61_000 });
     expect(logged[1]).not.toContain('Taken');
+    sink({ name: 'long-hold', key: 'c', held: 250.4 });
+    expect(logged[2]).toMatch(/"c" has been held for 250 ms\. Find/);
+  });
+
+  it('then a failed wait for a value without an expiry says that a longer wait does not help', () => {
+    const holder = { answered: true, remaining: Infinity, label: undefined, site: undefined };
+    sink({ name: 'wait-failed', key: 'a', waited: 1_500, owner: 'a foreign client', holder });
+    expect(logged).toEqual([
+      'Waited 1.5 s in vain for the lock "a": "a foreign client" holds it without an expiry, so it is no lock of this ' +
+        'library, and a longer "wait" does not help; 0 callers wait in 0 processes.',
+    ]);
   });
 
   it('then a failure of the store is logged once a minute for each message, although each caller fails', () => {

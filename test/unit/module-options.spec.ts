@@ -205,6 +205,13 @@ describe('given the options of the module', () => {
     expect(refused({ reids: 'redis://a' }).message).toBe(
       `There is no lock option "reids". Did you mean "redis"?`,
     );
+    expect(refused({ url: 'redis://a' }).message).toBe(
+      `There is no lock option "url". Did you mean "redis"?`,
+    );
+    expect(refused({ ttl: '5s' }).message).toBe(
+      'There is no lock option "ttl" of the module itself. Did you mean "defaults.ttl"? Write defaults: { ttl: … }.',
+    );
+    expect(refused({ busyStatus: 409 }).message).toMatch(/Write http: \{ busyStatus: … \}\.$/);
     expect(refused({ store, redis: 'redis://a' }).message).toBe(
       'The lock option "redis" is for Redis, and "store" takes the place of Redis: give only one of the two.',
     );
@@ -224,7 +231,7 @@ describe('given the options of the module', () => {
     expect(refused({ store: client }).message).toMatch(/a client of Redis goes to "redis"/);
   });
 
-  it.each([undefined, null, 'redis://localhost', 5])('then %p from a factory is refused', (value) => {
+  it.each([undefined, null, 'redis://localhost', 5, []])('then %p from a factory is refused', (value) => {
     expect(refused(value).message).toMatch(/factory must return it/);
   });
 

@@ -52,10 +52,14 @@ describe('given the defaults of the module', () => {
   });
 
   it.each([
-    ['ttl', '30', /"defaults\.ttl" is '30'; it must be a duration in milliseconds, or a string such as/],
+    [
+      'ttl',
+      '30',
+      /"defaults\.ttl" is '30', which has no unit: .*; it must be a duration in milliseconds, or a string/,
+    ],
     ['ttl', 49, /"defaults\.ttl" is 49; .* of at least 50 ms/],
     ['wait', -1, /"defaults\.wait" is -1/],
-    ['wait', Infinity, /"defaults\.wait" is Infinity/],
+    ['wait', Infinity, /"defaults\.wait" is Infinity, which is too long for a timer/],
     ['maxHold', 0, /"defaults\.maxHold" is 0; .* of at least 1 ms/],
     ['renew', 'yes', /"defaults\.renew" is 'yes'; it must be true or false/],
     ['onLost', 'ignore', /"defaults\.onLost" is 'ignore'; it must be 'throw' or 'warn'/],
@@ -66,7 +70,9 @@ describe('given the defaults of the module', () => {
   });
 
   it('then options of a call alone are refused, and misspelt names, too', () => {
-    expect(refusal(() => resolvePolicy(untyped({ minHold: '1s' }))).option).toBe('defaults.minHold');
+    const ofCall = refusal(() => resolvePolicy(untyped({ minHold: '1s' })));
+    expect(ofCall.option).toBe('defaults.minHold');
+    expect(ofCall.message).toMatch(/"minHold" cannot be a default of the module\./);
     const error = refusal(() => resolvePolicy(untyped({ tll: '5s' })));
     expect(error.message).toMatch(/no lock option "defaults\.tll"\. Did you mean "defaults\.ttl"\?/);
   });
@@ -182,6 +188,11 @@ describe('given the options of a call', () => {
     ['minHodl', 'Did you mean "minHold"?'],
     ['waits', 'Did you mean "wait"?'],
     ['singal', 'Did you mean "signal"?'],
+    ['timeout', 'Did you mean "wait"?'],
+    ['lockTimeout', 'Did you mean "ttl"?'],
+    ['onBusy', '"onBusy" is for @Locked alone. Use tryAcquire()'],
+    ['service', '"service" is for @Locked alone. Inject the service'],
+    ['constructor', 'Known here: ttl'],
   ])('then the unknown name %s is refused, and the error names a known one', (name, cure) => {
     const error = refusal(() => resolveAcquire(untyped({ [name]: '1s' }), policy));
     expect(error.option).toBe(name);
@@ -208,7 +219,9 @@ describe('given the options of a call', () => {
   });
 
   it.each([null, 'abc', 5, ['a'], () => 0])('then %p in place of options is refused', (value) => {
-    expect(refusal(() => resolveAcquire(untyped(value), policy)).option).toBe('options');
+    const error = refusal(() => resolveAcquire(untyped(value), policy));
+    expect(error.option).toBe('options');
+    expect(error.message).toMatch(/^The lock options are .*; they must be an object of options\.$/);
   });
 
   it('then names of Object.prototype are unknown names', () => {

@@ -99,6 +99,11 @@ function parsePlaceholder(template: string, source: string): Placeholder {
   if (/^\d+$/.test(root)) return { source, root: Number(root), path };
   const known = REQUEST_ROOTS.find((name) => name === root);
   if (known === undefined) {
+    const meant = REQUEST_ROOTS.find((name) => name === `${root}s` || `${name}s` === root);
+    if (meant !== undefined) {
+      const right = placeholderFor(meant, path);
+      throw bad(template, `has ${quoted(source)}, which is no part of a request. Did you mean ${right}?`);
+    }
     // The names of parameters are of no use: a minified method has other names than its source.
     throw bad(
       template,
@@ -115,7 +120,8 @@ function placeholderFor(root: string, path: readonly string[]): string {
 }
 
 function bad(template: string, problem: string): LockKeyError {
-  return new LockKeyError(template, `The lock key ${quoted(template)} ${problem}. ${SYNTAX}`);
+  const end = problem.endsWith('?') ? '' : '.';
+  return new LockKeyError(template, `The lock key ${quoted(template)} ${problem}${end} ${SYNTAX}`);
 }
 
 /** `'order:${id}'`: JavaScript fills in `${id}` only between backquotes. */

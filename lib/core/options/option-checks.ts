@@ -1,7 +1,7 @@
 /** Parts of all checks of options: how a value is shown, which name was probably meant, and the error. */
 import { inspect } from 'node:util';
 import { HIDDEN, LockOptionsError, namesSecret, printable, quoted, redactUrl } from '../../errors/index.js';
-import { DURATION_HINT, parseDuration } from '../time/duration.js';
+import { DURATION_HINT, MAX_DURATION, parseDuration } from '../time/duration.js';
 
 const LONGEST_SHOWN = 80;
 
@@ -39,6 +39,35 @@ export function badOption(path: string, value: unknown, right: string): LockOpti
   );
 }
 
+/** The options that `@Locked` alone has, and what to do elsewhere. */
+const OF_DECORATOR: Readonly<Record<string, string>> = {
+  onBusy: ' Use tryAcquire(), which returns null if the lock is busy, or catch the LockBusyError.',
+  service: ` Inject the service of a named module by @InjectLockService('name').`,
+  busyStatus: '',
+  holdUntil: '',
+  abortOn: '',
+};
+
+/** Names that other lock libraries use, in lower case, and the option that they mean here. */
+const NAMES_ELSEWHERE: Readonly<Record<string, string>> = {
+  acquiretimeout: 'wait',
+  retry: 'wait',
+  retrycount: 'wait',
+  retries: 'wait',
+  timeout: 'wait',
+  duration: 'ttl',
+  expire: 'ttl',
+  expiration: 'ttl',
+  lease: 'ttl',
+  leasetime: 'ttl',
+  locktimeout: 'ttl',
+  client: 'redis',
+  connection: 'redis',
+  host: 'redis',
+  port: 'redis',
+  url: 'redis',
+};
+
 /**
  * The message does not show the value: a misspelt name does not tell whether the value is a password.
  * @param within the path of the object that has the option. Empty at the top.
@@ -46,7 +75,15 @@ export function badOption(path: string, value: unknown, right: string): LockOpti
 export function unknownOption(within: string, name: string, known: Iterable<string>): LockOptionsError {
   const names = [...known];
   const path = join(within, name);
-  const meant = closest(name, names);
+  if (within === '' && Object.hasOwn(OF_DECORATOR, name)) {
+    return new LockOptionsError(
+      path,
+      undefined,
+      `The lock option "${name}" is for @Locked alone.${OF_DECORATOR[name]}`,
+    );
+  }
+  const elsewhere = NAMES_ELSEWHERE[name.toLowerCase()];
+  const meant = names.includes(elsewhere) ? elsewhere : closest(name, names);
   const cure =
     meant === undefined
       ? `Known ${within === '' ? 'here' : `in "${within}"`}: ${names.join(', ')}.`
@@ -61,7 +98,12 @@ export function join(within: string, name: string): string {
 /** @throws LockOptionsError unless the value is an object of options. */
 export function checkObject(path: string, value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw badOption(path, value, 'an object of options');
+    if (path !== 'options') throw badOption(path, value, 'an object of options');
+    throw new LockOptionsError(
+      path,
+      value,
+      `The lock options are ${show(value)}; they must be an object of options.`,
+    );
   }
 }
 
@@ -77,7 +119,32 @@ export function checkDuration(path: string, value: unknown, least: number): numb
   const parsed = parseDuration(value);
   if (parsed !== undefined && parsed >= least) return parsed;
   const bound = least === 0 ? '' : `, of at least ${least} ms`;
-  throw badOption(path, value, `a duration in ${DURATION_HINT}${bound}`);
+  throw new LockOptionsError(
+    path,
+    value,
+    `The lock option "${path}" ${durationProblem(value, path)}; it must be a duration in ${DURATION_HINT}${bound}.`,
+  );
+}
+
+/** What is wrong with a duration, as `is '30', which has no unit: …`. @param name the name of the option or setting */
+export function durationProblem(given: unknown, name?: string): string {
+  if (given === '') return 'is an empty string';
+  const shown = `is ${show(given, name)}`;
+  if (typeof given === 'string' && /^\d+(\.\d+)?$/.test(given)) {
+    return `${shown}, which has no unit: add one, such as 'ms' or 's'`;
+  }
+  const text = typeof given === 'string' || typeof given === 'number' ? String(given) : '';
+  const [, sign, amount] = /^(-?)(\d*\.?\d+) *[a-z]*$/i.exec(text) ?? [];
+  if (sign === '-') return `${shown}, which is negative`;
+  const tooLong = given === Infinity || (amount !== undefined && isTooLong(given));
+  return tooLong ? `${shown}, which is too long for a timer (the longest time is 596h)` : shown;
+}
+
+/** Whether the value would be a duration if it were shorter. */
+function isTooLong(given: unknown): boolean {
+  if (typeof given === 'number') return given > MAX_DURATION;
+  const unit = /[a-z]+$/i.exec(String(given))?.[0] ?? '';
+  return parseDuration(`1${unit}`) !== undefined;
 }
 
 export function checkBoolean(path: string, value: unknown): boolean {

@@ -1,7 +1,7 @@
 /** Reads a duration that is not written in the code. */
 import { LockOptionsError, quoted } from '../../errors/index.js';
-import { DURATION_HINT, MAX_DURATION, parseDuration } from '../time/duration.js';
-import { show } from './option-checks.js';
+import { DURATION_HINT, parseDuration } from '../time/duration.js';
+import { durationProblem } from './option-checks.js';
 
 /**
  * Checks a duration that the compiler cannot check, because it comes as a string from the environment or from
@@ -26,24 +26,6 @@ export function duration(value: string | number, name?: string): number {
   throw new LockOptionsError(
     name ?? 'duration',
     value,
-    `${called} ${problemOf(given, name)}; it must be ${DURATION_HINT}.`,
+    `${called} ${durationProblem(given, name)}; it must be ${DURATION_HINT}.`,
   );
-}
-
-function problemOf(given: unknown, name: string | undefined): string {
-  if (given === '') return 'is an empty string';
-  const shown = `is ${show(given, name)}`;
-  if (typeof given === 'string' && /^\d+(\.\d+)?$/.test(given)) {
-    return `${shown}, which has no unit: add one, such as 'ms' or 's'`;
-  }
-  const [, sign, amount] = /^(-?)(\d*\.?\d+) *[a-z]*$/i.exec(String(given)) ?? [];
-  if (sign === '-') return `${shown}, which is negative`;
-  return amount !== undefined && isTooLong(given) ? `${shown}, which is too long for a timer` : shown;
-}
-
-/** Whether the value would be a duration if it were shorter. */
-function isTooLong(given: unknown): boolean {
-  if (typeof given === 'number') return given > MAX_DURATION;
-  const unit = /[a-z]+$/i.exec(String(given))?.[0] ?? '';
-  return parseDuration(`1${unit}`) !== undefined;
 }

@@ -54,6 +54,7 @@ export const USING = new Set([...ACQUIRE, 'onLost']);
 export function resolvePolicy(defaults?: LockDefaults, path = 'defaults', module?: string): LockPolicy {
   if (defaults !== undefined) {
     checkObject(path, defaults);
+    for (const name in defaults) if (ACQUIRE.has(name) && !DEFAULTS.has(name)) throw notADefault(path, name);
     checkNames(path, defaults, DEFAULTS);
   }
   const { ttl, wait, renew, maxHold, onLost } = defaults ?? {};
@@ -138,6 +139,14 @@ export function refuseReentrant(options: object): void {
     options.reentrant,
     `There is no lock option "reentrant". Did you mean "reentry"? Give reentry: 'join' to join a hold that the call runs ` +
       `under already, 'wait' to wait like any other caller, or 'throw' (the default) for a LockReentryError.`,
+  );
+}
+
+function notADefault(path: string, name: string): LockOptionsError {
+  return new LockOptionsError(
+    join(path, name),
+    undefined,
+    `The lock option "${name}" cannot be a default of the module. Give it to the calls that need it.`,
   );
 }
 

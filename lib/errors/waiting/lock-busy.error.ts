@@ -8,6 +8,12 @@ export interface KnownHolder {
   readonly waiting?: number;
 }
 
+/** Each lock of this library has an expiry, also while its holder renews it. */
+const ENDLESS =
+  'Its holder has no expiry, so it is no lock of this library: another program has written the key. A longer "wait" does ' +
+  'not help. Let that program delete the key. If it is not in use any more, free it with "npx nestjs-locked release" ' +
+  'or LockService.forceRelease().';
+
 /**
  * The key was held by another holder for the whole `wait` of the caller. This error is never a failure of the store.
  */
@@ -27,16 +33,19 @@ export class LockBusyError extends LockError {
     readonly waited: number,
     /** The holder's label, if the store knows it. */
     readonly holder?: string,
-    /** How long the holder's lease still runs, in milliseconds, if the store knows it. */
+    /**
+     * How long the holder's lease still runs, in milliseconds, if the store knows it. `Infinity` if another program has
+     * written the key without an expiry.
+     */
     readonly remaining?: number,
     /** What this process knows of the holder, if the holder is one of its own callers. */
     known: KnownHolder = {},
   ) {
     const by = holder === undefined ? '' : ` (held by ${quoted(holder)})`;
+    const is = waited > 0 ? `stayed busy for ${Math.round(waited)} ms` : 'is busy';
+    const wait = waited > 0 ? 'raise "wait"' : 'give "wait" to wait for it';
     super(
-      waited > 0
-        ? `The lock ${quoted(key)} stayed busy for ${Math.round(waited)} ms${by}. Try again later, or raise "wait".`
-        : `The lock ${quoted(key)} is busy${by}. Try again later, or give "wait" to wait for it.`,
+      `The lock ${quoted(key)} ${is}${by}. ${remaining === Infinity ? ENDLESS : `Try again later, or ${wait}.`}`,
     );
     this.held = known.held;
     this.label = known.label;

@@ -54,7 +54,7 @@ export function databaseError(doing: string, database: number, cause: unknown): 
     DATABASE_CURES.find(([pattern]) => pattern.test(said))?.[1] ??
     'Check the database in the "redis" option.';
   return new LockStoreError(
-    `Redis cannot select database ${database} (${doing}): ${said}. No lock is taken in another database. ${cure}`,
+    `Redis cannot select database ${database} (${doing}): ${sentence(said)} No lock is taken in another database. ${cure}`,
     redactError(cause),
   );
 }
@@ -77,7 +77,12 @@ export function storeError(doing: string, cause: unknown, ended = false): LockSt
   if (counter !== undefined)
     return new LockStoreError(`Redis failed ${doing}: ${counter}`, redactError(cause));
   const cure = cureOf(said) ?? (ended ? ENDED : 'Whether the lock is free is not known.');
-  return new LockStoreError(`Redis failed ${doing}: ${said} ${cure}`, redactError(cause));
+  return new LockStoreError(`Redis failed ${doing}: ${sentence(said)} ${cure}`, redactError(cause));
+}
+
+/** What Redis or ioredis said, with the period that most of their messages lack. */
+function sentence(said: string): string {
+  return /[.!?…]$/.test(said) ? said : `${said}.`;
 }
 
 function cureOf(said: string): string | undefined {
