@@ -20,7 +20,7 @@ const CLI = 'cli/main';
 const CORE = join(esm, 'core.js');
 const ENTRIES = [
   'index',
-  ...['store', 'testing', 'health', 'telemetry', 'dashboard'].map((name) => `${name}/index`),
+  ...['store', 'testing', 'health', 'telemetry', 'dashboard', 'swagger'].map((name) => `${name}/index`),
 ];
 
 const common = {

@@ -4,6 +4,7 @@ import type { DeclaredOptions } from '../core/options/acquire.options.js';
 import { LockedInterceptor } from '../locked/locked.interceptor.js';
 import { checkArguments } from '../locked/decoration/argument-check.js';
 import { declareClientOptions } from '../locked/decoration/client-options.js';
+import { declareAnswers } from '../locked/decoration/declared-answers.js';
 import { copyMethod } from '../locked/decoration/copy-method.js';
 import { declareKeys } from '../locked/key/declared-keys.js';
 import { compileKey } from '../locked/key/compile-key.js';
@@ -17,7 +18,7 @@ import { declareService } from '../locked/decoration/service-property.js';
 
 /**
  * Runs a method under a lock, at each call, whether Nest or other code calls it. It works on handlers and on the
- * methods of every class that Nest makes, in any order with other decorators.
+ * methods of every class that Nest makes.
  *
  * ```ts
  * @Post(':id/pay')
@@ -35,6 +36,12 @@ import { declareService } from '../locked/decoration/service-property.js';
  *   lock.
  * - An async generator.
  * - In handlers, a result that Nest streams to the client.
+ *
+ * Decorators that only describe the method, such as `@Post`, `@Cron` and `@UseGuards`, may be above or below `@Locked`.
+ * The order matters for a decorator that wraps the method: the upper decorator is the outer one. Put `@Locked` above
+ * `@Transactional`. Then the transaction is committed before the lock is released. In the other order the lock is
+ * released before COMMIT, and the next caller reads old data. If an interceptor commits the transaction, no order of
+ * the decorators helps: use `holdUntil: 'response'`.
  *
  * A handler that still waits for its lock is withdrawn if its client disconnects or its Observable is unsubscribed.
  *
@@ -81,6 +88,7 @@ export function Locked(key: LockedKey, options?: LockedOptions): unknown {
     };
     declareKeys(target, name, label, templates, original);
     declareClientOptions(target, name, locked.label, resolved);
+    declareAnswers(target, name, templates, resolved);
     const decoration = {};
     const kind = kindOf(original, Reflect.getMetadata('design:returntype', target, name));
     const wrapper = copyMethod(original, lockedMethod(locked, kind, decoration));

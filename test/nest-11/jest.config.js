@@ -9,7 +9,7 @@ export default {
   testMatch: [
     '<rootDir>/test/transports/*.spec.ts',
     '<rootDir>/test/integration/http-{errors,keys,streams,unusable-keys}.spec.ts',
-    '<rootDir>/test/integration/{keys-checked-at-start,locked-streams,message-keys-and-errors}.spec.ts',
+    '<rootDir>/test/integration/{keys-checked-at-start,locked-streams,message-keys-and-errors,openapi}.spec.ts',
   ],
   // Its processes are the repository's own, on Nest 12.
   testPathIgnorePatterns: ['/cron-machines'],

@@ -14,6 +14,7 @@ const NEEDS: Record<string, string | undefined> = {
   './dashboard': undefined,
   './health': '@nestjs/terminus',
   './telemetry': '@opentelemetry/api',
+  './swagger': '@nestjs/swagger',
 };
 
 export const ENTRIES = Object.keys(NEEDS).map((entry) => entry.slice(2));
@@ -64,7 +65,10 @@ export async function entries(tarball: string, into: string, nest: number): Prom
   const command = join(app, 'node_modules/.bin/nestjs-locked');
   const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   same((await run(command, ['--version'], { cwd: app })).trim(), version);
-  await install(`@nestjs/terminus@^${nest}.0.0`, '@opentelemetry/api@^1.9.0');
+  await install(
+    ...['terminus', 'swagger'].map((name) => `@nestjs/${name}@^${nest}.0.0`),
+    '@opentelemetry/api@^1.9.0',
+  );
   for (const found of await missing(app))
     same(
       Object.values(found).filter((name) => name !== null),

@@ -69,14 +69,14 @@ const LAYERS: readonly Layer[] = [
   { name: 'module parts', files: /^lib\/module\// },
   { name: 'module', files: /^lib\/lock\.[a-z-]+(\.[a-z-]+)?\.ts$/ },
   { name: 'index', files: /^lib\/index\.ts$/ },
-  { name: 'optional entries', files: /^lib\/(store|testing|health|telemetry|dashboard)\// },
+  { name: 'optional entries', files: /^lib\/(store|testing|health|telemetry|dashboard|swagger)\// },
   { name: 'command line', files: /^lib\/cli\//, packages: /^(node:.*|ioredis)$/ },
 ];
 
 /** Parts that do not import each other. */
 const APART = [
   /^lib\/stores\/[^/]+\//,
-  /^lib\/(store|testing|health|telemetry|dashboard|cli)\//,
+  /^lib\/(store|testing|health|telemetry|dashboard|swagger|cli)\//,
   ...[...CORE_ROOMS, ...REDIS_ROOMS].map((row) => new RegExp(`^lib/(core|stores/redis)/(${row.join('|')})/`)),
 ];
 

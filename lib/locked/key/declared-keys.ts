@@ -30,7 +30,7 @@ export function declareKeys(
  * method is left out.
  */
 export function declaredKeys(prototype: object): DeclaredKey[] {
-  return all(prototype).filter((each) => ownerOf(prototype, each.method) === each.prototype);
+  return all(prototype).filter((each) => methodOwner(prototype, each.method) === each.prototype);
 }
 
 function all(prototype: object): readonly DeclaredKey[] {
@@ -38,7 +38,8 @@ function all(prototype: object): readonly DeclaredKey[] {
   return Array.isArray(declared) ? (declared as DeclaredKey[]) : [];
 }
 
-function ownerOf(prototype: object, method: string | symbol): object | null {
+/** The prototype that has the method itself: the class or its nearest ancestor. */
+export function methodOwner(prototype: object, method: string | symbol): object | null {
   let owner: object | null = prototype;
   while (owner !== null && !Object.hasOwn(owner, method)) {
     owner = Object.getPrototypeOf(owner) as object | null;
