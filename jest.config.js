@@ -4,7 +4,7 @@ export default {
   roots: ['<rootDir>/test', '<rootDir>/verification'],
   testMatch: ['**/*.spec.ts'],
   // Applications of their own, with their own jest: test/package/check.ts runs them.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/package/apps/'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/package/apps/', '<rootDir>/test/transactions/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nestjs-locked$': '<rootDir>/lib/index.ts',

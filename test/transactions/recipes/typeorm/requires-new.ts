@@ -1,0 +1,18 @@
+import { Injectable } from '@nestjs/common';
+import { Locked } from 'nestjs-locked';
+import { DataSource } from 'typeorm';
+import { Propagation, Transactional } from 'typeorm-transactional';
+import { Stock } from './stock.entity.js';
+
+@Injectable()
+export class ApartWarehouse {
+  constructor(private readonly database: DataSource) {}
+
+  @Locked('stock:{0}')
+  @Transactional({ propagation: Propagation.REQUIRES_NEW })
+  async take(sku: string, n: number): Promise<void> {
+    const stock = this.database.getRepository(Stock);
+    const { units } = await stock.findOneByOrFail({ sku });
+    await stock.update({ sku }, { units: units - n });
+  }
+}
