@@ -1,5 +1,5 @@
-// Fills docs/benchmarks.md, and writes the tables and the picture of each run to results/. One run for each server. Says which
-// goals were reached.
+// Fills docs/benchmarks.md, and writes the tables and the picture of each run to results/. One run for each server. Draws
+// the picture of the README from the first run. Says which goals were reached.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ import { readRun, slugOf } from './support/run-file.mjs';
 import { markdownTable } from './support/table.mjs';
 
 const HELP = `node report.mjs [options] RUN.json …   one for each server, in the order in which they are to be shown
-  --docs FOLDER      whose benchmarks.md gets the ratios   (default: ../docs)
+  --docs FOLDER      whose benchmarks.md gets the ratios, and whose speed.svg is the README's picture (default: ../docs)
   --results FOLDER   for the tables and the pictures       (default: results)`;
 
 const pathTo = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -27,6 +27,8 @@ if (files.length === 0) {
   console.error(HELP);
   process.exit(2);
 }
+/** What the picture of the README shows: a free key, callers of one process on one key, and callers of several processes. */
+const SHOWN = ['sequential', 'hot', 'cross'];
 const PAGE = join(values.docs, 'benchmarks.md');
 
 const runs = files.map(readRun);
@@ -40,6 +42,7 @@ for (const [i, run] of runs.entries()) {
   writeFileSync(join(values.results, `${slugs[i]}.svg`), drawRun(run));
   writeFileSync(join(values.results, `${slugs[i]}.md`), pageOf(run));
 }
+writeFileSync(join(values.docs, 'speed.svg'), drawRun(runs[0], SHOWN));
 let page = readFileSync(PAGE, 'utf8');
 page = fillRegion(page, 'glance', glance());
 page = fillRegion(page, 'results', runs.map(link).join('\n'));

@@ -22,10 +22,13 @@ const CHART = (WIDTH - 2 * MARGIN - NAMES - 2 * FIGURES - GAP) / 2;
 const LEFT = MARGIN + NAMES;
 const RIGHT = LEFT + CHART + FIGURES + GAP;
 
-export function drawRun(run) {
+/** @param names the scenarios that are drawn (by default, all of the run) */
+export function drawRun(run, names) {
   const drawn = singlesOf(run).filter(
-    ([, { rows, table }]) =>
-      table !== 'alone' && rows.every(({ perSecond, wait }) => perSecond !== undefined && wait !== undefined),
+    ([name, { rows, table }]) =>
+      (names?.includes(name) ?? true) &&
+      table !== 'alone' &&
+      rows.every(({ perSecond, wait }) => perSecond !== undefined && wait !== undefined),
   );
   const panels = drawn.map(([name, { title, rows }]) => ({
     name,

@@ -1,6 +1,14 @@
 /** The documentation is true: its code compiles and runs, its tables equal the code's, and its links lead to something. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, normalize, resolve } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, normalize, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
@@ -37,30 +45,53 @@ import {
   fixtureNames,
   fixturesOf,
   linksOf,
+  type Page,
   readPages,
   tablesOf,
 } from './markdown.js';
 import { DocsProgram } from './program.js';
 
+const README_CODE = 'test/docs/readme';
+const isOfReadme = ({ page }: Block): boolean => page === 'README.md';
 const pages = readPages();
 const blocks = pages.flatMap(blocksOf);
 const tables = pages.flatMap(tablesOf);
-const program = new DocsProgram(blocks);
+/** The README shows parts of files that the compiler and jest see as a whole. */
+const shown = blocks.filter(isOfReadme);
+/** A page may show parts of files that need packages of another folder. */
+const excerpts = blocks.filter(({ excerptOf }) => excerptOf !== undefined);
+/** The other blocks are whole, with their fixtures. */
+const owned = blocks.filter((block) => !shown.includes(block) && !excerpts.includes(block));
+const program = new DocsProgram(owned);
 const titled = (block: Block): [string, Block] => [`${block.page}:${block.lineNumber}`, block];
 
 describe('the code of the documentation', () => {
   it('given all pages, then every block of TypeScript is found', () => {
     const fences = pages.flatMap(({ text }) => [...text.matchAll(/^\s*```(?:ts|typescript)\b/gm)]);
     expect(blocks.length).toBe(fences.length);
-    expect(blocks.filter(({ runs }) => runs).length).toBeGreaterThan(10);
+    expect(owned.filter(({ runs }) => runs).length).toBeGreaterThan(10);
   });
 
   it('given all fixtures, then every fixture is used by a page', () => {
     expect(fixtureNames().sort()).toEqual([...new Set(pages.flatMap(fixturesOf))].sort());
   });
 
-  it.each(blocks.map(titled))('given %s, then it compiles', (_title, block) => {
+  it.each(owned.map(titled))('given %s, then it compiles', (_title, block) => {
     expect(program.complaints(block)).toBe('');
+  });
+
+  it.each(shown.map(titled))('given %s, then it is a part of a file of test/docs/readme', (_title, block) => {
+    const texts = readdirSync(README_CODE).map((file) => readFileSync(join(README_CODE, file), 'utf8'));
+    expect(texts.filter((text) => text.includes(block.source))).toHaveLength(1);
+  });
+
+  it.each(excerpts.map(titled))('given %s, then it is a part of a file that a spec runs', (_title, block) => {
+    const file = block.excerptOf ?? '';
+    expect(`\n${readFileSync(file, 'utf8')}\n`).toContain(`\n${block.source}\n`);
+    const folder = 'test/transactions';
+    const specs = readdirSync(folder).filter((name) => name.endsWith('.spec.ts'));
+    const imported = `'./${relative(folder, file).replace(/\.ts$/, '.js')}'`;
+    expect(specs.some((spec) => readFileSync(join(folder, spec), 'utf8').includes(imported))).toBe(true);
   });
 });
 
@@ -82,7 +113,7 @@ describe('the programs of the documentation', () => {
   });
   afterEach(() => void jest.restoreAllMocks());
 
-  it.each(blocks.filter(({ runs }) => runs).map(titled))(
+  it.each(owned.filter(({ runs }) => runs).map(titled))(
     'given %s, then it runs and prints what the page says',
     async (_title, block) => {
       const printed: string[] = [];
@@ -271,14 +302,18 @@ describe('links and names', () => {
     expect(broken).toEqual([]);
   });
 
-  it('given any page of docs, then the README links it, or names it if it is not packed', () => {
+  it('given any page of docs, then the README leads to it, and to each packed page directly', () => {
     const { files } = JSON.parse(readFileSync('package.json', 'utf8')) as { files: string[] };
-    const named = linksOf(pages[0]).map((link) => link.split('#')[0]);
-    const { text } = pages[0];
-    for (const { path } of pages.slice(1)) {
-      if (files.includes(`!${path}`) && text.includes(`\`${path}\``)) continue;
-      expect(named).toContain(path);
-    }
+    const isPacked = ({ path }: Page): boolean =>
+      !files.some((each) => each.startsWith('!') && matchesGlob(path, each.slice(1)));
+    const linkedBy = (page: Page): string[] =>
+      linksOf(page).map((link) => normalize(join(dirname(page.path), link.split('#')[0])));
+    const [readme, ...docs] = pages;
+    const direct = linkedBy(readme);
+    const others = docs.filter((page) => direct.includes(page.path) && !isPacked(page));
+    const found = new Set([...direct, ...others.flatMap(linkedBy)]);
+    expect(docs.filter(({ path }) => !found.has(path)).map(({ path }) => path)).toEqual([]);
+    expect(docs.filter((page) => isPacked(page) && !direct.includes(page.path))).toEqual([]);
   });
 
   it('given any npm script that is named, then it exists', () => {
@@ -298,6 +333,12 @@ function rowsOf(name: string): readonly (readonly string[])[] {
 
 function names(type: string): string[] {
   return program.optionsOf(type).map(({ name }) => name);
+}
+
+/** Whether a path has the form of a pattern of package.json, in which `*` stands for any part of a name. */
+function matchesGlob(path: string, pattern: string): boolean {
+  const form = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*');
+  return new RegExp(`^${form}$`).test(path);
 }
 
 /** A cell without the marks of code. */

@@ -16,6 +16,8 @@ interface SourceLine {
  *   the code that runs after it, with assertions.
  * - `<!-- runs -->` before it: the block is a program, and is run. A block with code after it is run too.
  * - `<!-- prints -->` and a block of text after it: the output that the run must have.
+ * - `<!-- excerpt: test/transactions/recipes/name.ts -->` before it: the block is a part of that file. It uses packages
+ *   that are not installed here, so the specs of that folder compile and run the file.
  */
 export interface Block {
   readonly page: string;
@@ -27,6 +29,8 @@ export interface Block {
   readonly placeOf: (lineNumber: number) => string;
   readonly runs: boolean;
   readonly prints: string | undefined;
+  /** The file that the block is a part of. Such a block is not compiled here. */
+  readonly excerptOf: string | undefined;
 }
 
 /** The code around a block. */
@@ -66,6 +70,7 @@ interface Piece {
 
 const FIXTURES = 'test/docs/fixtures';
 const FIXTURE = /^fixture: ([\w-]+)$/;
+const EXCERPT = /^excerpt: (test\/transactions\/recipes\/[\w./-]+\.ts)$/;
 
 export function blocksOf({ path, text }: Page): Block[] {
   const textLines = text.split('\n');
@@ -94,6 +99,7 @@ export function blocksOf({ path, text }: Page): Block[] {
         placeOf: (lineNumber) => source[lineNumber]?.at ?? path,
         runs: fixture.after.length > 0 || prints || before.includes('runs'),
         prints: prints ? textLines.slice(output.from, output.to).join('\n') : undefined,
+        excerptOf: before.flatMap((info) => EXCERPT.exec(info)?.[1] ?? [])[0],
       },
     ];
   });

@@ -12,6 +12,7 @@ const FOLDERS = [
   'transports',
   'types',
   'docs',
+  'docs/readme',
   'sample',
   'scripts',
   'cli',
