@@ -121,7 +121,7 @@ describe.each(SEVERAL)('%s: the state in Redis', (kind, access) => {
     await take(a, access, { ttl: SHORT });
     const kept = await take(b, access, { ttl: TTL });
     await b.session.exchange({ key: 'k', release: { token: kept, releaseAfter: 2 * SHORT } });
-    await eventually(() => expectNothingLeft(), { within: 1_000 });
+    await eventually(() => expectNothingLeft(), { within: 2 * SHORT + 2_000 });
   });
 
   it('given an offer that lapsed, then nothing is left, and the queue has an expiry of its own', async () => {
