@@ -125,6 +125,7 @@ describe('the programs of the documentation', () => {
       await import(pathToFileURL(file).href);
       if (block.prints !== undefined) expect(printed.join('\n')).toBe(block.prints);
     },
+    60_000, // Some start a database.
   );
 
   it('given the rights of docs/redis.md, then they suffice', async () => {

@@ -246,6 +246,17 @@ describe('a Redis user without a right', () => {
   });
 });
 
+describe('a node of a Cluster behind a client for one Redis', () => {
+  it('given keys of several slots, then the error says that a Cluster client is needed', async () => {
+    const server = await serverFor({ config: { 'cluster-enabled': 'yes' } });
+    const client = server.client();
+    const slots = Array.from({ length: 16_384 }, (_, slot) => String(slot));
+    await client.call('CLUSTER', 'ADDSLOTS', ...slots);
+    await eventually(async () => expect(await client.call('CLUSTER', 'INFO')).toContain('cluster_state:ok'));
+    await expectFailures(locksFor(server), /CROSSSLOT.* slot\. .*give a Cluster client of ioredis/s);
+  });
+});
+
 describe('Redis out of memory', () => {
   it('given no free memory, then requests fail with that cause, and held locks are renewed, handed off and released', async () => {
     const server = await serverFor();

@@ -50,7 +50,7 @@ export interface TcpProxy {
    */
   waitFor(predicate: Predicate, options?: { within?: number }): Promise<void>;
   /**
-   * Calls back for each chunk, in the order of arrival, before the chunk passes. Returns a function that ends the
+   * Calls back for each chunk, in the order of arrival, when the chunk has passed. Returns a function that ends the
    * calls.
    */
   watch(callback: (chunk: string, direction: Direction) => void): () => void;

@@ -21,7 +21,7 @@ beforeAll(async () => {
   mkdirSync(cache, { recursive: true });
   directory = mkdtempSync(join(cache, 'nestjs-locked-readme-'));
   const file = join(directory, 'first-lock.mjs');
-  writeFileSync(file, `${programOf('first-lock.ts')}\nexport { app };\n`);
+  writeFileSync(file, programOf('first-lock.ts'));
   ({ app } = (await import(pathToFileURL(file).href)) as { app: INestApplication });
 }, 60_000);
 
@@ -43,7 +43,8 @@ function programOf(name: string): string {
   });
   return outputText
     .replace(DEFAULT_REDIS_URL, server.url)
-    .replace('.listen(3000)', ".listen(0, '127.0.0.1')");
+    .replace('await app.listen(3000);', "await app.listen(0, '127.0.0.1'); return app;")
+    .replace('void bootstrap();', 'export const app = await bootstrap();');
 }
 
 it('given two requests for one order, then the second one waits for the first', async () => {

@@ -17,6 +17,9 @@ export class OrdersController {
 })
 export class AppModule {}
 
-const app = await NestFactory.create(AppModule);
-app.enableShutdownHooks(); // releases the locks when the process is told to stop
-await app.listen(3000);
+async function bootstrap() {
+  const app = await NestFactory.create(AppModule);
+  app.enableShutdownHooks(); // releases the locks when the process is told to stop
+  await app.listen(3000);
+}
+void bootstrap();

@@ -25,6 +25,7 @@ const CURES: Record<string, string> = {
   LOADING: 'Redis is still loading its data: try again soon.',
   MASTERDOWN: 'The replica lost its master: point the "redis" option at the master.',
   CLUSTERDOWN: 'The Redis Cluster is down: see CLUSTER INFO.',
+  CROSSSLOT: 'This Redis is a node of a Cluster: give a Cluster client of ioredis in the "redis" option.',
   NOREPLICAS: 'Redis has fewer replicas than "min-replicas-to-write" requires.',
   MISCONF: 'Redis cannot save to its disk and refuses writes: see its log.',
   BUSY: 'Redis is busy with a script that does not end: see SCRIPT KILL.',
