@@ -150,18 +150,22 @@ describe('given the first use of a connection in a process that computes', () =>
     expect(await lock.release()).toBe(true);
   });
 
-  it('then later calls succeed, even if the process computes during each of them', async () => {
-    const locks = locksFor({ commandTimeout: 150 });
-    await eventuallyTrue(() => locks.client.status === 'ready');
-    for (let i = 0; i < 6; i += 1) {
-      const lock = await inIoCallback(() => {
-        const requested = locks.service.acquire('k', { wait: 0 });
-        compute(200);
-        return requested;
-      });
-      expect(await lock.release()).toBe(true);
-    }
-  });
+  it.each([false, true])(
+    'then later calls succeed, even if the process computes during each of them (auto-pipelining: %s)',
+    async (enableAutoPipelining) => {
+      // Auto-pipelining writes a command after the computation.
+      const locks = locksFor({ commandTimeout: 150, redis: { enableAutoPipelining } });
+      await eventuallyTrue(() => locks.client.status === 'ready');
+      for (let i = 0; i < 6; i += 1) {
+        const lock = await inIoCallback(() => {
+          const requested = locks.service.acquire('k', { wait: 0 });
+          compute(200);
+          return requested;
+        });
+        expect(await lock.release()).toBe(true);
+      }
+    },
+  );
 });
 
 describe("given the estimate of the server's clock", () => {

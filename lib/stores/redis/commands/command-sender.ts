@@ -51,6 +51,7 @@ export class CommandSender {
     this.#timeouts = new CommandTimeouts(
       (doing) => this.trouble.silentError(doing),
       (until) => this.#connection.missedSince(until - commandTimeout),
+      (client.options as { enableAutoPipelining?: boolean }).enableAutoPipelining ? commandTimeout : 0,
     );
     this.#connection = new ConnectionState(
       { client, database, commandTimeout, owned },

@@ -15,7 +15,12 @@ export interface Command {
   onFailure(error: LockStoreError): void;
   /** Whether the command waited for the connection when it was added: nothing was written then. Set by `add`. */
   unsent?: boolean;
+  /** A later time than `until`, if a computation may have kept the command from being written. */
+  extendedTo?: number;
 }
+
+/** How late a timer is without a computation, at most, in ms. */
+const LATE = 5;
 
 /** What {@link CommandTimeouts.add} returns: the command is settled by it. */
 export type PendingCommand = ListNode<Command>;
@@ -29,15 +34,23 @@ export class CommandTimeouts {
   readonly #pending = new LinkedList<Command>();
   readonly #silent: (doing: string) => LockStoreError;
   readonly #onSilent: (until: number) => void;
+  readonly #mostDelay: number;
   #timer: Timer | undefined;
 
   /**
    * @param silent makes the error of a command that was not answered in time.
    * @param onSilent called when a written command was not answered in time, with the command's `until`.
+   * @param mostDelay for how many ms more a command may wait if a computation may have kept it from being written. 0 if
+   * the client writes each command at once.
    */
-  constructor(silent: (doing: string) => LockStoreError, onSilent: (until: number) => void) {
+  constructor(
+    silent: (doing: string) => LockStoreError,
+    onSilent: (until: number) => void,
+    mostDelay: number,
+  ) {
     this.#silent = silent;
     this.#onSilent = onSilent;
+    this.#mostDelay = mostDelay;
   }
 
   /** True while no command waits for a reply. */
@@ -48,6 +61,7 @@ export class CommandTimeouts {
   add(command: Command, unsent: boolean): PendingCommand {
     if (this.#timer === undefined) this.#arm(command.until);
     command.unsent = unsent;
+    if (this.#mostDelay > 0) command.extendedTo = undefined;
     return this.#pending.push(command);
   }
 
@@ -99,12 +113,23 @@ export class CommandTimeouts {
   #fire(readUntil: number): void {
     this.#timer = undefined;
     for (let oldest = this.#pending.head; oldest !== undefined; oldest = this.#pending.head) {
-      const { until } = oldest.value;
-      if (until > readUntil) return this.#arm(until);
-      const { unsent } = oldest.value;
+      const { until, unsent } = oldest.value;
+      const due = oldest.value.extendedTo ?? this.#extended(oldest.value, readUntil);
+      if (due > readUntil) return this.#arm(due);
       this.#fail(oldest, this.#silent);
       // A connection that is still being opened has another reason to be silent.
       if (!unsent) this.#onSilent(until);
     }
+  }
+
+  /**
+   * With auto-pipelining, the client writes a command only after the present phase of the event loop, and after the
+   * replies to the commands before it. Each computation delays that. So a command that is overdue after a computation
+   * gets about the time of the computation once more, once.
+   */
+  #extended(command: Command, readUntil: number): number {
+    const late = readUntil - command.until;
+    if (this.#mostDelay === 0 || late <= LATE) return command.until;
+    return (command.extendedTo = readUntil + Math.min(this.#mostDelay, late + 100));
   }
 }
