@@ -4,6 +4,7 @@
  */
 import type { LockOrigin, UsingOptions } from '../core/options/acquire.options.js';
 import { badOption, checkNames, checkObject } from '../core/options/option-checks.js';
+import { isBusyStatus } from '../error-mapping/busy-status.js';
 import { ORIGIN, type OptionsWithOrigin } from '../core/options/origin.js';
 import { refuseReentrant, resolvePolicy, resolveUsing, USING } from '../core/options/resolve-options.js';
 import { type LockBusyError, LockOptionsError } from '../errors/index.js';
@@ -39,7 +40,7 @@ export function resolveLockedOptions(options: LockedOptions<OnBusy> = {}): Resol
   if (service !== undefined && (typeof service !== 'string' || service === '')) {
     throw badOption('service', service, 'the name of a LockModule; leave it out for the unnamed one');
   }
-  if (busyStatus !== undefined && !(Number.isInteger(busyStatus) && busyStatus >= 400 && busyStatus <= 599)) {
+  if (busyStatus !== undefined && !isBusyStatus(busyStatus)) {
     throw badOption('busyStatus', busyStatus, 'an HTTP error status, 400 to 599');
   }
   if (busyStatus !== undefined && onBusy !== 'throw') {

@@ -14,6 +14,7 @@ import {
 import { type LockPolicy, resolvePolicy } from '../core/options/resolve-options.js';
 import type { LockStore } from '../core/contracts/store.contract.js';
 import { LockOptionsError } from '../errors/index.js';
+import { isBusyStatus } from '../error-mapping/busy-status.js';
 import { innerOption, misplacedExtra, notOptions, unsetRedis } from './module-option-errors.js';
 import type {
   LockModuleAsyncOptions,
@@ -221,7 +222,7 @@ function checkMaxWaiters(value: unknown): number {
 }
 
 function checkStatus(value: unknown): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 400 && value <= 599) return value;
+  if (isBusyStatus(value)) return value;
   throw badOption('http.busyStatus', value, 'an HTTP status from 400 to 599, such as 423, 409 or 503');
 }
 

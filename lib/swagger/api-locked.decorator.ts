@@ -1,6 +1,7 @@
 /** The decorator `@ApiLocked()`. */
 import { SetMetadata } from '@nestjs/common';
 import { badOption, checkNames, checkObject } from '../core/options/option-checks.js';
+import { isBusyStatus } from '../error-mapping/busy-status.js';
 
 /** The options of {@link ApiLocked}. */
 export interface ApiLockedOptions {
@@ -20,7 +21,7 @@ export function ApiLocked(options: ApiLockedOptions = {}): ClassDecorator & Meth
   checkObject('options', options);
   checkNames('', options, KNOWN);
   const { busyStatus } = options;
-  if (busyStatus !== undefined && !(Number.isInteger(busyStatus) && busyStatus >= 400 && busyStatus <= 599)) {
+  if (busyStatus !== undefined && !isBusyStatus(busyStatus)) {
     throw badOption('busyStatus', busyStatus, 'an HTTP status from 400 to 599, such as 423, 409 or 503');
   }
   return SetMetadata(OPTIONS, { busyStatus });

@@ -2,13 +2,14 @@
 import { EntityManager, MikroORM, RequestContext } from '@mikro-orm/core';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Test, type TestingModule } from '@nestjs/testing';
-import { LockModule, LockService, memoryStore } from 'nestjs-locked';
+import type { TestingModule } from '@nestjs/testing';
+import { LockService } from 'nestjs-locked';
 import { deferred } from '../support/deferred.js';
 import { Stock } from './recipes/mikro-orm/stock.entity.js';
 import { Warehouse } from './recipes/mikro-orm/transactional.js';
 import { EarlyWarehouse } from './recipes/mikro-orm/transactional-early.js';
 import { type Database, startPostgres } from './support/postgres.js';
+import { compileRecipe } from './support/recipe-module.js';
 import { expectLostUpdate, expectNoLostUpdate, expectTenUpdates } from './support/two-callers.js';
 
 let database: Database;
@@ -18,10 +19,9 @@ let app: TestingModule;
 beforeAll(async () => {
   database = await startPostgres();
   orm = await MikroORM.init({ driver: PostgreSqlDriver, clientUrl: database.url, entities: [Stock] });
-  app = await Test.createTestingModule({
-    imports: [LockModule.forRoot({ store: memoryStore() })],
+  app = await compileRecipe({
     providers: [{ provide: EntityManager, useValue: orm.em }, Warehouse, EarlyWarehouse],
-  }).compile();
+  });
   await app.init();
 }, 60_000);
 afterAll(async () => {

@@ -1,17 +1,18 @@
 /** Locks and `@Transactional()` of @nestjs-cls/transactional, with its adapter for TypeORM. */
 import { afterAll, beforeAll, beforeEach, describe, it } from '@jest/globals';
 import { Global, Module } from '@nestjs/common';
-import { Test, type TestingModule } from '@nestjs/testing';
+import type { TestingModule } from '@nestjs/testing';
 import { ClsPluginTransactional } from '@nestjs-cls/transactional';
 import { TransactionalAdapterTypeOrm } from '@nestjs-cls/transactional-adapter-typeorm';
 import { ClsModule } from 'nestjs-cls';
-import { LockModule, LockService, memoryStore } from 'nestjs-locked';
+import { LockService } from 'nestjs-locked';
 import { DataSource } from 'typeorm';
 import { Warehouse } from './recipes/typeorm/nestjs-cls.js';
 import { EarlyWarehouse } from './recipes/typeorm/nestjs-cls-early.js';
-import { Stock } from './recipes/typeorm/stock.entity.js';
 import { type Database, startPostgres } from './support/postgres.js';
+import { compileRecipe } from './support/recipe-module.js';
 import { expectLostUpdate, expectNoLostUpdate, expectTenUpdates } from './support/two-callers.js';
+import { connectTypeOrm } from './support/type-orm.js';
 
 let database: Database;
 let source: DataSource;
@@ -19,7 +20,7 @@ let app: TestingModule;
 
 beforeAll(async () => {
   database = await startPostgres();
-  source = await new DataSource({ type: 'postgres', url: database.url, entities: [Stock] }).initialize();
+  source = await connectTypeOrm(database);
 
   @Global()
   @Module({ providers: [{ provide: DataSource, useValue: source }], exports: [DataSource] })
@@ -29,10 +30,10 @@ beforeAll(async () => {
     imports: [DatabaseModule],
     adapter: new TransactionalAdapterTypeOrm({ dataSourceToken: DataSource }),
   });
-  app = await Test.createTestingModule({
-    imports: [LockModule.forRoot({ store: memoryStore() }), ClsModule.forRoot({ plugins: [transactions] })],
+  app = await compileRecipe({
+    imports: [ClsModule.forRoot({ plugins: [transactions] })],
     providers: [Warehouse, EarlyWarehouse],
-  }).compile();
+  });
   await app.init();
 }, 60_000);
 afterAll(async () => {

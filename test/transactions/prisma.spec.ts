@@ -1,11 +1,12 @@
 /** Locks and the interactive transactions of Prisma: `prisma.$transaction(async (tx) => …)`. */
 import { afterAll, beforeAll, beforeEach, describe, it } from '@jest/globals';
-import { Test, type TestingModule } from '@nestjs/testing';
-import { LockModule, LockService, memoryStore } from 'nestjs-locked';
+import type { TestingModule } from '@nestjs/testing';
+import { LockService } from 'nestjs-locked';
 import { PrismaService } from './recipes/prisma/prisma.service.js';
 import { Warehouse } from './recipes/prisma/transaction.js';
 import { EarlyWarehouse } from './recipes/prisma/transaction-early.js';
 import { type Database, startPostgres } from './support/postgres.js';
+import { compileRecipe } from './support/recipe-module.js';
 import { expectLostUpdate, expectNoLostUpdate, expectTenUpdates } from './support/two-callers.js';
 
 let database: Database;
@@ -15,10 +16,9 @@ let app: TestingModule;
 beforeAll(async () => {
   database = await startPostgres();
   prisma = new PrismaService(database.url);
-  app = await Test.createTestingModule({
-    imports: [LockModule.forRoot({ store: memoryStore() })],
+  app = await compileRecipe({
     providers: [{ provide: PrismaService, useValue: prisma }, Warehouse, EarlyWarehouse],
-  }).compile();
+  });
   await app.init();
 }, 60_000);
 afterAll(async () => {

@@ -1,8 +1,7 @@
 /** Locks and `@Transactional()` of typeorm-transactional, on service methods and around a handler. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
-import { Test } from '@nestjs/testing';
-import { LockModule, LockService, memoryStore } from 'nestjs-locked';
+import { LockService } from 'nestjs-locked';
 import { DataSource } from 'typeorm';
 import {
   addTransactionalDataSource,
@@ -12,11 +11,12 @@ import {
 import { StockController } from './recipes/typeorm/interceptor.js';
 import { EarlyController } from './recipes/typeorm/interceptor-early.js';
 import { ApartWarehouse } from './recipes/typeorm/requires-new.js';
-import { Stock } from './recipes/typeorm/stock.entity.js';
 import { Warehouse } from './recipes/typeorm/transactional.js';
 import { EarlyWarehouse } from './recipes/typeorm/transactional-early.js';
 import { type Database, startPostgres } from './support/postgres.js';
+import { compileRecipe } from './support/recipe-module.js';
 import { expectLostUpdate, expectNoLostUpdate, expectTenUpdates } from './support/two-callers.js';
+import { connectTypeOrm } from './support/type-orm.js';
 
 let database: Database;
 let source: DataSource;
@@ -27,13 +27,12 @@ let locks: LockService;
 beforeAll(async () => {
   database = await startPostgres();
   initializeTransactionalContext();
-  source = await new DataSource({ type: 'postgres', url: database.url, entities: [Stock] }).initialize();
+  source = await connectTypeOrm(database);
   addTransactionalDataSource(source);
-  const module = await Test.createTestingModule({
-    imports: [LockModule.forRoot({ store: memoryStore() })],
+  const module = await compileRecipe({
     providers: [{ provide: DataSource, useValue: source }, Warehouse, ApartWarehouse, EarlyWarehouse],
     controllers: [StockController, EarlyController],
-  }).compile();
+  });
   app = module.createNestApplication({ forceCloseConnections: true });
   await app.listen(0, '127.0.0.1');
   url = await app.getUrl();

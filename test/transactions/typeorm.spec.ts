@@ -1,13 +1,15 @@
 /** Locks and the transactions of TypeORM: `dataSource.transaction()`. */
 import { afterAll, beforeAll, beforeEach, describe, it } from '@jest/globals';
-import { Test, type TestingModule } from '@nestjs/testing';
-import { LockModule, LockService, memoryStore } from 'nestjs-locked';
+import type { TestingModule } from '@nestjs/testing';
+import { LockService } from 'nestjs-locked';
 import { DataSource } from 'typeorm';
 import { Stock } from './recipes/typeorm/stock.entity.js';
 import { Warehouse } from './recipes/typeorm/transaction.js';
 import { EarlyWarehouse } from './recipes/typeorm/transaction-early.js';
 import { type Database, startPostgres } from './support/postgres.js';
+import { compileRecipe } from './support/recipe-module.js';
 import { expectLostUpdate, expectNoLostUpdate, expectTenUpdates } from './support/two-callers.js';
+import { connectTypeOrm } from './support/type-orm.js';
 
 let database: Database;
 let source: DataSource;
@@ -15,11 +17,10 @@ let app: TestingModule;
 
 beforeAll(async () => {
   database = await startPostgres();
-  source = await new DataSource({ type: 'postgres', url: database.url, entities: [Stock] }).initialize();
-  app = await Test.createTestingModule({
-    imports: [LockModule.forRoot({ store: memoryStore() })],
+  source = await connectTypeOrm(database);
+  app = await compileRecipe({
     providers: [{ provide: DataSource, useValue: source }, Warehouse, EarlyWarehouse],
-  }).compile();
+  });
   await app.init();
 }, 60_000);
 afterAll(async () => {

@@ -15,7 +15,7 @@ import type { DatabaseGuard } from '../health/database-guard.js';
 import type { Script } from '../scripts/script.js';
 import type { Parameter } from '../scripts/scripts.js';
 import { type Command, CommandTimeouts, type PendingCommand } from './command-timeouts.js';
-import { ScriptRun, ScriptRunner } from './script-runner.js';
+import { isAutoPipelining, ScriptRun, ScriptRunner } from './script-runner.js';
 import { ClockReader, ServerClock } from './server-clock.js';
 
 export interface CommandSenderSettings {
@@ -51,7 +51,7 @@ export class CommandSender {
     this.#timeouts = new CommandTimeouts(
       (doing) => this.trouble.silentError(doing),
       (until) => this.#connection.missedSince(until - commandTimeout),
-      (client.options as { enableAutoPipelining?: boolean }).enableAutoPipelining ? commandTimeout : 0,
+      isAutoPipelining(client) ? commandTimeout : 0,
     );
     this.#connection = new ConnectionState(
       { client, database, commandTimeout, owned },

@@ -34,6 +34,11 @@ export abstract class ScriptRun implements ReplyReceiver {
   }
 }
 
+/** Whether the client may write a command later than it is sent. */
+export function isAutoPipelining(client: RedisLike): boolean {
+  return (client.options as { enableAutoPipelining?: boolean }).enableAutoPipelining === true;
+}
+
 export class ScriptRunner {
   readonly #client: RedisLike;
   readonly #database: DatabaseGuard;
@@ -44,8 +49,7 @@ export class ScriptRunner {
     this.#client = client;
     this.#database = database;
     this.#writer = new CommandWriter(client);
-    this.#autoPipelining =
-      (client.options as { enableAutoPipelining?: boolean }).enableAutoPipelining === true;
+    this.#autoPipelining = isAutoPipelining(client);
   }
 
   run(run: ScriptRun): void {
