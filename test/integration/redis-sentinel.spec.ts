@@ -64,14 +64,43 @@ describe('a master that stands still until a replica has taken over', () => {
     return locks;
   }
 
-  /** The old master stands still, is replaced, and then goes on as a master. */
-  async function failOver(): Promise<void> {
-    const told = quiet(new Redis({ port: sentinel.port }));
+  /** The connections of the sentinel that wait for news of the master, by their ids. */
+  async function watchers(): Promise<string[]> {
+    const client = new Redis({ port: sentinel.port, protocol: 2 });
+    const list = await client.call('CLIENT', 'LIST').finally(() => client.disconnect());
+    return String(list)
+      .split('\n')
+      .filter((line) => / sub=1 /.test(line) && !line.includes(' name=told '))
+      .map((line) => /^id=(\d+)/.exec(line)![1]);
+  }
+
+  /** The watcher of the connection for commands. The one for notifications opens when a caller waits. */
+  function watched(): Promise<string[]> {
+    return eventually(
+      async () => {
+        const found = await watchers();
+        expect(found).toHaveLength(1);
+        return found;
+      },
+      { within: 15_000 },
+    );
+  }
+
+  /**
+   * The old master stands still, is replaced, and then goes on as a master.
+   * It stands still until each watcher has heard of it: two sockets get one message at two moments.
+   */
+  async function failOver(watching: readonly string[] = []): Promise<void> {
+    const told = quiet(new Redis({ port: sentinel.port, connectionName: 'told' }));
     await told.subscribe('+switch-master');
     const switched = new Promise((resolve) => told.once('message', resolve));
     old.pause();
     await sentinel.failOver();
     await switched;
+    await eventually(
+      async () => expect((await watchers()).filter((id) => watching.includes(id))).toEqual([]),
+      { within: 15_000 },
+    );
     expect(await next.client().info('replication')).toContain('role:master');
     old.resume();
     expect(await old.client().info('replication')).toContain('role:master');
@@ -91,7 +120,7 @@ describe('a master that stands still until a replica has taken over', () => {
     'given locks %s, then none is acquired on the old master, though it answers again',
     async (_way, redis) => {
       const locks = await start(redis());
-      await failOver();
+      await failOver(await watched());
       for (let i = 0; i < 20; i += 1) {
         const key = `k${i}`;
         const held = await eventually(() => locks.acquire(key), { within: 15_000 });
