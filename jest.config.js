@@ -16,7 +16,7 @@ export default {
   maxWorkers: 3,
   testSequencer: '<rootDir>/test/support/longest-first.mjs',
   // Against hanging only: what a test waits for has bounds of its own.
-  testTimeout: 20_000,
+  testTimeout: 60_000,
   collectCoverageFrom: ['lib/**/*.ts'],
   // By the engine's own counters: counters in the code double the time of the tests that compute.
   coverageProvider: 'v8',

@@ -36,7 +36,7 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((each) => each.close()));
   await Promise.all(ends.splice(0).map((end) => end()));
   await cluster.stop();
-}, 30_000);
+}, 60_000);
 
 function locksOf(ioredis: 5 | 6): ClusterLocks {
   const locks = clusterLocksOn(cluster, { ioredis });

@@ -234,5 +234,5 @@ describe('given the connection for hand-offs fails', () => {
     scene.proxy.release();
     await held.release();
     await (await waiting).release();
-  }, 20_000);
+  }, 60_000);
 });

@@ -76,7 +76,7 @@ describe('given the reply to an acquire is lost', () => {
     scene.proxy.cut();
     scene.proxy.release();
     expect(await failed).toMatchObject({ code: 'LOCK_STORE' });
-    const lock = await eventually(() => frank.service.acquire('k', { wait: 2_000 }), { within: 4_000 });
+    const lock = await eventually(() => frank.service.acquire('k', { wait: 2_000 }));
     await lock.release();
     await scene.nothingLeft();
     await frank.close();

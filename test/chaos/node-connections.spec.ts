@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(nodes.map(({ proxy }) => proxy.stop()));
   await cluster.stop();
-}, 30_000);
+}, 60_000);
 
 /** The client knows each node by its proxy. */
 function locksOf(ioredis: 5 | 6, maxRedirections?: number): ClusterLocks {

@@ -133,7 +133,7 @@ describe.each(PLATFORMS)('the stream on %s', (platform) => {
     // Some 4 MB a state: the kernel has some of the first ones, and the others were skipped.
     expect(text.split('event: state').length - 1).toBeLessThan(10);
     socket.destroy();
-  }, 30_000);
+  }, 60_000);
 
   it('given open streams at the shutdown, then it takes less than a second', async () => {
     const locks = new StatedLocks();

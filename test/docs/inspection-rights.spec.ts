@@ -67,7 +67,7 @@ describe('the rights on one Redis', () => {
   let server: RedisServer;
   beforeAll(async () => {
     server = await startRedis();
-  }, 30_000);
+  }, 60_000);
   afterAll(() => server.stop());
 
   const user = async (username: string, more = ''): Promise<LocksOptions> => {

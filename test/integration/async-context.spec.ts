@@ -121,7 +121,7 @@ describe('a caller in a trace', () => {
     const before = of('exchange').length;
     await inTrace('mine', () => lock.release());
     expect(of('exchange').slice(before)).toEqual([{ what: 'exchange', in: 'mine' }]);
-  }, 20_000);
+  }, 60_000);
 
   it('given callers of one process one after the other, then no renewal between them is in a trace', async () => {
     const options = { ttl: 120, wait: '5s' } as const;

@@ -24,7 +24,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
   await cluster.stop();
-}, 30_000);
+}, 60_000);
 
 function locksOf(ioredis: 5 | 6, options: { commandTimeout?: number } = {}): ClusterLocks {
   const locks = clusterLocksOn(cluster, { ioredis, ...options });

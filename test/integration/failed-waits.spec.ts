@@ -14,7 +14,7 @@ const opened: Locks[] = [];
 
 beforeAll(async () => {
   server = await startRedis();
-}, 30_000);
+}, 60_000);
 afterAll(() => server.stop());
 afterEach(() => Promise.all(opened.splice(0).map((locks) => locks.close())));
 

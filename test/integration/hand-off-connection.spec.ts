@@ -84,7 +84,7 @@ describe('a hand-off connection that the server refuses because of "maxclients"'
     await (await waiting).release();
     expect(locks.warnings).toHaveLength(1);
     await Promise.all(held.map((lock) => lock.release()));
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('a hand-off connection that is opened again', () => {

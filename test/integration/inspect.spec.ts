@@ -17,7 +17,7 @@ let c: Locks;
 beforeAll(async () => {
   server = await startRedis();
   client = server.client();
-}, 30_000);
+}, 60_000);
 afterAll(() => server.stop());
 beforeEach(async () => {
   await client.flushall();

@@ -43,4 +43,4 @@ it('given a server that refuses scripts, then a failed request adds one token, h
   await pause(1_500);
   expect(scripts).toBe(refused + 1);
   await locks.close();
-}, 30_000);
+}, 60_000);

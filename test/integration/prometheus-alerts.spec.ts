@@ -92,7 +92,7 @@ async function collector(exporterPort: number): Promise<Server> {
       within: 15_000,
       every: 100,
     });
-  }, 30_000);
+  }, 60_000);
   afterAll(async () => {
     await endAll();
     const ended = new Promise((resolveEnd) => server.once('exit', resolveEnd));

@@ -123,7 +123,7 @@ describe('a database other than 0', () => {
     await eventually(() => locks.using('a', async () => undefined), { within: 10_000 });
     expect(await used()).toEqual(['3']);
     await eventually(() => expect(messages.join('\n')).toContain('answers again'));
-  }, 30_000);
+  }, 60_000);
 
   it('given a command on a cut connection, and a next one that cannot select, then the command runs nowhere', async () => {
     await admin.call('ACL', 'SETUSER', 'locks', '+select');

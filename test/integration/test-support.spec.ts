@@ -101,7 +101,7 @@ describe('startReplica', () => {
     endings.push(() => replica.stop());
     await eventually(async () => expect(await replica.client().get('k')).toBe('v'));
     await expect(replica.client().set('k', 'w')).rejects.toThrow(/READONLY/);
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('startRedisCluster', () => {
@@ -225,7 +225,7 @@ describe('startChild', () => {
     await expect(worker.call('fail')).rejects.toMatchObject({ name: 'LockBusyError', code: 'LOCK_BUSY' });
     await expect(worker.call('exit', 3)).rejects.toThrow(/ended with 3/);
     expect(await worker.exited).toBe(3);
-  }, 30_000);
+  }, 60_000);
 
   it('given a pause and a kill, then it stands still, and what it started ends with it', async () => {
     const worker = await child();
@@ -243,7 +243,7 @@ describe('startChild', () => {
     await worker.kill();
     expect(await worker.exited).toBe('SIGKILL');
     await eventuallyTrue(async () => !existsSync(dir) && !(await listens(port)));
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('eventually', () => {

@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
  */
 export async function eventually<T>(
   fn: () => T | PromiseLike<T>,
-  { within = 5_000, every = 5 }: { within?: number; every?: number } = {},
+  { within = 15_000, every = 5 }: { within?: number; every?: number } = {},
 ): Promise<T> {
   const end = performance.now() + within;
   for (;;) {

@@ -129,7 +129,7 @@ export interface ReleaseRequest {
 
 export interface AcquireRequest {
   /**
-   * A token that was never used before, made by {@link TokenGenerator}. If the same token is sent again, it is the same
+   * A token that was never used before, made by the module. If the same token is sent again, it is the same
    * request. The token states its kind and limit ({@link accessOf}), and the store grants by them.
    *
    * - An exclusive token is granted while nobody holds the key.
