@@ -92,7 +92,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
 
   /** Starts a lease that a reply granted, with fences for the callers. */
   begin(): void {
-    this.#admit();
+    this.#admit(false, this.lease.since);
   }
 
   /**
@@ -123,14 +123,13 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
   }
 
   /** Starts the holds that may start now. @param renewed true if the lease was renewed for them just now. */
-  #admit(renewed = false): void {
-    const now = this.#context.clock.monotonic();
+  #admit(renewed = false, now = this.#context.clock.monotonic()): void {
     while (this.#over === undefined && this.running.length < this.#concurrency) {
       if (!this.#admitting && this.#readers) return;
       const next = this.#next(renewed, now);
-      if (next === undefined || (renewed && this.lease.remaining === 0)) return this.#stopAdmitting();
+      if (next === undefined || (renewed && this.lease.remainingAt(now) === 0)) return this.#stopAdmitting();
       if (this.#confirming !== undefined) return;
-      if (!renewed && this.lease.remaining < this.#needed(next)) return this.#renewFor(next);
+      if (!renewed && this.lease.remainingAt(now) < this.#needed(next)) return this.#renewFor(next);
       this.#start(next, now);
       renewed ||= this.#readers; // Readers start together: the checks of the first one count for all.
     }

@@ -95,8 +95,8 @@ export class LockEngine {
     under?: HeldKeys,
     site = this.callSite(),
   ): Promise<HeldLock> {
-    const [key] = keys;
-    if (key === undefined || keys.length > 1) {
+    const key = keys.length === 1 ? keys[0] : undefined;
+    if (key === undefined) {
       return this.#acquireAll(keys, options, under, site).then(
         (holds) => this.#handOut(holds, site),
         (error: unknown) => refused(error, options, this.inspector),

@@ -113,6 +113,7 @@ export class LoneCaller implements BatchOwner, ExchangeReceiver {
       { access, ttl, callers: 1, upTo: FIRST },
       this.clock,
       undefined,
+      waiter.since,
     );
     this.#context.commands.exchange({ key, acquire }, this);
     return waiter.promise;

@@ -74,11 +74,11 @@ export function busy(waited: number, { key, known, batches, queue }: KeyParts): 
 
 /** From now on, every waiter knows that the key is busy. */
 export function tellBusy({ key, queue, context }: KeyParts): void {
-  const tell = ({ options }: Waiter): void => {
+  if (!observed('wait') && tracing.tracer === undefined) return queue.inform();
+  queue.inform(({ options }) => {
     if (options.call !== undefined) options.call.contended = true;
     context.events.emit('wait', () => ({ name: 'wait', key, ...callerFacts(options) }));
-  };
-  queue.inform(observed('wait') || tracing.tracer !== undefined ? tell : undefined);
+  });
 }
 
 /** The error of a caller that had a lease, which ended before its hold could begin. */

@@ -134,9 +134,9 @@ export class Hold implements ActiveHold {
   /** Why the hold is over by the clocks, even if no timer has fired yet. Undefined while the lease is in doubt. */
   get pendingLoss(): LockLossReason | undefined {
     if (this.#lease.lost !== undefined) return this.#lease.lost;
-    if (this.#lease.remaining === 0 && !this.#lease.inDoubt) return 'expired';
-    if (this.limitAt === Infinity) return undefined;
-    if (this.#context.clock.monotonic() < this.limitAt) return undefined;
+    const now = this.#context.clock.monotonic();
+    if (this.#lease.remainingAt(now) === 0 && !this.#lease.inDoubt) return 'expired';
+    if (now < this.limitAt) return undefined;
     return this.age >= this.options.maxHold ? 'max-hold' : 'expired';
   }
 
@@ -200,9 +200,8 @@ export class Hold implements ActiveHold {
     this.loseIfOver();
     if (this.#lost !== undefined) throw this.#lost;
     if (!this.options.renew) {
-      const { maxHold } = this.options;
       this.limitAt = Math.min(
-        this.startedAt + maxHold,
+        this.startedAt + this.options.maxHold,
         Math.max(this.limitAt, this.#context.clock.monotonic() + ttl),
       );
     }
@@ -221,13 +220,13 @@ export class Hold implements ActiveHold {
   }
 
   #finish(): Promise<boolean> {
-    if (this.pendingLoss === undefined && this.#lease.inDoubt)
-      return this.#lease.settled().then(() => this.#endHold());
-    return this.#endHold();
+    const pendingLoss = this.pendingLoss;
+    if (pendingLoss === undefined && this.#lease.inDoubt)
+      return this.#lease.settled().then(() => this.#endHold(this.pendingLoss));
+    return this.#endHold(pendingLoss);
   }
 
-  #endHold(): Promise<boolean> {
-    const pendingLoss = this.pendingLoss;
+  #endHold(pendingLoss: LockLossReason | undefined): Promise<boolean> {
     if (pendingLoss !== undefined) this.lose(pendingLoss);
     if (this.nested !== undefined) for (const nested of [...this.nested]) nested.holdReleased?.();
     const outcome = this.#owner.holdEnded(this);
@@ -239,7 +238,8 @@ export class Hold implements ActiveHold {
   #ended(outcome: ReleaseOutcome): boolean {
     if (outcome === 'lost') this.lose('not-owner');
     this.#context.holds.ended(this.#node);
-    this.#context.events.emit('release', () => ({ name: 'release', ...this.#facts() }));
+    if (observed('release'))
+      this.#context.events.emit('release', () => ({ name: 'release', ...this.#facts() }));
     // An unknown outcome does not mean that another caller had the key: the lease had not ended at the release.
     return this.#lost === undefined;
   }

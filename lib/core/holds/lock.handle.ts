@@ -63,9 +63,14 @@ export class LockHandle implements HeldLock, HoldListener {
   constructor(holds: readonly HoldView[], fenceDomainOf: (key: string) => string) {
     this.#holds = holds;
     this.#fenceDomainOf = fenceDomainOf;
+    const [only] = holds;
+    if (only !== undefined && holds.length === 1) {
+      this.keys = [only.key];
+      only.listener = this;
+      return;
+    }
     this.keys = holds.map((hold) => hold.key);
     for (const hold of holds) hold.listener = this;
-    if (holds.length === 1) return;
     for (const hold of holds) hold.usedFence = this.fences.get(hold.key) ?? 0;
   }
 
@@ -185,8 +190,8 @@ export class LockHandle implements HeldLock, HoldListener {
   }
 
   #release(): Promise<boolean> {
-    const [only, ...others] = this.#holds;
-    return only === undefined || others.length > 0 ? this.#releaseAll() : only.release();
+    const only = this.#holds.length === 1 ? this.#holds[0] : undefined;
+    return only === undefined ? this.#releaseAll() : only.release();
   }
 
   holdLost(error: LockLostError): void {

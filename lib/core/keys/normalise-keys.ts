@@ -1,8 +1,14 @@
 /** Brings one key or several, as callers give them, into the form of the core: checked, sorted, and each key once. */
 import { LockKeyError, quoted } from '../../errors/index.js';
 
-/** Half of a surrogate pair. UTF-8 cannot write it, so two keys that differ in it would be one key in the store. */
-const LONE_SURROGATE = /\p{Cs}/u;
+/**
+ * Whether the text has no half of a surrogate pair. UTF-8 cannot write such a half, so two keys that differ in it would be
+ * one key in the store.
+ */
+function isWellFormed(text: string): boolean {
+  // Each supported version of Node has the method.
+  return (text as string & { isWellFormed(): boolean }).isWellFormed();
+}
 
 /**
  * The keys are sorted, so that all callers take several keys in one order, and never wait for each other in a cycle.
@@ -10,7 +16,7 @@ const LONE_SURROGATE = /\p{Cs}/u;
  */
 export function normaliseKeys(key: string | readonly string[]): string[] {
   // The case of nearly all calls, without further work on the way to the store.
-  if (typeof key === 'string' && key !== '' && !LONE_SURROGATE.test(key)) return [key];
+  if (typeof key === 'string' && key !== '' && isWellFormed(key)) return [key];
   const given: readonly unknown[] = Array.isArray(key) ? key : [key];
   if (given.length === 0) {
     throw new LockKeyError(
@@ -32,7 +38,7 @@ export function normaliseKeys(key: string | readonly string[]): string[] {
         'A lock key must not be an empty string. Give it a fixed part, such as "order:".',
       );
     }
-    if (LONE_SURROGATE.test(each)) {
+    if (!isWellFormed(each)) {
       throw new LockKeyError(
         each,
         `The lock key ${quoted(each)} is no well-formed string (half of a surrogate pair). Make it with lockKey\`…\`: its error tells where the value comes from.`,

@@ -89,15 +89,20 @@ export class Lease implements Renewable {
   }
 
   get remaining(): number {
-    return this.#lost === undefined && this.#deadline !== undefined ? this.#deadline.remaining : 0;
+    return this.remainingAt(this.#context.clock.monotonic());
+  }
+
+  /** As {@link remaining}. @param now what the monotonic clock shows. */
+  remainingAt(now: number): number {
+    return this.#lost === undefined && this.#deadline !== undefined ? this.#deadline.remainingAt(now) : 0;
   }
 
   /**
    * Whether the deadline has passed, while a renewal that was sent before may have been answered. See the states above.
    */
   get inDoubt(): boolean {
-    if (this.#lost !== undefined || this.#deadline?.passed !== true) return false;
-    return this.#renewing > 0 && this.#promised?.passed === false;
+    if (this.#renewing === 0 || this.#lost !== undefined || this.#deadline?.passed !== true) return false;
+    return this.#promised?.passed === false;
   }
 
   /** Resolves once the lease is not in doubt any more, right after the sockets were read. */

@@ -51,14 +51,15 @@ export class PendingRequest {
     this.#timer = timer;
   }
 
-  /** A command with this request is sent now. */
+  /** A command with this request is sent now. @param now what the monotonic clock shows. */
   sending(
     mode: AcquireRequest['mode'],
     { ttl, callers, upTo }: NextBatch,
     clock: Clock,
     queueScore: number | undefined,
+    now?: number,
   ): AcquireRequest {
-    this.sentAt = Deadline.in(clock, 0);
+    this.sentAt = Deadline.in(clock, 0, now);
     this.unansweredSince = this.sentAt.monotonic;
     this.#offersFrom ??= this.sentAt;
     this.ttl = ttl;

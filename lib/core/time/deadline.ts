@@ -13,8 +13,9 @@ export class Deadline {
     private readonly wall: number,
   ) {}
 
-  static in(clock: Clock, ms: number): Deadline {
-    return new Deadline(clock, clock.monotonic() + ms, clock.wall() + ms);
+  /** @param now what the monotonic clock shows. */
+  static in(clock: Clock, ms: number, now = clock.monotonic()): Deadline {
+    return new Deadline(clock, now + ms, clock.wall() + ms);
   }
 
   /** A deadline that is `ms` later than this one, or earlier if `ms` is negative. */
@@ -29,7 +30,12 @@ export class Deadline {
 
   /** Milliseconds left. 0 once the deadline has passed. */
   get remaining(): number {
-    const left = Math.min(this.monotonic - this.clock.monotonic(), this.wall - this.clock.wall());
+    return this.remainingAt(this.clock.monotonic());
+  }
+
+  /** As {@link remaining}. @param now what the monotonic clock shows: to read a clock is a part of the cost of a hold. */
+  remainingAt(now: number): number {
+    const left = Math.min(this.monotonic - now, this.wall - this.clock.wall());
     return left > 0 ? left : 0;
   }
 

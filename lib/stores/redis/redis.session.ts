@@ -144,8 +144,9 @@ export class RedisSession implements LockStoreSession, ReceivingSession {
       return queueMicrotask(() => receiver.onFailure(error as LockStoreError)); // a reserved key
     }
     if (acquire !== undefined) this.#notifications.onRequest(request);
-    const until = this.#sender.until();
-    if (!isLimited(request) || this.#sender.isSynchronised(until)) return command.send();
+    const now = performance.now();
+    const until = now + this.#sender.commandTimeout;
+    if (!isLimited(request) || this.#sender.isSynchronised(until)) return command.send(now);
     this.#sender.synchronise(until).then(
       () => command.send(),
       (error: LockStoreError) => {

@@ -156,7 +156,7 @@ export class CommandSender {
 
   /** Sends several commands as one script, which replies with an array of their replies or errors. */
   sendAll(commands: readonly Command[], script: Script, parameters: readonly Parameter[]): void {
-    const all = commands.flatMap((command) => this.#begin(command) ?? []);
+    const all = commands.map((command) => this.#begin(command)).filter((pending) => pending !== undefined);
     if (all.length === 0) return;
     this.#scripts.run(new BatchRun(this, all, script, parameters));
   }

@@ -75,11 +75,14 @@ export class ExchangeCommand implements Command {
     return this.#request.key;
   }
 
-  /** If the exchange has a time limit, the server's clock must be known. */
-  send(): void {
+  /**
+   * If the exchange has a time limit, the server's clock must be known.
+   * @param now what the monotonic clock shows.
+   */
+  send(now = performance.now()): void {
     const { sender } = this.#context;
-    this.until = sender.until();
-    this.#sentAt = performance.now();
+    this.until = now + sender.commandTimeout;
+    this.#sentAt = now;
     this.#attempts += 1;
     if (isLimited(this.#request)) this.#notAfter = sender.serverTimeAt(this.until);
     // Counted at the first sending, which may have released what a later one does not find.
