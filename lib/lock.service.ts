@@ -241,9 +241,10 @@ export class LockService extends LockInspection {
 
   #take(keys: readonly string[], options: ResolvedAcquire, under?: LockContext): Promise<HeldLock> {
     const { tracer } = tracing;
-    if (tracer === undefined) return this.#engine.acquire(keys, options, under);
+    const engine = this.#engine;
+    if (tracer === undefined) return engine.acquire(keys, options, under);
     // The site is read here, because inside of the span its first frames are those of OpenTelemetry.
-    const site = this.#engine.callSite();
-    return tracer.acquiring(keys, options, (each) => this.#engine.acquire(keys, each, under, site));
+    const site = engine.callSite();
+    return tracer.acquiring(keys, options, (each) => engine.acquire(keys, each, under, undefined, site));
   }
 }

@@ -169,7 +169,7 @@ export class LeaseBatch implements LeaseListener, HoldOwner {
       lease: this.lease,
       fence: this.#fences.take(),
       options: waiter.options,
-      waited: now - waiter.since,
+      waited: now - waiter.caller.since,
       startedAt: now,
       owner: this,
     });

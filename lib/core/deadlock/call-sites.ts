@@ -22,8 +22,8 @@ export class CallSites {
     this.#clock = clock;
   }
 
-  readonly capture = (): CallSite | undefined => {
-    const now = this.#clock.monotonic();
+  /** @param now what the monotonic clock shows. */
+  readonly capture = (now = this.#clock.monotonic()): CallSite | undefined => {
     if (now < this.#nextAt) return undefined;
     const site: { stack?: string } = {};
     Error.captureStackTrace(site, this.capture);

@@ -5,10 +5,7 @@ import type { LeaseBatch } from '../batches/lease-batch.js';
 import { SERVING_TABLE, type ServingEffect } from '../batches/serving-table.js';
 import { kindConflict } from '../contracts/kind-conflict.js';
 import { compatibleKinds, type LockAccess, type LockKind } from '../contracts/token.js';
-import type { CallSite } from '../deadlock/call-sites.js';
-import type { HeldKeys } from '../deadlock/wait-for-graph.js';
-import type { Hold } from '../holds/hold.js';
-import type { ResolvedAcquire } from '../options/acquire.options.js';
+import type { Caller } from '../queue/caller.js';
 import { WaitQueue } from '../queue/wait-queue.js';
 import type { Waiter } from '../queue/waiter.js';
 import { LeaseRequester } from '../requests/lease-requester.js';
@@ -92,13 +89,14 @@ export class KeyCoordinator implements KeyParts, RequestOwner {
   // ---- events of callers
 
   /** Waits for a hold, in order of arrival. */
-  acquire(options: ResolvedAcquire, wait: number, site?: CallSite, heldKeys?: HeldKeys): Promise<Hold> {
-    const refusal = this.refusal(options.access) ?? this.known.lastingFailure;
-    if (refusal !== undefined) return Promise.reject(refusal);
+  acquire<T>(caller: Caller<T>, wait: number): Promise<T> {
+    const { access } = caller.options;
+    const refusal = this.refusal(access) ?? this.known.lastingFailure;
+    if (refusal !== undefined) return caller.rejected(refusal);
     const { maxWaiters } = this.#settings;
-    if (this.queue.size >= maxWaiters) return Promise.reject(new LockQueueFullError(this.key, maxWaiters));
-    const waiter = this.queue.add(this, options, wait, site, heldKeys);
-    this.#kind = options.access.kind;
+    if (this.queue.size >= maxWaiters) return caller.rejected(new LockQueueFullError(this.key, maxWaiters));
+    const waiter = this.queue.add(this, caller, wait);
+    this.#kind = access.kind;
     // If the key is known to be busy, a newcomer must know that too: else its error would blame the store.
     if (this.batches.exclusive !== undefined || this.known.holder !== undefined) tellBusy(this);
     try {
@@ -106,7 +104,7 @@ export class KeyCoordinator implements KeyParts, RequestOwner {
     } catch (error) {
       waiter.refuse(error);
     }
-    return waiter.promise;
+    return waiter.promise as Promise<T>;
   }
 
   waiterLeft(waiter: Waiter): void {

@@ -4,9 +4,7 @@
  */
 import type { Hold } from '../holds/hold.js';
 import type { FactSource } from '../inspection/own-facts.js';
-import type { CallSite } from '../deadlock/call-sites.js';
-import type { HeldKeys } from '../deadlock/wait-for-graph.js';
-import type { ResolvedAcquire } from '../options/acquire.options.js';
+import type { Caller } from '../queue/caller.js';
 import type { EngineContext } from '../runtime/engine-context.js';
 import { KeyCoordinator } from './key-coordinator.js';
 import type { KeyParts } from './key-parts.js';
@@ -54,26 +52,18 @@ export class KeyRegistry {
   }
 
   /** Waits for a hold. The only caller of a key needs no coordinator, unless it shares the key. */
-  acquire(
-    key: string,
-    options: ResolvedAcquire,
-    wait: number,
-    site?: CallSite,
-    heldKeys?: HeldKeys,
-  ): Promise<Hold> {
-    if (this.#slots.has(key) || options.access.kind !== 'exclusive' || this.#maxWaiters < 1)
-      return this.of(key).acquire(options, wait, site, heldKeys);
+  acquire<T>(key: string, caller: Caller<T>, wait: number): Promise<T> {
+    if (this.#slots.has(key) || caller.options.access.kind !== 'exclusive' || this.#maxWaiters < 1)
+      return this.of(key).acquire(caller, wait);
     const slot = new KeySlot();
     this.#slots.set(key, slot);
     try {
-      slot.lone = new LoneCaller(key, this.#loneHost, options, wait);
+      slot.lone = new LoneCaller(key, this.#loneHost, caller, wait);
     } catch (error) {
       this.#slots.delete(key);
-      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+      return caller.rejected(error);
     }
-    slot.lone.waiter.site = site;
-    slot.lone.waiter.heldKeys = heldKeys;
-    return slot.lone.run();
+    return slot.lone.run() as Promise<T>;
   }
 
   /** The coordinator of a key, if the key has a waiter or a lease here. */

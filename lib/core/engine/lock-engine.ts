@@ -2,7 +2,6 @@
 import {
   forCaller,
   LockAbortedError,
-  LockBusyError,
   LockDeadlockError,
   LockNotHeldError,
   LockShutdownError,
@@ -23,8 +22,9 @@ import { type HeldLock, LockHandle } from '../holds/lock.handle.js';
 import { EngineContext } from '../runtime/engine-context.js';
 import type { Hold } from '../holds/hold.js';
 import { PartialAcquisition, acquireAll } from '../holds/acquire-all.js';
-import { busy } from './refusals.js';
+import { busy, refused } from './refusals.js';
 import { tryAcquire } from './try-acquire.js';
+import { type Caller, HoldCaller, LockCaller, type LockMaker } from '../queue/caller.js';
 import type { LockStore } from '../contracts/store.contract.js';
 import { TokenGenerator, newSessionId } from '../contracts/token.js';
 import { type HeldKeys, WaitGraph } from '../deadlock/wait-for-graph.js';
@@ -52,6 +52,7 @@ export class LockEngine {
   readonly callSite: CallSites['capture'];
   readonly #context: EngineContext;
   readonly #registry: KeyRegistry;
+  readonly #maker: LockMaker;
   readonly #fenceDomainOf = (key: string): string => this.#context.session.fenceDomainOf(key);
   #refusing = false;
 
@@ -65,6 +66,11 @@ export class LockEngine {
       onMessage: (message) => this.inspector.onMessage(message),
     });
     this.callSite = new CallSites(clock).capture;
+    this.#maker = {
+      deferred: () => this.#refusing || observed('acquire'),
+      lockOf: (hold, site) => this.#handOut([hold], site),
+      refused: (error, each) => refused(error, each, this.inspector),
+    };
     this.#context = new EngineContext({
       session,
       tokens: new TokenGenerator(sessionId, settings.owner),
@@ -93,17 +99,14 @@ export class LockEngine {
     keys: readonly string[],
     options: ResolvedAcquire,
     under?: HeldKeys,
-    site = this.callSite(),
+    now = this.#context.clock.monotonic(),
+    site = this.callSite(now),
   ): Promise<HeldLock> {
     const key = keys.length === 1 ? keys[0] : undefined;
-    if (key === undefined) {
-      return this.#acquireAll(keys, options, under, site).then(
-        (holds) => this.#handOut(holds, site),
-        (error: unknown) => refused(error, options, this.inspector),
-      );
-    }
-    return this.#take(key, options, options.wait, under, site).then(
-      (hold) => this.#handOut([hold], site),
+    if (key !== undefined)
+      return this.#take(key, new LockCaller(this.#maker, options, now, site, under), options.wait);
+    return this.#acquireAll(keys, options, under, site).then(
+      (holds) => this.#handOut(holds, site),
       (error: unknown) => refused(error, options, this.inspector),
     );
   }
@@ -197,21 +200,21 @@ export class LockEngine {
     return this.#registry.size;
   }
 
-  #take(
-    key: string,
-    options: ResolvedAcquire,
-    wait: number,
-    heldKeys: HeldKeys | undefined,
-    site: CallSite | undefined,
-  ): Promise<Hold> {
-    if (this.#refusing) return Promise.reject(new LockShutdownError(key));
-    if (options.signal?.aborted) return Promise.reject(new LockAbortedError(key, 0, options.signal.reason));
-    if (wait <= 0) return this.#tryAcquire(key, options);
+  #take<T>(key: string, caller: Caller<T>, wait: number): Promise<T> {
+    const { options, heldKeys, site } = caller;
+    if (this.#refusing) return caller.rejected(new LockShutdownError(key));
+    if (options.signal?.aborted) return caller.rejected(new LockAbortedError(key, 0, options.signal.reason));
+    if (wait <= 0) {
+      return this.#tryAcquire(key, options).then(
+        (hold) => caller.granted(hold),
+        (error: unknown) => caller.refused(error),
+      );
+    }
     const waiting =
       heldKeys === undefined ? undefined : this.waits.begin(key, heldKeys, site, options.access);
-    if (waiting === undefined) return this.#registry.acquire(key, options, wait, site, heldKeys);
-    if (waiting instanceof LockDeadlockError) return Promise.reject(waiting);
-    return waiting.during(this.#registry.acquire(key, options, wait, site, heldKeys));
+    if (waiting === undefined) return this.#registry.acquire(key, caller, wait);
+    if (waiting instanceof LockDeadlockError) return caller.rejected(waiting);
+    return waiting.during(this.#registry.acquire(key, caller, wait));
   }
 
   #tryAcquire(key: string, options: ResolvedAcquire): Promise<Hold> {
@@ -230,7 +233,7 @@ export class LockEngine {
   ): Promise<Hold[]> {
     const taken = new PartialAcquisition(this.waits, under, options.access);
     return acquireAll(this.#context, keys, options, taken, (key, wait) =>
-      this.#take(key, options, wait, taken, site),
+      this.#take(key, new HoldCaller(options, this.#context.clock.monotonic(), site, taken), wait),
     );
   }
 
@@ -238,13 +241,4 @@ export class LockEngine {
     for (const lease of this.#context.renewals) lease.renewSoon();
     this.#registry.onReconnected();
   }
-}
-
-function refused(error: unknown, options: ResolvedAcquire, inspector: Inspector): never {
-  if (error instanceof LockBusyError) {
-    const [{ key, waited }, facts] = [error, callerFacts(options)];
-    if (observed('busy')) publish({ name: 'busy', key, waited, ...facts });
-    if (waited > 0) inspector.refused(key, waited, facts);
-  }
-  throw forCaller(error);
 }

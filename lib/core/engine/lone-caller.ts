@@ -4,8 +4,7 @@ import { type BatchOwner, LeaseBatch } from '../batches/lease-batch.js';
 import type { ExchangeReply } from '../contracts/store.contract.js';
 import { FenceSupply } from '../leases/fence-supply.js';
 import { Lease } from '../leases/lease.js';
-import type { Hold } from '../holds/hold.js';
-import type { ResolvedAcquire } from '../options/acquire.options.js';
+import type { Caller } from '../queue/caller.js';
 import { Waiter } from '../queue/waiter.js';
 import { PendingRequest } from '../requests/pending-request.js';
 import type { Requester } from '../requests/request-receiver.js';
@@ -75,15 +74,16 @@ export class LoneCaller implements BatchOwner, ExchangeReceiver {
   #waits = true;
   #coordinator: Successor | undefined;
 
-  constructor(key: string, host: LoneCallerHost, options: ResolvedAcquire, wait: number) {
+  constructor(key: string, host: LoneCallerHost, caller: Caller<unknown>, wait: number) {
     const { context } = host;
     this.key = key;
     this.#host = host;
     this.#context = context;
     const { session, tokens } = context;
     const mode = session.supportsQueue && session.canNotify(key) ? 'queue' : 'once';
-    this.#request = new PendingRequest(tokens.next(options.access), mode, options.access);
-    this.waiter = new Waiter(this, FIRST, options, wait);
+    const { access } = caller.options;
+    this.#request = new PendingRequest(tokens.next(access), mode, access);
+    this.waiter = new Waiter(this, FIRST, caller, wait);
   }
 
   get clock(): Clock {
@@ -104,7 +104,7 @@ export class LoneCaller implements BatchOwner, ExchangeReceiver {
     return first;
   }
 
-  run(): Promise<Hold> {
+  run(): Promise<unknown> {
     const { key, waiter } = this;
     const request = this.#request;
     const { access, ttl } = waiter.options;
@@ -113,7 +113,7 @@ export class LoneCaller implements BatchOwner, ExchangeReceiver {
       { access, ttl, callers: 1, upTo: FIRST },
       this.clock,
       undefined,
-      waiter.since,
+      waiter.caller.since,
     );
     this.#context.commands.exchange({ key, acquire }, this);
     return waiter.promise;

@@ -1,10 +1,11 @@
 /** Which waiters of a key are refused, and why. */
-import { LockBusyError, LockStoreError, quoted } from '../../errors/index.js';
+import { forCaller, LockBusyError, LockStoreError, quoted } from '../../errors/index.js';
 import { kindConflict } from '../contracts/kind-conflict.js';
 import { ownerOf } from '../contracts/token.js';
-import { observed } from '../events/diagnostics.js';
+import { observed, publish } from '../events/diagnostics.js';
 import { tracing } from '../events/tracer.js';
-import { callerFacts } from '../options/origin.js';
+import type { ResolvedAcquire } from '../options/acquire.options.js';
+import { type CallerFacts, callerFacts } from '../options/origin.js';
 import type { Waiter } from '../queue/waiter.js';
 import type { PendingRequest } from '../requests/pending-request.js';
 import type { CallerEffect } from '../requests/request-table.js';
@@ -95,4 +96,18 @@ export function unanswered(key: string, ms: number): LockStoreError {
     `The store has not answered for ${Math.round(ms)} ms: it is not known whether the lock ${quoted(key)} is free. ` +
       'Check the connection to Redis.',
   );
+}
+
+/** Publishes a refusal as busy, and throws the error for the code that has called. */
+export function refused(
+  error: unknown,
+  options: ResolvedAcquire,
+  inspector: { refused(key: string, waited: number, facts: CallerFacts): void },
+): never {
+  if (error instanceof LockBusyError) {
+    const [{ key, waited }, facts] = [error, callerFacts(options)];
+    if (observed('busy')) publish({ name: 'busy', key, waited, ...facts });
+    if (waited > 0) inspector.refused(key, waited, facts);
+  }
+  throw forCaller(error);
 }

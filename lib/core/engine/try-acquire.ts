@@ -13,6 +13,7 @@ import type { DeadlineTimer } from '../runtime/deadline-timer.js';
 import type { AcquireReply } from '../contracts/store.contract.js';
 import { type BatchOwner, LeaseBatch } from '../batches/lease-batch.js';
 import { ownerOf } from '../contracts/token.js';
+import { HoldCaller } from '../queue/caller.js';
 import { Waiter } from '../queue/waiter.js';
 import { tooLate } from './refusals.js';
 
@@ -35,7 +36,8 @@ class TryAcquire implements BatchOwner {
   constructor(context: EngineContext, key: string, options: ResolvedAcquire) {
     this.key = key;
     this.#context = context;
-    this.#waiter = new Waiter(this, 0, options, Infinity);
+    const caller = new HoldCaller(options, context.clock.monotonic(), undefined, undefined);
+    this.#waiter = new Waiter(this, 0, caller, Infinity);
   }
 
   get clock(): Clock {
@@ -76,7 +78,7 @@ class TryAcquire implements BatchOwner {
     });
     // A shutdown waits for the reply, because it may be a grant.
     this.#context.tasks.track(requesting);
-    return this.#waiter.promise;
+    return this.#waiter.promise as Promise<Hold>;
   }
 
   #onReply(reply: AcquireReply | undefined, token: string, deadline: Deadline): void {

@@ -26,8 +26,7 @@ interface Hold {
 interface Waiter {
   readonly options: ResolvedAcquire;
   readonly waited: number;
-  readonly site: CallSite | undefined;
-  readonly heldKeys: HeldKeys | undefined;
+  readonly caller: { readonly site: CallSite | undefined; readonly heldKeys: HeldKeys | undefined };
 }
 
 interface WaitingKey {
@@ -127,9 +126,9 @@ function callerOf(waiter: Waiter): LockWaiter {
   return {
     waited: waiter.waited,
     ...waiter.options.origin,
-    site: firstFrame(waiter.site),
+    site: firstFrame(waiter.caller.site),
     trace: waiter.options.call?.trace,
-    holds: keysOf(waiter.heldKeys).slice(0, MOST.heldKeys),
+    holds: keysOf(waiter.caller.heldKeys).slice(0, MOST.heldKeys),
   };
 }
 
@@ -137,9 +136,9 @@ function callerOf(waiter: Waiter): LockWaiter {
 function blockedOf(waits: readonly WaitingKey[]): BlockedFacts[] {
   const found: BlockedFacts[] = [];
   for (const { key, queue } of waits) {
-    for (const { heldKeys, options } of queue.take(MOST.searched)) {
+    for (const { caller, options } of queue.take(MOST.searched)) {
       if (options.access.kind === 'semaphore') continue;
-      const holds = keysOf(heldKeys);
+      const holds = keysOf(caller.heldKeys);
       if (holds.length > 0) found.push({ holds, wants: key, label: options.origin?.label });
       if (found.length === MOST.blocked) return found;
     }

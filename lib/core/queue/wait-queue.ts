@@ -1,10 +1,8 @@
 /** The callers of this process that wait for one key, in order of arrival. The queue itself makes no decisions. */
 import { EXCLUSIVE, type LockAccess, sameAccess } from '../contracts/token.js';
-import type { ResolvedAcquire } from '../options/acquire.options.js';
-import type { CallSite } from '../deadlock/call-sites.js';
-import type { HeldKeys } from '../deadlock/wait-for-graph.js';
 import { LinkedList } from '../util/linked-list.js';
 import { MOST_HOLDS, MOST_READERS } from './batch-limits.js';
+import type { Caller } from './caller.js';
 import { Waiter, type WaiterHost } from './waiter.js';
 
 /** The callers that one request is for: the first waiter, and the waiters right behind it with the same access. */
@@ -34,17 +32,9 @@ export class WaitQueue {
     return this.#waiters.first;
   }
 
-  add(
-    host: WaiterHost,
-    options: ResolvedAcquire,
-    wait: number,
-    site?: CallSite,
-    heldKeys?: HeldKeys,
-  ): Waiter {
-    const waiter = new Waiter(host, (this.#arrivals += 1), options, wait);
+  add(host: WaiterHost, caller: Caller<unknown>, wait: number): Waiter {
+    const waiter = new Waiter(host, (this.#arrivals += 1), caller, wait);
     waiter.node = this.#waiters.push(waiter);
-    waiter.site = site;
-    waiter.heldKeys = heldKeys;
     return waiter;
   }
 

@@ -1,13 +1,12 @@
 /** One caller's wait for a hold. It ends by a grant, by a refusal, at its deadline, or by its signal. */
 import { aroseElsewhere, LockAbortedError } from '../../errors/index.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
-import type { CallSite } from '../deadlock/call-sites.js';
-import type { HeldKeys } from '../deadlock/wait-for-graph.js';
 import type { Clock, Timer } from '../time/clock.js';
 import { onAbort } from '../util/shared-listeners.js';
 import type { Due, DeadlineTimer } from '../runtime/deadline-timer.js';
 import type { Hold } from '../holds/hold.js';
 import type { ListNode } from '../util/linked-list.js';
+import type { Caller } from './caller.js';
 
 /** The owner of the queue that a caller waits in. */
 export interface WaiterHost {
@@ -22,20 +21,17 @@ export interface WaiterHost {
 }
 
 export class Waiter implements Due {
-  readonly promise: Promise<Hold>;
-  readonly since: number;
+  /** Of what the caller makes of its hold. */
+  readonly promise: Promise<unknown>;
+  readonly options: ResolvedAcquire;
   /** The waiter's node in the queue. */
   node: ListNode<Waiter> | undefined;
-  /** What the caller holds meanwhile, and where it has called. Both are for the inspection of locks. */
-  heldKeys: HeldKeys | undefined;
-  site: CallSite | undefined;
   /** Whether the deadline has come. The waiter stays only because the reply that is awaited may be a grant. */
   overdue = false;
   readonly #host: WaiterHost;
   #timer: Timer | undefined;
   #stopListening: (() => void) | undefined;
-  #resolve!: (hold: Hold) => void;
-  #reject!: (error: unknown) => void;
+  #resolve!: (result: unknown) => void;
   #settled = false;
 
   /**
@@ -45,17 +41,16 @@ export class Waiter implements Due {
   constructor(
     host: WaiterHost,
     readonly number: number,
-    readonly options: ResolvedAcquire,
+    readonly caller: Caller<unknown>,
     wait: number,
   ) {
     this.#host = host;
-    this.since = host.clock.monotonic();
-    this.promise = new Promise<Hold>((resolve, reject) => {
+    this.options = caller.options;
+    this.promise = new Promise((resolve) => {
       this.#resolve = resolve;
-      this.#reject = reject;
     });
-    if (wait !== Infinity) this.#timer = host.deadlines.set(this, this.since, wait);
-    const { signal } = options;
+    if (wait !== Infinity) this.#timer = host.deadlines.set(this, caller.since, wait);
+    const { signal } = caller.options;
     if (signal === undefined) return;
     this.#stopListening = onAbort(signal, () =>
       this.refuse(new LockAbortedError(host.key, this.waited, signal.reason)),
@@ -63,7 +58,7 @@ export class Waiter implements Due {
   }
 
   get waited(): number {
-    return this.#host.clock.monotonic() - this.since;
+    return this.#host.clock.monotonic() - this.caller.since;
   }
 
   /** The deadline has come. The waiter stays for a reply, for at most `ms`. */
@@ -76,13 +71,13 @@ export class Waiter implements Due {
 
   /** The waiter must have left the queue before. */
   grant(hold: Hold): void {
-    if (this.#settle()) this.#resolve(hold);
+    if (this.#settle()) this.#resolve(this.caller.granted(hold));
   }
 
   refuse(error: unknown): void {
     if (!this.#settle()) return;
     aroseElsewhere(error);
-    this.#reject(error);
+    this.#resolve(this.caller.rejected(error));
     this.#host.waiterLeft(this);
   }
 
