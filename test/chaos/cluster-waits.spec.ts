@@ -10,7 +10,7 @@ import {
   TRY_TIMEOUT,
 } from '../../lib/stores/redis/notifications/grant-notifications.interface.js';
 import { type ClusterLocks, clusterLocksOn } from '../support/cluster-locks.js';
-import { nodeId, startClusterReplica } from '../support/cluster-replica.js';
+import { inSync, nodeId, startClusterReplica } from '../support/cluster-replica.js';
 import { type ClusterQueueView, clusterQueueOf } from '../support/cluster-queue.js';
 import { eventuallyTrue } from '../support/eventually.js';
 import { type RedisCluster, type RedisServer, startRedisCluster } from '../support/redis-server.js';
@@ -153,6 +153,7 @@ describe.each([6, 5] as const)('given a waiter on ioredis %i', (ioredis) => {
     const { master } = nodes();
     const { node } = await replicaOf(master);
     const { held, waits } = await waiting(locksOf(ioredis), locksOf(ioredis));
+    await inSync(master, node);
     await master.kill();
     await node.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
     await eventuallyTrue(async () => (await node.info('replication')).includes('role:master'), {

@@ -83,11 +83,16 @@ describe('three processes', () => {
       ...waits.map(({ waited }, i) => waited - (now - begun[i])),
     ];
     // The clocks are one, so the bound is that of a machine under load.
-    for (const error of errors) expect(Math.abs(error)).toBeLessThan(500);
+    for (const error of errors) expect(Math.abs(error)).toBeLessThan(2_000);
     expect(holder.remaining).toBeGreaterThan(0);
     expect(holder.remaining).toBeLessThanOrEqual(10_000);
 
-    const overview = await a.call('overview');
+    // A process under load may answer too late for one overview.
+    const overview = await eventually(async () => {
+      const each = await a.call('overview');
+      expect(each.processes).toHaveLength(4);
+      return each;
+    });
     expect(overview.processes.map(({ owner }) => owner).sort()).toEqual([
       'host-a',
       'host-b',

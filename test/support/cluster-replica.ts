@@ -8,6 +8,14 @@ const WITHIN = { within: 20_000 };
 /** The id of a node in its Cluster. */
 export const nodeId = async (node: Redis): Promise<string> => String(await node.call('CLUSTER', 'MYID'));
 
+/** Waits until the replica has all that the master has by now. Replication is asynchronous. */
+export async function inSync(master: RedisServer, replica: Redis): Promise<void> {
+  const offsetOf = async (node: Redis, role: string): Promise<number> =>
+    Number(new RegExp(`^${role}_repl_offset:(\\d+)`, 'm').exec(await node.info('replication'))?.[1]);
+  const sent = await offsetOf(master.client(), 'master');
+  await eventuallyTrue(async () => (await offsetOf(replica, 'slave')) >= sent, WITHIN);
+}
+
 /** Starts a replica of the node, and waits until it is in sync and known to the Cluster. The caller must stop it. */
 export async function startClusterReplica(
   cluster: RedisCluster,
