@@ -42,10 +42,11 @@ function repeatedStoreErrors(known: () => boolean): (message: string) => boolean
   };
 }
 
-function longHold({ key, held, site }: LockEvent): string {
-  const taken = site === undefined ? '' : `\nTaken ${site.replace(/^.*?\n\s*/s, '')}`;
+function longHold({ key, held, label, site }: LockEvent): string {
+  const taken = site === undefined ? '' : `\nTaken ${site.trimStart()}`;
+  const by = label === undefined ? '' : ` by ${label}`;
   return (
-    `The lock ${quoted(key ?? '')} has been held for ${span(held ?? 0)}. ` +
+    `The lock ${quoted(key ?? '')} has been held for ${span(held ?? 0)}${by}. ` +
     `Find work that hangs, set "maxHold" for it, or raise the module's "longHold".${taken}`
   );
 }

@@ -26,9 +26,17 @@ describe('given the log of a module', () => {
   });
 
   it('then a long hold is logged with its key, its age and the place of the call', () => {
-    sink({ name: 'long-hold', key: 'a', held: 61_000, site: 'Error\n    at Stock.take (stock.ts:5:1)' });
+    sink({
+      name: 'long-hold',
+      key: 'a',
+      held: 61_000,
+      label: 'Stock.take',
+      site: '    at Shop.sell (shop.ts:5:1)',
+    });
     expect(logged).toEqual([
-      expect.stringMatching(/"a" has been held for 61 s.*\nTaken at Stock\.take \(stock\.ts:5:1\)$/s),
+      expect.stringMatching(
+        /"a" has been held for 61 s by Stock\.take\. Find.*\nTaken at Shop\.sell \(shop\.ts:5:1\)$/s,
+      ),
     ]);
     sink({ name: 'long-hold', key: 'b', held: 61_000 });
     expect(logged[1]).not.toContain('Taken');

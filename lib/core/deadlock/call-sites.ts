@@ -1,13 +1,52 @@
-/** Records where locks are taken, for the report of a long hold. */
+/** Records where locks are taken, for reports of long holds, of waits in vain and of deadlocks. */
 import type { Clock } from '../time/clock.js';
-
-/** The stack is formatted only when `stack` is read. */
-export interface CallSite {
-  readonly stack?: string;
-}
 
 /** The share of the time that may be spent on walking stacks. */
 const SHARE = 0.002;
+
+/** How many frames are walked. A call by `@Locked` in a handler has more than ten frames of the package and of Nest. */
+const FRAMES = 50;
+
+/** How many frames are shown. */
+const SHOWN = 10;
+
+/** The file of this code. */
+const FILE = /^\s*at (?:.*\()?(?:file:\/\/)?(.+?):\d+:\d+\)?$/.exec(
+  plain(new Error('to read the stack').stack?.split('\n')[1] ?? ''),
+)?.[1];
+
+/** The folder of the package, which may be compiled, bundled, or neither. */
+const OWN = /^.*[\\/](?:lib|dist)[\\/]/.exec(FILE ?? '')?.[0];
+
+/** Frames that lead to no code of the application: of Node, of Nest, and of promises. */
+const OTHERS = /\bnode:|^new Promise \(<anonymous>\)$|[\\/]node_modules[\\/](?:@nestjs|rxjs)[\\/]/;
+
+export class CallSite {
+  /** The stack is formatted only when it is read. */
+  readonly #walked: { readonly stack?: string };
+
+  constructor(walked: { readonly stack?: string }) {
+    this.#walked = walked;
+  }
+
+  /** The frames of the code that has called, the nearest first. Empty if Nest has called. */
+  get frames(): string[] {
+    const frames = (this.#walked.stack?.split('\n').slice(1) ?? [])
+      .map((frame) => frame.trim().replace(/^at /, ''))
+      .filter((frame) => !OTHERS.test(frame));
+    const outside = frames.filter((frame) => OWN === undefined || !plain(frame).includes(OWN));
+    // In a bundle, nothing tells the package from the application.
+    const bundled =
+      outside.length === 0 && FILE !== undefined && frames.every((frame) => plain(frame).includes(FILE));
+    return (bundled ? frames : outside).slice(0, SHOWN);
+  }
+
+  /** The frames as lines of a stack. Undefined if there are none. */
+  get stack(): string | undefined {
+    const { frames } = this;
+    return frames.length === 0 ? undefined : frames.map((frame) => `    at ${frame}`).join('\n');
+  }
+}
 
 /**
  * To walk the stack costs microseconds, which a busy key would pay for each hold. So the stack is walked at most once a
@@ -25,9 +64,22 @@ export class CallSites {
   /** @param now what the monotonic clock shows. */
   readonly capture = (now = this.#clock.monotonic()): CallSite | undefined => {
     if (now < this.#nextAt) return undefined;
-    const site: { stack?: string } = {};
-    Error.captureStackTrace(site, this.capture);
+    const walked = {};
+    const limit = Error.stackTraceLimit;
+    try {
+      Error.stackTraceLimit = Math.max(limit, FRAMES);
+      Error.captureStackTrace(walked, this.capture);
+    } catch {
+      // The intrinsics are frozen, so no stack is recorded.
+    } finally {
+      if (Error.stackTraceLimit !== limit) Error.stackTraceLimit = limit;
+    }
     this.#nextAt = now + Math.max(1, (this.#clock.monotonic() - now) / SHARE);
-    return site;
+    return new CallSite(walked);
   };
+}
+
+/** The frames of ES modules have URLs. */
+function plain(frame: string): string {
+  return frame.replaceAll('%20', ' ');
 }

@@ -211,5 +211,5 @@ function linkOf({ key, heldKeys, site }: Wait): DeadlockLink {
   for (let each: HeldKeys | undefined = heldKeys; each !== undefined; each = each.outer) {
     if (each.holding) holds.unshift(...each.keys);
   }
-  return { holds, wants: key, site: site?.stack?.replace(/^.*?\n/s, '') };
+  return { holds, wants: key, site: site?.stack };
 }

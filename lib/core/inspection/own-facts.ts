@@ -105,7 +105,7 @@ function factsOf(hold: Hold): HoldFacts {
     maxHold: options.maxHold === Infinity ? undefined : options.maxHold,
     limit: kind === 'semaphore' ? limit : undefined,
     ...options.origin,
-    site: firstFrame(hold.site),
+    site: hold.site?.frames[0],
     trace: options.call?.trace,
   };
 }
@@ -126,7 +126,7 @@ function callerOf(waiter: Waiter): LockWaiter {
   return {
     waited: waiter.waited,
     ...waiter.options.origin,
-    site: firstFrame(waiter.caller.site),
+    site: waiter.caller.site?.frames[0],
     trace: waiter.options.call?.trace,
     holds: keysOf(waiter.caller.heldKeys).slice(0, MOST.heldKeys),
   };
@@ -152,17 +152,4 @@ function keysOf(heldKeys: HeldKeys | undefined): string[] {
     if (each.holding) for (const key of each.keys) keys.add(key);
   }
   return [...keys];
-}
-
-/** The folder of this package's code, which may be compiled, bundled, or neither. */
-const OWN = /(?:\(|at )((?:file:\/\/)?[^()\s]*[\\/](?:lib|dist)[\\/])/.exec(
-  new Error('to read the stack').stack?.split('\n')[1] ?? '',
-)?.[1];
-
-/** The first frame outside of this package. If all frames are in one bundle with it, the first one. */
-function firstFrame(site: CallSite | undefined): string | undefined {
-  const frames = (site?.stack?.split('\n').slice(1) ?? [])
-    .map((frame) => frame.trim().replace(/^at /, ''))
-    .filter((frame) => !frame.includes('node:'));
-  return frames.find((frame) => OWN === undefined || !frame.includes(OWN)) ?? frames[0];
 }
