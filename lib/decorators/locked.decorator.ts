@@ -13,7 +13,7 @@ import { kindOf, lockedMethod } from '../locked/call/locked-method.js';
 import { resolveLockedOptions, withOrigin } from '../locked/locked.options.js';
 import type { BusyOf, LockedKey, LockedLiteral, LockedOptions, OnBusy } from '../locked/locked.types.js';
 import type { LockedDecorator } from '../locked/locked.type-checks.js';
-import { checkTarget } from '../locked/decoration/decorated-target.js';
+import { checkCall, checkTarget } from '../locked/decoration/decorated-target.js';
 import { declareService } from '../locked/decoration/service-property.js';
 
 /**
@@ -71,6 +71,7 @@ export function Locked<const K extends LockedKey, B extends OnBusy = OnBusy>(
   options?: LockedLiteral<B>,
 ): LockedDecorator<K, B>;
 export function Locked(key: LockedKey, options?: LockedOptions): unknown {
+  checkCall(key, options);
   const resolved = resolveLockedOptions(options);
   const { keyOf, templates } = compileKey(key);
   const template = templates.length === 0 ? undefined : templates.map(({ source }) => source).join(', ');

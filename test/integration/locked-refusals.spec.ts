@@ -115,6 +115,58 @@ describe('what @Locked refuses at decoration', () => {
     await expect(service.nothing()).rejects.toThrow(/The key function of Service\.nothing: .*undefined/);
   });
 
+  describe('a decorator without parentheses', () => {
+    const Bare = Locked as unknown as ClassDecorator &
+      MethodDecorator &
+      PropertyDecorator &
+      ParameterDecorator;
+
+    it.each<[string, () => unknown]>([
+      [
+        'a method',
+        () => {
+          class Stock {
+            @Bare async take(): Promise<void> {}
+          }
+          return Stock;
+        },
+      ],
+      [
+        'a property with the name of a symbol',
+        () => {
+          class Stock {
+            @Bare readonly [Symbol.iterator] = 1;
+          }
+          return Stock;
+        },
+      ],
+      [
+        'a parameter',
+        () => {
+          class Stock {
+            async take(@Bare _sku: string): Promise<void> {}
+          }
+          return Stock;
+        },
+      ],
+      [
+        'a class',
+        () => {
+          @Bare
+          class Stock {}
+          return Stock;
+        },
+      ],
+      [
+        'a standard decorator',
+        () => (Bare as (value: unknown, context: object) => void)(() => {}, { kind: 'method', name: 'take' }),
+      ],
+    ])('given %s, then the error says what to write', (_place, declare) => {
+      expect(declare).toThrow(LockWiringError);
+      expect(declare).toThrow(/^@Locked needs a key: write @Locked\('key'\)\.$/);
+    });
+  });
+
   describe('a place that is no method of an instance', () => {
     /** The compiler refuses it in each of these places. */
     const Anywhere = Locked('a') as unknown as ClassDecorator &
@@ -206,6 +258,18 @@ describe('what @Locked refuses at decoration', () => {
           return Stock;
         },
         '@Locked cannot lock the static method Stock.take, as Nest injects into instances only: make it a method of an instance.',
+      ],
+      [
+        'a generator that is not async, whose steps would run without the lock',
+        () => {
+          class Stock {
+            @Anywhere *take(): Generator<number> {
+              yield 1;
+            }
+          }
+          return Stock;
+        },
+        'Stock.take is @Locked and a generator (function*). Its steps would run without the lock, after the method has returned: write it as "async *".',
       ],
       [
         'a parameter',

@@ -139,6 +139,23 @@ describe('a locked service method that resolves to a stream, which the lock woul
     expect(subscribed).toBe(false);
   });
 
+  it('given a generator that is not async, or an iterator over one, then it is ended, and none of its steps runs', async () => {
+    let steps = 0;
+    function* counted(): Generator<number> {
+      yield (steps += 1);
+    }
+    // Iterator helpers, as Node 22 has them.
+    const helper = (): object =>
+      Object.defineProperty(counted(), Symbol.toStringTag, { value: 'Iterator Helper' });
+    for (const make of [counted, helper]) {
+      await expectRefused(
+        files(make),
+        /resolved to a generator.*The generator was ended\. Write.*"async \*"/,
+      );
+    }
+    expect(steps).toBe(0);
+  });
+
   it("given a handler without a response, then it is refused too, because nothing shows the stream's end", async () => {
     const opened = files(() => new PassThrough());
     const [interceptor] = Reflect.getMetadata('__interceptors__', Files.prototype.open) as [NestInterceptor];

@@ -1,5 +1,6 @@
 /** Checks that `@Locked` is on a method of instances. Any other place is an error at decoration. */
 import { LockWiringError } from '../../errors/index.js';
+import { isFromContext } from '../from-context.js';
 
 export type AnyMethod = (this: unknown, ...args: unknown[]) => unknown;
 
@@ -35,7 +36,25 @@ export function checkTarget(target: unknown, name: unknown, descriptor: unknown)
       `@Locked cannot lock the static method ${place}, as Nest injects into instances only: ${AS_INSTANCE}`,
     );
   }
+  if (Object.prototype.toString.call(value) === '[object GeneratorFunction]') {
+    throw wiringError(
+      `${place} is @Locked and a generator (function*). Its steps would run without the lock, after the method has ` +
+        `returned: write it as "async *".`,
+    );
+  }
   return value as AnyMethod;
+}
+
+/**
+ * Without parentheses, the compiler calls `@Locked` itself as the decorator, with a target and a name.
+ * @throws LockWiringError
+ */
+export function checkCall(key: unknown, options: unknown): void {
+  const isTarget = typeof key === 'object' && !Array.isArray(key) && !isFromContext(key);
+  const named = isTarget && (typeof options === 'string' || typeof options === 'symbol');
+  const isClass = typeof key === 'function' && /^class\b/.test(Function.prototype.toString.call(key));
+  const standard = typeof options === 'object' && options !== null && 'kind' in options && 'name' in options;
+  if (named || isClass || standard) throw wiringError(`@Locked needs a key: write @Locked('key').`);
 }
 
 const STANDARD = '@Locked needs "experimentalDecorators" in tsconfig.json, as Nest itself does.';

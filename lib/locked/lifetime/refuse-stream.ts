@@ -15,10 +15,11 @@ export function refuseStream(result: unknown, label: string): void {
     throw streamError(label, 'an Observable', 'The Observable was not subscribed to.', DECLARE);
   if (typeof result !== 'object' || result === null) return;
   const stream = nodeStreamOf(result);
-  if (stream === undefined ? !isIterable(result) : isIdle(stream)) return;
+  if (stream === undefined ? !isIterable(result) && !isGenerator(result) : isIdle(stream)) return;
   // The stream may emit an error because it is destroyed. Without a listener, that error would end the process.
   stream?.on('error', () => {});
   destroy(stream ?? result);
+  if (isGenerator(result)) throw streamError(label, 'a generator', 'The generator was ended.', ASYNC);
   throw isAsyncGenerator(result)
     ? streamError(label, 'an async generator', 'The generator was ended.', DECLARE)
     : streamError(label, 'a stream', 'The stream was destroyed.', READ);
@@ -29,6 +30,11 @@ function isIterable(result: object): boolean {
   return (
     Symbol.asyncIterator in result || typeof (result as Partial<WritableStream>).getWriter === 'function'
   );
+}
+
+/** Whether the result is a generator that is not async, or an iterator made of one: it runs code at each step. */
+function isGenerator(result: object): boolean {
+  return ['[object Generator]', '[object Iterator Helper]'].includes(Object.prototype.toString.call(result));
 }
 
 /**
@@ -66,6 +72,8 @@ function destroy(stream: object): void {
 const DECLARE =
   'Declare the method ": Observable<…>" (with emitDecoratorMetadata) or "async *", without a promise around it. ' +
   'If Nest subscribes to the result of a handler, or streams it, both work without this declaration.';
+
+const ASYNC = 'Write the method as "async *", or return what it yields as an array.';
 
 const READ =
   'Read it to its end within the method, or write the method as "async *" and yield what is read. An HTTP handler may ' +
