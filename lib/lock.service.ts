@@ -14,7 +14,7 @@ import type { LockEngine } from './core/engine/lock-engine.js';
 import { LockInspection } from './lock.inspection.js';
 import { checkJoin, checkReentry, holdsWithin } from './core/holds/reentry-checks.js';
 import { badOption } from './core/options/option-checks.js';
-import { type LockPolicy, resolveAcquire, resolveUsing } from './core/options/resolve-options.js';
+import { type LockPolicy, resolveAcquire, resolveTry, resolveUsing } from './core/options/resolve-options.js';
 import {
   currentLockContext,
   heldBy,
@@ -84,7 +84,7 @@ export class LockService extends LockInspection {
   tryAcquire(key: string | readonly string[], options?: OneKind<TryOptions>): Promise<Lock | null>;
   async tryAcquire(key: string | readonly string[], options?: TryOptions): Promise<Lock | null> {
     try {
-      return await this.#acquire(key, resolveAcquire({ ...options, wait: 0 }, this.#policy));
+      return await this.#acquire(key, resolveTry(options, this.#policy));
     } catch (error) {
       if (isLockError(error, 'LOCK_BUSY')) return null;
       throw error;
@@ -117,8 +117,8 @@ export class LockService extends LockInspection {
     const alone = typeof optionsOrWork === 'function';
     const work = alone ? optionsOrWork : maybeWork;
     try {
-      if (typeof work !== 'function')
-        throw new TypeError('LockService.using(key, options?, work): work must be a function.');
+      if (typeof work !== 'function' || (alone && maybeWork !== undefined))
+        throw new TypeError('using(key, options?, work): work must be a function, and the last argument.');
       return this.usingResolved(key, resolveUsing(alone ? undefined : optionsOrWork, this.#policy), work);
     } catch (error) {
       const refusal = error as Error;

@@ -104,6 +104,18 @@ describe('tryAcquire()', () => {
     expect(lock?.held).toBe(true);
     await lock?.release();
   });
+
+  it.each(['wait', 'signal'])(
+    'given the option "%s", then tryAcquire() refuses: it never waits',
+    async (name) => {
+      const options = { [name]: name === 'wait' ? 300 : new AbortController().signal };
+      await expect(locks.service.tryAcquire('a', options as object)).rejects.toMatchObject({
+        code: 'LOCK_OPTIONS',
+        option: name,
+        message: expect.stringMatching(/never waits\. Leave it out, or call acquire\(\)/),
+      });
+    },
+  );
 });
 
 describe('using()', () => {
@@ -184,6 +196,14 @@ describe('using()', () => {
 
   it('given work that is not a function, then using() refuses', async () => {
     await expect(locks.service.using('a', {} as never)).rejects.toThrow(/work must be a function/);
+  });
+
+  it('given options behind the work, then using() refuses: they would be ignored', async () => {
+    const ran: string[] = [];
+    const work = (): void => void ran.push('work');
+    const call = locks.service.using('a', work as never, { ttl: '1s' } as never);
+    await expect(call).rejects.toThrow(/work must be a function, and the last argument/);
+    expect(ran).toEqual([]);
   });
 });
 

@@ -24,7 +24,10 @@ describe('given a lock handle', () => {
     expect(store.exchanges.filter((exchange) => exchange.release !== undefined)).toHaveLength(1);
     expect(lock.held).toBe(false);
     expect(lock.signal.aborted).toBe(false);
-    expect(() => lock.assertHeld()).toThrow(/is not held here/);
+    expect(() => lock.assertHeld()).toThrow(/was released already/);
+    await expect(lock.extend('5' as never)).rejects.toThrow(
+      /^The ttl of extend\(ttl\) is '5', which has no unit: add one, .* above 0/,
+    );
   });
 
   it('then a subscriber of its release event sees it as released, and may release it again', async () => {

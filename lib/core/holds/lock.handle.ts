@@ -6,9 +6,10 @@ import {
   LockOptionsError,
   LockStoreError,
 } from '../../errors/index.js';
-import { quotedList } from '../../errors/quoted.js';
+import { quoted, quotedList } from '../../errors/quoted.js';
 import { DURATION_HINT, type Duration, parseDuration } from '../time/duration.js';
 import type { Lock } from '../contracts/lock.js';
+import { durationProblem } from '../options/option-checks.js';
 import type { EngineContext } from '../runtime/engine-context.js';
 import type { Hold, HoldListener } from './hold.js';
 import { EXCLUSIVE, type LockAccess } from '../contracts/token.js';
@@ -163,13 +164,23 @@ export class LockHandle implements HeldLock, HoldListener {
   #assertNotOver(): void {
     for (const hold of this.#holds) hold.loseIfOver();
     if (this.lost !== undefined) throw forCaller(this.lost);
-    if (this.released) throw new LockNotHeldError(this.keys[0]);
+    if (!this.released) return;
+    const [key] = this.keys;
+    throw new LockNotHeldError(
+      key,
+      `The lock ${quoted(key ?? '')} was released already. Call this before its release.`,
+    );
   }
 
   async extend(ttl?: Duration): Promise<void> {
     const ms = ttl === undefined ? undefined : parseDuration(ttl);
     if (ttl !== undefined && (ms === undefined || ms <= 0)) {
-      throw new LockOptionsError('ttl', ttl, `extend(ttl) takes a duration above 0: ${DURATION_HINT}.`);
+      const problem = ms === 0 ? 'is 0' : durationProblem(ttl);
+      throw new LockOptionsError(
+        'ttl',
+        ttl,
+        `The ttl of extend(ttl) ${problem}; it must be a duration above 0: ${DURATION_HINT}.`,
+      );
     }
     this.#assertNotOver();
     try {

@@ -81,6 +81,16 @@ export function resolveAcquire(options: AcquireOptions | undefined, policy: Lock
   return resolve(options, policy, ACQUIRE);
 }
 
+/** The options of a call that never waits. @throws LockOptionsError for an invalid option. */
+export function resolveTry(options: AcquireOptions | undefined, policy: LockPolicy): ResolvedAcquire {
+  for (const name of ['wait', 'signal'] as const) {
+    if (options?.[name] === undefined) continue;
+    const problem = `The lock option "${name}" is not for tryAcquire(), which never waits. Leave it out, or call acquire().`;
+    throw new LockOptionsError(name, options[name], problem);
+  }
+  return resolve({ ...options, wait: 0 }, policy, ACQUIRE);
+}
+
 /** @throws LockOptionsError for an invalid option. */
 export function resolveUsing(options: UsingOptions | undefined, policy: LockPolicy): ResolvedUsing {
   if (options === undefined) return policy;
