@@ -8,7 +8,7 @@ import { holderName } from '../table.js';
 import type { Terminal } from '../terminal.js';
 
 const WARNING =
-  'The work of the holder is told, but not stopped. Only the fence keeps it from writing, so two may run at a time.';
+  'The work of a holder is not stopped. Only the fence keeps it from writing, so two may run at a time.';
 
 /** Checks what only this command needs, before anything connects. @throws UsageError */
 export function checkRelease({ holder, by, operands }: Arguments): void {
@@ -33,10 +33,19 @@ export async function release(locks: LockInspector, args: Arguments, terminal: T
     terminal.write(`Nothing was released: ${plain(key)} is not held by ${holderText(holder)}.\n`);
   } else {
     terminal.write(
-      `Released ${plain(key)} from ${count(released, 'holder')}; ${told} of them ${told === 1 ? 'was' : 'were'} told. ${WARNING}\n`,
+      `Released ${plain(key)} from ${count(released, 'holder')}. ${toldText(released, told)} ${WARNING}\n`,
     );
   }
   return released > 0 ? DONE : REFUSED;
+}
+
+function toldText(released: number, told: number): string {
+  if (told === released) return released === 1 ? 'Its process was told.' : 'Their processes were told.';
+  const missed = released - told;
+  const begin = told === 0 ? '' : `${told} of them ${told === 1 ? 'was' : 'were'} told. `;
+  return missed === 1
+    ? `${begin}One was not told, and notices at its next renewal.`
+    : `${begin}${missed} were not told, and notice at their next renewals.`;
 }
 
 /** Says what the command would do. */
