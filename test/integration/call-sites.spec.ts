@@ -72,7 +72,7 @@ describe('the place where a lock was taken', () => {
     return { holder, long };
   }
 
-  it('given a service method that the application calls, then it is the line of that call', async () => {
+  it('given a service method that the application calls, then it is the place of that call', async () => {
     const { holder, long } = await during('/service');
     expect(holder).toMatchObject({ label: 'Stock.take' });
     expect(holder.site).toMatch(/StockController\.service \(.*call-sites\.spec\.ts:\d+:\d+\)/);

@@ -41,7 +41,7 @@ export class CallSite {
     return (bundled ? frames : outside).slice(0, SHOWN);
   }
 
-  /** The frames as lines of a stack. Undefined if there are none. */
+  /** The frames as the text of a stack. Undefined if there are none. */
   get stack(): string | undefined {
     const { frames } = this;
     return frames.length === 0 ? undefined : frames.map((frame) => `    at ${frame}`).join('\n');

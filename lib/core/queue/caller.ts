@@ -29,9 +29,9 @@ export abstract class Caller<T> {
    * resolved with it, and that the caller awaits, has its reaction: then the stack of the error leads to the caller.
    */
   rejected(error: unknown): Promise<never> {
-    return new Promise<never>((_, reject) => queueMicrotask(() => reject(error as Error))).catch(
-      (reason: unknown) => this.refused(reason),
-    );
+    const failure = error as Error;
+    const later = new Promise<never>((_, reject) => queueMicrotask(() => reject(failure)));
+    return later.catch((reason: unknown) => this.refused(reason));
   }
 }
 
