@@ -29,8 +29,8 @@ export abstract class Caller<T> {
    * resolved with it, and that the caller awaits, has its reaction: then the stack of the error leads to the caller.
    */
   rejected(error: unknown): Promise<never> {
-    const failure = error as Error;
-    const later = new Promise<never>((_, reject) => queueMicrotask(() => reject(failure)));
+    // No queueMicrotask: fake timers replace it.
+    const later = Promise.resolve().then(() => Promise.reject(error as Error));
     return later.catch((reason: unknown) => this.refused(reason));
   }
 }
