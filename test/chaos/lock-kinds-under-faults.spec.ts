@@ -13,7 +13,7 @@ import { type QueueView, queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type SplitLocks, splitLocks } from '../support/split-locks.js';
 import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
-import { LOADED, check, timed } from '../support/waits.js';
+import { check, connected, LOADED, timed } from '../support/waits.js';
 
 const LONG = { ttl: '60s', wait: '60s' } as const;
 /** The kind of the holder and the kind of the waiter. */
@@ -142,6 +142,7 @@ describe.each(KINDS)('given %s', (_, { before, after }) => {
 
   it('given the reply to the release is lost, then the waiter waits no longer, because the release has run', async () => {
     const holder = on(proxy, { commandTimeout: COMMAND_TIMEOUT });
+    await connected(holder);
     const waiter = on(server);
     const held = await acquire(holder, before);
     await held.extend();
@@ -165,6 +166,7 @@ describe.each(KINDS)('given %s', (_, { before, after }) => {
 
   it('given the release never arrives, then the waiter waits for the time-out of a command, after which the release is sent again', async () => {
     const holder = on(proxy, { commandTimeout: COMMAND_TIMEOUT });
+    await connected(holder);
     const waiter = on(server);
     const held = await acquire(holder, before);
     await held.extend();
@@ -185,6 +187,7 @@ describe.each(KINDS)('given %s', (_, { before, after }) => {
 describe('given several readers under one lease', () => {
   it('given renewals fail for longer than the ttl, then each reader sees the loss, and the writer waits for the rest of the lease and a check', async () => {
     const [readers, writer] = [on(proxy, { commandTimeout: COMMAND_TIMEOUT }), on(server)];
+    await connected(readers);
     const first = await writer.service.acquire('k', LONG);
     const waiting = Array.from({ length: 5 }, () =>
       readers.service.acquire('k', { mode: 'shared', ttl: 1_500, wait: '60s' }),

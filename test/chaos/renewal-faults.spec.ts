@@ -13,6 +13,7 @@ import { type Locks, type LocksOptions, locksOn } from '../support/locks.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
 import type { LocksHandlers } from '../support/workers/locks.worker.js';
+import { connected } from '../support/waits.js';
 
 let server: RedisServer;
 let client: Redis;
@@ -48,6 +49,7 @@ afterEach(async () => {
 async function proxied(options: LocksOptions = {}): Promise<Locks> {
   const locks = locksOn(proxy, options);
   opened.push(locks);
+  await connected(locks);
   await (await locks.service.acquire('warm')).release();
   return locks;
 }

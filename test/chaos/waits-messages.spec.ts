@@ -11,7 +11,7 @@ import { type QueueView, queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type SplitLocks, splitLocks } from '../support/split-locks.js';
 import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
-import { LOADED, answered, check, timed } from '../support/waits.js';
+import { answered, check, connected, LOADED, timed } from '../support/waits.js';
 
 const LONG = { ttl: '60s', wait: '60s' } as const;
 
@@ -192,6 +192,7 @@ describe('given the subscription of a waiter that is killed', () => {
 describe('given the connections of the first waiter', () => {
   it('given they swallow all data, then the next waiter waits for one check, in which the offer of a second ends, and not for the ttl', async () => {
     const locks = opening(locksOn(proxy, { commandTimeout: 300 }));
+    await connected(locks);
     const held = await other.service.acquire('k', LONG);
     const swallowed = locks.service.acquire('k', LONG);
     await queue.holds(1);

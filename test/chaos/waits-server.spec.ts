@@ -11,7 +11,7 @@ import { type QueueView, queueOf } from '../support/queue.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { splitLocks } from '../support/split-locks.js';
 import { type TcpProxy, startProxy } from '../support/tcp-proxy.js';
-import { LOADED, check, timed } from '../support/waits.js';
+import { check, connected, LOADED, timed } from '../support/waits.js';
 
 const LONG = { ttl: '60s', wait: '60s' } as const;
 const COMMAND_TIMEOUT = 300;
@@ -199,6 +199,7 @@ describe('given a foreign client', () => {
 describe('given the release of a holder', () => {
   it('given its reply is lost, then the waiter waits no longer, because the script has done the hand-off', async () => {
     const locks = on(proxy, { commandTimeout: COMMAND_TIMEOUT });
+    await connected(locks);
     const held = await locks.service.acquire('k', LONG);
     await queue.crowd(10);
     const first = waiter.service.acquire('k', LONG);
@@ -222,6 +223,7 @@ describe('given the release of a holder', () => {
     // The store sends the release again. The client does not send commands again.
     const redis = { autoResendUnfulfilledCommands: false };
     const locks = on(proxy, { commandTimeout: COMMAND_TIMEOUT, redis });
+    await connected(locks);
     const held = await locks.service.acquire('k', LONG);
     await queue.crowd(10);
     const first = waiter.service.acquire('k', LONG);

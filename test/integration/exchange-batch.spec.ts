@@ -6,6 +6,7 @@ import { eventually } from '../support/eventually.js';
 import { FENCE_COUNTER, increasing, microsecondsOf } from '../support/fence-clock.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { connected } from '../support/waits.js';
 
 const KEYS = Array.from({ length: 2 * MOST_EXCHANGES + 1 }, (_, i) => `k${i}`);
 
@@ -134,6 +135,7 @@ describe('the exchanges of one tick', () => {
 
   it('given no reply, then every token is released', async () => {
     const hung = locksOn(server, { commandTimeout: 300 });
+    await connected(hung);
     await (await hung.service.acquire('warm')).release();
     server.pause();
     const tries = await Promise.allSettled(KEYS.map((key) => hung.service.acquire(key)));

@@ -8,6 +8,7 @@ import { eventually } from './eventually.js';
 import { type Locks, type LocksOptions, locksOn } from './locks.js';
 import { type RedisServer, startRedis } from './redis-server.js';
 import { type TcpProxy, startProxy } from './tcp-proxy.js';
+import { connected } from './waits.js';
 
 /** In ms, of the engines behind the proxy. */
 export const COMMAND_TIMEOUT = 300;
@@ -42,6 +43,7 @@ export function faultScene(): FaultScene {
   const scene = {
     async proxied(options = {}) {
       const made = locksOn(scene.proxy, { commandTimeout: COMMAND_TIMEOUT, ...options });
+      await connected(made);
       const lock = await made.service.acquire('warm');
       await lock.extend();
       await lock.release();

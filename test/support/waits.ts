@@ -1,5 +1,6 @@
 /** The length of waits, and the bounds that the design sets. */
 import { setImmediate } from 'node:timers/promises';
+import { eventually } from './eventually.js';
 import type { Locks } from './locks.js';
 
 /**
@@ -34,4 +35,9 @@ export async function answered({ client }: Pick<Locks, 'client'>): Promise<void>
     await client.ping();
     await setImmediate();
   }
+}
+
+/** Resolves when the locks are connected. On a machine under load, that alone may take longer than a short commandTimeout. */
+export async function connected({ client }: Pick<Locks, 'client'>): Promise<void> {
+  await eventually(() => client.ping());
 }
