@@ -144,7 +144,9 @@ describe('nestjs-locked release', () => {
     const { ended, written, locks } = await onTerminal([...args, '--reason', 'stuck', '--yes']);
     expect(await ended).toBe(0);
     expect(locks.released).toEqual([{ key: 'order:42', holder: '3f2a9c01', by: 'jane', reason: 'stuck' }]);
-    expect(written.join('')).toMatch(/^Released order:42 from 1 holder\. Its process was told\..*not stopped/);
+    expect(written.join('')).toMatch(
+      /^Released order:42 from 1 holder\. Its process was told\..*not stopped/,
+    );
   });
 
   it('given a holder that has gone, then nothing is released and it exits with 1', async () => {
