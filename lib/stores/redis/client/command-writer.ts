@@ -7,11 +7,9 @@
  * after a reconnection and its status apply to it as to any other command.
  */
 import { tracingChannel } from 'node:diagnostics_channel';
+import { CommandTexts, type Parameter } from './command-texts.js';
 import { keyPrefixOf } from './key-prefix.js';
 import type { RedisLike } from './redis-client.interface.js';
-
-/** A key or an argument of a script. */
-type Parameter = string | Buffer;
 
 /** Gets the outcome of a command: one of the two is called, once. */
 export interface ReplyReceiver {
@@ -36,9 +34,7 @@ const traced = tracingChannel('ioredis:command') as { readonly hasSubscribers?: 
 
 export class CommandWriter {
   readonly #client: Sending;
-  readonly #keyPrefix: string;
-  /** The beginnings of commands, by the script's digest and the number of parameters. */
-  readonly #heads = new Map<string, string[]>();
+  readonly #texts: CommandTexts;
   /** The methods that were examined, and what was found. */
   #sendCommand: unknown;
   #call: unknown;
@@ -46,7 +42,7 @@ export class CommandWriter {
 
   constructor(client: RedisLike) {
     this.#client = client as RedisLike & Sending;
-    this.#keyPrefix = keyPrefixOf(client);
+    this.#texts = new CommandTexts(keyPrefixOf(client));
   }
 
   /**
@@ -58,25 +54,10 @@ export class CommandWriter {
     const { sendCommand, call } = this.#client;
     if (sendCommand !== this.#sendCommand || call !== this.#call) this.#examine();
     if (this.#command === undefined || traced.hasSubscribers !== false) return false;
-    const text = this.#textOf(sha, parameters);
+    const text = this.#texts.of(sha, parameters);
     if (text === undefined) return false;
     this.#client.sendCommand(new this.#command(sha, parameters, text, receiver));
     return true;
-  }
-
-  /** @returns undefined if a parameter is no text. */
-  #textOf(sha: string, parameters: readonly Parameter[]): string | undefined {
-    let heads = this.#heads.get(sha);
-    if (heads === undefined) this.#heads.set(sha, (heads = []));
-    let text = (heads[parameters.length] ??= headOf(sha, parameters.length));
-    const prefixed = this.#keyPrefix === '' ? 0 : Number(parameters[0]);
-    for (let i = 0; i < parameters.length; i += 1) {
-      let part = parameters[i];
-      if (typeof part !== 'string') return undefined;
-      if (i > 0 && i <= prefixed) part = this.#keyPrefix + part;
-      text += lengthOf(part) + part;
-    }
-    return `${text}\r\n`;
   }
 
   /** Decides whether commands can be written, whenever the client's way of sending is another one. */
@@ -90,21 +71,9 @@ export class CommandWriter {
     // The prefix may be a Buffer.
     if (typeof (options['keyPrefix'] ?? '') !== 'string' || !isOriginal(client)) return;
     const command = commandOf(client);
-    if (command === undefined || command.toWritable() !== this.#textOf('0', PROBE)) return;
+    if (command === undefined || command.toWritable() !== this.#texts.of('0', PROBE)) return;
     this.#command = writtenCommandOver(Object.getPrototypeOf(command) as object);
   }
-}
-
-function headOf(sha: string, parameters: number): string {
-  return `*${parameters + 2}\r\n$7\r\nEVALSHA\r\n$${sha.length}\r\n${sha}`;
-}
-
-/** The text before a part of so many bytes. Each concatenation costs memory, and a command has many parts. */
-const LENGTHS = Array.from({ length: 256 }, (_, bytes) => `\r\n$${bytes}\r\n`);
-
-function lengthOf(part: string): string {
-  const bytes = Buffer.byteLength(part);
-  return LENGTHS[bytes] ?? `\r\n$${bytes}\r\n`;
 }
 
 /** What a client's `call` makes. */
