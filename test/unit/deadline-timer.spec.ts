@@ -1,6 +1,6 @@
 /** One timer of the clock for many deadlines. Nearly all deadlines are cancelled before they are due. */
-import { describe, expect, it } from '@jest/globals';
-import type { Timer } from '../../lib/core/time/clock.js';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { systemClock, type Timer } from '../../lib/core/time/clock.js';
 import { AlarmTimer } from '../../lib/core/time/alarm.js';
 import { DeadlineTimer } from '../../lib/core/runtime/deadline-timer.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -97,5 +97,110 @@ describe('given many deadlines on one shared timer', () => {
     set('last', 2_000);
     set('other', 2_001);
     expect(clock.timers).toBe(1);
+  });
+});
+
+describe('given a clock whose timers may rest', () => {
+  function restingSetUp() {
+    const clock = new FakeClock();
+    const state = { mayRest: true, scheduled: 0 };
+    const timer = new AlarmTimer({
+      monotonic: () => clock.monotonic(),
+      wall: () => clock.wall(),
+      schedule(callback, delay) {
+        const { cancel } = clock.schedule(callback, delay);
+        state.scheduled += 1;
+        return {
+          cancel,
+          get mayRest() {
+            return state.mayRest;
+          },
+        };
+      },
+    });
+    const shared = new DeadlineTimer(clock, timer);
+    const called: string[] = [];
+    const set = (name: string, ms: number): Timer =>
+      shared.set({ due: () => called.push(`${name} at ${clock.monotonic()}`) }, clock.monotonic(), ms);
+    return { clock, state, timer, called, set };
+  }
+
+  it('then many deadlines, one after the other, need one timer', async () => {
+    const { clock, state, called, set } = restingSetUp();
+    for (let i = 0; i < 50; i += 1) {
+      set('cancelled', 100).cancel();
+      await clock.advance(1);
+    }
+    expect([clock.timers, state.scheduled]).toEqual([1, 1]);
+    set('kept', 100);
+    await clock.advance(99);
+    expect(called).toEqual([]);
+    await clock.advance(1);
+    expect(called).toEqual(['kept at 150']);
+    expect([clock.timers, state.scheduled]).toEqual([0, 2]);
+  });
+
+  it('then an earlier deadline gets a timer of its own', async () => {
+    const { clock, called, set } = restingSetUp();
+    set('cancelled', 100).cancel();
+    set('soon', 10);
+    await clock.advance(10);
+    expect(called).toEqual(['soon at 10']);
+    expect(clock.timers).toBe(0);
+  });
+
+  it('then a resting timer that comes due calls nobody, and the next deadline has a new one', async () => {
+    const { clock, called, set } = restingSetUp();
+    set('cancelled', 100).cancel();
+    await clock.advance(200);
+    expect(clock.timers).toBe(0);
+    set('later', 100);
+    await clock.advance(100);
+    expect(called).toEqual(['later at 300']);
+  });
+
+  it('then a timer that must not rest any more is replaced', () => {
+    const { clock, state, set } = restingSetUp();
+    set('cancelled', 100).cancel();
+    state.mayRest = false;
+    const kept = set('kept', 100);
+    expect([clock.timers, state.scheduled]).toEqual([1, 2]);
+    kept.cancel();
+    expect(clock.timers).toBe(0);
+  });
+
+  it('then the end of the engine cancels a resting timer, and no other', () => {
+    const { clock, timer, set } = restingSetUp();
+    const kept = set('kept', 100);
+    timer.end();
+    expect(clock.timers).toBe(1);
+    kept.cancel();
+    timer.end();
+    expect(clock.timers).toBe(0);
+  });
+});
+
+describe('given fake timers that a test installs while the timer of the process rests', () => {
+  afterEach(() => void jest.useRealTimers());
+
+  it('then the next deadline is on the fake timers, and leaves none of them', () => {
+    const shared = new DeadlineTimer(systemClock, new AlarmTimer(systemClock));
+    const called: string[] = [];
+    const set = (name: string): Timer =>
+      shared.set({ due: () => called.push(name) }, systemClock.monotonic(), 60_000);
+    set('cancelled').cancel();
+    jest.useFakeTimers();
+    const kept = set('kept');
+    expect(jest.getTimerCount()).toBe(1);
+    kept.cancel();
+    expect(jest.getTimerCount()).toBe(0);
+    set('due');
+    jest.advanceTimersByTime(60_001); // The callback follows in an immediate.
+    expect(called).toEqual(['due']);
+    const last = set('last');
+    jest.useRealTimers();
+    last.cancel();
+    set('real').cancel();
+    expect(called).toEqual(['due']);
   });
 });

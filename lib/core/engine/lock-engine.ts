@@ -192,6 +192,7 @@ export class LockEngine {
   async close(): Promise<void> {
     this.refuse();
     await this.#context.tasks.close();
+    this.#context.timer.end();
     await this.#context.session.close();
   }
 

@@ -29,6 +29,8 @@ export class EngineContext {
   readonly events: EventPublisher;
   readonly tasks: BackgroundTasks;
   readonly holds: HoldRegistry;
+  /** The timer of the renewals and the deadlines. */
+  readonly timer: AlarmTimer;
   readonly renewals: RenewalTimer;
   /** The deadlines of the waiters. */
   readonly deadlines: DeadlineTimer;
@@ -43,9 +45,9 @@ export class EngineContext {
     this.events = new EventPublisher(sink);
     this.tasks = new BackgroundTasks(clock);
     this.holds = new HoldRegistry(clock);
-    const timer = new AlarmTimer(clock);
-    this.renewals = new RenewalTimer(timer);
-    this.deadlines = new DeadlineTimer(clock, timer);
+    this.timer = new AlarmTimer(clock);
+    this.renewals = new RenewalTimer(this.timer);
+    this.deadlines = new DeadlineTimer(clock, this.timer);
     this.subscriptions = new Subscriptions(session);
     this.commands = new SessionCommands(session, this.events, this.tasks, this.renewals);
   }

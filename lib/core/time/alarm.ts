@@ -3,13 +3,16 @@ import type { Clock, Timer } from './clock.js';
 
 /**
  * Most alarms are cleared before their time, and another one is set just before that. So one timer serves many of them:
- * it is neither moved to a later time, nor cancelled while another alarm is set.
+ * it is neither moved to a later time, nor cancelled while another alarm is set. If the clock lets it, the timer even
+ * stays set while no alarm is: a lone caller would set and cancel a timer for each lock.
  */
 export class AlarmTimer {
   readonly #clock: Clock;
   readonly #alarms: Alarm[] = [];
   #timer: Timer | undefined;
   #at = Infinity;
+  /** Whether the timer is set although no alarm is. */
+  #rests = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -24,6 +27,7 @@ export class AlarmTimer {
 
   /** @internal An alarm was set for this time. */
   reach(at: number): void {
+    if (this.#rests) this.#wake();
     if (at >= this.#at) return;
     this.#timer?.cancel();
     this.#at = at;
@@ -36,12 +40,30 @@ export class AlarmTimer {
   /** @internal An alarm was cleared. */
   cleared(): void {
     for (const { at } of this.#alarms) if (at !== Infinity) return;
+    if (this.#timer?.mayRest === true) this.#rests = true;
+    else this.#cancel();
+  }
+
+  /** No alarm will be set any more. */
+  end(): void {
+    if (this.#rests) this.#cancel();
+  }
+
+  /** Fake timers may stand in place of the real ones by now. They do not move a timer that rested meanwhile. */
+  #wake(): void {
+    this.#rests = false;
+    if (this.#timer?.mayRest !== true) this.#cancel();
+  }
+
+  #cancel(): void {
+    this.#rests = false;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#at = Infinity;
   }
 
   #fire(readUntil: number): void {
+    this.#rests = false;
     this.#timer = undefined;
     this.#at = Infinity;
     const due = this.#alarms.filter(({ at }) => at <= readUntil).sort((a, b) => a.at - b.at);

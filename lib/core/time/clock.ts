@@ -19,7 +19,15 @@ export interface Clock {
 
 export interface Timer {
   cancel(): void;
+  /**
+   * Whether the timer may stay set while nothing needs it. If so, the next use costs no new timer. A timer without this
+   * property is cancelled at once.
+   */
+  readonly mayRest?: boolean;
 }
+
+/** The timers of this process, even if a test replaces them later. */
+const processTimeout = setTimeout;
 
 export const systemClock: Clock = {
   monotonic: () => performance.now(),
@@ -33,6 +41,7 @@ export const systemClock: Clock = {
  */
 class SystemTimer implements Timer {
   readonly #timer: NodeJS.Timeout;
+  readonly #ofProcess = setTimeout === processTimeout;
   #reading: NodeJS.Immediate | undefined;
 
   constructor(callback: (readUntil: number) => void, delay: number) {
@@ -45,6 +54,10 @@ class SystemTimer implements Timer {
       Math.min(Math.max(0, delay), 2_147_483_647),
     );
     this.#timer.unref();
+  }
+
+  get mayRest(): boolean {
+    return this.#ofProcess && setTimeout === processTimeout;
   }
 
   cancel(): void {
