@@ -6,6 +6,7 @@
 //   node scripts/lua.mjs acquire          prints the script as it is sent
 //   node scripts/lua.mjs acquire --source prints the script with comments and indentation
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -84,7 +85,19 @@ export function generate(folder = SCRIPTS) {
     compose(name, folder); // finds cycles
     write(name);
   }
-  return `// Generated from the .lua files by \`npm run lua -- --write\`. Do not edit.\n${[...written.values()].join('')}`;
+  const constants = [...written.values()].join('');
+  return `// Generated from the .lua files by \`npm run lua -- --write\`. Do not edit.\n${constants}${digests(constants)}`;
+}
+
+/** The names by which Redis knows the scripts. A program would compute them each time it starts. */
+function digests(constants) {
+  const names = [...constants.matchAll(/^export const (\w+)/gm)].map(([, name]) => name);
+  const texts = new Function(`${constants.replace(/^export /gm, '')}return { ${names.join(', ')} };`)();
+  const entries = names.map((name) => {
+    const sha = createHash('sha1').update(texts[name]).digest('hex');
+    return `  ${name}: '${sha}',\n`;
+  });
+  return `/** The SHA1 of each script. */\nexport const DIGESTS = {\n${entries.join('')}};\n`;
 }
 
 /** The programs that find faults in Lua. Each is used only if it is installed, because the installation needs root. */

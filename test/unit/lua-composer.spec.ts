@@ -1,5 +1,6 @@
 /** The composer of the Lua scripts: what it puts together, what it prints, and what it refuses. */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -121,10 +122,15 @@ describe('the generated scripts', () => {
   });
 
   it('are those of the files', () => {
-    const texts = generated as Record<string, string>;
-    for (const name of composer.scriptNames()) {
-      expect(texts[name.toUpperCase().replaceAll('-', '_')]).toBe(composer.strip(composer.compose(name)));
-    }
+    const { DIGESTS: digests, ...texts } = generated;
+    const names = composer.scriptNames().map((name) => name.toUpperCase().replaceAll('-', '_'));
+    expect(Object.keys(texts).sort()).toEqual([...names].sort());
+    expect(Object.keys(digests).sort()).toEqual([...names].sort());
+    composer.scriptNames().forEach((name, i) => {
+      const constant = names[i] as keyof typeof texts;
+      expect(texts[constant]).toBe(composer.strip(composer.compose(name)));
+      expect(digests[constant]).toBe(createHash('sha1').update(texts[constant]).digest('hex'));
+    });
   });
 
   it('have no fault that luac or luacheck finds, where they are installed', () => {

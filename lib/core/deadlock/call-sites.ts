@@ -10,13 +10,22 @@ const FRAMES = 50;
 /** How many frames are shown. */
 const SHOWN = 10;
 
-/** The file of this code. */
-const FILE = /^\s*at (?:.*\()?(?:file:\/\/)?(.+?):\d+:\d+\)?$/.exec(
-  plain(new Error('to read the stack').stack?.split('\n')[1] ?? ''),
-)?.[1];
+interface Places {
+  /** The file of this code. */
+  readonly file: string | undefined;
+  /** The folder of the package, which may be compiled, bundled, or neither. */
+  readonly own: string | undefined;
+}
 
-/** The folder of the package, which may be compiled, bundled, or neither. */
-const OWN = /^.*[\\/](?:lib|dist)[\\/]/.exec(FILE ?? '')?.[0];
+const here = new Error('to read the stack');
+let places: Places | undefined;
+
+/** Found at the first use, because a stack takes most of a millisecond to become text. */
+function placesOf({ stack }: Error): Places {
+  const frame = plain(stack?.split('\n')[1] ?? '');
+  const file = /^\s*at (?:.*\()?(?:file:\/\/)?(.+?):\d+:\d+\)?$/.exec(frame)?.[1];
+  return { file, own: /^.*[\\/](?:lib|dist)[\\/]/.exec(file ?? '')?.[0] };
+}
 
 /** Frames that lead to no code of the application: of Node, of Nest, and of promises. */
 const OTHERS = /\bnode:|^new Promise \(<anonymous>\)$|[\\/]node_modules[\\/](?:@nestjs|rxjs)[\\/]/;
@@ -34,10 +43,11 @@ export class CallSite {
     const frames = (this.#walked.stack?.split('\n').slice(1) ?? [])
       .map((frame) => frame.trim().replace(/^at /, ''))
       .filter((frame) => !OTHERS.test(frame));
-    const outside = frames.filter((frame) => OWN === undefined || !plain(frame).includes(OWN));
+    const { file, own } = (places ??= placesOf(here));
+    const outside = frames.filter((frame) => own === undefined || !plain(frame).includes(own));
     // In a bundle, nothing tells the package from the application.
     const bundled =
-      outside.length === 0 && FILE !== undefined && frames.every((frame) => plain(frame).includes(FILE));
+      outside.length === 0 && file !== undefined && frames.every((frame) => plain(frame).includes(file));
     return (bundled ? frames : outside).slice(0, SHOWN);
   }
 

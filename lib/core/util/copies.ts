@@ -12,9 +12,18 @@ const COPIES = Symbol.for('nestjs-locked.copies');
 
 /** Each copy calls this once, when it is loaded. @returns the copy. */
 export function registerCopy(service: object): PackageCopy {
-  const copy: PackageCopy = Object.freeze({ service, at: directory() });
+  const site: { readonly stack?: string } = {};
+  Error.captureStackTrace(site, registerCopy);
+  let at: string | undefined;
+  const copy = {
+    service,
+    // Only a message reads the place, and a stack takes a millisecond to become text.
+    get at(): string {
+      return (at ??= directoryOf(String(site.stack)));
+    },
+  };
   const registry = globalThis as { [COPIES]?: PackageCopy[] };
-  (registry[COPIES] ??= []).push(copy);
+  (registry[COPIES] ??= []).push(Object.freeze(copy));
   return copy;
 }
 
@@ -24,13 +33,9 @@ export function otherCopies(own: PackageCopy): PackageCopy[] {
   return all.filter((each) => each !== own);
 }
 
-/** The path of this file, without the part that all copies have in common. In a bundle, the path of the bundle. */
-function directory(): string {
-  const site: { stack?: string } = {};
-  Error.captureStackTrace(site, directory);
-  const frame = String(site.stack)
-    .split('\n')
-    .find((each) => /:\d+:\d+\)?$/.test(each));
+/** The folder of the caller's file, without the part that all copies have in common. In a bundle, the path of the bundle. */
+function directoryOf(stack: string): string {
+  const frame = stack.split('\n').find((each) => /:\d+:\d+\)?$/.test(each));
   const file = /(?:file:\/\/)?((?:\/|[A-Za-z]:[\\/]).*):\d+:\d+\)?$/.exec(frame ?? '')?.[1];
-  return file?.replace(/[\\/]core[\\/]util[\\/]copies\.[cm]?[jt]s$/, '') ?? 'an unknown place';
+  return file?.replace(/[\\/]lock\.constants\.[cm]?[jt]s$/, '') ?? 'an unknown place';
 }

@@ -2,16 +2,21 @@
 
 const SLOTS = 16_384;
 
-/** CRC16-CCITT (XMODEM): polynomial 0x1021, start 0. */
-const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte << 8;
-  for (let bit = 0; bit < 8; bit += 1) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
-  return crc & 0xffff;
-});
+let crcs: Uint16Array | undefined;
+
+/** CRC16-CCITT (XMODEM): polynomial 0x1021, start 0. Only a Cluster needs the table. */
+function crcTable(): Uint16Array {
+  return Uint16Array.from({ length: 256 }, (_, byte) => {
+    let crc = byte << 8;
+    for (let bit = 0; bit < 8; bit += 1) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+    return crc & 0xffff;
+  });
+}
 
 function crc16(bytes: Uint8Array): number {
+  crcs ??= crcTable();
   let crc = 0;
-  for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ (CRC_TABLE[(crc >> 8) ^ byte] ?? 0);
+  for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ (crcs[(crc >> 8) ^ byte] ?? 0);
   return crc;
 }
 

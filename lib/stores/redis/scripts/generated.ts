@@ -20,3 +20,15 @@ export const PUBLISH = `return redis.call('PUBLISH', ARGV[1], ARGV[2])\n`;
 export const READ_KEY = `local call = redis.call\nlocal key, queue, holders = KEYS[1], KEYS[2], KEYS[3]\nlocal most = tonumber(ARGV[1])\nlocal LONGEST = 4096\nlocal now\n${IN_CLOCK}local value = redis.pcall('GET', key)\nif type(value) == 'table' then\nvalue = '?'\nelseif value and string.find(value, '[\\128-\\255]') and #value <= LONGEST then\nvalue = { (string.gsub(value, '.', function(char) return string.format('%02x', string.byte(char)) end)) }\nend\nlocal waiting = most > 0 and call('ZRANGE', queue, '0', tostring(most - 1), 'WITHSCORES') or {}\nreturn {\nstring.format('%.0f', now), value or '', call('PTTL', key), call('ZCARD', queue), waiting,\ncall('ZRANGE', holders, '0', '-1', 'WITHSCORES'),\n}\n`;
 export const RELEASE = `local call = redis.call\nlocal key, queue, domain, holders = KEYS[1], KEYS[2], KEYS[3], KEYS[4]\nlocal release = ARGV[1]\nlocal acquire, ttl, notAfter, mode, count, queueScore, releaseAfter = '', nil, nil, nil, nil, nil, nil\nlocal owner, head, now, latest, failure, skipped\n${IN_CONSTANTS}${IN_STEPS_FREE}${IN_STEPS_HAND_OFF}${IN_STEPS_EXCHANGE}`;
 export const RENEW = `local call = redis.call\nlocal key, domain, holders = KEYS[1], KEYS[2], KEYS[3]\nlocal token, ttl, count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])\nlocal owner = call('GET', key)\nlocal now, latest, last, top, failed\nlocal marker\nif owner ~= token then\n${IN_TOKEN}marker = select(2, readToken(token))\nif not marker or owner ~= marker then return -1 end\n${IN_CLOCK}local till = call('ZSCORE', holders, token)\nif not till or tonumber(till) < math.floor(now / 1000) then return -1 end\nend\nif count > 0 then\nif not now then\n${IN_CLOCK}end\n${IN_FENCES}if failed then return failed end\nend\n${IN_EXTEND}if count == 0 then return 0 end\ncall('SET', domain, top)\nreturn { last + 1, top - last }\n`;
+/** The SHA1 of each script. */
+export const DIGESTS = {
+  ACQUIRE: '8b1d03ba08711eeb14695982496ca4fe101dec50',
+  BATCH: 'c8c4f632a129e4c5913d62c4fd30058e5e9f93e7',
+  EXCHANGE: 'ee5b82f5fbdd3f253b264d5e4c7583e7ce6aede0',
+  HANDOFF: '140dd941403e8502b79f467a39bb179345db364c',
+  NOTIFY: '29084ed164f32ecbd5fa5a66d7f075c8db6f0209',
+  PUBLISH: 'cee997b3f9c6c1c047a369484cdbb87ed56a78a3',
+  READ_KEY: 'f3741d0584e517334ec937435f13d7d1589dd68c',
+  RELEASE: '5dff8f86a6f2964a14d96ef56554f50147f05d35',
+  RENEW: '2c0b17b22c012651b8174f45acd83b778cb82b29',
+};

@@ -6,8 +6,9 @@ export interface Script {
   readonly sha: string;
 }
 
-export function defineScript(source: string): Script {
-  return { source, sha: createHash('sha1').update(source).digest('hex') };
+/** @param sha the SHA1 of the source, if it is known. The first hash of a process takes a millisecond. */
+export function defineScript(source: string, sha = createHash('sha1').update(source).digest('hex')): Script {
+  return { source, sha };
 }
 
 /** If other nodes have refused the command before, ioredis reports so many redirections, and the last error. */

@@ -16,15 +16,19 @@
 import * as generated from './generated.js';
 import { type Script, defineScript } from './script.js';
 
-export const ACQUIRE = defineScript(generated.ACQUIRE);
-export const RELEASE = defineScript(generated.RELEASE);
-export const HANDOFF = defineScript(generated.HANDOFF);
-export const EXCHANGE = defineScript(generated.EXCHANGE);
-export const BATCH = defineScript(generated.BATCH);
-export const RENEW = defineScript(generated.RENEW);
-export const NOTIFY = defineScript(generated.NOTIFY);
-export const READ_KEY = defineScript(generated.READ_KEY);
-export const PUBLISH = defineScript(generated.PUBLISH);
+function script(name: keyof typeof generated.DIGESTS): Script {
+  return defineScript(generated[name], generated.DIGESTS[name]);
+}
+
+export const ACQUIRE = script('ACQUIRE');
+export const RELEASE = script('RELEASE');
+export const HANDOFF = script('HANDOFF');
+export const EXCHANGE = script('EXCHANGE');
+export const BATCH = script('BATCH');
+export const RENEW = script('RENEW');
+export const NOTIFY = script('NOTIFY');
+export const READ_KEY = script('READ_KEY');
+export const PUBLISH = script('PUBLISH');
 
 /** The most exchanges of one command: the server does nothing else meanwhile, for some 5 µs each. */
 export const MOST_EXCHANGES = 32;
