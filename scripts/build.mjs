@@ -18,6 +18,8 @@ const [compiled, esm, cjs, node] = ['compiled', 'esm', 'cjs', 'node'].map((name)
 const CLI = 'cli/main';
 /** The file of all that does not lead to Nest. */
 const CORE = join(esm, 'core.js');
+/** The file of the main entry point and of all that it shares with the others. Each file takes time to load. */
+const MAIN = join(esm, 'main.js');
 const ENTRIES = [
   'index',
   ...['store', 'testing', 'health', 'telemetry', 'dashboard', 'swagger'].map((name) => `${name}/index`),
@@ -96,23 +98,27 @@ function nestFree(texts) {
   const free = (file) =>
     !/(?:from|import)\s*\(?["'](?:@nestjs\/|rxjs)/.test(texts.get(file)) &&
     [...texts.get(file).matchAll(IMPORTED)].every(([, path]) => free(join(dirname(file), path)));
-  return [...texts.keys()].filter((file) => /^shared\d+\.js$/.test(relative(esm, file)) && free(file));
+  return [...texts.keys()].filter((file) => isShared(file) && free(file));
 }
 
-/** Joins files into the core, which exports what each of them exports. */
-async function coreOf(files, texts) {
+function isShared(file) {
+  return /^shared\d+\.js$/.test(relative(esm, file));
+}
+
+/**
+ * Joins files into one, which exports what each of them exports.
+ * @param separate a file that stays a file of its own.
+ */
+async function joinFiles(files, texts, separate) {
   const names = files.flatMap((file) => exportsOf(parsed(texts.get(file))));
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  // `export *` leaves out a name that two files export.
-  if (twice !== undefined) throw new Error(`Two shared files export "${twice}": rename one of the two.`);
   const inMemory = {
     name: 'in-memory',
     setup(setup) {
       const namespace = 'joined';
-      setup.onResolve({ filter: /^\./ }, ({ path, importer }) => ({
-        path: join(importer === '<stdin>' ? esm : dirname(importer), path),
-        namespace,
-      }));
+      setup.onResolve({ filter: /^\./ }, ({ path, importer }) => {
+        const file = join(importer === '<stdin>' ? esm : dirname(importer), path);
+        return file === separate ? { path, external: true } : { path: file, namespace };
+      });
       setup.onLoad({ filter: /./, namespace }, ({ path }) => ({
         contents: texts.get(path),
         resolveDir: root,
@@ -129,11 +135,20 @@ async function coreOf(files, texts) {
     write: false,
   });
   const text = await shortLocals(ownNames(outputFiles[0].text));
+  const exported = exportsOf(parsed(text));
+  // `export *` leaves out a name that two files export.
+  const missing = names.find((name) => !exported.includes(name));
+  if (missing !== undefined)
+    throw new Error(`Two of ${files.join(', ')} export a "${missing}": rename one of the two.`);
+  return text;
+}
+
+/** The file of all that does not lead to Nest. */
+async function coreOf(files, texts) {
+  const text = await joinFiles(files, texts);
   const changed = reassigned(text);
   // A constant of an ES module would keep the first value of a CommonJS export.
   if (changed !== undefined) throw new Error(`A shared file changes its export "${changed}".`);
-  const missing = names.find((name) => !exportsOf(parsed(text)).includes(name));
-  if (missing !== undefined) throw new Error(`The core does not export "${missing}".`);
   return text;
 }
 
@@ -159,21 +174,21 @@ async function commonCore(text) {
   return `"use strict";${shortImports(ownNames(code))}module.exports={${exported.join(',')}};\n`;
 }
 
-/** Replaces the imports of the files that the core has joined by one import of the core. */
-function importCore(file, text, joinedFiles) {
+/** Replaces the imports of files that were joined by one import of the joined file. */
+function importFrom(target, file, text, joinedFiles) {
   const { statements } = parsed(text);
-  const fromCore = (statement) =>
+  const isJoined = (statement) =>
     ts.isImportDeclaration(statement) &&
     joinedFiles.includes(join(dirname(file), statement.moduleSpecifier.text));
   const names = statements
-    .filter(fromCore)
+    .filter(isJoined)
     .flatMap(({ importClause }) => importClause?.namedBindings.elements ?? [])
     .map((name) => text.slice(name.getStart(), name.end));
   const others = statements
-    .filter((statement) => !fromCore(statement))
+    .filter((statement) => !isJoined(statement))
     .map(({ pos, end }) => text.slice(pos, end));
-  const core = names.length === 0 ? [] : [`import{${names.join(',')}}from"${pathTo(file, CORE)}";`];
-  return [...core, ...others].join('');
+  const joined = names.length === 0 ? [] : [`import{${names.join(',')}}from"${pathTo(file, target)}";`];
+  return [...joined, ...others].join('');
 }
 
 /**
@@ -181,10 +196,13 @@ function importCore(file, text, joinedFiles) {
  * would search the whole core for the names of its exports. That took 20 ms.
  */
 function takeFromCommonJs(file, text) {
-  return text.replace(/import\{([^}]*)\}from"([^"]*\/core\.js)";/, (_, names) => {
-    const taken = names.replaceAll(/\s+as\s+/g, ':');
-    return `import{core as $core}from"${pathTo(file, join(cjs, 'core-object.js'))}";const{${taken}}=$core;`;
+  const taken = [];
+  const rest = text.replaceAll(/import\{([^}]*)\}from"[^"]*\/core\.js";/g, (_, names) => {
+    taken.push(names.replaceAll(/\s+as\s+/g, ':'));
+    return '';
   });
+  if (taken.length === 0) return text;
+  return `import{core as $core}from"${pathTo(file, join(cjs, 'core-object.js'))}";const{${taken.join(',')}}=$core;${rest}`;
 }
 
 function pathTo(file, target) {
@@ -314,7 +332,7 @@ module.exports = isCommonJs ? require('${up}cjs/${entry}.js') : require('${up}es
   );
   write(
     join(node, `${entry}.js`),
-    `import * as modules from '${up}esm/${entry}.js';
+    `import * as modules from '${up}esm/${entry === 'index' ? 'main' : entry}.js';
 import commonjs from './${entry.split('/').at(-1)}.commonjs.cjs';
 const { ${names.join(', ')} } = commonjs ?? modules;
 export { ${names.join(', ')} };
@@ -355,10 +373,18 @@ async function run() {
   const texts = new Map(joined.outputFiles.map(({ path, text }) => [short(path), short(text)]));
   const inCore = nestFree(texts);
   const modules = new Map([[CORE, await coreOf(inCore, texts)]]);
+  const others = new Map();
   for (const [file, text] of texts) {
-    if (inCore.includes(file)) continue;
-    modules.set(file, await shortLocals(ownNames(importCore(file, text, inCore))));
+    if (!inCore.includes(file)) others.set(file, importFrom(CORE, file, text, inCore));
   }
+  const entry = join(esm, 'index.js');
+  const inMain = [entry, ...[...others.keys()].filter(isShared)];
+  modules.set(MAIN, await joinFiles(inMain, others, CORE));
+  for (const [file, text] of others) {
+    if (inMain.includes(file)) continue;
+    modules.set(file, await shortLocals(ownNames(importFrom(MAIN, file, text, inMain))));
+  }
+  modules.set(entry, `export{${exportsOf(parsed(others.get(entry))).join(',')}}from"./main.js";\n`);
   for (const [file, text] of modules) write(file, text);
   const converted = await build({
     ...common,
