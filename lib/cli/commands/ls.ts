@@ -39,7 +39,10 @@ async function scan(locks: LockInspector, args: Arguments, terminal: Terminal): 
     if (args.json) terminal.write(`${json(lock)}\n`);
     else found.push(lock);
   }
-  if (!args.json) for (const text of table(found, terminal.colours)) terminal.write(`${text}\n`);
+  // A search that was interrupted has not found all locks. The interruption is told elsewhere.
+  if (!args.json && !signal.aborted) {
+    for (const text of table(found, terminal.colours)) terminal.write(`${text}\n`);
+  }
   return DONE;
 }
 
