@@ -10,7 +10,10 @@ export interface LockInfo {
   /** When this was read, by the clock of this process. */
   readonly at: Date;
   readonly holders: readonly LockHolder[];
-  /** The processes that wait, in the order of the queue. At most 100. */
+  /**
+   * The processes that wait, in the order of the queue. At most 100. Callers that wait in a process that holds the key may
+   * have no request in the queue. Their process stands behind the others.
+   */
   readonly queue: readonly LockQueuePlace[];
   /** How many callers wait, as far as known. A process that has not answered counts as one caller. */
   readonly waiting: number;
@@ -55,7 +58,7 @@ export interface LockQueuePlace {
   readonly owner: string;
   readonly kind: LockKind;
   readonly limit?: number;
-  /** For how long the request has been in the queue of the store. */
+  /** For how long the request has been in the queue of the store. If there is no request, the wait of the first caller. */
   readonly waited: number;
   readonly answered: boolean;
   /** The callers behind the request, the first one first. Absent if the process has not answered. */

@@ -7,7 +7,7 @@ import type {
   LockQueuePlace,
   LockTrouble,
 } from './lock-info.js';
-import { callersOf, detailsOf, waitingOf } from './merge-facts.js';
+import { detailsOf, waitingOf, waitPlaceOf } from './merge-facts.js';
 import type { Answer, ProcessFacts } from './messages.js';
 import type { Steps } from '../time/pieces.js';
 import { cyclesOf } from './wait-cycles.js';
@@ -98,11 +98,10 @@ function addHolds(locks: Map<string, Lock>, { owner, holds }: ProcessFacts, at: 
 
 function addWaits(locks: Map<string, Lock>, { owner, waits }: ProcessFacts): void {
   for (const wait of waits) {
-    const { kind, limit } = wait;
-    const waited = Math.max(0, ...wait.callers.map((caller) => caller.waited));
-    const lock = lockOf(locks, wait.key, kind);
-    lock.queue.push({ owner, kind, limit, waited, answered: true, ...callersOf(wait) });
-    lock.longest = Math.max(lock.longest, waited);
+    const place = waitPlaceOf(owner, wait);
+    const lock = lockOf(locks, wait.key, wait.kind);
+    lock.queue.push(place);
+    lock.longest = Math.max(lock.longest, place.waited);
   }
 }
 

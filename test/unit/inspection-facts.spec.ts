@@ -1,0 +1,61 @@
+/** What the inspection tells of the waiting callers and the holders of keys, on the memory store. */
+import { describe, expect, it } from '@jest/globals';
+import { lockInfoOf } from '../../lib/core/inspection/merge-facts.js';
+import type { Answer, ProcessFacts, WaitFacts } from '../../lib/core/inspection/messages.js';
+import { scenario } from '../support/scenario.js';
+
+/** In ms. No process of a scenario is silent, so nothing waits for it. */
+const PATIENCE = 60_000;
+
+describe('callers behind a holder of their own process', () => {
+  it('given five of them, then a question about the key has them all, in one place', async () => {
+    const { a, b, pass, release } = scenario();
+    const holder = await a.acquire();
+    const waiting = await a.acquireAtOnce([{}, {}, {}, {}, {}].map(() => ({ wait: Infinity })));
+    await pass(700);
+    for (const { engine } of [a, b]) {
+      const info = await engine.inspector.inspect('k', PATIENCE);
+      expect(info).toMatchObject({
+        waiting: 5,
+        queue: [{ owner: info?.holders[0].owner, answered: true, waited: 700 }],
+      });
+      expect(info?.queue[0].callers).toHaveLength(5);
+    }
+    await release(holder);
+    for (const each of waiting) await release(each);
+  });
+
+  it('given another process that waits too, then it stands first, as it has a request in the store', async () => {
+    const { a, b, release } = scenario();
+    const holder = await a.acquire();
+    const near = await a.acquire({ wait: Infinity });
+    const far = await b.acquire({ wait: Infinity });
+    const info = await b.engine.inspector.inspect('k', PATIENCE);
+    expect(info?.waiting).toBe(2);
+    expect(info?.queue.map(({ callers }) => callers?.length)).toEqual([1, 1]);
+    await release(holder);
+    await release(far);
+    await release(near);
+  });
+
+  it('given a queue of the store that was read in part, then a process in the rest of it counts once', () => {
+    const tokens = ['nl1:s1:1x:s1', 'nl1:s2:1x:s2'];
+    const state = { holders: [], queue: [{ token: tokens[0], waited: 1 }], queued: 2 };
+    const answers = new Map(['s1', 's2'].map((from) => [from, answerOf(from, { waits: [waitFor('k', 1)] })]));
+    expect(lockInfoOf('k', state, answers, new Date())?.waiting).toBe(2);
+  });
+});
+
+function waitFor(key: string, callers: number): WaitFacts {
+  return {
+    key,
+    kind: 'exclusive',
+    callers: Array.from({ length: callers }, () => ({ waited: 1, holds: [] })),
+    more: 0,
+  };
+}
+
+function answerOf(from: string, facts: Partial<ProcessFacts>): Answer {
+  const none = { owner: from, held: 0, waiting: 0, holds: [], waits: [], blocked: [], troubles: [] };
+  return { kind: 'answer', id: '', from, facts: { ...none, ...facts } };
+}
