@@ -69,13 +69,22 @@ const isTrouble = shapeOf({
   age: isNumber,
 });
 
+const isBlocked = shapeOf({
+  holds: listOf(isText),
+  wants: isText,
+  label: optional(isText),
+  number: optional(isNumber),
+  shared: optional(listOf(isText)),
+  reads: optional(isFlag),
+});
+
 const areFacts = shapeOf({
   owner: isText,
   held: isNumber,
   waiting: isNumber,
   holds: listOf(isHold),
   waits: listOf(isWait),
-  blocked: listOf(shapeOf({ holds: listOf(isText), wants: isText, label: optional(isText) })),
+  blocked: listOf(isBlocked),
   troubles: listOf(isTrouble),
 });
 

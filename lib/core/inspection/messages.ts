@@ -65,6 +65,12 @@ export interface BlockedFacts {
   readonly holds: readonly string[];
   readonly wants: string;
   readonly label?: string;
+  /** The same wait has the same number in each answer of its process, and no other wait has it. */
+  readonly number?: number;
+  /** Those of the held keys that other readers may hold too. */
+  readonly shared?: readonly string[];
+  /** The caller wants to read, and no writer of its own process waits before it. */
+  readonly reads?: boolean;
 }
 
 /** A trouble, with its age in place of its time. */

@@ -10,12 +10,14 @@ import type {
 import { detailsOf, waitingOf, waitPlaceOf } from './merge-facts.js';
 import type { Answer, ProcessFacts } from './messages.js';
 import type { Steps } from '../time/pieces.js';
-import { cyclesOf } from './wait-cycles.js';
+import { blockedCallers, cyclesOf } from './wait-cycles.js';
 
 export interface Digests {
   /** By session. */
   readonly answers: ReadonlyMap<string, Answer>;
   readonly silent: number;
+  /** The keys with readers that wait, and without a writer that waits. */
+  readonly readersOnly: ReadonlySet<string>;
 }
 
 /** The size of a step for each fact or lock that it treats. */
@@ -23,26 +25,31 @@ const SIZE = 200;
 
 export interface JoinedDigests {
   readonly overview: LockOverview;
-  /** The cycles of these digests. */
-  readonly cycles: ReadonlySet<string>;
+  /** The ids of the callers that wait while they hold keys. */
+  readonly blocked: ReadonlySet<string>;
 }
 
-/** @param before the cycles of the overview before. A cycle counts if it was among them. */
+/**
+ * @param before the callers that waited at an overview that had ended before this one began. Digests are of different
+ * moments. If each caller of a cycle has waited since then, there was a moment at which all of them did.
+ */
 export function* overviewOf(
-  { answers, silent }: Digests,
+  { answers, silent, readersOnly }: Digests,
   before: ReadonlySet<string>,
   at: Date,
 ): Steps<JoinedDigests> {
   const all = [...answers.values()];
   // In an order that does not depend on the answers' arrival, so that two overviews find the same cycles.
-  const found = yield* cyclesOf([...all].sort((a, b) => (a.from < b.from ? -1 : 1)));
-  const cycles: LockCycle[] = found.filter(({ id }) => before.has(id)).map(({ cycle }) => cycle);
+  const blocked = yield* blockedCallers([...all].sort((a, b) => (a.from < b.from ? -1 : 1)));
+  const waiting = blocked.filter(({ id }) => before.has(id));
+  const found = yield* cyclesOf(waiting, readersOnly);
+  const cycles: LockCycle[] = found.map(({ cycle }) => cycle);
   const locks = yield* locksOf(all, at);
   const troubles = yield* troublesOf(all, at);
   const processes = all.map(({ facts: { owner, held, waiting } }) => ({ owner, held, waiting }));
   return {
     overview: { at, processes, locks, cycles, troubles, silent },
-    cycles: new Set(found.map(({ id }) => id)),
+    blocked: new Set(blocked.map(({ id }) => id)),
   };
 }
 

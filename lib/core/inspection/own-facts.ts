@@ -1,7 +1,8 @@
 /** What this process tells about its own holds and waiters. */
-import type { HeldKeys } from '../deadlock/wait-for-graph.js';
+import type { HeldKeys, WaitGraph } from '../deadlock/wait-for-graph.js';
 import type { CallSite } from '../deadlock/call-sites.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
+import type { LockKind } from '../contracts/token.js';
 import type { LockWaiter } from './lock-info.js';
 import {
   type BlockedFacts,
@@ -47,8 +48,14 @@ export interface FactSource {
 const MOST = { holds: 20, keys: 20, callers: 3, blocked: 50, searched: 1_000, details: 100, heldKeys: 20 };
 
 export class OwnFacts {
+  /** The numbers of the waits that were told as blocked. */
+  readonly #numbers = new WeakMap<object, number>();
+  #count = 0;
+
+  /** @param graph the graph of the engine. A caller may hold keys of other engines too. Their names mean nothing here. */
   constructor(
     private readonly source: FactSource,
+    private readonly graph: WaitGraph,
     private readonly troubles: { recent(): readonly TroubleFacts[] },
   ) {}
 
@@ -59,7 +66,7 @@ export class OwnFacts {
     return {
       ...this.#counts(holds.length, waits),
       holds: holds.slice(0, MOST.details).map(factsOf),
-      waits: waits.map((each) => waitFacts(each, MOST.details)),
+      waits: waits.map((each) => this.#waitFacts(each, MOST.details)),
       blocked: [],
       troubles: [],
     };
@@ -73,8 +80,8 @@ export class OwnFacts {
     return {
       ...this.#counts(holds.length, waits),
       holds: holds.slice(0, MOST.holds).map(factsOf),
-      waits: most.map((each) => waitFacts(each, MOST.callers)),
-      blocked: blockedOf(waits),
+      waits: most.map((each) => this.#waitFacts(each, MOST.callers)),
+      blocked: this.#blocked(waits),
       troubles: this.troubles.recent(),
     };
   }
@@ -86,6 +93,51 @@ export class OwnFacts {
 
   #waits(): WaitingKey[] {
     return this.source.keys().filter(({ queue }) => queue.size > 0);
+  }
+
+  #waitFacts({ key, queue }: WaitingKey, most: number): WaitFacts {
+    const callers = queue.take(most);
+    const { kind, limit } = callers[0]?.options.access ?? { kind: 'exclusive' as const, limit: 1 };
+    return {
+      key,
+      kind,
+      limit: kind === 'semaphore' ? limit : undefined,
+      callers: callers.map((each) => callerOf(each, this.graph)),
+      more: queue.size - callers.length,
+    };
+  }
+
+  /** The callers that hold keys while they wait. Semaphores are left out: another permit may become free. */
+  #blocked(waits: readonly WaitingKey[]): BlockedFacts[] {
+    const found: BlockedFacts[] = [];
+    for (const { key, queue } of waits) {
+      let writer = false;
+      for (const { caller, options } of queue.take(MOST.searched)) {
+        const { kind } = options.access;
+        const reads = kind === 'shared' && !writer;
+        if (kind === 'exclusive') writer = true;
+        if (kind === 'semaphore' || caller.heldKeys === undefined) continue;
+        const held = [...keysOf(caller.heldKeys, this.graph)].filter(([, each]) => each !== 'semaphore');
+        if (held.length === 0) continue;
+        const shared = held.filter(([, each]) => each === 'shared').map(([each]) => each);
+        found.push({
+          holds: held.map(([each]) => each),
+          wants: key,
+          label: options.origin?.label,
+          number: this.#numberOf(caller),
+          shared: shared.length > 0 ? shared : undefined,
+          reads: reads || undefined,
+        });
+        if (found.length === MOST.blocked) return found;
+      }
+    }
+    return found;
+  }
+
+  #numberOf(caller: object): number {
+    let number = this.#numbers.get(caller);
+    if (number === undefined) this.#numbers.set(caller, (number = this.#count += 1));
+    return number;
   }
 }
 
@@ -110,46 +162,22 @@ function factsOf(hold: Hold): HoldFacts {
   };
 }
 
-function waitFacts({ key, queue }: WaitingKey, most: number): WaitFacts {
-  const callers = queue.take(most);
-  const { kind, limit } = callers[0]?.options.access ?? { kind: 'exclusive' as const, limit: 1 };
-  return {
-    key,
-    kind,
-    limit: kind === 'semaphore' ? limit : undefined,
-    callers: callers.map(callerOf),
-    more: queue.size - callers.length,
-  };
-}
-
-function callerOf(waiter: Waiter): LockWaiter {
+function callerOf(waiter: Waiter, graph: WaitGraph): LockWaiter {
   return {
     waited: waiter.waited,
     ...waiter.options.origin,
     site: waiter.caller.site?.frames[0],
     trace: waiter.options.call?.trace,
-    holds: keysOf(waiter.caller.heldKeys).slice(0, MOST.heldKeys),
+    holds: [...keysOf(waiter.caller.heldKeys, graph).keys()].slice(0, MOST.heldKeys),
   };
 }
 
-/** The callers that hold keys while they wait. Semaphores are left out: another permit may become free. */
-function blockedOf(waits: readonly WaitingKey[]): BlockedFacts[] {
-  const found: BlockedFacts[] = [];
-  for (const { key, queue } of waits) {
-    for (const { caller, options } of queue.take(MOST.searched)) {
-      if (options.access.kind === 'semaphore') continue;
-      const holds = keysOf(caller.heldKeys);
-      if (holds.length > 0) found.push({ holds, wants: key, label: options.origin?.label });
-      if (found.length === MOST.blocked) return found;
-    }
-  }
-  return found;
-}
-
-function keysOf(heldKeys: HeldKeys | undefined): string[] {
-  const keys = new Set<string>();
+/** The keys that a caller holds, each with its kind. */
+function keysOf(heldKeys: HeldKeys | undefined, graph: WaitGraph): Map<string, LockKind> {
+  const keys = new Map<string, LockKind>();
   for (let each = heldKeys; each !== undefined; each = each.outer) {
-    if (each.holding) for (const key of each.keys) keys.add(key);
+    if (!each.holding || each.graph !== graph) continue;
+    for (const key of each.keys) keys.set(key, each.access.kind);
   }
-  return [...keys];
+  return keys;
 }
