@@ -58,7 +58,9 @@ function row(lock: LockInfo): string[] {
     lock.kind,
     first === undefined ? '-' : `${holderName(first, lock)}${others.length > 0 ? ` +${others.length}` : ''}`,
     first === undefined ? '-' : span(heldLongest(lock)),
-    first === undefined ? '-' : span(Math.max(...lock.holders.map(({ remaining }) => remaining))),
+    first === undefined
+      ? '-'
+      : span(lock.holders.reduce((longest, { remaining }) => Math.max(longest, remaining), 0)),
     String(lock.waiting),
     span(longestWait(lock)),
     isSilent(lock) ? 'silent' : '',
@@ -70,15 +72,18 @@ function isSilent({ holders }: LockInfo): boolean {
 }
 
 function longestWait({ queue }: LockInfo): number {
-  return Math.max(
+  return queue.reduce(
+    (longest, { waited, callers = [] }) =>
+      callers.reduce((found, caller) => Math.max(found, caller.waited), Math.max(longest, waited)),
     0,
-    ...queue.map(({ waited, callers = [] }) => Math.max(waited, ...callers.map((caller) => caller.waited))),
   );
 }
 
 function heldLongest({ holders }: LockInfo): number | undefined {
-  const known = holders.flatMap(({ held }) => held ?? []);
-  return known.length > 0 ? Math.max(...known) : undefined;
+  return holders.reduce<number | undefined>(
+    (longest, { held = longest }) => (held === undefined ? longest : Math.max(held, longest ?? held)),
+    undefined,
+  );
 }
 
 function longestHold(lock: LockInfo): number {

@@ -1,7 +1,14 @@
 /** What the inspection tells of the waiting callers and the holders of keys, on the memory store. */
 import { describe, expect, it } from '@jest/globals';
-import { lockInfoOf } from '../../lib/core/inspection/merge-facts.js';
-import type { Answer, ProcessFacts, WaitFacts } from '../../lib/core/inspection/messages.js';
+import { lockInfoOf, waitPlaceOf } from '../../lib/core/inspection/merge-facts.js';
+import {
+  type Answer,
+  decodeMessage,
+  encodeMessage,
+  type ProcessFacts,
+  type WaitFacts,
+} from '../../lib/core/inspection/messages.js';
+import { overviewOf } from '../../lib/core/inspection/overview.js';
 import { scenario } from '../support/scenario.js';
 
 /** In ms. No process of a scenario is silent, so nothing waits for it. */
@@ -43,6 +50,34 @@ describe('callers behind a holder of their own process', () => {
     const state = { holders: [], queue: [{ token: tokens[0], waited: 1 }], queued: 2 };
     const answers = new Map(['s1', 's2'].map((from) => [from, answerOf(from, { waits: [waitFor('k', 1)] })]));
     expect(lockInfoOf('k', state, answers, new Date())?.waiting).toBe(2);
+  });
+});
+
+describe('an answer that no process of this package sends', () => {
+  it.each<[string, (many: number) => Partial<ProcessFacts>]>([
+    ['callers of a key', (many) => ({ waits: [waitFor('k', many)] })],
+    ['keys', (many) => ({ waits: Array.from({ length: many }, (_, i) => waitFor(`k${i}`, 1)) })],
+    [
+      'blocked callers',
+      (many) => ({ blocked: Array.from({ length: many }, () => ({ holds: [], wants: 'k' })) }),
+    ],
+    [
+      'troubles',
+      (many) => ({ troubles: Array.from({ length: many }, () => ({ what: 'lost' as const, age: 1 })) }),
+    ],
+  ])('given very many %s, then it is no message', (_title, facts) => {
+    expect(decodeMessage(encodeMessage(answerOf('s', facts(1_000))))).toBeDefined();
+    expect(decodeMessage(encodeMessage(answerOf('s', facts(1_001))))).toBeUndefined();
+  });
+
+  it('given 150,000 callers, then the longest wait is found', () => {
+    expect(waitPlaceOf('s', waitFor('k', 150_000))).toMatchObject({ waited: 1 });
+    const answers = new Map([['s', answerOf('s', { waits: [waitFor('k', 150_000)] })]]);
+    const digests = { answers, silent: 0, readersOnly: new Set<string>() };
+    const steps = overviewOf(digests, new Set(), new Date());
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    expect(step.value.overview.locks).toMatchObject([{ key: 'k', waiting: 150_000 }]);
   });
 });
 

@@ -5,6 +5,9 @@ type Check = (value: unknown) => boolean;
 /** The largest distance of a date from 1970, in ms. Fences are smaller too. */
 const LARGEST = 8.64e15;
 
+/** How many items a list may have. A process sends far fewer, and a later version may send more. */
+const MOST = 1_000;
+
 const isText: Check = (value) => typeof value === 'string';
 const isNumber: Check = (value) => typeof value === 'number' && Math.abs(value) <= LARGEST;
 const isKind: Check = (value) => value === 'exclusive' || value === 'shared' || value === 'semaphore';
@@ -14,8 +17,9 @@ function optional(check: Check): Check {
   return (value) => value === undefined || check(value);
 }
 
-function listOf(check: Check): Check {
-  return (value) => Array.isArray(value) && value.every(check);
+/** @param most a longer list is no fact. A list of texts needs no limit, as the message itself has one. */
+function listOf(check: Check, most = Infinity): Check {
+  return (value) => Array.isArray(value) && value.length <= most && value.every(check);
 }
 
 /** An object with these fields. A later version of this package may add others. */
@@ -55,7 +59,7 @@ const isWait = shapeOf({
   key: isText,
   kind: isKind,
   limit: optional(isNumber),
-  callers: listOf(isCaller),
+  callers: listOf(isCaller, MOST),
   more: isNumber,
 });
 
@@ -82,10 +86,10 @@ const areFacts = shapeOf({
   owner: isText,
   held: isNumber,
   waiting: isNumber,
-  holds: listOf(isHold),
-  waits: listOf(isWait),
-  blocked: listOf(isBlocked),
-  troubles: listOf(isTrouble),
+  holds: listOf(isHold, MOST),
+  waits: listOf(isWait, MOST),
+  blocked: listOf(isBlocked, MOST),
+  troubles: listOf(isTrouble, MOST),
 });
 
 /** Whether the value is a `ProcessFacts`. */
