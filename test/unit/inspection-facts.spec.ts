@@ -81,6 +81,36 @@ describe('an answer that no process of this package sends', () => {
   });
 });
 
+describe('the choice of keys that a process tells', () => {
+  /** More callers at each of twenty keys, and a single one that has waited for longer. */
+  async function busy() {
+    const { a, b, pass } = scenario();
+    const keys = Array.from({ length: 25 }, (_, i) => `k${i}`);
+    for (const key of keys) await a.acquire({}, [key]);
+    const leaving = new AbortController();
+    const options = { wait: Infinity, signal: leaving.signal };
+    await b.acquire(options, ['k0']);
+    await pass(2_500);
+    for (const key of keys.slice(1)) await b.acquireAtOnce([options, options], [key]);
+    return { a, b, pass, leaving };
+  }
+
+  it('given many keys with more callers, then the key that was waited for longest is first', async () => {
+    const { a, leaving } = await busy();
+    const { locks, more } = await a.engine.inspector.overview(PATIENCE);
+    expect(locks[0]).toMatchObject({ key: 'k0', waiting: 1, queue: [{ waited: 2_500 }] });
+    expect(locks.filter(({ waiting }) => waiting === 2)).toHaveLength(19);
+    expect(more).toBe(5);
+    leaving.abort();
+  });
+
+  it('given no more keys than are told, then none is left out', async () => {
+    const { a } = scenario();
+    await a.acquire();
+    expect(await a.engine.inspector.overview(PATIENCE)).not.toHaveProperty('more');
+  });
+});
+
 function waitFor(key: string, callers: number): WaitFacts {
   return {
     key,

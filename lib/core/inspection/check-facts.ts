@@ -10,6 +10,7 @@ const MOST = 1_000;
 
 const isText: Check = (value) => typeof value === 'string';
 const isNumber: Check = (value) => typeof value === 'number' && Math.abs(value) <= LARGEST;
+const isCount: Check = (value) => isNumber(value) && (value as number) >= 0;
 const isKind: Check = (value) => value === 'exclusive' || value === 'shared' || value === 'semaphore';
 const isFlag: Check = (value) => typeof value === 'boolean';
 
@@ -90,6 +91,7 @@ const areFacts = shapeOf({
   waits: listOf(isWait, MOST),
   blocked: listOf(isBlocked, MOST),
   troubles: listOf(isTrouble, MOST),
+  moreKeys: optional(isCount),
 });
 
 /** Whether the value is a `ProcessFacts`. */

@@ -83,10 +83,13 @@ export interface LockOverview {
   readonly at: Date;
   readonly processes: readonly LockProcess[];
   /**
-   * The keys that were held longest or are waited for most, as far as processes have told: at most 20 holds and 20 keys of each
-   * process, and the first 3 callers of each key. `inspect` has up to 100 callers of each process.
+   * The longest wait is first, then the oldest hold. Each process tells its 20 oldest holds. It tells 20 keys that its callers
+   * wait for: those with the longest waits, and those with most callers. Of each key it tells the first 3 callers. `inspect` has
+   * up to 100 callers of each process.
    */
   readonly locks: readonly LockInfo[];
+  /** How many further keys the callers of the processes wait for. A key counts once for each process. Absent if all are told. */
+  readonly more?: number;
   /** Deadlocks across processes. Each was found by two overviews in a row. */
   readonly cycles: readonly LockCycle[];
   /** The latest losses, long holds, refusals after a wait, and store errors, the newest first. */

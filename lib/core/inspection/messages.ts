@@ -85,6 +85,8 @@ export interface ProcessFacts {
   readonly waits: readonly WaitFacts[];
   readonly blocked: readonly BlockedFacts[];
   readonly troubles: readonly TroubleFacts[];
+  /** How many keys with waiting callers were left out. */
+  readonly moreKeys?: number;
 }
 
 /** The version of the messages. A process ignores messages of another version. */
@@ -100,7 +102,9 @@ const LONGEST = 4 * 1024 * 1024;
 export function encodeMessage(message: Message): string {
   const text = JSON.stringify({ v: VERSION, ...message });
   if (text.length <= LONGEST || message.kind !== 'answer') return text;
-  const facts = { ...message.facts, holds: [], waits: [], blocked: [], troubles: [] };
+  const { waits, moreKeys = 0 } = message.facts;
+  const left = { moreKeys: moreKeys + waits.length };
+  const facts = { ...message.facts, holds: [], waits: [], blocked: [], troubles: [], ...left };
   return JSON.stringify({ v: VERSION, ...message, facts });
 }
 

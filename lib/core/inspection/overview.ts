@@ -46,9 +46,10 @@ export function* overviewOf(
   const cycles: LockCycle[] = found.map(({ cycle }) => cycle);
   const locks = yield* locksOf(all, at);
   const troubles = yield* troublesOf(all, at);
+  const more = all.reduce((sum, { facts }) => sum + (facts.moreKeys ?? 0), 0);
   const processes = all.map(({ facts: { owner, held, waiting } }) => ({ owner, held, waiting }));
   return {
-    overview: { at, processes, locks, cycles, troubles, silent },
+    overview: { at, processes, locks, cycles, troubles, silent, ...(more > 0 && { more }) },
     blocked: new Set(blocked.map(({ id }) => id)),
   };
 }

@@ -72,16 +72,17 @@ export class OwnFacts {
     };
   }
 
-  /** The oldest holds, and the keys that most callers wait for, with the first callers of each. */
+  /** The oldest holds, and the keys with the longest waits and with most callers, with the first callers of each. */
   digest(): ProcessFacts {
     const holds = this.source.holds();
     const waits = this.#waits();
-    const most = [...waits].sort((a, b) => b.queue.size - a.queue.size).slice(0, MOST.keys);
+    const told = chosen(waits);
     return {
       ...this.#counts(holds.length, waits),
       holds: holds.slice(0, MOST.holds).map(factsOf),
-      waits: most.map((each) => this.#waitFacts(each, MOST.callers)),
+      waits: told.map((each) => this.#waitFacts(each, MOST.callers)),
       blocked: this.#blocked(waits),
+      moreKeys: waits.length > told.length ? waits.length - told.length : undefined,
       troubles: this.troubles.recent(),
     };
   }
@@ -139,6 +140,19 @@ export class OwnFacts {
     if (number === undefined) this.#numbers.set(caller, (number = this.#count += 1));
     return number;
   }
+}
+
+/** Half of the keys are those with the longest waits. The others are those with most callers. */
+function chosen(waits: readonly WaitingKey[]): readonly WaitingKey[] {
+  if (waits.length <= MOST.keys) return waits;
+  const byAge = waits.map((each) => ({ each, waited: each.queue.take(1)[0]?.waited ?? 0 }));
+  byAge.sort((a, b) => b.waited - a.waited);
+  const keys = new Set(byAge.slice(0, MOST.keys / 2).map(({ each }) => each));
+  for (const each of [...waits].sort((a, b) => b.queue.size - a.queue.size)) {
+    if (keys.size === MOST.keys) break;
+    keys.add(each);
+  }
+  return [...keys];
 }
 
 function factsOf(hold: Hold): HoldFacts {
