@@ -56,7 +56,11 @@ function row(lock: LockInfo): string[] {
   return [
     plain(lock.key),
     lock.kind,
-    first === undefined ? '-' : `${holderName(first, lock)}${others.length > 0 ? ` +${others.length}` : ''}`,
+    first === undefined
+      ? lock.unknown
+        ? 'unknown'
+        : '-'
+      : `${holderName(first, lock)}${others.length > 0 ? ` +${others.length}` : ''}`,
     first === undefined ? '-' : span(heldLongest(lock)),
     first === undefined
       ? '-'

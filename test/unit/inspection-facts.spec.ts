@@ -1,5 +1,5 @@
 /** What the inspection tells of the waiting callers and the holders of keys, on the memory store. */
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { lockInfoOf, waitPlaceOf } from '../../lib/core/inspection/merge-facts.js';
 import {
   type Answer,
@@ -9,7 +9,8 @@ import {
   type WaitFacts,
 } from '../../lib/core/inspection/messages.js';
 import { overviewOf } from '../../lib/core/inspection/overview.js';
-import { scenario } from '../support/scenario.js';
+import { type Process, scenario } from '../support/scenario.js';
+import { storeWith } from '../support/store-with.js';
 
 /** In ms. No process of a scenario is silent, so nothing waits for it. */
 const PATIENCE = 60_000;
@@ -108,6 +109,72 @@ describe('the choice of keys that a process tells', () => {
     const { a } = scenario();
     await a.acquire();
     expect(await a.engine.inspector.overview(PATIENCE)).not.toHaveProperty('more');
+  });
+});
+
+describe('the holder of a key that callers wait for', () => {
+  const older = Array.from({ length: 20 }, (_, i) => `leader:${i}`);
+  const leaving = new AbortController();
+  const options = { wait: Infinity, signal: leaving.signal };
+  afterAll(() => leaving.abort());
+
+  async function holderOf(key: string, { engine }: Process) {
+    const { locks } = await engine.inspector.overview(PATIENCE);
+    const found = locks.find((each) => each.key === key);
+    return { ...found, count: locks.length };
+  }
+
+  it('given 20 older holds and a caller of its process, then its digest has the holder', async () => {
+    const { a, pass } = scenario();
+    for (const key of older) await a.acquire({}, [key]);
+    await a.acquire({ origin: { label: 'Orders.pay', template: undefined } }, ['order']);
+    await pass(100);
+    await a.acquire(options, ['order']);
+    const found = await holderOf('order', a);
+    expect(found).toMatchObject({ waiting: 1, count: 21, holders: [{ held: 100, label: 'Orders.pay' }] });
+  });
+
+  it('given 20 older holds and a caller of another process, then its process is sent a question about it', async () => {
+    const { a, b, pass } = scenario();
+    for (const key of older) await a.acquire({}, [key]);
+    await a.acquire({ origin: { label: 'Orders.pay', template: undefined } }, ['order']);
+    await pass(100);
+    await b.acquire(options, ['order']);
+    const found = await holderOf('order', b);
+    expect(found).toMatchObject({ waiting: 1, count: 21 });
+    expect(found.holders).toMatchObject([{ held: 100, label: 'Orders.pay', answered: true }]);
+    expect(found.unknown).toBeUndefined();
+  });
+
+  it('given a holder that answers no question, then the store tells of it, and nothing waits for it', async () => {
+    const { b, memory } = scenario();
+    const dead = memory.open('dead-session', {
+      onGrant: () => undefined,
+      onReconnected: () => undefined,
+      onRecovered: () => undefined,
+    });
+    await dead.exchange({
+      key: 'order',
+      acquire: { token: 'nl1:dead-session:1x:dead', ttl: 30_000, mode: 'once', fences: 1 },
+    });
+    await dead.close();
+    await b.acquire(options, ['order']);
+    const found = await holderOf('order', b);
+    expect(found.holders).toMatchObject([{ owner: 'dead', answered: false, remaining: 30_000 }]);
+  });
+
+  it('given a store that does not answer, then the holder is not known', async () => {
+    const { a, b } = scenario({
+      store: (memory) =>
+        storeWith(memory, ({ inspection }) => {
+          const readKey = () => Promise.reject(new Error('refused'));
+          return { inspection: Object.assign(inspection!, { readKey }) };
+        }),
+    });
+    for (const key of older) await a.acquire({}, [key]);
+    await a.acquire({}, ['order']);
+    await b.acquire(options, ['order']);
+    expect(await holderOf('order', b)).toMatchObject({ waiting: 1, holders: [], unknown: true });
   });
 });
 

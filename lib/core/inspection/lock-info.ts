@@ -10,6 +10,8 @@ export interface LockInfo {
   /** When this was read, by the clock of this process. */
   readonly at: Date;
   readonly holders: readonly LockHolder[];
+  /** Set if an overview cannot tell whether the key has a holder. `inspect` can. */
+  readonly unknown?: true;
   /**
    * The processes that wait, in the order of the queue. At most 100. Callers that wait in a process that holds the key may
    * have no request in the queue. Their process stands behind the others.

@@ -79,7 +79,7 @@ export class OwnFacts {
     const told = chosen(waits);
     return {
       ...this.#counts(holds.length, waits),
-      holds: holds.slice(0, MOST.holds).map(factsOf),
+      holds: holdsBeside(told, holds).map(factsOf),
       waits: told.map((each) => this.#waitFacts(each, MOST.callers)),
       blocked: this.#blocked(waits),
       moreKeys: waits.length > told.length ? waits.length - told.length : undefined,
@@ -140,6 +140,17 @@ export class OwnFacts {
     if (number === undefined) this.#numbers.set(caller, (number = this.#count += 1));
     return number;
   }
+}
+
+/** The oldest holds, and one hold of each further key that callers here wait for. */
+function holdsBeside(told: readonly WaitingKey[], holds: readonly Hold[]): Hold[] {
+  const found = holds.slice(0, MOST.holds);
+  const missing = new Set(told.map(({ key }) => key));
+  for (const { key } of found) missing.delete(key);
+  for (let i = MOST.holds; i < holds.length && missing.size > 0; i += 1) {
+    if (missing.delete(holds[i].key)) found.push(holds[i]);
+  }
+  return found;
 }
 
 /** Half of the keys are those with the longest waits. The others are those with most callers. */

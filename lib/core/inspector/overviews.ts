@@ -1,7 +1,9 @@
 /** Makes overviews: gathers digests, and reads from the store what no digest tells. */
 import type { StoreInspection } from '../contracts/inspection.contract.js';
 import { accessOf } from '../contracts/token.js';
-import type { LockOverview } from '../inspection/lock-info.js';
+import type { LockInfo, LockOverview } from '../inspection/lock-info.js';
+import { lockInfoOf, sessionsOf } from '../inspection/merge-facts.js';
+import type { Answer } from '../inspection/messages.js';
 import { overviewOf } from '../inspection/overview.js';
 import { sharedEdges } from '../inspection/wait-cycles.js';
 import type { Pieces } from '../time/pieces.js';
@@ -14,8 +16,11 @@ export interface OverviewsSettings {
   readonly now: () => Date;
 }
 
-/** How many keys are read from the store for an overview, and how many places of each queue. */
-const MOST = { keys: 20, places: 100 };
+/**
+ * How many keys are read from the store for the search for deadlocks, and how many places of each queue. How many keys are read
+ * for a holder that no digest tells.
+ */
+const MOST = { keys: 20, places: 100, missing: 10 };
 
 export class Overviews {
   readonly #settings: OverviewsSettings;
@@ -34,7 +39,46 @@ export class Overviews {
     const readersOnly = await this.#readersOnly([...sharedEdges(digests.answers.values())]);
     const joined = await pieces.run(overviewOf({ ...digests, readersOnly }, before, now()));
     this.#blocked = joined.blocked;
-    return joined.overview;
+    return {
+      ...joined.overview,
+      locks: await this.#withHolders(joined.overview.locks, digests.answers, patience),
+    };
+  }
+
+  /** A process tells a part of its holds, and some processes tell nothing. So the store is read for some of the missing holders. */
+  async #withHolders(
+    locks: readonly LockInfo[],
+    answers: ReadonlyMap<string, Answer>,
+    patience: number,
+  ): Promise<LockInfo[]> {
+    const missing = locks.filter(({ holders }) => holders.length === 0);
+    const found = await Promise.all(
+      missing.slice(0, MOST.missing).map((lock) => this.#withHolder(lock, answers, patience)),
+    );
+    const completed = new Map(found.map((lock) => [lock.key, lock]));
+    return locks.map((lock) => {
+      if (lock.holders.length > 0) return lock;
+      return completed.get(lock.key) ?? { ...lock, unknown: true };
+    });
+  }
+
+  /** A process that has just not answered is sent no question, so that an overview waits for it once at most. */
+  async #withHolder(
+    lock: LockInfo,
+    answers: ReadonlyMap<string, Answer>,
+    patience: number,
+  ): Promise<LockInfo> {
+    const { inspection, inquiry, now } = this.#settings;
+    const { key } = lock;
+    try {
+      const state = await inspection.readKey(key, 1);
+      const sessions = sessionsOf({ ...state, queue: [] }).filter((each) => answers.has(each));
+      const about = sessions.length > 0 ? await inquiry.from(sessions, key, patience) : undefined;
+      const info = lockInfoOf(key, { ...state, queue: [] }, about ?? new Map<string, Answer>(), now());
+      return info === null ? lock : { ...lock, kind: info.kind, holders: info.holders };
+    } catch {
+      return { ...lock, unknown: true };
+    }
   }
 
   /** Those of the keys that no writer waits for. A key that cannot be read is none of them, so that no deadlock is missed. */
