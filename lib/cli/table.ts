@@ -20,7 +20,7 @@ export function lockTable(locks: readonly LockInfo[], colours: boolean): string[
 }
 
 /** What an overview tells besides its locks. */
-export function remarks({ cycles, silent }: LockOverview): string[] {
+export function remarks({ cycles, silent, more = 0, moreBlocked = 0 }: LockOverview): string[] {
   const found = cycles.map(({ links }) => {
     const parts = links.map(
       ({ owner, label, holds, wants }) =>
@@ -28,6 +28,11 @@ export function remarks({ cycles, silent }: LockOverview): string[] {
     );
     return `Deadlock: ${parts.join('; ')}.`;
   });
+  if (moreBlocked > 0) {
+    const callers = moreBlocked === 1 ? '1 caller is' : `${moreBlocked} callers are`;
+    found.push(`The search for deadlocks is incomplete: ${callers} left out.`);
+  }
+  if (more > 0) found.push(more === 1 ? '1 more key is waited for.' : `${more} more keys are waited for.`);
   if (silent === 0) return found;
   return [...found, `No answer from ${silent === 1 ? '1 process' : `${silent} processes`}.`];
 }

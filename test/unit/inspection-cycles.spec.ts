@@ -102,6 +102,53 @@ describe('a deadlock of two processes', () => {
   });
 });
 
+describe('more callers that hold keys and wait than a process tells', () => {
+  /** The callers of a process that hold a key of their own each, and wait for one key. */
+  async function crowd(process: Process, wants: string, size = 60) {
+    const callers = Array.from({ length: size }, (_, i) =>
+      nested(process, { key: `${wants}:${i}` }, { key: wants }),
+    );
+    for (const each of callers) await each.next();
+    for (const each of callers) await each.next();
+    return callers;
+  }
+
+  it('given a deadlock among them, then it is found, and the number of the others is told', async () => {
+    const { a, b } = scenario();
+    const hot = nested(b, { key: 'hot' }, { key: 'unused' });
+    await hot.next();
+    const callers = await crowd(a, 'hot');
+    const one = nested(a, { key: 'x' }, { key: 'y' });
+    const two = nested(b, { key: 'y' }, { key: 'x' });
+    for (const each of [one, two, one, two]) await each.next();
+    await cyclesOf(b);
+    expect(await cyclesOf(b)).toEqual([['x→y', 'y→x']]);
+    expect((await b.engine.inspector.overview(PATIENCE)).moreBlocked).toBe(61 - 50);
+    for (const each of [one, two, hot, ...callers]) await each.leave();
+  });
+
+  it('given a holder in their process that does not wait, then they are in no cycle, and none is left out', async () => {
+    const { a } = scenario();
+    const hot = nested(a, { key: 'hot' }, { key: 'y' });
+    await hot.next();
+    const callers = await crowd(a, 'hot');
+    expect(await a.engine.inspector.overview(PATIENCE)).not.toHaveProperty('moreBlocked');
+    for (const each of [hot, ...callers]) await each.leave();
+  });
+
+  it('given a holder in their process that waits, then they may be in a cycle', async () => {
+    const { a, b } = scenario();
+    const other = nested(b, { key: 'y' }, { key: 'hot:7' });
+    const hot = nested(a, { key: 'hot' }, { key: 'y' });
+    for (const each of [other, hot]) await each.next();
+    const callers = await crowd(a, 'hot', 8);
+    for (const each of [other, hot]) await each.next();
+    await cyclesOf(b);
+    expect(await cyclesOf(b)).toEqual([['hot:7→hot', 'hot→y', 'y→hot:7']]);
+    for (const each of [other, hot, ...callers]) await each.leave();
+  });
+});
+
 describe('what only resembles a deadlock', () => {
   it('given keys of one name in two stores, then there is no cycle', async () => {
     const { a: p } = scenario();

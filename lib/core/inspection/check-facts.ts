@@ -92,6 +92,7 @@ const areFacts = shapeOf({
   blocked: listOf(isBlocked, MOST),
   troubles: listOf(isTrouble, MOST),
   moreKeys: optional(isCount),
+  moreBlocked: optional(isCount),
 });
 
 /** Whether the value is a `ProcessFacts`. */

@@ -94,6 +94,8 @@ export interface LockOverview {
   readonly more?: number;
   /** Deadlocks across processes. Each was found by two overviews in a row. */
   readonly cycles: readonly LockCycle[];
+  /** How many callers were left out of the search for deadlocks. If there are some, the search is incomplete. */
+  readonly moreBlocked?: number;
   /** The latest losses, long holds, refusals after a wait, and store errors, the newest first. */
   readonly troubles: readonly LockTrouble[];
   /** How many processes have got the question, and have not answered. */

@@ -87,6 +87,8 @@ export interface ProcessFacts {
   readonly troubles: readonly TroubleFacts[];
   /** How many keys with waiting callers were left out. */
   readonly moreKeys?: number;
+  /** How many callers that wait while they hold keys were left out. */
+  readonly moreBlocked?: number;
 }
 
 /** The version of the messages. A process ignores messages of another version. */
@@ -102,8 +104,8 @@ const LONGEST = 4 * 1024 * 1024;
 export function encodeMessage(message: Message): string {
   const text = JSON.stringify({ v: VERSION, ...message });
   if (text.length <= LONGEST || message.kind !== 'answer') return text;
-  const { waits, moreKeys = 0 } = message.facts;
-  const left = { moreKeys: moreKeys + waits.length };
+  const { waits, blocked, moreKeys = 0, moreBlocked = 0 } = message.facts;
+  const left = { moreKeys: moreKeys + waits.length, moreBlocked: moreBlocked + blocked.length };
   const facts = { ...message.facts, holds: [], waits: [], blocked: [], troubles: [], ...left };
   return JSON.stringify({ v: VERSION, ...message, facts });
 }

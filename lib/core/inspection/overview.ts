@@ -47,9 +47,11 @@ export function* overviewOf(
   const locks = yield* locksOf(all, at);
   const troubles = yield* troublesOf(all, at);
   const more = all.reduce((sum, { facts }) => sum + (facts.moreKeys ?? 0), 0);
+  const moreBlocked = all.reduce((sum, { facts }) => sum + (facts.moreBlocked ?? 0), 0);
+  const left = { ...(more > 0 && { more }), ...(moreBlocked > 0 && { moreBlocked }) };
   const processes = all.map(({ facts: { owner, held, waiting } }) => ({ owner, held, waiting }));
   return {
-    overview: { at, processes, locks, cycles, troubles, silent, ...(more > 0 && { more }) },
+    overview: { at, processes, locks, cycles, troubles, silent, ...left },
     blocked: new Set(blocked.map(({ id }) => id)),
   };
 }

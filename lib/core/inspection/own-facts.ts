@@ -35,6 +35,13 @@ interface WaitingKey {
   readonly queue: { readonly size: number; take(most: number): readonly Waiter[] };
 }
 
+interface Blocked {
+  readonly facts: BlockedFacts;
+  /** How many such callers stand before it in the queue of the key. */
+  readonly rank: number;
+  readonly waited: number;
+}
+
 /** Where the facts come from. */
 export interface FactSource {
   readonly owner: string;
@@ -45,7 +52,7 @@ export interface FactSource {
 }
 
 /** The limits of an answer. Answers of many processes must fit into the buffer of one connection. */
-const MOST = { holds: 20, keys: 20, callers: 3, blocked: 50, searched: 1_000, details: 100, heldKeys: 20 };
+const MOST = { holds: 20, keys: 20, callers: 3, blocked: 50, details: 100, heldKeys: 20 };
 
 export class OwnFacts {
   /** The numbers of the waits that were told as blocked. */
@@ -81,7 +88,7 @@ export class OwnFacts {
       ...this.#counts(holds.length, waits),
       holds: holdsBeside(told, holds).map(factsOf),
       waits: told.map((each) => this.#waitFacts(each, MOST.callers)),
-      blocked: this.#blocked(waits),
+      ...this.#blocked(waits, holds),
       moreKeys: waits.length > told.length ? waits.length - told.length : undefined,
       troubles: this.troubles.recent(),
     };
@@ -108,29 +115,47 @@ export class OwnFacts {
     };
   }
 
-  /** The callers that hold keys while they wait. Semaphores are left out: another permit may become free. */
-  #blocked(waits: readonly WaitingKey[]): BlockedFacts[] {
-    const found: BlockedFacts[] = [];
-    for (const { key, queue } of waits) {
-      let writer = false;
-      for (const { caller, options } of queue.take(MOST.searched)) {
-        const { kind } = options.access;
-        const reads = kind === 'shared' && !writer;
-        if (kind === 'exclusive') writer = true;
-        if (kind === 'semaphore' || caller.heldKeys === undefined) continue;
-        const held = [...keysOf(caller.heldKeys, this.graph)].filter(([, each]) => each !== 'semaphore');
-        if (held.length === 0) continue;
-        const shared = held.filter(([, each]) => each === 'shared').map(([each]) => each);
-        found.push({
-          holds: held.map(([each]) => each),
-          wants: key,
-          label: options.origin?.label,
-          number: this.#numberOf(caller),
-          shared: shared.length > 0 ? shared : undefined,
-          reads: reads || undefined,
-        });
-        if (found.length === MOST.blocked) return found;
-      }
+  /** The callers that hold keys while they wait, and the number of those that were left out. */
+  #blocked(
+    waits: readonly WaitingKey[],
+    holds: readonly Hold[],
+  ): Pick<ProcessFacts, 'blocked' | 'moreBlocked'> {
+    const goingOn = new Set<string>();
+    for (const { key, options } of holds) {
+      if (options.access.kind === 'exclusive' && !this.graph.mayBlock(key)) goingOn.add(key);
+    }
+    // A key that a caller of this process holds, and does not wait, is in no cycle.
+    const found = waits.flatMap((each) => (goingOn.has(each.key) ? [] : this.#blockedBy(each)));
+    // Some callers of each key: a cycle may lead through any key.
+    if (found.length > MOST.blocked) found.sort((a, b) => a.rank - b.rank || b.waited - a.waited);
+    const more = found.length - MOST.blocked;
+    return {
+      blocked: found.slice(0, MOST.blocked).map(({ facts }) => facts),
+      moreBlocked: more > 0 ? more : undefined,
+    };
+  }
+
+  /** The callers that wait for a key, each with its rank among them. Semaphores are left out: another permit may become free. */
+  #blockedBy({ key, queue }: WaitingKey): Blocked[] {
+    const found: Blocked[] = [];
+    let writer = false;
+    for (const { caller, options, waited } of queue.take(queue.size)) {
+      const { kind } = options.access;
+      const reads = kind === 'shared' && !writer;
+      if (kind === 'exclusive') writer = true;
+      if (kind === 'semaphore' || caller.heldKeys === undefined) continue;
+      const held = [...keysOf(caller.heldKeys, this.graph)].filter(([, each]) => each !== 'semaphore');
+      if (held.length === 0) continue;
+      const shared = held.filter(([, each]) => each === 'shared').map(([each]) => each);
+      const facts: BlockedFacts = {
+        holds: held.map(([each]) => each),
+        wants: key,
+        label: options.origin?.label,
+        number: this.#numberOf(caller),
+        shared: shared.length > 0 ? shared : undefined,
+        reads: reads || undefined,
+      };
+      found.push({ facts, rank: found.length, waited });
     }
     return found;
   }
