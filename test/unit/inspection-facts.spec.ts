@@ -9,7 +9,7 @@ import {
   type WaitFacts,
 } from '../../lib/core/inspection/messages.js';
 import { overviewOf } from '../../lib/core/inspection/overview.js';
-import { type Process, scenario } from '../support/scenario.js';
+import { type Process, reading, scenario, writing } from '../support/scenario.js';
 import { storeWith } from '../support/store-with.js';
 
 /** In ms. No process of a scenario is silent, so nothing waits for it. */
@@ -109,6 +109,20 @@ describe('the choice of keys that a process tells', () => {
     const { a } = scenario();
     await a.acquire();
     expect(await a.engine.inspector.overview(PATIENCE)).not.toHaveProperty('more');
+  });
+});
+
+describe('the kind of a key', () => {
+  it('given a writer that waits in the process that requests the overview, then it is the kind of the holder', async () => {
+    const { a, b, release } = scenario();
+    const reader = await b.acquire(reading());
+    const writer = await a.acquire(writing({ wait: Infinity }));
+    for (const { engine } of [a, b]) {
+      const { locks } = await engine.inspector.overview(PATIENCE);
+      expect(locks).toMatchObject([{ key: 'k', kind: 'shared', queue: [{ kind: 'exclusive' }] }]);
+    }
+    await release(reader);
+    await release(writer);
   });
 });
 

@@ -57,7 +57,7 @@ export function* overviewOf(
 }
 
 interface Lock {
-  readonly kind: LockInfo['kind'];
+  kind: LockInfo['kind'];
   readonly holders: LockHolder[];
   readonly queue: LockQueuePlace[];
   /** The age of the oldest hold and the age of the longest wait, in ms. Below 0 if there is none. */
@@ -101,6 +101,7 @@ function addHolds(locks: Map<string, Lock>, { owner, holds }: ProcessFacts, at: 
     if (more === undefined) continue; // not the first one of its lease
     others.delete(hold.holder);
     const lock = lockOf(locks, hold.key, hold.kind);
+    lock.kind = hold.kind; // a caller that waits may be of another kind
     lock.holders.push(detailsOf(hold, { owner, remaining: hold.remaining, more, at }));
     lock.oldest = Math.max(lock.oldest, hold.held);
   }
