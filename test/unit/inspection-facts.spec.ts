@@ -9,6 +9,8 @@ import {
   type WaitFacts,
 } from '../../lib/core/inspection/messages.js';
 import { overviewOf } from '../../lib/core/inspection/overview.js';
+import { memoryStore } from '../../lib/stores/memory/memory.store.js';
+import { core } from '../support/core.js';
 import { type Process, reading, scenario, writing } from '../support/scenario.js';
 import { storeWith } from '../support/store-with.js';
 
@@ -69,6 +71,33 @@ describe('an answer that no process of this package sends', () => {
   ])('given very many %s, then it is no message', (_title, facts) => {
     expect(decodeMessage(encodeMessage(answerOf('s', facts(1_000))))).toBeDefined();
     expect(decodeMessage(encodeMessage(answerOf('s', facts(1_001))))).toBeUndefined();
+  });
+
+  it.each(['id', 'from'])(
+    'given a question with a very long %s, then it is no message, and nothing repeats it',
+    (name) => {
+      const question = { kind: 'question' as const, id: 'i', from: 's' };
+      expect(decodeMessage(encodeMessage({ ...question, [name]: 'x'.repeat(200) }))).toBeDefined();
+      expect(decodeMessage(encodeMessage({ ...question, [name]: 'x'.repeat(201) }))).toBeUndefined();
+    },
+  );
+
+  it('given the session of the process that gets it, then its own facts stay', async () => {
+    let own = '';
+    const store = storeWith(memoryStore(), ({ inspection }, listener) => {
+      const broadcast = (text: string) => {
+        const { id, from } = JSON.parse(text) as { id: string; from: string };
+        own = from;
+        for (const each of [from, 'other']) {
+          listener.onMessage!(encodeMessage({ ...answerOf(each, { owner: `forged ${each}` }), id }));
+        }
+        return Promise.resolve(2);
+      };
+      return { inspection: Object.assign(inspection!, { broadcast }) };
+    });
+    const { processes } = await core({ store }).engine.inspector.overview(PATIENCE);
+    expect(own).not.toBe('');
+    expect(processes.map(({ owner }) => owner)).toEqual(['test', 'forged other']);
   });
 
   it('given 150,000 callers, then the longest wait is found', () => {

@@ -99,6 +99,7 @@ const VERSION = 1;
  * have thousands of characters.
  */
 const LONGEST = 4 * 1024 * 1024;
+const LONGEST_NAME = 200;
 
 /** An answer that is too long is sent with its counts alone. */
 export function encodeMessage(message: Message): string {
@@ -125,11 +126,9 @@ export function decodeMessage(text: string): Message | undefined {
 function isMessage(message: Message): boolean {
   switch (message.kind) {
     case 'question':
-      return [message.id, message.from, message.key ?? ''].every((text) => typeof text === 'string');
+      return isName(message.id) && isName(message.from) && typeof (message.key ?? '') === 'string';
     case 'answer':
-      return (
-        typeof message.id === 'string' && typeof message.from === 'string' && isProcessFacts(message.facts)
-      );
+      return isName(message.id) && isName(message.from) && isProcessFacts(message.facts);
     case 'revocation':
       return [message.key, message.holder, message.by, message.reason ?? ''].every(
         (text) => typeof text === 'string',
@@ -137,6 +136,11 @@ function isMessage(message: Message): boolean {
     default:
       return false;
   }
+}
+
+/** The id of a question or a session has some 16 characters. A longer text must not be sent back by each process. */
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= LONGEST_NAME;
 }
 
 /** The id of a holder. Tokens never leave the process: a client that knows a token could release its lock. */

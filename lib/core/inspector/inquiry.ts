@@ -97,6 +97,7 @@ export class Inquiry {
   }
 
   answered(answer: Answer): void {
+    if (answer.from === this.#settings.sessionId) return; // forged: this process sends itself no answer
     const pending = this.#pending.get(answer.id);
     if (pending === undefined) return this.#late(answer);
     pending.answers.set(answer.from, answer);
