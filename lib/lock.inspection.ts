@@ -46,7 +46,8 @@ export abstract class LockInspection {
 
   /**
    * Finds the keys that are held or waited for, also those of processes that do not answer and of foreign clients. The
-   * keys of the store are searched in small steps with pauses: about a second for each 100,000 keys.
+   * keys of the store are searched in small steps with pauses: about two seconds for each 100,000 keys of the server. If
+   * the signal of the options is aborted, the loop ends without an error, with the keys that were found until then.
    * @param pattern a glob of keys. Default: all keys.
    * @throws as {@link inspect}
    */

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { LockEngine } from '../core/engine/lock-engine.js';
 import { LockStoreError, redactError, redactUrl } from '../errors/index.js';
 import { LockInspection } from '../lock.inspection.js';
+import { messageOf } from '../stores/redis/errors/error-message.js';
 import { checkRedis } from '../stores/redis/opening/redis-option.js';
 import { RedisLockStore } from '../stores/redis/redis.store.js';
 import type { Arguments } from './input/arguments.js';
@@ -25,18 +26,19 @@ export async function openLocks(target: Target, warn: (message: string) => void)
   const client = makeClient(target);
   let last: Error | undefined;
   client.on('error', (error: Error) => (last = redactError(error)));
-  const timer = setTimeout(() => {
-    last ??= new Error(`it has not answered for ${LONGEST_START / 1_000} s`);
-    client.disconnect();
-  }, LONGEST_START);
+  let timer: NodeJS.Timeout | undefined;
+  // A Cluster that is not complete neither connects nor fails.
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(silence(target))), LONGEST_START);
+  });
   try {
-    await client.connect();
+    await Promise.race([client.connect(), late]);
   } catch (error) {
     client.disconnect();
-    const { message } = last ?? (error as Error);
+    const cause = ofNode(last ?? error);
     throw new LockStoreError(
-      `Redis at ${redactUrl(target.url)} cannot be reached: ${message}`,
-      last ?? error,
+      `Redis at ${redactUrl(target.url)} cannot be reached: ${messageOf(cause)}`,
+      cause,
     );
   } finally {
     clearTimeout(timer);
@@ -63,6 +65,19 @@ export async function openLocks(target: Target, warn: (message: string) => void)
       await store.close();
     },
   };
+}
+
+/** The error of a node says more than that of a Cluster, which is only that no node has helped. */
+function ofNode(error: unknown): unknown {
+  const { lastNodeError } = (error ?? {}) as { lastNodeError?: unknown };
+  return lastNodeError instanceof Error ? redactError(lastNodeError) : error;
+}
+
+function silence({ cluster }: Target): string {
+  const seconds = LONGEST_START / 1_000;
+  return cluster
+    ? `the Cluster was not ready for ${seconds} s. See "cluster_state" in the reply to CLUSTER INFO.`
+    : `it has not answered for ${seconds} s`;
 }
 
 function makeClient({ url, cluster }: Target): Redis | Cluster {

@@ -15,6 +15,18 @@ export function plain(text: string): string {
   });
 }
 
+/** JSON without characters that a terminal obeys. It means the same, because they are escaped. */
+export function json(value: unknown): string {
+  return JSON.stringify(value).replace(UNPRINTABLE, (character) =>
+    // A character beyond U+FFFF is two code units, and JSON escapes each.
+    Array.from({ length: character.length }, (_, i) => jsonEscape(character.charCodeAt(i))).join(''),
+  );
+}
+
+function jsonEscape(code: number): string {
+  return `\\u${code.toString(16).padStart(4, '0')}`;
+}
+
 /** Text as one word of a POSIX shell, so that a command can be copied. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${plain(text).replaceAll("'", `'\\''`)}'`;

@@ -1,5 +1,6 @@
 /** Locks as a table: one lock a row. */
 import type { LockHolder, LockInfo, LockOverview } from '../core/inspection/lock-info.js';
+import { columnsOf } from './columns.js';
 import { plain, span } from './show.js';
 
 const HEADER = ['KEY', 'KIND', 'HELD BY', 'FOR', 'LEFT', 'WAITING', 'LONGEST', ''];
@@ -45,12 +46,12 @@ export function holderName({ label, owner }: LockHolder, { kind }: LockInfo): st
 /** @returns rows with their cells below each other. */
 export function aligned(rows: ReadonlyArray<readonly string[]>): string[] {
   const widths = rows.reduce<number[]>(
-    (found, cells) => cells.map((cell, i) => Math.max(found[i] ?? 0, width(cell))),
+    (found, cells) => cells.map((cell, i) => Math.max(found[i] ?? 0, columnsOf(cell))),
     [],
   );
   return rows.map((cells) =>
     cells
-      .map((cell, i) => cell + ' '.repeat(widths[i] - width(cell)))
+      .map((cell, i) => cell + ' '.repeat(widths[i] - columnsOf(cell)))
       .join('  ')
       .trimEnd(),
   );
@@ -97,8 +98,4 @@ function heldLongest({ holders }: LockInfo): number | undefined {
 
 function longestHold(lock: LockInfo): number {
   return heldLongest(lock) ?? 0;
-}
-
-function width(text: string): number {
-  return [...text].length;
 }

@@ -1,3 +1,6 @@
+/** What ends a command early. */
+export type Ending = 'SIGINT' | 'SIGTERM' | 'closed pipe';
+
 /** Where the output of a command goes, and what ends a command early. */
 export interface Terminal {
   write(text: string): void;
@@ -8,7 +11,7 @@ export interface Terminal {
   readonly colours: boolean;
   /** The size of the terminal now. */
   size(): { readonly columns: number; readonly rows: number };
-  /** Aborted by SIGINT, by SIGTERM, and by a pipe that its reader has closed. */
+  /** Aborted by SIGINT, by SIGTERM, and by a pipe that its reader has closed. The reason is an `Ending`. */
   readonly signal: AbortSignal;
 }
 
@@ -16,12 +19,15 @@ export interface Terminal {
 export function processTerminal(): Terminal {
   const { stdout, stderr, env } = process;
   const ending = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort());
+  const end = (reason: Ending) => ending.abort(reason);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(signal));
   // A reader such as `head` closes the pipe when it has enough.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
-    ending.abort();
+    end('closed pipe');
   });
+  // A message that nobody can read must not change the exit code.
+  stderr.on('error', () => undefined);
   return {
     write: (text) => void stdout.write(text),
     note: (text) => void stderr.write(text),
@@ -30,4 +36,11 @@ export function processTerminal(): Terminal {
     size: () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 }),
     signal: ending.signal,
   };
+}
+
+/** Ends the process with the exit code. */
+export function leave({ signal }: Terminal, code: number): void {
+  process.exitCode = code;
+  // After an interruption, a question or its connection may still keep the process. Its output is written first.
+  if (signal.aborted) process.stderr.write('', () => process.exit());
 }

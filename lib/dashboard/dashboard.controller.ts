@@ -30,6 +30,7 @@ export const DASHBOARD_OPTIONS = Symbol.for('nestjs-locked.dashboard.options');
 
 const Context = createParamDecorator((_: unknown, context: ExecutionContext) => context);
 const LONGEST_NAME = 80;
+const INVALID_KEY = 'No lock can have this key.';
 
 class DashboardController {
   readonly #logger = new Logger('LockDashboard');
@@ -71,6 +72,7 @@ class DashboardController {
     try {
       sendJson(reply, { lock: await this.details.of(name, locks, key) });
     } catch (error) {
+      if (isLockError(error, 'LOCK_KEY')) return sendError(reply, 400, INVALID_KEY, error.code);
       sendError(reply, 503, 'The lock cannot be read.', codeOf(error));
     }
   }
@@ -111,6 +113,7 @@ class DashboardController {
     try {
       sendJson(reply, await locks.forceRelease(key, { holder, by, reason }));
     } catch (error) {
+      if (isLockError(error, 'LOCK_KEY')) return sendError(reply, 400, INVALID_KEY, error.code);
       this.#logger.error('A lock could not be released.', error);
       sendError(reply, 503, 'The lock could not be released.', codeOf(error));
     }

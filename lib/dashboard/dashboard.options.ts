@@ -22,7 +22,10 @@ export interface LockDashboardOptions {
   readonly authorize?: (context: ExecutionContext) => boolean | Promise<boolean>;
   /** The browser prompts for it. Any user name is accepted, and stands in the logs of a release. */
   readonly password?: string;
-  /** Lets each request in. Only for a server that strangers cannot reach. */
+  /**
+   * Lets each request in. Only for a server that strangers cannot reach. The page is served only at localhost, at an IP
+   * address, and at `origins`.
+   */
   readonly unprotected?: true;
   /**
    * Whether locks can be released by click. The work under a released lock is told, and not stopped.
@@ -33,7 +36,7 @@ export interface LockDashboardOptions {
   readonly refresh?: Duration;
   /**
    * Origins such as `https://ops.example.com`, from which a page may send requests besides the server's own. A proxy
-   * that replaces the `Host` header needs it.
+   * that replaces the `Host` header needs it. An unprotected page is served at these origins too.
    * @default []
    */
   readonly origins?: readonly string[];

@@ -3,7 +3,7 @@ import type { CanActivate, ModuleMetadata, Type } from '@nestjs/common';
 import { badOption, checkDuration, checkNames, checkObject } from '../core/options/option-checks.js';
 import { LockOptionsError } from '../errors/index.js';
 import type { LockDashboardOptions, ReleasePermission } from './dashboard.options.js';
-import { AuthorizeGuard, PasswordGuard } from './http/protection.guards.js';
+import { AuthorizeGuard, KnownHostGuard, PasswordGuard } from './http/protection.guards.js';
 
 export interface ResolvedDashboardOptions {
   /** Without slashes at both ends. Empty for the root. */
@@ -35,14 +35,15 @@ export function resolveDashboardOptions(options: LockDashboardOptions): Resolved
   checkObject('dashboard', options);
   checkNames('dashboard', options, OPTIONS);
   const { path, release, refresh, origins, decorators, services, traceUrl, imports } = options;
+  const ownOrigins = new Set(checkList('origins', origins, 'origins').map(checkOrigin));
   return Object.freeze({
     path: path === undefined ? DEFAULT_PATH : checkPath(path),
-    guards: protectionOf(options),
+    guards: protectionOf(options, ownOrigins),
     basic: options.password !== undefined,
     release: checkRelease(release),
     refresh:
       refresh === undefined ? DEFAULT_REFRESH : checkDuration('dashboard.refresh', refresh, LEAST_REFRESH),
-    origins: new Set(checkList('origins', origins, 'origins').map(checkOrigin)),
+    origins: ownOrigins,
     decorators: checkList('decorators', decorators, 'decorators of a class').map((each) =>
       check('decorators', each, typeof each === 'function', 'a list of decorators of a class'),
     ),
@@ -55,7 +56,10 @@ export function resolveDashboardOptions(options: LockDashboardOptions): Resolved
 }
 
 /** The guards of the one protection that is chosen. */
-function protectionOf(options: LockDashboardOptions): ResolvedDashboardOptions['guards'] {
+function protectionOf(
+  options: LockDashboardOptions,
+  origins: ReadonlySet<string>,
+): ResolvedDashboardOptions['guards'] {
   const chosen = PROTECTIONS.filter((name) => options[name] !== undefined);
   if (chosen.length !== 1) {
     const found =
@@ -82,7 +86,7 @@ function protectionOf(options: LockDashboardOptions): ResolvedDashboardOptions['
     return [new PasswordGuard(check('password', password, valid, 'a string that is not empty'))];
   }
   check('unprotected', unprotected, unprotected === true, 'true, or left out for another protection');
-  return [];
+  return [new KnownHostGuard(origins)];
 }
 
 function isGuard(guard: unknown): boolean {

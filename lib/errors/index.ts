@@ -13,4 +13,4 @@ export { LockShutdownError } from './waiting/lock-shutdown.error.js';
 export { LockOptionsError } from './usage/lock-options.error.js';
 export { LockWiringError } from './usage/lock-wiring.error.js';
 export { printable, quoted, quotedList } from './quoted.js';
-export { HIDDEN, namesSecret, redactError, redactUrl } from './redact.js';
+export { HIDDEN, namesSecret, redactError, redactText, redactUrl } from './redact.js';

@@ -18,6 +18,11 @@ export function redactUrl(text: string): string {
     .replace(/([?&](?:username|password)=)[^&]*/gi, `$1${HIDDEN}`);
 }
 
+/** A text in which the URLs of Redis have no credentials. */
+export function redactText(text: string): string {
+  return text.replace(/(rediss?:\/\/)\S*@/gi, `$1${HIDDEN}@`);
+}
+
 /**
  * Removes the arguments of the login from an error of ioredis. The error carries the failed command, and the arguments
  * of `AUTH` and `HELLO` contain the password. ioredis rejects every command that waited for the login with the same

@@ -1,4 +1,4 @@
-import type { LockEventName } from '../core/events/events.js';
+import type { LockEvent, LockEventName } from '../core/events/events.js';
 
 /** One log line, for an application with a structured log. Durations are in ms. */
 export interface LockLogLine {
@@ -8,15 +8,26 @@ export interface LockLogLine {
   /** The text that Nest's logger would get. */
   readonly message: string;
   readonly key?: string;
+  /** `template`, `label` and `kind` tell of the caller: the one that holds the lock, or that has waited in vain. */
   readonly template?: string;
   readonly label?: string;
   readonly kind?: string;
-  readonly held?: number;
+  /** How long the caller has waited. */
   readonly waited?: number;
+  /** `held`, `fence` and `owner` tell of the holder, also in `wait-failed`, where the caller is another one. */
+  readonly held?: number;
   readonly fence?: number;
-  readonly reason?: string;
   readonly owner?: string;
+  /** More about the holder that the caller has waited for (`wait-failed`). Left out if the key is free by now. */
+  readonly holder?: LockEvent['holder'];
+  /** How many callers wait for the key, and in how many processes (`wait-failed`). */
+  readonly waiting?: number;
+  readonly processes?: number;
+  /** Why a lock was lost. */
+  readonly reason?: string;
+  /** The person or tool that released a lock by force, and why (`force-release`). */
   readonly by?: string;
+  readonly why?: string;
   readonly error?: unknown;
 }
 

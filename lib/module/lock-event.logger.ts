@@ -44,7 +44,7 @@ function repeatedStoreErrors(known: () => boolean): (message: string) => boolean
 
 function longHold({ key, held, label, site }: LockEvent): string {
   const taken = site === undefined ? '' : `\nTaken ${site.trimStart()}`;
-  const by = label === undefined ? '' : ` by ${label}`;
+  const by = label === undefined ? '' : ` by ${printable(label)}`;
   return (
     `The lock ${quoted(key ?? '')} has been held for ${span(held ?? 0)}${by}. ` +
     `Find work that hangs, set "maxHold" for it, or raise the module's "longHold".${taken}`
@@ -72,7 +72,7 @@ function waitFailed({
   const begin = `Waited ${span(waited)} in vain for the lock ${quoted(key)}: `;
   if (holder === undefined) return `${begin}it is free by now. Raise "wait" if its holders need longer.`;
   const { label, site, answered, remaining } = holder;
-  const named = label === undefined ? quoted(owner) : `${label} on ${quoted(owner)}`;
+  const named = label === undefined ? quoted(owner) : `${printable(label)} on ${quoted(owner)}`;
   const left =
     remaining === Infinity
       ? 'without an expiry, so it is no lock of this library, and a longer "wait" does not help'

@@ -26,8 +26,11 @@ export function eventWriter(log: LockLog, logger: Pick<Logger, 'warn'>) {
 }
 
 function logLineOf(event: LockEvent, message: string): LockLogLine {
-  const { name, key, template, label, kind, held, waited, fence, reason, owner, by, error } = event;
-  const facts = { key, template, label, kind, held, waited, fence, reason, owner, by, error };
+  const { name, key, template, label, kind, waited, held, fence, owner, holder, waiting, processes } = event;
+  const { reason, by, why, error } = event;
+  const caller = { key, template, label, kind, waited };
+  const holding = { held, fence, owner, holder, waiting, processes };
+  const facts = { ...caller, ...holding, reason, by, why, error };
   const known = Object.entries(facts).filter(([, value]) => value !== undefined);
   return { level: 'warn', event: name, message, ...Object.fromEntries(known) };
 }

@@ -3,9 +3,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { HELP } from '../../lib/cli/input/help.js';
 import { run } from '../../lib/cli/run.js';
-import type { Terminal } from '../../lib/cli/terminal.js';
-import type { LockInspector } from '../../lib/cli/inspector.js';
+import type { Ending, Terminal } from '../../lib/cli/terminal.js';
+import type { LockInspector, OpenedLocks } from '../../lib/cli/inspector.js';
+import { aligned } from '../../lib/cli/table.js';
 import { LockStoreError } from '../../lib/errors/index.js';
+import type { LockInfo } from '../../lib/core/inspection/lock-info.js';
+import { deferred } from '../support/deferred.js';
 import { eventually } from '../support/eventually.js';
 import { type Program, VERSION, buildProgram, execute, start } from './support/command.js';
 import { LOCKS, fakeLocks } from './support/fake-locks.js';
@@ -24,7 +27,14 @@ afterAll(async () => {
 });
 
 /** Runs a command in this process, on a terminal of 60 columns and 6 rows. */
-async function onTerminal(args: readonly string[], changes: Partial<LockInspector> = {}) {
+async function onTerminal(
+  args: readonly string[],
+  changes: Partial<LockInspector> = {},
+  opening: (locks: LockInspector) => Promise<OpenedLocks> = async (locks) => ({
+    locks,
+    close: async () => {},
+  }),
+) {
   const ending = new AbortController();
   const written: string[] = [];
   const noted: string[] = [];
@@ -42,10 +52,12 @@ async function onTerminal(args: readonly string[], changes: Partial<LockInspecto
     env: {},
     version: VERSION,
     terminal,
-    open: () => Promise.resolve({ locks, close: () => Promise.resolve() }),
+    open: () => opening(locks),
   });
-  return { ended, written, noted, locks, end: () => ending.abort() };
+  return { ended, written, noted, locks, end: (reason: Ending = 'SIGINT') => ending.abort(reason) };
 }
+
+const never = () => new Promise<never>(() => {});
 
 describe('nestjs-locked ls', () => {
   it('given locks, then it prints a table with the longest wait first, and what nobody answered', async () => {
@@ -222,7 +234,150 @@ describe('nestjs-locked watch', () => {
   });
 });
 
+describe('a command that is interrupted', () => {
+  const release = ['release', 'order:42', '--holder', '3f2a9c01', '--by', 'jane'];
+
+  it.each<[string, readonly string[], NodeJS.Signals, number, string]>([
+    ['ls', ['ls'], 'SIGINT', 130, ''],
+    ['a scan', ['ls', '--scan'], 'SIGTERM', 143, ''],
+    ['inspect', ['inspect', 'order:42'], 'SIGTERM', 143, ''],
+    ['the preview of a release', release, 'SIGINT', 130, ''],
+    [
+      'a release',
+      [...release, '--yes'],
+      'SIGINT',
+      130,
+      'Interrupted. It is not known whether order:42 was released. See: nestjs-locked inspect order:42\n',
+    ],
+    ['watch', ['watch'], 'SIGINT', 0, ''],
+  ])(
+    'given %s on a Redis that does not answer, then it ends at once',
+    async (_, args, signal, code, note) => {
+      const running = start(fake, args, { FAKE_HANGS: 'yes' });
+      await eventually(() => expect(running.stderr).toBe('waits\n'));
+      running.child.kill(signal);
+      expect(await running.ended).toBe(code);
+      expect({ stdout: running.stdout, stderr: running.stderr }).toEqual({
+        stdout: '',
+        stderr: `waits\n${note}`,
+      });
+    },
+  );
+
+  it('given a release whose connection is not made yet, then it says that nothing was released', async () => {
+    const { ended, noted, end } = await onTerminal([...release, '--yes'], {}, never);
+    end('SIGTERM');
+    expect(await ended).toBe(143);
+    expect(noted.join('')).toBe('Interrupted. Nothing was released.\n');
+  });
+
+  it('given a command that has ended, then its exit code stays, although the connection does not close', async () => {
+    const closing = deferred();
+    const close = () => {
+      closing.resolve();
+      return never();
+    };
+    const { ended, noted, end } = await onTerminal([...release, '--yes'], {}, async (locks) => ({
+      locks,
+      close,
+    }));
+    await closing.promise;
+    end();
+    expect(await ended).toBe(0);
+    expect(noted).toEqual([]);
+  });
+
+  it('given a closed pipe, then ls ends with 0', async () => {
+    const { ended, end } = await onTerminal(['ls'], { overview: never });
+    end('closed pipe');
+    expect(await ended).toBe(0);
+  });
+
+  it('given watch on a terminal during a question, then the cursor comes back', async () => {
+    const { ended, written, end } = await onTerminal(['watch'], { overview: never });
+    await eventually(() => expect(written).toEqual(['\x1b[?25l']));
+    end();
+    expect(await ended).toBe(0);
+    expect(written).toEqual(['\x1b[?25l', '\x1b[?25h']);
+  });
+});
+
+describe('text from other processes', () => {
+  const key = 'a\u009b31m\u202e\u2028\u{e0001}';
+  const lock: LockInfo = { key, kind: 'exclusive', at: new Date(), holders: [], queue: [], waiting: 0 };
+  const found = { at: new Date(), processes: [], locks: [lock], cycles: [], troubles: [], silent: 0 };
+
+  it.each([
+    ['ls', []],
+    ['ls', ['--scan']],
+    ['inspect', [key]],
+    ['watch', []],
+    ['release', [key, '--holder', 'any', '--by', 'jane']],
+    ['release', [key, '--holder', 'any', '--by', 'jane', '--yes']],
+  ])(
+    'given %s with --json, then a key with control characters is escaped and stays readable',
+    async (...[command, args]) => {
+      const { ended, written, end } = await onTerminal([command, ...args, '--json'], {
+        overview: async () => found,
+        inspect: async () => lock,
+        async *list() {
+          yield lock;
+        },
+      });
+      await eventually(() => expect(written).not.toEqual([]));
+      end();
+      await ended;
+      const [text] = written;
+      expect(text.trimEnd()).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+      const parsed = JSON.parse(text) as { key?: string; locks?: Array<{ key: string }> };
+      expect(parsed.locks?.[0].key ?? parsed.key).toBe(key);
+    },
+  );
+
+  it('given wide characters, then a row of watch is as wide as the terminal, and not wider', async () => {
+    const wide = { ...lock, key: '注文'.repeat(45) };
+    const { ended, written, end } = await onTerminal(['watch'], {
+      overview: async () => ({ ...found, locks: [wide] }),
+    });
+    await eventually(() => expect(written.length).toBeGreaterThan(1));
+    end();
+    await ended;
+    expect(written[1].split('\n')).toContain('注文'.repeat(15));
+  });
+
+  it.each([
+    ['wide characters', '注文'],
+    ['Hangul', '한글'],
+    ['pictures', '🔒🔑'],
+    ['full-width forms', 'ＡＢ'],
+    ['combining marks', 'e\u0301a\u0300bc'],
+    ['letters of one column', 'ﾃｽﾄé'],
+  ])('given %s, then the cells of a table are below each other', (_, four) => {
+    expect(
+      aligned([
+        ['abcd', 'x'],
+        [four, 'x'],
+        ['', 'x'],
+      ]),
+    ).toEqual(['abcd  x', `${four}  x`, '      x']);
+  });
+
+  it('given an error that no command expects, then it has no control characters and no password', async () => {
+    const overview = () => Promise.reject(new TypeError('\x1b[31mredis://jane:hunter2@host\u202e failed'));
+    const { ended, noted } = await onTerminal(['ls'], { overview });
+    expect(await ended).toBe(1);
+    expect(noted.join('')).toMatch(/^TypeError: \\x1b\[31mredis:\/\/\*\*\*@host\\u202e failed\n +at /);
+    expect(noted.join('')).not.toContain('hunter2');
+  });
+});
+
 describe('nestjs-locked', () => {
+  it('given a closed standard error, then the exit code is that of the mistake', async () => {
+    const running = start(real, ['ls', '--nope']);
+    running.child.stderr!.destroy();
+    expect(await running.ended).toBe(2);
+  });
+
   it('given --help, --version or nothing, then it prints the help or the version', async () => {
     expect(await execute(real, ['--help'])).toEqual({ code: 0, stdout: HELP, stderr: '' });
     expect(await execute(real, [])).toEqual({ code: 0, stdout: HELP, stderr: '' });
@@ -246,6 +401,13 @@ describe('nestjs-locked', () => {
     [['watch', '--interval', '5 parsecs'], '--interval is "5 parsecs"'],
     [['watch', '--interval', '1ms'], 'it must be at least 100 ms'],
     [['ls', '--url', 'http://u:secret@host'], `The lock option "--url" is 'http://***@host'`],
+    [['watch', '--interval', 'redis://u:secret@host'], '--interval is "redis://***@host"'],
+    [['ls', '--patience=redis://u:secret@host'], '--patience is "redis://***@host"'],
+    [['ls', '--json=redis://u:secret@host'], "Option '--json' does not take an argument"],
+    [
+      ['release', 'redis://u:secret@host', '--by', 'jane'],
+      'See the ids by: nestjs-locked inspect redis://***@host.',
+    ],
     [['redis://u:secret@host'], 'There is no command "redis://***@host"'],
     [['ls', '--cluster', '--url', '/tmp/redis.sock'], 'A Cluster needs a URL with a host'],
   ])('given %j, then it exits with 2 and says what is wrong', async (args, message) => {

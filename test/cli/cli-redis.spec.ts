@@ -221,4 +221,28 @@ describe('nestjs-locked on a Cluster', () => {
     expect(released).toMatchObject({ code: 0, stderr: '' });
     await eventually(() => expect(held[0].signal.aborted).toBe(true));
   });
+
+  it('given a Cluster that is not complete, then each command fails, with the cause', async () => {
+    const node = await startRedis({
+      config: { 'cluster-enabled': 'yes', 'cluster-config-file': 'nodes.conf' },
+    });
+    ending.push(() => node.stop());
+    await node.client().call('CLUSTER', 'ADDSLOTSRANGE', '0', '8000');
+    const on = ['--cluster', '--url', node.url];
+    const commands = [
+      ['ls', '--json'],
+      ['inspect', 'k'],
+      ['release', 'k', '--holder', 'any', '--by', 'me', '--yes'],
+    ];
+    const all = await Promise.all(commands.map((args) => execute(program, [...args, ...on])));
+    for (const result of all) {
+      expect(result).toMatchObject({ code: 3, stdout: '' });
+      expect(result.stderr).toMatch(/the Cluster was not ready for 4 s\. See "cluster_state"/);
+    }
+  });
+
+  it('given --cluster and a single Redis, then the error is that of the server', async () => {
+    const { code, stderr } = await execute(program, ['ls', '--cluster', '--url', urlOf(server)]);
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/cluster support disabled/)]);
+  });
 });

@@ -1,7 +1,7 @@
 /** The routes of the dashboard, on each platform, in an application that changes every reply. */
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { SetMetadata } from '@nestjs/common';
-import { LockStoreError, getLockServiceToken } from 'nestjs-locked';
+import { Logger, SetMetadata } from '@nestjs/common';
+import { LockKeyError, LockStoreError, getLockServiceToken } from 'nestjs-locked';
 import type { LockDashboardOptions } from 'nestjs-locked/dashboard';
 import {
   type DashboardApp,
@@ -143,6 +143,19 @@ describe.each(PLATFORMS)('the dashboard on %s', (platform) => {
     const reply = await release(app);
     expect(reply.status).toBe(503);
     expect(await reply.json()).toEqual({ error: 'The lock could not be released.', code: 'LOCK_STORE' });
+  });
+
+  it('given a key that no lock can have, then it is a bad request, and nothing is logged', async () => {
+    const logged: unknown[] = [];
+    const app = await start({ platform, options: RELEASABLE, locks: held() });
+    Logger.overrideLogger({ log() {}, warn() {}, error: (message: unknown) => void logged.push(message) });
+    app.locks.failure = new LockKeyError('~nl:q:a', 'Keys must not begin with "~nl:".');
+    const expected = { error: 'No lock can have this key.', code: 'LOCK_KEY' };
+    for (const reply of [await fetch(`${app.url}/state?key=~nl:q:a`), await release(app)]) {
+      expect(reply.status).toBe(400);
+      expect(await reply.json()).toEqual(expected);
+    }
+    expect(logged).toEqual([]);
   });
 
   it('given a function as release, then it decides about each request, and names the person', async () => {

@@ -2,6 +2,9 @@
 import { type Socket, connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { LockStoreError } from 'nestjs-locked';
+import type { LockDashboardOptions } from 'nestjs-locked/dashboard';
+import { EventStream } from '../../lib/dashboard/http/event-stream.js';
+import type { DashboardReply } from '../../lib/dashboard/http/messages.js';
 import {
   type DashboardApp,
   type DashboardSetup,
@@ -13,6 +16,7 @@ import {
   startDashboard,
 } from '../support/dashboard.js';
 import { type Child, startChild } from '../support/child-process.js';
+import { deferred } from '../support/deferred.js';
 import { eventually } from '../support/eventually.js';
 import type { handlers } from '../support/workers/dashboard.worker.js';
 
@@ -91,6 +95,30 @@ describe.each(PLATFORMS)('the stream on %s', (platform) => {
     expect(locks.questions).toBeLessThanOrEqual(before + 2);
   });
 
+  it('given a watcher that leaves while the permission is decided, then no question is sent', async () => {
+    const [deciding, left, decided] = [deferred(), deferred(), deferred()];
+    const options: LockDashboardOptions = {
+      unprotected: true,
+      release: async (context) => {
+        const reply = context.switchToHttp().getResponse<Socket & { raw?: Socket }>();
+        (reply.raw ?? reply).once('close', () => left.resolve());
+        deciding.resolve();
+        await left.promise;
+        decided.resolve();
+        return true;
+      },
+    };
+    const app = await start({ platform, options });
+    const { socket } = slowReader(app);
+    await deciding.promise;
+    socket.destroy();
+    await decided.promise;
+    // The stream begins before this request is read, and a question would be sent before this timer fires.
+    await fetch(`${app.url}/app.js`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(app.locks.questions).toBe(0);
+  });
+
   it('given a store that fails, then the state has the code, the latest overview, and recovers', async () => {
     const locks = new StatedLocks();
     locks.state = overview([lock('order:42')]);
@@ -161,6 +189,30 @@ function slowReader({ url }: DashboardApp): { socket: Socket; bytes(): string } 
   socket.write(`GET ${pathname}/live HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
   return { socket, bytes: () => Buffer.concat(chunks).toString() };
 }
+
+describe('an event stream', () => {
+  it.each<[string, object]>([
+    ['whose response is closed', { destroyed: true }],
+    [
+      'whose connection is closed before an earlier response is sent',
+      { req: { socket: { destroyed: true } } },
+    ],
+    ['whose stream of HTTP/2 is reset', { stream: { destroyed: true } }],
+  ])('given a reader %s, then it has ended from the start', (_, state) => {
+    const raw = {
+      writeHead() {},
+      on() {},
+      destroyed: false,
+      closed: false,
+      req: { httpVersionMajor: 1 },
+      ...state,
+    };
+    const stream = new EventStream({ raw } as unknown as DashboardReply);
+    let ended = false;
+    stream.onEnd(() => (ended = true));
+    expect(ended).toBe(true);
+  });
+});
 
 describe.each(PLATFORMS)('SIGTERM on %s', (platform) => {
   let child: Child<typeof handlers> | undefined;

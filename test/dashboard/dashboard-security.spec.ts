@@ -5,6 +5,7 @@ import { APP_GUARD } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { LockDashboardModule, type LockDashboardOptions } from 'nestjs-locked/dashboard';
 import { readFileSync, readdirSync } from 'node:fs';
+import { request } from 'node:http';
 import {
   type DashboardApp,
   type DashboardSetup,
@@ -201,6 +202,73 @@ describe.each(PLATFORMS)('foreign pages on %s', (platform) => {
     expect((await release(app, { origin: 'https://ops.example.com' })).status).toBe(200);
     expect((await fetch(`${app.url}/state`, { headers: { origin: origins[0] } })).status).toBe(200);
     expect((await release(app, { origin: 'http://ops.example.com' })).status).toBe(403);
+  });
+});
+
+describe.each(PLATFORMS)('the Host header on %s', (platform) => {
+  const HEADERS = { 'content-type': 'application/json', 'x-nestjs-locked': 'release' };
+  const BODY = JSON.stringify({ key: 'order:42', holder: 'h1' });
+
+  /** The status of a reply. A browser sends the host of the address as the header. */
+  function statusOf({ url }: DashboardApp, path: string, headers: Record<string, string>): Promise<number> {
+    const [address, method] = [new URL(url + path), path === '/release' ? 'POST' : 'GET'];
+    return new Promise((resolve, reject) => {
+      const sent = request(address, { method, headers: { ...HEADERS, ...headers } }, (reply) => {
+        reply.destroy();
+        resolve(reply.statusCode ?? 0);
+      });
+      sent.on('error', reject);
+      sent.end(method === 'POST' ? BODY : undefined);
+    });
+  }
+
+  const released = (app: DashboardApp, host: string, origin: string) =>
+    statusOf(app, '/release', { host, origin });
+
+  it('given a foreign domain that resolves to an unprotected server, then each route is refused', async () => {
+    const app = await start({ platform, options: RELEASABLE });
+    const { port } = new URL(app.url);
+    for (const host of [
+      `evil.example:${port}`,
+      '127.0.0.1.evil.example',
+      'localhost.evil.example',
+      'a@localhost',
+    ]) {
+      const own = { host, origin: `http://${host}`, 'sec-fetch-site': 'same-origin' };
+      for (const path of [...ROUTES, '/release']) {
+        expect([host, path, await statusOf(app, path, own)]).toEqual([host, path, 403]);
+      }
+    }
+    expect(app.locks.released).toEqual([]);
+    expect(app.locks.questions).toBe(0);
+  });
+
+  it('given localhost, an IP address or an origin of the options, then an unprotected page is served', async () => {
+    const origins = ['https://ops.example.com', 'http://ops.internal:8080'];
+    const app = await start({ platform, options: { ...RELEASABLE, origins } });
+    const { port } = new URL(app.url);
+    const hosts = ['localhost', 'LOCALHOST', 'app.localhost', '127.0.0.1', '192.168.1.7', '[::1]'];
+    const known = ['ops.example.com', 'ops.example.com:443', 'ops.internal:8080'];
+    for (const host of [...hosts.flatMap((name) => [name, `${name}:${port}`]), ...known]) {
+      expect([host, await statusOf(app, '/state', { host })]).toEqual([host, 200]);
+    }
+    for (const host of ['ops.example.com:80', 'ops.internal', 'example.com']) {
+      expect([host, await statusOf(app, '/state', { host })]).toEqual([host, 403]);
+    }
+  });
+
+  it('given another protection, then each host is served', async () => {
+    const app = await start({ platform, options: { authorize: () => true } });
+    expect(await statusOf(app, '', { host: 'ops.example.com' })).toBe(200);
+  });
+
+  it('given a proxy that adds the default port, then the page of its origin may release', async () => {
+    const app = await start({ platform, options: { authorize: () => true, release: true } });
+    expect(await released(app, 'ops.example.com:443', 'https://ops.example.com')).toBe(200);
+    expect(await released(app, 'ops.example.com:80', 'http://ops.example.com')).toBe(200);
+    expect(await released(app, 'ops.example.com:80', 'https://ops.example.com')).toBe(403);
+    expect(await released(app, 'ops.example.com/', 'https://ops.example.com')).toBe(403);
+    expect(await released(app, 'ops.example.com:443', 'ftp://ops.example.com:443')).toBe(403);
   });
 });
 

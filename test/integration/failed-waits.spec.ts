@@ -135,6 +135,9 @@ describe('given an application with a function as its log', () => {
       template: 'order:{0}',
       kind: 'exclusive',
       owner: 'app:7',
+      holder: { label: 'Orders.pay', answered: true },
+      waiting: 0,
+      processes: 0,
       message: expect.stringMatching(
         /^Waited 1(\.\d)? s in vain for the lock "order:42": Orders\.pay on "app:7" has held it for \d(\.\d)? s; 0 callers wait in 0 processes\./,
       ) as unknown,

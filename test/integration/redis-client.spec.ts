@@ -1,6 +1,6 @@
 /** The client that the module opens, or gets from the application: where it connects, how it recovers, what it logs. */
 import { inspect } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { LockStoreError } from '../../lib/errors/index.js';
@@ -165,6 +165,34 @@ describe('a client that the module opens', () => {
     const next = await connection.client.call('CLIENT', 'ID');
     await expect(connection.client.call('SET', 'a', '1')).rejects.toThrow(/READONLY/);
     await expect(connection.client.call('CLIENT', 'ID')).resolves.toBe(next);
+  });
+
+  it('given a replica that stays one, then it is logged once, and the return of a master once', async () => {
+    let ahead = 0;
+    const now = performance.now.bind(performance);
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now() + ahead);
+    cleanups.push(() => clock.mockRestore());
+    const connection = open(server.url);
+    await ready(connection);
+    const admin = server.client();
+    await admin.call('REPLICAOF', '127.0.0.1', '1');
+    for (let i = 0; i < 3; i += 1) {
+      const id = await connection.client.call('CLIENT', 'ID');
+      await expect(connection.client.call('SET', 'a', '1')).rejects.toThrow(/READONLY/);
+      await eventually(async () => expect(await connection.client.call('CLIENT', 'ID')).not.toBe(id));
+      ahead += 5_001;
+    }
+    expect(connection.logged).toEqual([
+      expect.stringMatching(/^warn Redis at 127\.0\.0\.1:\d+ is a replica, and refuses writes\./),
+    ]);
+    expect(connection.watch.down).toBe(true);
+    const id = await connection.client.call('CLIENT', 'ID');
+    await connection.client.call('SET', 'a', '1').catch(() => undefined);
+    await admin.call('REPLICAOF', 'NO', 'ONE');
+    await eventually(async () => expect(await connection.client.call('CLIENT', 'ID')).not.toBe(id));
+    await eventually(() => expect(connection.logged).toHaveLength(2));
+    expect(connection.logged[1]).toMatch(/^log Redis at 127\.0\.0\.1:\d+ answers again/);
+    expect(connection.watch.down).toBe(false);
   });
 });
 

@@ -1,5 +1,6 @@
 /** What the module logs about its locks. */
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { LockLogLine } from '../../lib/index.js';
 import { LockLostError, LockStoreError } from '../../lib/errors/index.js';
 import { logEvents } from '../../lib/module/lock-event.logger.js';
 
@@ -50,6 +51,47 @@ describe('given the log of a module', () => {
     expect(logged).toEqual([
       'Waited 1.5 s in vain for the lock "a": "a foreign client" holds it without an expiry, so it is no lock of this ' +
         'library, and a longer "wait" does not help; 0 callers wait in 0 processes.',
+    ]);
+  });
+
+  it('then the text of another process is one text line, without characters that a terminal obeys', () => {
+    const text = 'x\n\x1b[31m[Nest] 1 - ERROR forged\u202e\u009b';
+    const holder = { answered: true, remaining: 5, label: text, site: text };
+    sink({ name: 'wait-failed', key: text, waited: 1_500, held: 2_000, owner: text, holder });
+    sink({ name: 'wait-failed', key: text, waited: 1_500, owner: text, holder });
+    sink({
+      name: 'wait-failed',
+      key: text,
+      waited: 1_500,
+      owner: text,
+      holder: { ...holder, label: undefined },
+    });
+    sink({ name: 'force-release', key: text, by: text, why: text, owner: text });
+    sink({ name: 'long-hold', key: text, held: 61_000, label: text });
+    expect(logged).toHaveLength(5);
+    for (const message of logged) {
+      expect(message).not.toMatch(/\p{C}/u);
+      expect(message).toContain('x\\n\\u001b[31m');
+    }
+  });
+
+  it('then a structured log line has all facts of the event, and those of the holder apart', () => {
+    const entries: LockLogLine[] = [];
+    const structured = logEvents(
+      { warn: () => undefined },
+      () => false,
+      (entry) => void entries.push(entry),
+    );
+    const holder = { answered: true, remaining: 5_000, label: 'Payments.holder', site: 'pay.ts:5:1' };
+    const caller = { key: 'a', waited: 1_500, label: 'Orders.waiter', template: '{0}', kind: 'exclusive' };
+    const facts = { ...caller, held: 2_000, fence: 7, owner: 'api-1:101', holder, waiting: 3, processes: 2 };
+    structured({ name: 'wait-failed', ...facts });
+    const forced = { key: 'a', by: 'jane', why: 'the provider hangs', owner: 'api-1:101' };
+    structured({ name: 'force-release', ...forced });
+    const message: unknown = expect.any(String);
+    expect(entries).toEqual([
+      { level: 'warn', event: 'wait-failed', message, ...facts },
+      { level: 'warn', event: 'force-release', message, ...forced },
     ]);
   });
 

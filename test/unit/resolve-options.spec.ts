@@ -58,6 +58,8 @@ describe('given the defaults of the module', () => {
       /"defaults\.ttl" is '30', which has no unit: .*; it must be a duration in milliseconds, or a string/,
     ],
     ['ttl', 49, /"defaults\.ttl" is 49; .* of at least 50 ms/],
+    ['ttl', '10ms', /"defaults\.ttl" is '10ms'; .* of at least 50 ms/],
+    ['ttl', '0s', /"defaults\.ttl" is '0s'; .* of at least 50 ms/],
     ['wait', -1, /"defaults\.wait" is -1/],
     ['wait', Infinity, /"defaults\.wait" is Infinity, which is too long for a timer/],
     ['maxHold', 0, /"defaults\.maxHold" is 0; .* of at least 1 ms/],

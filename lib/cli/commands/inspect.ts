@@ -3,14 +3,14 @@ import type { LockHolder, LockInfo, LockQueuePlace, LockWaiter } from '../../cor
 import type { Arguments } from '../input/arguments.js';
 import { DONE } from '../exit-codes.js';
 import type { LockInspector } from '../inspector.js';
-import { count, plain, span } from '../show.js';
+import { count, json, plain, span } from '../show.js';
 import { aligned, holderName } from '../table.js';
 import type { Terminal } from '../terminal.js';
 
 export async function inspect(locks: LockInspector, args: Arguments, terminal: Terminal): Promise<number> {
   const [key] = args.operands;
   const lock = await locks.inspect(key, { patience: args.patience });
-  if (args.json) terminal.write(`${JSON.stringify(lock)}\n`);
+  if (args.json) terminal.write(`${json(lock)}\n`);
   else if (lock === null) terminal.write(`${plain(key)} is neither held nor waited for.\n`);
   else terminal.write(`${described(lock).join('\n')}\n`);
   return DONE;

@@ -4,6 +4,7 @@ import type { LockInfo, LockOverview } from '../../core/inspection/lock-info.js'
 import type { Arguments } from '../input/arguments.js';
 import { DONE } from '../exit-codes.js';
 import type { LockInspector } from '../inspector.js';
+import { json } from '../show.js';
 import { lockTable, remarks } from '../table.js';
 import type { Terminal } from '../terminal.js';
 
@@ -35,7 +36,7 @@ async function scan(locks: LockInspector, args: Arguments, terminal: Terminal): 
   const { signal } = terminal;
   const found: LockInfo[] = [];
   for await (const lock of locks.list(pattern, { signal, details: true, patience: args.patience })) {
-    if (args.json) terminal.write(`${JSON.stringify(lock)}\n`);
+    if (args.json) terminal.write(`${json(lock)}\n`);
     else found.push(lock);
   }
   if (!args.json) for (const text of table(found, terminal.colours)) terminal.write(`${text}\n`);
@@ -43,8 +44,8 @@ async function scan(locks: LockInspector, args: Arguments, terminal: Terminal): 
 }
 
 /** The rows of an overview. */
-export function shown(found: LockOverview, json: boolean, colours: boolean): string[] {
-  if (json) return found.locks.map((lock) => JSON.stringify(lock));
+export function shown(found: LockOverview, asJson: boolean, colours: boolean): string[] {
+  if (asJson) return found.locks.map(json);
   return [...table(found.locks, colours), ...remarks(found)];
 }
 

@@ -3,7 +3,7 @@ import type { LockInfo } from '../../core/inspection/lock-info.js';
 import type { Arguments } from '../input/arguments.js';
 import { DONE, REFUSED, UsageError } from '../exit-codes.js';
 import type { LockInspector } from '../inspector.js';
-import { count, plain, shellWord, span } from '../show.js';
+import { count, json, plain, shellWord, span } from '../show.js';
 import { holderName } from '../table.js';
 import type { Terminal } from '../terminal.js';
 
@@ -28,7 +28,7 @@ export async function release(locks: LockInspector, args: Arguments, terminal: T
   const result = await locks.forceRelease(key, { holder, by, ...(reason !== undefined && { reason }) });
   const { released, told } = result;
   if (args.json) {
-    terminal.write(`${JSON.stringify({ key, ...result })}\n`);
+    terminal.write(`${json({ key, ...result })}\n`);
   } else if (released === 0) {
     terminal.write(`Nothing was released: ${plain(key)} is not held by ${holderText(holder)}.\n`);
   } else {
@@ -54,8 +54,7 @@ async function preview(locks: LockInspector, args: Arguments, terminal: Terminal
   const { holder = '' } = args;
   const lock = await locks.inspect(key, { patience: args.patience });
   const meant = (lock?.holders ?? []).filter(({ id }) => holder === 'any' || id === holder);
-  if (args.json)
-    terminal.write(`${JSON.stringify({ key, released: 0, told: 0, would: meant.map(({ id }) => id) })}\n`);
+  if (args.json) terminal.write(`${json({ key, released: 0, told: 0, would: meant.map(({ id }) => id) })}\n`);
   else if (lock === null || meant.length === 0) {
     terminal.write(`Nothing to release: ${plain(key)} is not held by ${holderText(holder)}.\n`);
   } else {

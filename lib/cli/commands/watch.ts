@@ -4,7 +4,9 @@ import { isLockError } from '../../errors/index.js';
 import type { Arguments } from '../input/arguments.js';
 import { DONE } from '../exit-codes.js';
 import type { LockInspector } from '../inspector.js';
-import { plain } from '../show.js';
+import { columnsOf } from '../columns.js';
+import { untilInterrupted } from '../interruption.js';
+import { json, plain } from '../show.js';
 import type { Terminal } from '../terminal.js';
 import { shown } from './ls.js';
 
@@ -17,8 +19,7 @@ export async function watch(locks: LockInspector, args: Arguments, terminal: Ter
   if (inPlace) terminal.write(HIDE_CURSOR);
   try {
     while (!signal.aborted) {
-      const block = await next(locks, args, terminal);
-      if (signal.aborted) break;
+      const block = await untilInterrupted(next(locks, args, terminal), terminal);
       if (inPlace) {
         const visible = fitted(block, terminal);
         terminal.write(`${height > 0 ? `\x1b[${height}F` : ''}${CLEAR_BELOW}${visible.join('\n')}\n`);
@@ -38,13 +39,13 @@ export async function watch(locks: LockInspector, args: Arguments, terminal: Ter
 async function next(locks: LockInspector, args: Arguments, terminal: Terminal): Promise<string[]> {
   try {
     const found = await locks.overview({ patience: args.patience });
-    if (args.json) return [JSON.stringify(found)];
+    if (args.json) return [json(found)];
     return [found.at.toISOString(), ...shown(found, false, terminal.colours)];
   } catch (error) {
     if (!isLockError(error, 'LOCK_STORE')) throw error;
     const at = new Date().toISOString();
     const message = plain(error.message);
-    return args.json ? [JSON.stringify({ at, error: message })] : [at, message];
+    return args.json ? [json({ at, error: message })] : [at, message];
   }
 }
 
@@ -57,10 +58,19 @@ function fitted(block: readonly string[], terminal: Terminal): string[] {
   return visible.map((text) => cut(text, columns));
 }
 
-/** Cuts a row after so many visible characters. Colours take no room. */
+/** Cuts a row after so many columns. Colours take no room. */
 function cut(text: string, columns: number): string {
   // eslint-disable-next-line no-control-regex -- the escape sequences of colours
   const parts = text.match(/\x1b\[[\d;]*m|[^]/gu) ?? [];
   let room = columns;
-  return parts.filter((part) => part.startsWith('\x1b') || room-- > 0).join('');
+  let full = false;
+  return parts
+    .filter((part) => {
+      if (part.startsWith('\x1b')) return true;
+      const needed = columnsOf(part);
+      full ||= needed > room;
+      room -= needed;
+      return !full;
+    })
+    .join('');
 }

@@ -105,5 +105,7 @@ function parsed(args: readonly string[]) {
 function milliseconds(name: string, text: string, least: number): number {
   const found = parseDuration(/^\d+$/.test(text) ? Number(text) : text);
   if (found !== undefined && found >= least) return found;
-  throw new UsageError(`--${name} is "${text}"; it must be at least ${least} ms: ${DURATION_HINT}.`);
+  throw new UsageError(
+    `--${name} is "${redactUrl(text)}"; it must be at least ${least} ms: ${DURATION_HINT}.`,
+  );
 }

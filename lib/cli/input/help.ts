@@ -31,4 +31,6 @@ Exit codes:
   1  refused, or nothing was released
   2  wrong usage
   3  Redis failed
+  130, 143  interrupted by SIGINT or SIGTERM; a release with --yes may be done or not
+  "watch" ends with 0 then. A reader that closes the pipe also ends with 0.
 `;

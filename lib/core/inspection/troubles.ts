@@ -6,6 +6,11 @@ import type { TroubleFacts } from './messages.js';
 
 const MOST = 20;
 
+interface Noted {
+  readonly facts: Omit<TroubleFacts, 'age'>;
+  readonly at: number;
+}
+
 const KINDS: Partial<Record<LockEvent['name'], LockTrouble['what']>> = {
   lost: 'lost',
   'long-hold': 'long-hold',
@@ -15,7 +20,7 @@ const KINDS: Partial<Record<LockEvent['name'], LockTrouble['what']>> = {
 
 export class Troubles {
   /** The newest one last. */
-  readonly #latest: { readonly facts: Omit<TroubleFacts, 'age'>; readonly at: number }[] = [];
+  readonly #latest: Noted[] = [];
 
   constructor(private readonly clock: Clock) {}
 
@@ -24,11 +29,19 @@ export class Troubles {
     if (what === undefined) return;
     const code = (event.error as { code?: unknown } | undefined)?.code;
     const reason = event.reason ?? (typeof code === 'string' ? code : undefined);
-    this.#latest.push({
-      facts: { what, key: event.key, label: event.label, reason },
-      at: this.clock.monotonic(),
-    });
-    if (this.#latest.length > MOST) this.#latest.shift();
+    const facts = { what, key: event.key, label: event.label, reason };
+    if (what === 'busy') this.#forget((other) => isSame(other, facts));
+    this.#latest.push({ facts, at: this.clock.monotonic() });
+    if (this.#latest.length <= MOST) return;
+    // Refusals are many and ordinary. They must not push out a lock that was lost.
+    if (!this.#forget((other) => other.what === 'busy')) this.#latest.shift();
+  }
+
+  /** Forgets the oldest trouble that matches. @returns whether there was one. */
+  #forget(matches: (facts: Noted['facts']) => boolean): boolean {
+    const index = this.#latest.findIndex(({ facts }) => matches(facts));
+    if (index >= 0) this.#latest.splice(index, 1);
+    return index >= 0;
   }
 
   /** The newest one first. */
@@ -36,4 +49,8 @@ export class Troubles {
     const now = this.clock.monotonic();
     return this.#latest.map(({ facts, at }) => ({ ...facts, age: now - at })).reverse();
   }
+}
+
+function isSame(a: Noted['facts'], b: Noted['facts']): boolean {
+  return a.what === b.what && a.key === b.key && a.label === b.label;
 }

@@ -143,6 +143,7 @@ export function durationProblem(given: unknown, name?: string): string {
 /** Whether the value would be a duration if it were shorter. */
 function isTooLong(given: unknown): boolean {
   if (typeof given === 'number') return given > MAX_DURATION;
+  if (parseDuration(given) !== undefined) return false;
   const unit = /[a-z]+$/i.exec(String(given))?.[0] ?? '';
   return parseDuration(`1${unit}`) !== undefined;
 }

@@ -39,6 +39,8 @@ export class EventStream {
     this.#raw.on('error', () => this.#over());
     this.#raw.on('drain', () => this.#drained());
     this.#timer = systemClock.schedule(() => this.#beat(), COMMENT_EVERY);
+    // A reader that has left before emits nothing more.
+    if (hasLeft(this.#raw)) this.#over();
   }
 
   onEnd(callback: () => void): void {
@@ -94,4 +96,13 @@ export class EventStream {
     this.#timer.cancel();
     for (const callback of this.#onEnd.splice(0)) callback();
   }
+}
+
+/**
+ * With pipelining, a response that waits for an earlier one has no socket yet, so the request's socket is read. Over
+ * HTTP/2, a response has a stream of its own.
+ */
+function hasLeft(raw: ServerResponse & { readonly stream?: { readonly destroyed: boolean } }): boolean {
+  const { destroyed, closed, req, stream } = raw;
+  return destroyed || closed || req.socket?.destroyed || stream?.destroyed === true;
 }

@@ -2,6 +2,7 @@
  * Refuses requests that a foreign page sends by the browser of a permitted person. There is no token: behind a load
  * balancer, the process that gets the release need not be the one that served the page.
  */
+import { isIP } from 'node:net';
 import { type DashboardRequest, headerOf } from './messages.js';
 
 /** A header that a foreign page can send only after the server has allowed it by CORS. */
@@ -32,10 +33,32 @@ export function foreignRead(request: DashboardRequest, origins: ReadonlySet<stri
   return origin !== undefined && !isOwn(origin, request, origins);
 }
 
+/**
+ * Whether the request names a host that no stranger can have chosen. A stranger can let a domain of his resolve to this
+ * server. A page of that domain is then of the same origin, and only the Host header tells the difference.
+ */
+export function isKnownHost(request: DashboardRequest, origins: ReadonlySet<string>): boolean {
+  const host = hostOf(request, 'http:');
+  if (host === undefined) return false;
+  const name = new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, '');
+  if (isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost')) return true;
+  return [...origins].some((origin) => isHostOf(origin, request));
+}
+
 /** The scheme is not compared, because a proxy may end TLS. */
 function isOwn(origin: string, request: DashboardRequest, origins: ReadonlySet<string>): boolean {
-  if (origins.has(origin)) return true;
-  const host = headerOf(request, 'host') ?? headerOf(request, ':authority');
-  if (host === undefined || !/^https?:/.test(origin) || !URL.canParse(origin)) return false;
-  return new URL(origin).host === host.toLowerCase();
+  return origins.has(origin) || (URL.canParse(origin) && isHostOf(origin, request));
+}
+
+function isHostOf(origin: string, request: DashboardRequest): boolean {
+  const { protocol, host } = new URL(origin);
+  return /^https?:$/.test(protocol) && host === hostOf(request, protocol);
+}
+
+/** The host and the port of the server as the client named them, without the default port of the scheme. */
+function hostOf(request: DashboardRequest, scheme: string): string | undefined {
+  const host = headerOf(request, 'host') ?? headerOf(request, ':authority') ?? '';
+  const address = `${scheme}//${host}`;
+  if (!/^[\w.:[\]-]+$/.test(host) || !URL.canParse(address)) return undefined;
+  return new URL(address).host;
 }

@@ -31,6 +31,7 @@ export class LiveFeed implements OnModuleDestroy, BeforeApplicationShutdown {
   watch(stream: EventStream): void {
     this.#streams.add(stream);
     stream.onEnd(() => this.#left(stream));
+    if (!this.#streams.has(stream)) return;
     if (this.#ended) stream.end();
     else if (this.#timer === undefined) this.#start();
     else void this.current().then((state) => stream.send('state', state));

@@ -5,6 +5,7 @@ import { messageOf } from '../errors/error-message.js';
 import { printable, redactError } from '../../../errors/index.js';
 import { Ending } from './client-ending.js';
 import { ENDED } from '../errors/redis-errors.js';
+import type { ReplicaExit } from './replica-exit.js';
 import { isSentinelRound, watchSentinels } from './sentinel-watch.js';
 
 export interface ConnectionLog {
@@ -28,14 +29,14 @@ export interface DatabaseVerdicts {
 }
 
 /**
- * @param owned whether the store opened the client. If so, its `error` events are listened to: ioredis would print each
+ * @param replica present if the store opened the client. Then its `error` events are listened to: ioredis would print each
  * of them. A listener at the application's own client would keep ioredis from printing them for the application.
  * @param database if it verifies connections, Redis counts as answering once the database of the locks is selected.
  */
 export function watchConnection(
   client: RedisLike,
   log: ConnectionLog,
-  { owned, database }: { owned: boolean; database?: DatabaseVerdicts },
+  { replica, database }: { replica?: ReplicaExit; database?: DatabaseVerdicts },
 ): ConnectionWatch {
   let down = false;
   let ended = false;
@@ -52,12 +53,13 @@ export function watchConnection(
   const onError = (error: unknown) => {
     // watchSentinels reports the errors of sentinels, and the guard of the database reports the error of a SELECT.
     if (!isSentinelRound(error) && !isOfSelect(error))
-      failed(`failed: ${printable(messageOf(redactError(error)))}`);
+      failed(`failed: ${printable(messageOf(redactError(error))).replace(/\.$/, '')}`);
   };
   const onClose = () => {
     ending.closed();
     // A connection that is closed on purpose is not a failure.
-    if (!ending.ended && client.status !== 'disconnecting') failed('closed the connection');
+    if (!ending.ended && client.status !== 'disconnecting')
+      failed(replica?.reason ?? 'closed the connection');
     else if (ending.ended && down && !endLogged) {
       endLogged = true;
       log.warn(`Redis at ${addressOf(client)} stays away. ${ENDED}`);
@@ -71,10 +73,17 @@ export function watchConnection(
     ending.connected();
   };
   const onReady = () => {
-    if (database?.verifies !== true) answers();
+    if (database?.verifies !== true) usable();
+  };
+  /** A connection to the same replica is no news. */
+  const usable = () => {
+    if (replica?.reason === undefined) return answers();
+    void replica.remains(client).then((remains) => {
+      if (!remains && client.status === 'ready') answers();
+    });
   };
   const onVerdict = (cause: unknown) => {
-    if (cause === undefined) return answers();
+    if (cause === undefined) return usable();
     const said = messageOf(cause);
     if (said === refusal || ended) return;
     down = true;
@@ -88,7 +97,7 @@ export function watchConnection(
   const unwatchSentinels = watchSentinels(client, ({ message }) =>
     failed(`cannot be found: ${printable(message)}`),
   );
-  if (owned) client.on('error', onError);
+  if (replica !== undefined) client.on('error', onError);
   const stops = [onClient(client, 'close', onClose), onClient(client, 'ready', onReady)];
   return {
     get down() {

@@ -2,6 +2,7 @@
 import { Redis } from 'ioredis';
 import { runOutside } from '../../../core/time/outside.js';
 import { DatabaseGuard } from '../health/database-guard.js';
+import { ReplicaExit } from '../health/replica-exit.js';
 import { checkFailover } from './failover-check.js';
 import type { RedisLike, RedisSettings } from '../client/redis-client.interface.js';
 import type { RedisTarget } from './redis-option.js';
@@ -33,15 +34,15 @@ export interface RedisConnectionSettings {
 const FIRST_RETRY = 50;
 const LONGEST_RETRY = 1_000;
 const CONNECT_TIMEOUT = 5_000;
-const READONLY_PAUSE = 5_000;
 
 export function connectRedis(target: RedisTarget, settings: RedisConnectionSettings): RedisConnection {
   if (target.kind === 'client') {
     const { client } = target;
     checkFailover(client, (message) => settings.log.warn(message));
-    return { client, owned: false, connect: () => undefined, ...watched(client, settings.log, false) };
+    return { client, owned: false, connect: () => undefined, ...watched(client, settings.log) };
   }
-  const ours = ownDefaults(settings);
+  const replica = new ReplicaExit();
+  const ours = ownDefaults(settings, replica);
   const client =
     target.kind === 'url'
       ? new Redis(target.url, ours)
@@ -51,20 +52,20 @@ export function connectRedis(target: RedisTarget, settings: RedisConnectionSetti
     // A failure is logged by way of the client's events, and the client tries again by itself.
     if (!lazy && client.status === 'wait') void runOutside(() => client.connect().catch(() => undefined));
   };
-  return { client, owned: true, connect, ...watched(client, settings.log, true) };
+  return { client, owned: true, connect, ...watched(client, settings.log, replica) };
 }
 
 function watched(
   client: RedisLike,
   log: ConnectionLog,
-  owned: boolean,
+  replica?: ReplicaExit,
 ): Pick<RedisConnection, 'database' | 'watch'> {
   const database = new DatabaseGuard(client, (message) => log.warn(message));
-  return { database, watch: watchConnection(client, log, { owned, database }) };
+  return { database, watch: watchConnection(client, log, { database, replica }) };
 }
 
 /** Defaults for what the user's options or URL leave open. */
-function ownDefaults({ connectionName }: RedisConnectionSettings) {
+function ownDefaults({ connectionName }: RedisConnectionSettings, replica: ReplicaExit) {
   return {
     connectionName,
     // The module connects when the application starts. A module that is only compiled, as in a test, opens nothing.
@@ -80,7 +81,7 @@ function ownDefaults({ connectionName }: RedisConnectionSettings) {
     // Each command of the store may run twice, or late, without harm. So a short interruption stays invisible.
     enableOfflineQueue: true,
     autoResendUnfulfilledCommands: true,
-    reconnectOnError: leaveReplica(),
+    reconnectOnError: replica.reconnectOnError,
   };
 }
 
@@ -90,19 +91,6 @@ function ownDefaults({ connectionName }: RedisConnectionSettings) {
  */
 function sentinelDefaults({ sentinels, failoverDetector }: RedisSettings): object {
   return sentinels ? { failoverDetector: failoverDetector ?? true } : {};
-}
-
-/**
- * After a fail-over behind one address, the old master becomes a replica and may keep the connection. So a refused
- * write makes ioredis connect again, which resolves the address again. Refused writes do so at most once in 5 s.
- */
-function leaveReplica(): (error: Error) => boolean {
-  let last = -Infinity;
-  return (error) => {
-    if (!error.message.includes('READONLY') || performance.now() - last < READONLY_PAUSE) return false;
-    last = performance.now();
-    return true;
-  };
 }
 
 /** The settings without undefined values: an unset environment variable leaves such a value. */
