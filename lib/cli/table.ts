@@ -21,7 +21,7 @@ export function lockTable(locks: readonly LockInfo[], colours: boolean): string[
 }
 
 /** What an overview tells besides its locks. */
-export function remarks({ cycles, silent }: LockOverview): string[] {
+export function remarks({ cycles, silent, more = 0, moreBlocked = 0 }: LockOverview): string[] {
   const found = cycles.map(({ links }) => {
     const parts = links.map(
       ({ owner, label, holds, wants }) =>
@@ -29,6 +29,11 @@ export function remarks({ cycles, silent }: LockOverview): string[] {
     );
     return `Deadlock: ${parts.join('; ')}.`;
   });
+  if (moreBlocked > 0) {
+    const callers = moreBlocked === 1 ? '1 caller is' : `${moreBlocked} callers are`;
+    found.push(`The search for deadlocks is incomplete: ${callers} left out.`);
+  }
+  if (more > 0) found.push(more === 1 ? '1 more key is waited for.' : `${more} more keys are waited for.`);
   if (silent === 0) return found;
   return [...found, `No answer from ${silent === 1 ? '1 process' : `${silent} processes`}.`];
 }
@@ -57,9 +62,15 @@ function row(lock: LockInfo): string[] {
   return [
     plain(lock.key),
     lock.kind,
-    first === undefined ? '-' : `${holderName(first, lock)}${others.length > 0 ? ` +${others.length}` : ''}`,
+    first === undefined
+      ? lock.unknown
+        ? 'unknown'
+        : '-'
+      : `${holderName(first, lock)}${others.length > 0 ? ` +${others.length}` : ''}`,
     first === undefined ? '-' : span(heldLongest(lock)),
-    first === undefined ? '-' : span(Math.max(...lock.holders.map(({ remaining }) => remaining))),
+    first === undefined
+      ? '-'
+      : span(lock.holders.reduce((longest, { remaining }) => Math.max(longest, remaining), 0)),
     String(lock.waiting),
     span(longestWait(lock)),
     isSilent(lock) ? 'silent' : '',
@@ -71,15 +82,18 @@ function isSilent({ holders }: LockInfo): boolean {
 }
 
 function longestWait({ queue }: LockInfo): number {
-  return Math.max(
+  return queue.reduce(
+    (longest, { waited, callers = [] }) =>
+      callers.reduce((found, caller) => Math.max(found, caller.waited), Math.max(longest, waited)),
     0,
-    ...queue.map(({ waited, callers = [] }) => Math.max(waited, ...callers.map((caller) => caller.waited))),
   );
 }
 
 function heldLongest({ holders }: LockInfo): number | undefined {
-  const known = holders.flatMap(({ held }) => held ?? []);
-  return known.length > 0 ? Math.max(...known) : undefined;
+  return holders.reduce<number | undefined>(
+    (longest, { held = longest }) => (held === undefined ? longest : Math.max(held, longest ?? held)),
+    undefined,
+  );
 }
 
 function longestHold(lock: LockInfo): number {

@@ -124,7 +124,7 @@ describe('three processes', () => {
     expect(info.queue).toMatchObject([{ owner: 'host-b', answered: true, callers: [{}] }]);
     expect(await inspector.service.overview()).toMatchObject({
       silent: 1,
-      locks: [{ key: KEY, holders: [] }],
+      locks: [{ key: KEY, holders: [{ id: holder.id, answered: false }] }],
     });
     // The silent process is not waited for again: with this patience, a wait would exceed the time of the test.
     const { silent } = await inspector.service.overview({ patience: '10m' });

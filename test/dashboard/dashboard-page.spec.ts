@@ -128,6 +128,23 @@ if (!usable) console.warn('There is no Chromium, so the page of the dashboard is
     expect(complaints).toEqual([]);
   });
 
+  it('given facts that an overview does not have, then it says what is not known, and what is left out', async () => {
+    const locks = new StatedLocks();
+    const queue = [place()];
+    const waited = [
+      lock('free:1', { holders: [], queue }),
+      lock('held:1', { holders: [], queue, unknown: true }),
+    ];
+    locks.state = overview(waited, { more: 7, moreBlocked: 11 });
+    await open(locks);
+    await shows('7 more locks are left out.');
+    await shows('11 callers left out. Deadlocks may be missed.');
+    expect(await number('tbody tr')).toBe(2);
+    const shown = await text();
+    for (const part of ['nobody', 'unknown']) expect(shown).toContain(part);
+    expect(complaints).toEqual([]);
+  });
+
   it('given markup in keys, labels and sites, then it is shown as text, and no element is made from it', async () => {
     const image = '<img src=x onerror="document.title=1">';
     const script = '<script>document.title=2</script>';

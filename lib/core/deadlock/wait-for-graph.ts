@@ -103,6 +103,11 @@ export class WaitGraph {
     return new LockDeadlockError(key, cycle.map(linkOf));
   }
 
+  /** Whether work may wait under a hold of the key. */
+  mayBlock(key: string): boolean {
+    return this.#blocked.has(key);
+  }
+
   /** The links that hold the key of a wait, exclude its caller, and have waits under them. */
   holdersOf({ key, access }: Wait): HeldKeys[] {
     const holders = this.#blocked.get(key);

@@ -87,6 +87,7 @@ export class LockEngine {
       sessionId,
       mode: settings.inspection ?? 'auto',
       source: this.#registry.factSource(settings.owner),
+      graph: this.waits,
     });
   }
 

@@ -5,8 +5,12 @@ type Check = (value: unknown) => boolean;
 /** The largest distance of a date from 1970, in ms. Fences are smaller too. */
 const LARGEST = 8.64e15;
 
+/** How many items a list may have. A process sends far fewer, and a later version may send more. */
+const MOST = 1_000;
+
 const isText: Check = (value) => typeof value === 'string';
 const isNumber: Check = (value) => typeof value === 'number' && Math.abs(value) <= LARGEST;
+const isCount: Check = (value) => isNumber(value) && (value as number) >= 0;
 const isKind: Check = (value) => value === 'exclusive' || value === 'shared' || value === 'semaphore';
 const isFlag: Check = (value) => typeof value === 'boolean';
 
@@ -14,8 +18,9 @@ function optional(check: Check): Check {
   return (value) => value === undefined || check(value);
 }
 
-function listOf(check: Check): Check {
-  return (value) => Array.isArray(value) && value.every(check);
+/** @param most a longer list is no fact. A list of texts needs no limit, as the message itself has one. */
+function listOf(check: Check, most = Infinity): Check {
+  return (value) => Array.isArray(value) && value.length <= most && value.every(check);
 }
 
 /** An object with these fields. A later version of this package may add others. */
@@ -55,7 +60,7 @@ const isWait = shapeOf({
   key: isText,
   kind: isKind,
   limit: optional(isNumber),
-  callers: listOf(isCaller),
+  callers: listOf(isCaller, MOST),
   more: isNumber,
 });
 
@@ -69,14 +74,25 @@ const isTrouble = shapeOf({
   age: isNumber,
 });
 
+const isBlocked = shapeOf({
+  holds: listOf(isText),
+  wants: isText,
+  label: optional(isText),
+  number: optional(isNumber),
+  shared: optional(listOf(isText)),
+  reads: optional(isFlag),
+});
+
 const areFacts = shapeOf({
   owner: isText,
   held: isNumber,
   waiting: isNumber,
-  holds: listOf(isHold),
-  waits: listOf(isWait),
-  blocked: listOf(shapeOf({ holds: listOf(isText), wants: isText, label: optional(isText) })),
-  troubles: listOf(isTrouble),
+  holds: listOf(isHold, MOST),
+  waits: listOf(isWait, MOST),
+  blocked: listOf(isBlocked, MOST),
+  troubles: listOf(isTrouble, MOST),
+  moreKeys: optional(isCount),
+  moreBlocked: optional(isCount),
 });
 
 /** Whether the value is a `ProcessFacts`. */

@@ -10,7 +10,12 @@ export interface LockInfo {
   /** When this was read, by the clock of this process. */
   readonly at: Date;
   readonly holders: readonly LockHolder[];
-  /** The processes that wait, in the order of the queue. At most 100. */
+  /** Set if an overview cannot tell whether the key has a holder. `inspect` can. */
+  readonly unknown?: true;
+  /**
+   * The processes that wait, in the order of the queue. At most 100. Callers that wait in a process that holds the key may
+   * have no request in the queue. Their process stands behind the others.
+   */
   readonly queue: readonly LockQueuePlace[];
   /** How many callers wait, as far as known. A process that has not answered counts as one caller. */
   readonly waiting: number;
@@ -55,7 +60,7 @@ export interface LockQueuePlace {
   readonly owner: string;
   readonly kind: LockKind;
   readonly limit?: number;
-  /** For how long the request has been in the queue of the store. */
+  /** For how long the request has been in the queue of the store. If there is no request, the wait of the first caller. */
   readonly waited: number;
   readonly answered: boolean;
   /** The callers behind the request, the first one first. Absent if the process has not answered. */
@@ -80,12 +85,17 @@ export interface LockOverview {
   readonly at: Date;
   readonly processes: readonly LockProcess[];
   /**
-   * The keys that were held longest or are waited for most, as far as processes have told: at most 20 holds and 20 keys of each
-   * process, and the first 3 callers of each key. `inspect` has up to 100 callers of each process.
+   * The longest wait is first, then the oldest hold. Each process tells its 20 oldest holds. It tells 20 keys that its callers
+   * wait for: those with the longest waits, and those with most callers. Of each key it tells the first 3 callers. `inspect` has
+   * up to 100 callers of each process.
    */
   readonly locks: readonly LockInfo[];
+  /** How many further keys the callers of the processes wait for. A key counts once for each process. Absent if all are told. */
+  readonly more?: number;
   /** Deadlocks across processes. Each was found by two overviews in a row. */
   readonly cycles: readonly LockCycle[];
+  /** How many callers were left out of the search for deadlocks. If there are some, the search is incomplete. */
+  readonly moreBlocked?: number;
   /** The latest losses, long holds, refusals after a wait, and store errors, the newest first. */
   readonly troubles: readonly LockTrouble[];
   /** How many processes have got the question, and have not answered. */

@@ -14,13 +14,14 @@ export function lockInfoOf(key: string, state: KeyState, answers: Answers, at: D
   const tokens = [...state.holders, ...state.queue];
   if (tokens.length === 0) return null;
   const queue = state.queue.map((place) => placeOf(key, place, answers));
+  queue.push(...placesBehindHolders(key, state, answers));
   return {
     key,
     kind: state.holders[0] === undefined ? kindOf(tokens[0].token) : kindOf(state.holders[0].token),
     at,
     holders: state.holders.map((holder) => holderOf(holder, answers, at)),
     queue,
-    waiting: waitingOf(queue) + Math.max(0, state.queued - queue.length),
+    waiting: waitingOf(queue) + Math.max(0, state.queued - state.queue.length),
   };
 }
 
@@ -88,7 +89,32 @@ function placeOf(key: string, { token, waited }: KeyWaiter, answers: Answers): L
   };
 }
 
-export function callersOf(facts: WaitFacts | undefined): Pick<LockQueuePlace, 'callers' | 'more'> {
+/**
+ * The callers of a process that holds the key have no request in the queue of the store while its lease admits them. If the
+ * lease is released by force, they queue behind the other processes. So they stand behind these here.
+ */
+function placesBehindHolders(key: string, state: KeyState, answers: Answers): LockQueuePlace[] {
+  const queued = new Set(state.queue.map(({ token }) => sessionIdOf(token)));
+  const holding = new Set(state.holders.map(({ token }) => sessionIdOf(token)));
+  // Behind the places that were read, there may be a place of any other session.
+  const all = state.queued <= state.queue.length;
+  const places: LockQueuePlace[] = [];
+  for (const [sessionId, { facts }] of answers) {
+    if (queued.has(sessionId) || !(all || holding.has(sessionId))) continue;
+    const wait = facts.waits.find((each) => each.key === key);
+    if (wait !== undefined) places.push(waitPlaceOf(facts.owner, wait));
+  }
+  return places.sort((a, b) => b.waited - a.waited);
+}
+
+/** The place of a process by its own answer. It has waited for as long as its longest waiting caller. */
+export function waitPlaceOf(owner: string, wait: WaitFacts): LockQueuePlace {
+  const { kind, limit, callers } = wait;
+  const waited = callers.reduce((longest, caller) => Math.max(longest, caller.waited), 0);
+  return { owner, kind, limit, waited, answered: true, ...callersOf(wait) };
+}
+
+function callersOf(facts: WaitFacts | undefined): Pick<LockQueuePlace, 'callers' | 'more'> {
   if (facts === undefined) return {};
   return facts.more > 0 ? { callers: facts.callers, more: facts.more } : { callers: facts.callers };
 }

@@ -65,6 +65,12 @@ export interface BlockedFacts {
   readonly holds: readonly string[];
   readonly wants: string;
   readonly label?: string;
+  /** The same wait has the same number in each answer of its process, and no other wait has it. */
+  readonly number?: number;
+  /** Those of the held keys that other readers may hold too. */
+  readonly shared?: readonly string[];
+  /** The caller wants to read, and no writer of its own process waits before it. */
+  readonly reads?: boolean;
 }
 
 /** A trouble, with its age in place of its time. */
@@ -79,6 +85,10 @@ export interface ProcessFacts {
   readonly waits: readonly WaitFacts[];
   readonly blocked: readonly BlockedFacts[];
   readonly troubles: readonly TroubleFacts[];
+  /** How many keys with waiting callers were left out. */
+  readonly moreKeys?: number;
+  /** How many callers that wait while they hold keys were left out. */
+  readonly moreBlocked?: number;
 }
 
 /** The version of the messages. A process ignores messages of another version. */
@@ -89,12 +99,15 @@ const VERSION = 1;
  * have thousands of characters.
  */
 const LONGEST = 4 * 1024 * 1024;
+const LONGEST_NAME = 200;
 
 /** An answer that is too long is sent with its counts alone. */
 export function encodeMessage(message: Message): string {
   const text = JSON.stringify({ v: VERSION, ...message });
   if (text.length <= LONGEST || message.kind !== 'answer') return text;
-  const facts = { ...message.facts, holds: [], waits: [], blocked: [], troubles: [] };
+  const { waits, blocked, moreKeys = 0, moreBlocked = 0 } = message.facts;
+  const left = { moreKeys: moreKeys + waits.length, moreBlocked: moreBlocked + blocked.length };
+  const facts = { ...message.facts, holds: [], waits: [], blocked: [], troubles: [], ...left };
   return JSON.stringify({ v: VERSION, ...message, facts });
 }
 
@@ -113,11 +126,9 @@ export function decodeMessage(text: string): Message | undefined {
 function isMessage(message: Message): boolean {
   switch (message.kind) {
     case 'question':
-      return [message.id, message.from, message.key ?? ''].every((text) => typeof text === 'string');
+      return isName(message.id) && isName(message.from) && typeof (message.key ?? '') === 'string';
     case 'answer':
-      return (
-        typeof message.id === 'string' && typeof message.from === 'string' && isProcessFacts(message.facts)
-      );
+      return isName(message.id) && isName(message.from) && isProcessFacts(message.facts);
     case 'revocation':
       return [message.key, message.holder, message.by, message.reason ?? ''].every(
         (text) => typeof text === 'string',
@@ -125,6 +136,11 @@ function isMessage(message: Message): boolean {
     default:
       return false;
   }
+}
+
+/** The id of a question or a session has some 16 characters. A longer text must not be sent back by each process. */
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= LONGEST_NAME;
 }
 
 /** The id of a holder. Tokens never leave the process: a client that knows a token could release its lock. */

@@ -7,15 +7,17 @@ import type {
   LockQueuePlace,
   LockTrouble,
 } from './lock-info.js';
-import { callersOf, detailsOf, waitingOf } from './merge-facts.js';
+import { detailsOf, waitingOf, waitPlaceOf } from './merge-facts.js';
 import type { Answer, ProcessFacts } from './messages.js';
 import type { Steps } from '../time/pieces.js';
-import { cyclesOf } from './wait-cycles.js';
+import { blockedCallers, cyclesOf } from './wait-cycles.js';
 
 export interface Digests {
   /** By session. */
   readonly answers: ReadonlyMap<string, Answer>;
   readonly silent: number;
+  /** The keys with readers that wait, and without a writer that waits. */
+  readonly readersOnly: ReadonlySet<string>;
 }
 
 /** The size of a step for each fact or lock that it treats. */
@@ -23,31 +25,39 @@ const SIZE = 200;
 
 export interface JoinedDigests {
   readonly overview: LockOverview;
-  /** The cycles of these digests. */
-  readonly cycles: ReadonlySet<string>;
+  /** The ids of the callers that wait while they hold keys. */
+  readonly blocked: ReadonlySet<string>;
 }
 
-/** @param before the cycles of the overview before. A cycle counts if it was among them. */
+/**
+ * @param before the callers that waited at an overview that had ended before this one began. Digests are of different
+ * moments. If each caller of a cycle has waited since then, there was a moment at which all of them did.
+ */
 export function* overviewOf(
-  { answers, silent }: Digests,
+  { answers, silent, readersOnly }: Digests,
   before: ReadonlySet<string>,
   at: Date,
 ): Steps<JoinedDigests> {
   const all = [...answers.values()];
   // In an order that does not depend on the answers' arrival, so that two overviews find the same cycles.
-  const found = yield* cyclesOf([...all].sort((a, b) => (a.from < b.from ? -1 : 1)));
-  const cycles: LockCycle[] = found.filter(({ id }) => before.has(id)).map(({ cycle }) => cycle);
+  const blocked = yield* blockedCallers([...all].sort((a, b) => (a.from < b.from ? -1 : 1)));
+  const waiting = blocked.filter(({ id }) => before.has(id));
+  const found = yield* cyclesOf(waiting, readersOnly);
+  const cycles: LockCycle[] = found.map(({ cycle }) => cycle);
   const locks = yield* locksOf(all, at);
   const troubles = yield* troublesOf(all, at);
+  const more = all.reduce((sum, { facts }) => sum + (facts.moreKeys ?? 0), 0);
+  const moreBlocked = all.reduce((sum, { facts }) => sum + (facts.moreBlocked ?? 0), 0);
+  const left = { ...(more > 0 && { more }), ...(moreBlocked > 0 && { moreBlocked }) };
   const processes = all.map(({ facts: { owner, held, waiting } }) => ({ owner, held, waiting }));
   return {
-    overview: { at, processes, locks, cycles, troubles, silent },
-    cycles: new Set(found.map(({ id }) => id)),
+    overview: { at, processes, locks, cycles, troubles, silent, ...left },
+    blocked: new Set(blocked.map(({ id }) => id)),
   };
 }
 
 interface Lock {
-  readonly kind: LockInfo['kind'];
+  kind: LockInfo['kind'];
   readonly holders: LockHolder[];
   readonly queue: LockQueuePlace[];
   /** The age of the oldest hold and the age of the longest wait, in ms. Below 0 if there is none. */
@@ -91,6 +101,7 @@ function addHolds(locks: Map<string, Lock>, { owner, holds }: ProcessFacts, at: 
     if (more === undefined) continue; // not the first one of its lease
     others.delete(hold.holder);
     const lock = lockOf(locks, hold.key, hold.kind);
+    lock.kind = hold.kind; // a caller that waits may be of another kind
     lock.holders.push(detailsOf(hold, { owner, remaining: hold.remaining, more, at }));
     lock.oldest = Math.max(lock.oldest, hold.held);
   }
@@ -98,11 +109,10 @@ function addHolds(locks: Map<string, Lock>, { owner, holds }: ProcessFacts, at: 
 
 function addWaits(locks: Map<string, Lock>, { owner, waits }: ProcessFacts): void {
   for (const wait of waits) {
-    const { kind, limit } = wait;
-    const waited = Math.max(0, ...wait.callers.map((caller) => caller.waited));
-    const lock = lockOf(locks, wait.key, kind);
-    lock.queue.push({ owner, kind, limit, waited, answered: true, ...callersOf(wait) });
-    lock.longest = Math.max(lock.longest, waited);
+    const place = waitPlaceOf(owner, wait);
+    const lock = lockOf(locks, wait.key, wait.kind);
+    lock.queue.push(place);
+    lock.longest = Math.max(lock.longest, place.waited);
   }
 }
 

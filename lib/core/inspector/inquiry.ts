@@ -64,6 +64,23 @@ export class Inquiry {
     }
   }
 
+  /** The answers of these sessions about one key. No other process gets the question. */
+  async from(
+    sessions: readonly string[],
+    key: string,
+    patience: number,
+  ): Promise<ReadonlyMap<string, Answer>> {
+    const { sessionId, own, inspection } = this.#settings;
+    const others = sessions.filter((each) => each !== sessionId);
+    if (others.length === 0) return new Map([[sessionId, own('', key)]]);
+    const send = async (message: string) => {
+      await Promise.all(others.map((each) => inspection.send(each, message)));
+      return undefined;
+    };
+    const all = (present: ReadonlyMap<string, Answer>) => others.every((each) => present.has(each));
+    return (await this.#send(key, patience, all, send)).answers;
+  }
+
   /** The digests of all processes. A process that was silent before is waited for at each tenth question only. */
   async all(patience: number): Promise<Gathered> {
     this.#questions += 1;
@@ -80,6 +97,7 @@ export class Inquiry {
   }
 
   answered(answer: Answer): void {
+    if (answer.from === this.#settings.sessionId) return; // forged: this process sends itself no answer
     const pending = this.#pending.get(answer.id);
     if (pending === undefined) return this.#late(answer);
     pending.answers.set(answer.from, answer);
@@ -97,6 +115,7 @@ export class Inquiry {
     key: string | undefined,
     patience: number,
     enough: (answers: ReadonlyMap<string, Answer>, receivers: number | undefined) => boolean,
+    send = (message: string) => this.#settings.inspection.broadcast(message),
   ): Promise<{ id: string; answers: ReadonlyMap<string, Answer>; receivers: number | undefined }> {
     const { inspection, sessionId, clock, own, settled } = this.#settings;
     await inspection.listen();
@@ -110,7 +129,7 @@ export class Inquiry {
         const pending = { answers, enough: () => sent && enough(answers, receivers), done: resolve };
         this.#pending.set(id, pending);
       });
-      receivers = await inspection.broadcast(encodeMessage({ kind: 'question', id, from: sessionId, key }));
+      receivers = await send(encodeMessage({ kind: 'question', id, from: sessionId, key }));
       sent = true;
       if (!enough(answers, receivers)) {
         const late = new Promise<void>((resolve) => {

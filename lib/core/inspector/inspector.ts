@@ -4,7 +4,9 @@ import type { StoreInspection } from '../contracts/inspection.contract.js';
 import type { LockEvent } from '../events/events.js';
 import { ownerOf, sessionIdOf } from '../contracts/token.js';
 import type { EngineContext } from '../runtime/engine-context.js';
+import type { WaitGraph } from '../deadlock/wait-for-graph.js';
 import { Inquiry } from './inquiry.js';
+import { Overviews } from './overviews.js';
 import { WaitReport } from './wait-report.js';
 import type { CallerFacts } from '../options/origin.js';
 import { Listening, type InspectionMode } from './listening.js';
@@ -22,7 +24,6 @@ import {
   holderId,
   type Revocation,
 } from '../inspection/messages.js';
-import { overviewOf } from '../inspection/overview.js';
 import { type FactSource, OwnFacts } from '../inspection/own-facts.js';
 import { Pieces } from '../time/pieces.js';
 import { Troubles } from '../inspection/troubles.js';
@@ -32,6 +33,7 @@ export interface InspectorSettings {
   readonly sessionId: string;
   readonly mode: InspectionMode;
   readonly source: FactSource;
+  readonly graph: WaitGraph;
 }
 
 /** How many places of a queue are read. */
@@ -45,18 +47,17 @@ export class Inspector {
   readonly #facts: OwnFacts;
   readonly #troubles: Troubles;
   readonly #inquiry: Inquiry | undefined;
+  readonly #overviews: Overviews | undefined;
   /** Undefined if this process does not inspect locks on its own. */
   readonly #report: WaitReport | undefined;
-  /** The cycles of the latest overview. A cycle counts if the next overview finds it again. */
-  #cycles: ReadonlySet<string> = new Set();
   readonly #pieces = new Pieces();
   readonly #listening: Listening | undefined;
 
-  constructor({ context, sessionId, mode, source }: InspectorSettings) {
+  constructor({ context, sessionId, mode, source, graph }: InspectorSettings) {
     this.#context = context;
     this.#sessionId = sessionId;
     this.#troubles = new Troubles(context.clock);
-    this.#facts = new OwnFacts(source, this.#troubles);
+    this.#facts = new OwnFacts(source, graph, this.#troubles);
     const { session, clock, holds, subscriptions } = context;
     const { inspection } = session;
     if (inspection === undefined) return;
@@ -66,6 +67,12 @@ export class Inspector {
       clock,
       own: (id, key) => this.#answer(id, key),
       settled: () => this.#pieces.settled(),
+    });
+    this.#overviews = new Overviews({
+      inspection,
+      inquiry: this.#inquiry,
+      pieces: this.#pieces,
+      now: () => this.#now(),
     });
     this.#listening = new Listening({ inspection, mode, clock, holds, subscriptions });
     if (mode === 'off') return;
@@ -89,11 +96,7 @@ export class Inspector {
   }
 
   async overview(patience: number): Promise<LockOverview> {
-    const { inquiry } = this.#parts('overview');
-    const digests = await inquiry.all(patience);
-    const { overview, cycles } = await this.#pieces.run(overviewOf(digests, this.#cycles, this.#now()));
-    this.#cycles = cycles;
-    return overview;
+    return this.#parts('overview').overviews.read(patience);
   }
 
   /** @param details whether the processes are sent a question about each key. */
@@ -220,10 +223,11 @@ export class Inspector {
     return { kind: 'answer', id, from: this.#sessionId, facts };
   }
 
-  #parts(verb: string): { inspection: StoreInspection; inquiry: Inquiry } {
+  #parts(verb: string): { inspection: StoreInspection; inquiry: Inquiry; overviews: Overviews } {
     const { inspection } = this.#context.session;
-    if (inspection !== undefined && this.#inquiry !== undefined)
-      return { inspection, inquiry: this.#inquiry };
+    const [inquiry, overviews] = [this.#inquiry, this.#overviews];
+    if (inspection !== undefined && inquiry !== undefined && overviews !== undefined)
+      return { inspection, inquiry, overviews };
     throw new LockOptionsError(
       'store',
       undefined,

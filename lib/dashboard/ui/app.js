@@ -62,7 +62,7 @@
   function h(name, ...children) {
     const [tag, type] = name.split('.');
     const [first] = children;
-    const props = first && !first.tag && !first.map && typeof first === 'object' ? children.shift() : {};
+    const props = first?.constructor === Object && !first.tag ? children.shift() : {};
     // The role of a table is lost where the style shows it as cards.
     return { tag, props: { role: ROLES[tag], class: type, ...props }, children };
   }
@@ -73,7 +73,7 @@
       if (name === 'key' || node.props?.[name] === value) continue;
       if (name === 'width') node.style.width = value;
       else if (name.startsWith('on')) node[name] = value;
-      else if (value === undefined || value === false) node.removeAttribute(name);
+      else if ((value ?? false) === false) node.removeAttribute(name);
       else node.setAttribute(name, value);
     }
     node.props = props;
@@ -133,8 +133,10 @@
   const chip = (text, kind = '') => h(`span.chip ${kind}`, text);
   const small = (...parts) => {
     const given = parts.filter(Boolean);
-    return given.length > 0 && h('small', given.join(' · '));
+    return given[0] && h('small', given.join(' · '));
   };
+
+  const remark = (count, text) => count > 0 && h('p.quiet', count + text);
 
   const silence = ({ answered }, kind) => !answered && kind !== 'foreign' && chip('silent', 'warn');
 
@@ -148,9 +150,9 @@
     ];
   }
 
-  function holderCell({ holders, kind }) {
+  function holderCell({ holders, kind, unknown }) {
     const [first] = holders;
-    if (!first) return 'nobody';
+    if (!first) return unknown ? 'unknown' : 'nobody';
     return [
       h('strong', kind === 'foreign' ? 'a foreign client' : (first.label ?? first.owner)),
       silence(first, kind),
@@ -184,9 +186,7 @@
       h(
         'tr',
         { key: id, class: open && 'open' },
-        cells
-          .slice(0, queue.length > 0 ? 5 : 4)
-          .map((cell, i) => h('td', { 'data-label': COLUMNS[i] }, cell)),
+        cells.slice(0, queue[0] ? 5 : 4).map((cell, i) => h('td', { 'data-label': COLUMNS[i] }, cell)),
       ),
       open && h('tr.details', { key: `${id} details` }, h('td', { colspan: 5 }, detailsOf(item))),
     ];
@@ -221,7 +221,7 @@
   }
 
   function caller({ waited, label, template, site, holds, trace: id }) {
-    const about = [site, label && template, holds.length > 0 && `holds ${holds.join(', ')}`];
+    const about = [site, label && template, holds[0] && `holds ${holds.join(', ')}`];
     return h('li', `${label ?? template ?? 'a caller'} for ${span(waited)}`, small(...about), trace(id));
   }
 
@@ -231,7 +231,7 @@
       `${owner} for ${span(waited)}`,
       kind !== 'exclusive' && chip(limit ? `${kind} of ${limit}` : kind),
       silence({ answered }),
-      callers.length > 0 && h('ul', callers.map(caller)),
+      callers[0] && h('ul', callers.map(caller)),
       more > 0 && small(`and ${more} more callers`),
     );
   }
@@ -245,7 +245,7 @@
         'ul.plain',
         holders.map((holder) => holderDetails(item, holder, lock)),
       ),
-      queue.length > 0 && [h('h3', 'Queue'), h('ol', queue.map(place))],
+      queue[0] && [h('h3', 'Queue'), h('ol', queue.map(place))],
     ];
   }
 
@@ -267,12 +267,9 @@
                 columns.map((name) => h('th', name)),
               ),
             ),
-            h(
-              'tbody',
-              rows.slice(0, MOST_ROWS).map((item) => row(item)),
-            ),
+            h('tbody', rows.slice(0, MOST_ROWS).map(row)),
           ),
-      rows.length > MOST_ROWS && h('p.quiet', `${rows.length - MOST_ROWS} more. Narrow the filter.`),
+      remark(rows.length - MOST_ROWS, ' more. Narrow the filter.'),
     );
   }
 
@@ -324,18 +321,19 @@
     const overviews = data.services.flatMap(({ overview }) => overview ?? []);
     const all = rowsOf(data);
     const rows = all.filter(matches);
-    const more = sum(data.services, 'more');
+    const more = sum(data.services, 'more') + sum(overviews, 'more');
     const told = (name) => overviews.flatMap((overview) => overview[name]);
     const processes = told('processes');
-    const queued = rows.filter(({ lock }) => lock.queue.length > 0).sort((a, b) => b.waited - a.waited);
-    const held = rows.filter(({ lock }) => lock.queue.length === 0).sort((a, b) => b.held - a.held);
+    const part = (free, by) =>
+      rows.filter(({ lock }) => !lock.queue[0] === free).sort((a, b) => b[by] - a[by]);
     return [
       data.services.map(failure),
       told('cycles').map(deadlock),
+      remark(sum(overviews, 'moreBlocked'), ' callers left out. Deadlocks may be missed.'),
       figures(all, processes, sum(overviews, 'silent')),
-      table('Waited for', queued, true),
-      table('Held', held, false),
-      more > 0 && h('p.quiet', `${more} more locks are left out.`),
+      table('Waited for', part(false, 'waited'), true),
+      table('Held', part(true, 'held'), false),
+      remark(more, ' more locks are left out.'),
       list(
         'Troubles',
         told('troubles')
