@@ -2,6 +2,7 @@
 import { Cluster, Redis } from 'ioredis';
 import { hostname } from 'node:os';
 import { LockEngine } from '../core/engine/lock-engine.js';
+import type { InspectOptions, LockOverview } from '../core/inspection/lock-info.js';
 import { LockStoreError, redactError, redactUrl } from '../errors/index.js';
 import { LockInspection } from '../lock.inspection.js';
 import { messageOf } from '../stores/redis/errors/error-message.js';
@@ -17,7 +18,20 @@ const TIMEOUT = 2_000;
 /** How long the connection and the login may take together, in ms. */
 const LONGEST_START = 4_000;
 
-class InspectionAlone extends LockInspection {}
+/** The processes of an overview are those of the application. */
+class InspectionAlone extends LockInspection {
+  constructor(
+    engine: LockEngine,
+    private readonly owner: string,
+  ) {
+    super(engine);
+  }
+
+  override async overview(options?: InspectOptions): Promise<LockOverview> {
+    const found = await super.overview(options);
+    return { ...found, processes: found.processes.filter(({ owner }) => owner !== this.owner) };
+  }
+}
 
 type Target = Pick<Arguments, 'url' | 'prefix' | 'cluster'>;
 
@@ -50,16 +64,17 @@ export async function openLocks(target: Target, warn: (message: string) => void)
     owned: true,
     warn,
   });
+  const owner = `${hostname()}:${process.pid}`;
   const engine = new LockEngine({
     store,
-    owner: `${hostname()}:${process.pid}`,
+    owner,
     maxWaiters: Infinity,
     longHold: Infinity,
     inspection: 'off',
     emit: () => undefined,
   });
   return {
-    locks: new InspectionAlone(engine),
+    locks: new InspectionAlone(engine, owner),
     async close() {
       await engine.close();
       await store.close();

@@ -15,6 +15,11 @@ export function plain(text: string): string {
   });
 }
 
+/** A key in a sentence. */
+export function named(key: string): string {
+  return `"${plain(key)}"`;
+}
+
 /** JSON without characters that a terminal obeys. It means the same, because they are escaped. */
 export function json(value: unknown): string {
   return JSON.stringify(value).replace(UNPRINTABLE, (character) =>

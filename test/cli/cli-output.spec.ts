@@ -1,6 +1,7 @@
 /** What the commands print, on locks that stand still. */
 /* eslint-disable no-control-regex -- the escape sequences of terminals */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { columnsOf } from '../../lib/cli/columns.js';
 import { HELP } from '../../lib/cli/input/help.js';
 import { run } from '../../lib/cli/run.js';
 import type { Ending, Terminal } from '../../lib/cli/terminal.js';
@@ -133,7 +134,9 @@ describe('nestjs-locked inspect', () => {
   });
 
   it('given a free key, then it says so, and null as JSON', async () => {
-    expect((await execute(fake, ['inspect', 'free'])).stdout).toBe('free is neither held nor waited for.\n');
+    expect((await execute(fake, ['inspect', 'free'])).stdout).toBe(
+      '"free" is neither held nor waited for.\n',
+    );
     expect((await execute(fake, ['inspect', 'free', '--json'])).stdout).toBe('null\n');
   });
 });
@@ -146,7 +149,7 @@ describe('nestjs-locked release', () => {
     expect(await ended).toBe(1);
     expect(locks.released).toEqual([]);
     expect(written.join('')).toContain(
-      'This would release order:42 from:\n  3f2a9c01  OrdersController.pay on api-1:101',
+      'This would release "order:42" from:\n  3f2a9c01  OrdersController.pay on api-1:101',
     );
     expect(written.join('')).toContain('The next of 14 callers would get the key.');
     expect(written.join('')).toContain('Repeat the command with --yes');
@@ -157,7 +160,7 @@ describe('nestjs-locked release', () => {
     expect(await ended).toBe(0);
     expect(locks.released).toEqual([{ key: 'order:42', holder: '3f2a9c01', by: 'jane', reason: 'stuck' }]);
     expect(written.join('')).toMatch(
-      /^Released order:42 from 1 holder\. Its process was told\..*not stopped/,
+      /^Released "order:42" from 1 holder\. Its process was told\..*not stopped/,
     );
   });
 
@@ -167,7 +170,7 @@ describe('nestjs-locked release', () => {
       expect((await execute(fake, [...stale, ...more])).code).toBe(1);
     }
     expect((await execute(fake, [...stale, '--yes'])).stdout).toBe(
-      'Nothing was released: order:42 is not held by the holder stale.\n',
+      'Nothing was released: "order:42" is not held by the holder stale.\n',
     );
   });
 });
@@ -334,7 +337,7 @@ describe('text from other processes', () => {
     },
   );
 
-  it('given wide characters, then a row of watch is as wide as the terminal, and not wider', async () => {
+  it('given wide characters, then a row of watch is not wider than the terminal', async () => {
     const wide = { ...lock, key: '注文'.repeat(45) };
     const { ended, written, end } = await onTerminal(['watch'], {
       overview: async () => ({ ...found, locks: [wide] }),
@@ -342,7 +345,10 @@ describe('text from other processes', () => {
     await eventually(() => expect(written.length).toBeGreaterThan(1));
     end();
     await ended;
-    expect(written[1].split('\n')).toContain('注文'.repeat(15));
+    const row = written[1].split('\n').find((text) => text.startsWith('注文'))!;
+    expect(row).toMatch(/^(?:注文)+注?… +exclusive /);
+    expect(columnsOf(row)).toBeGreaterThan(50);
+    expect(columnsOf(row)).toBeLessThanOrEqual(60);
   });
 
   it.each([

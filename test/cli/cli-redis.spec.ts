@@ -151,13 +151,13 @@ describe('nestjs-locked on Redis', () => {
     const preview = await execute(program, args);
     expect(preview).toMatchObject({
       code: 1,
-      stdout: expect.stringContaining('This would release order:42 from:'),
+      stdout: expect.stringContaining('This would release "order:42" from:'),
     });
     expect(held.held).toBe(true);
 
     expect(await execute(program, [...args, '--yes'])).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^Released order:42 from 1 holder\. Its process was told\./),
+      stdout: expect.stringMatching(/^Released "order:42" from 1 holder\. Its process was told\./),
     });
     expect((await next).fence).toBeGreaterThan(held.fence);
     await eventually(() => expect(held.signal.aborted).toBe(true));

@@ -3,7 +3,7 @@ import type { LockHolder, LockInfo, LockQueuePlace, LockWaiter } from '../../cor
 import type { Arguments } from '../input/arguments.js';
 import { DONE } from '../exit-codes.js';
 import type { LockInspector } from '../inspector.js';
-import { count, json, plain, span } from '../show.js';
+import { count, json, named, plain, span } from '../show.js';
 import { aligned, holderName } from '../table.js';
 import type { Terminal } from '../terminal.js';
 
@@ -11,7 +11,7 @@ export async function inspect(locks: LockInspector, args: Arguments, terminal: T
   const [key] = args.operands;
   const lock = await locks.inspect(key, { patience: args.patience });
   if (args.json) terminal.write(`${json(lock)}\n`);
-  else if (lock === null) terminal.write(`${plain(key)} is neither held nor waited for.\n`);
+  else if (lock === null) terminal.write(`${named(key)} is neither held nor waited for.\n`);
   else terminal.write(`${described(lock).join('\n')}\n`);
   return DONE;
 }

@@ -4,7 +4,7 @@ import type { LockInfo, LockOverview } from '../../core/inspection/lock-info.js'
 import type { Arguments } from '../input/arguments.js';
 import { DONE } from '../exit-codes.js';
 import type { LockInspector } from '../inspector.js';
-import { json } from '../show.js';
+import { count, json } from '../show.js';
 import { lockTable, remarks } from '../table.js';
 import type { Terminal } from '../terminal.js';
 
@@ -17,7 +17,7 @@ export async function ls(locks: LockInspector, args: Arguments, terminal: Termin
 
 async function overview(locks: LockInspector, args: Arguments, terminal: Terminal): Promise<number> {
   const found = await settled(locks, args.patience);
-  for (const text of shown(found, args.json, terminal.colours)) terminal.write(`${text}\n`);
+  for (const text of shown(found, args.json, terminal)) terminal.write(`${text}\n`);
   if (args.json) for (const remark of remarks(found)) terminal.note(`${remark}\n`);
   return DONE;
 }
@@ -41,17 +41,25 @@ async function scan(locks: LockInspector, args: Arguments, terminal: Terminal): 
   }
   // A search that was interrupted has not found all locks. The interruption is told elsewhere.
   if (!args.json && !signal.aborted) {
-    for (const text of table(found, terminal.colours)) terminal.write(`${text}\n`);
+    for (const text of table(found, terminal)) terminal.write(`${text}\n`);
   }
   return DONE;
 }
 
 /** The rows of an overview. */
-export function shown(found: LockOverview, asJson: boolean, colours: boolean): string[] {
+export function shown(found: LockOverview, asJson: boolean, terminal: Terminal): string[] {
   if (asJson) return found.locks.map(json);
-  return [...table(found.locks, colours), ...remarks(found)];
+  return [...(found.locks.length === 0 ? nothing(found) : table(found.locks, terminal)), ...remarks(found)];
 }
 
-function table(locks: readonly LockInfo[], colours: boolean): string[] {
-  return locks.length === 0 ? ['No locks are held or waited for.'] : lockTable(locks, colours);
+/** A wrong prefix or database looks like this, too. */
+function nothing({ processes }: LockOverview): string[] {
+  return [`${NONE} ${count(processes.length, 'process')} answered.`];
 }
+
+function table(locks: readonly LockInfo[], terminal: Terminal): string[] {
+  if (locks.length === 0) return [NONE];
+  return lockTable(locks, terminal.colours, terminal.interactive ? terminal.size().columns : Infinity);
+}
+
+const NONE = 'No locks are held or waited for.';

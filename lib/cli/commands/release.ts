@@ -1,9 +1,9 @@
 /** `release`: takes a key away from a holder. */
-import type { LockInfo } from '../../core/inspection/lock-info.js';
+import type { LockHolder, LockInfo } from '../../core/inspection/lock-info.js';
 import type { Arguments } from '../input/arguments.js';
 import { DONE, REFUSED, UsageError } from '../exit-codes.js';
 import type { LockInspector } from '../inspector.js';
-import { count, json, plain, shellWord, span } from '../show.js';
+import { count, json, named, plain, shellWord, span } from '../show.js';
 import { holderName } from '../table.js';
 import type { Terminal } from '../terminal.js';
 
@@ -30,10 +30,10 @@ export async function release(locks: LockInspector, args: Arguments, terminal: T
   if (args.json) {
     terminal.write(`${json({ key, ...result })}\n`);
   } else if (released === 0) {
-    terminal.write(`Nothing was released: ${plain(key)} is not held by ${holderText(holder)}.\n`);
+    terminal.write(`Nothing was released: ${named(key)} is not held by ${holderText(holder)}.\n`);
   } else {
     terminal.write(
-      `Released ${plain(key)} from ${count(released, 'holder')}. ${toldText(released, told)} ${WARNING}\n`,
+      `Released ${named(key)} from ${count(released, 'holder')}. ${toldText(released, told)} ${WARNING}\n`,
     );
   }
   return released > 0 ? DONE : REFUSED;
@@ -44,8 +44,8 @@ function toldText(released: number, told: number): string {
   const missed = released - told;
   const begin = told === 0 ? '' : `${told} of them ${told === 1 ? 'was' : 'were'} told. `;
   return missed === 1
-    ? `${begin}One was not told, and notices at its next renewal.`
-    : `${begin}${missed} were not told, and notice at their next renewals.`;
+    ? `${begin}One was not told: a process notices at its next renewal, a foreign client goes on.`
+    : `${begin}${missed} were not told: processes notice at their next renewals, foreign clients go on.`;
 }
 
 /** Says what the command would do. */
@@ -56,7 +56,7 @@ async function preview(locks: LockInspector, args: Arguments, terminal: Terminal
   const meant = (lock?.holders ?? []).filter(({ id }) => holder === 'any' || id === holder);
   if (args.json) terminal.write(`${json({ key, released: 0, told: 0, would: meant.map(({ id }) => id) })}\n`);
   else if (lock === null || meant.length === 0) {
-    terminal.write(`Nothing to release: ${plain(key)} is not held by ${holderText(holder)}.\n`);
+    terminal.write(`Nothing to release: ${named(key)} is not held by ${holderText(holder)}.\n`);
   } else {
     for (const text of intention(lock, meant)) terminal.write(`${text}\n`);
   }
@@ -65,10 +65,10 @@ async function preview(locks: LockInspector, args: Arguments, terminal: Terminal
 
 function intention(lock: LockInfo, meant: LockInfo['holders']): string[] {
   return [
-    `This would release ${plain(lock.key)} from:`,
+    `This would release ${named(lock.key)} from:`,
     ...meant.map(
       (each) =>
-        `  ${each.id}  ${holderName(each, lock)} on ${plain(each.owner)}, held for ${span(each.held)}, ${span(each.remaining)} left`,
+        `  ${each.id}  ${placeOf(each, lock)}, held for ${span(each.held)}, ${span(each.remaining)} left`,
     ),
     lock.waiting > 0
       ? `The next of ${count(lock.waiting, 'caller')} would get the key.`
@@ -76,6 +76,11 @@ function intention(lock: LockInfo, meant: LockInfo['holders']): string[] {
     WARNING,
     'Repeat the command with --yes to release.',
   ];
+}
+
+function placeOf(holder: LockHolder, lock: LockInfo): string {
+  const name = holderName(holder, lock);
+  return lock.kind === 'foreign' || name === plain(holder.owner) ? name : `${name} on ${plain(holder.owner)}`;
 }
 
 function holderText(holder: string): string {

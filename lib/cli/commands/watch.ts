@@ -40,7 +40,7 @@ async function next(locks: LockInspector, args: Arguments, terminal: Terminal): 
   try {
     const found = await locks.overview({ patience: args.patience });
     if (args.json) return [json(found)];
-    return [found.at.toISOString(), ...shown(found, false, terminal.colours)];
+    return [found.at.toISOString(), ...shown(found, false, terminal)];
   } catch (error) {
     if (!isLockError(error, 'LOCK_STORE')) throw error;
     const at = new Date().toISOString();
