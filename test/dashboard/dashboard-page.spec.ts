@@ -184,6 +184,40 @@ if (!usable) console.warn('There is no Chromium, so the page of the dashboard is
     await shows('order:\\u{202e}24\\u{a}');
   });
 
+  it('given waits that are nearly equal, then their rows keep their order', async () => {
+    const locks = new StatedLocks();
+    const state = (a: number, b: number) =>
+      overview([lock('b', { queue: [place({ waited: b })] }), lock('a', { queue: [place({ waited: a })] })]);
+    const rows = () =>
+      page.evaluate(`[...document.querySelectorAll('button.key')].map((key) => key.textContent).join()`);
+    locks.state = state(10_020, 10_010);
+    await open(locks);
+    await eventually(async () => expect(await rows()).toBe('a,b'));
+    locks.state = state(11_010, 11_030);
+    await shows('longest 11 s');
+    expect(await rows()).toBe('a,b');
+    locks.state = state(11_010, 14_000);
+    await eventually(async () => expect(await rows()).toBe('b,a'));
+  });
+
+  it('given a process with two modules, then it counts as one process', async () => {
+    const locks = new StatedLocks();
+    const process = { owner: 'api-1:101', held: 0, waiting: 0 };
+    locks.state = overview([lock('a')], { processes: [process, process, { ...process, owner: 'api-2:7' }] });
+    await open(locks);
+    await eventually(async () => expect(await text()).toMatch(/Processes\n+2\n/));
+  });
+
+  it('given a long key, then the question of a release shows the whole of it', async () => {
+    const locks = new StatedLocks();
+    const key = `${'k'.repeat(640)}-end`;
+    locks.state = overview([lock(key)]);
+    await open(locks);
+    await (await page.waitForSelector('button.key'))!.click();
+    await (await button('Release …')).click();
+    await eventually(async () => expect(await content('dialog .subject')).toBe(key));
+  });
+
   it('given a click on Release, then a dialog says what it does and what it does not do, and only its button releases', async () => {
     const locks = busy();
     await open(locks);
@@ -346,11 +380,13 @@ if (!usable) console.warn('There is no Chromium, so the page of the dashboard is
     await shows('order:42');
     locks.failure = new LockStoreError('connect ECONNREFUSED 10.0.0.7:6379');
     await shows('cannot be read (LOCK_STORE)');
+    expect(await content('#status')).toBe('No answer');
     expect(await text()).toContain('order:42');
     expect(await text()).not.toContain('10.0.0.7');
     locks.failure = undefined;
     locks.state = overview([lock('after:1')]);
     await shows('after:1');
+    expect(await content('#status')).toBe('Live');
     expect(await text()).not.toContain('cannot be read');
     expect(complaints).toEqual([]);
   });

@@ -1,12 +1,12 @@
-/* global document, window, EventSource, URLSearchParams, requestAnimationFrame */
+/* global document, EventSource, URLSearchParams, requestAnimationFrame */
 // The page of the dashboard. Everything that comes from the server becomes a text node, so no key can become an element.
-(() => {
-  const base = new URL('.', document.currentScript.src);
+((page) => {
+  const base = new URL('.', page.currentScript.src);
   const MOST_ROWS = 200;
   const RETRY = 1500;
   const COLUMNS = ['Key', 'Held by', 'For', 'Lease', 'Waiting'];
-  const { body } = document;
-  const find = (id) => document.getElementById(id);
+  const { body } = page;
+  const find = (id) => page.getElementById(id);
   const filter = find('filter');
   const pause = find('pause');
   const dialog = find('dialog');
@@ -25,17 +25,14 @@
 
   const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
   const code = (char) => `\\u{${char.codePointAt(0).toString(16)}}`;
-  const plain = (text) => {
-    const all = String(text);
-    return (all.length > 300 ? `${all.slice(0, 300)}…` : all).replace(INVISIBLE, code);
-  };
+  const plain = (text) => String(text).replace(INVISIBLE, code);
   const time = (date) => new Date(date).toLocaleTimeString();
   const UNITS = [
     [86400, 'd', 3600, 'h'],
     [3600, 'h', 60, 'min'],
     [60, 'min', 1, 's'],
   ];
-  const load = (path, options) => window.fetch(new URL(path, base), options);
+  const load = (path, options) => fetch(new URL(path, base), options);
 
   function span(ms) {
     if (ms === undefined) return '?';
@@ -82,16 +79,15 @@
   function patch(parent, children) {
     const wanted = children.flat(9).filter((item) => item || item === 0);
     const keys = wanted.map((item, i) => `${item.tag} ${item.props?.key ?? i}`);
-    const all = new Set(keys);
     const kept = new Map();
     for (const node of [...parent.childNodes]) {
-      if (all.has(node.key)) kept.set(node.key, node);
+      if (keys.includes(node.key)) kept.set(node.key, node);
       else node.remove();
     }
     let at = parent.firstChild;
     wanted.forEach((item, i) => {
       const { tag } = item;
-      const node = kept.get(keys[i]) ?? (tag ? document.createElement(tag) : document.createTextNode(''));
+      const node = kept.get(keys[i]) ?? (tag ? page.createElement(tag) : page.createTextNode(''));
       node.key = keys[i];
       if (node === at) at = at.nextSibling;
       else parent.insertBefore(node, at);
@@ -108,6 +104,8 @@
   // What the rows show
 
   const most = (list, name) => Math.max(0, ...list.map((item) => item[name] ?? 0));
+  const order = (a, b) => (a < b ? -1 : 1);
+  const round = (ms) => Math.round(ms / 1000);
   const sum = (list, name) => list.reduce((total, item) => total + (item[name] ?? 0), 0);
 
   function rowsOf({ services }) {
@@ -118,6 +116,7 @@
         lock,
         waited: most(lock.queue, 'waited'),
         held: most(lock.holders, 'held'),
+        holders: lock.holders.length,
       })),
     );
   }
@@ -255,9 +254,8 @@
       'div.card',
       { key: title },
       h('h2', `${title} `, h('span.quiet', rows.length)),
-      rows.length === 0
-        ? h('p', 'None.')
-        : h(
+      rows[0]
+        ? h(
             'table',
             { 'aria-label': title },
             h(
@@ -268,7 +266,8 @@
               ),
             ),
             h('tbody', rows.slice(0, MOST_ROWS).map(row)),
-          ),
+          )
+        : h('p', 'None.'),
       remark(rows.length - MOST_ROWS, ' more. Narrow the filter.'),
     );
   }
@@ -281,7 +280,7 @@
       figure('Locks held', sum(processes, 'held')),
       figure('Callers waiting', sum(processes, 'waiting')),
       figure('Longest wait', span(most(rows, 'waited'))),
-      figure('Processes', processes.length),
+      figure('Processes', new Set(processes.map(({ owner }) => owner)).size),
       silent > 0 && figure('Silent processes', silent, true),
     );
   }
@@ -308,12 +307,12 @@
     return h(
       'div.banner warn',
       { role: 'alert', key: `failure ${name}` },
-      `The locks${of} cannot be read (${error}).${shown} The page comes back by itself.`,
+      `The locks${of} cannot be read (${error}).${shown}`,
     );
   }
 
   function list(title, items) {
-    return items.length > 0 && h('div.card', { key: title }, h('h2', title), h('ul.plain', items));
+    return items[0] && h('div.card', { key: title }, h('h2', title), h('ul.plain', items));
   }
 
   function view() {
@@ -321,11 +320,17 @@
     const overviews = data.services.flatMap(({ overview }) => overview ?? []);
     const all = rowsOf(data);
     const rows = all.filter(matches);
-    const more = sum(data.services, 'more') + sum(overviews, 'more');
     const told = (name) => overviews.flatMap((overview) => overview[name]);
-    const processes = told('processes');
+    const processes = told('processes').sort((a, b) => order(a.owner, b.owner));
+    const more = Math.max(
+      sum(data.services, 'more') + sum(overviews, 'more'),
+      sum(processes, 'held') - sum(all, 'holders'),
+    );
+    // Times that are nearly equal would swap rows at each refresh.
     const part = (free, by) =>
-      rows.filter(({ lock }) => !lock.queue[0] === free).sort((a, b) => b[by] - a[by]);
+      rows
+        .filter(({ lock }) => !lock.queue[0] === free)
+        .sort((a, b) => round(b[by]) - round(a[by]) || order(a.id, b.id));
     return [
       data.services.map(failure),
       told('cycles').map(deadlock),
@@ -360,11 +365,11 @@
 
   function draw() {
     due = false;
-    const focused = document.activeElement;
+    const focused = page.activeElement;
     patch(find('main'), view());
     if (data) find('updated').textContent = time(data.at);
     // A row that moves loses the focus.
-    if (focused !== document.activeElement) focused?.focus({ preventScroll: true });
+    if (focused !== page.activeElement) focused?.focus({ preventScroll: true });
   }
 
   function render() {
@@ -382,8 +387,8 @@
     });
     const { released, told, error } = await response.json();
     if (error) return `Not released: ${error}`;
-    if (released === 0) return 'Not released: the holder has gone.';
-    return `Released. ${told > 0 ? 'The holder has been told.' : 'The holder notices at its next renewal.'}`;
+    if (!released) return 'Not released: the holder has gone.';
+    return `Released. ${told ? 'The holder has been told.' : 'The holder notices at its next renewal.'}`;
   }
 
   function confirmRelease(item, holder, lock) {
@@ -446,16 +451,15 @@
   function connect() {
     clearTimeout(retry);
     stream?.close();
-    if (paused || document.hidden) return;
+    if (paused || page.hidden) return;
     const own = new EventSource(new URL('live', base));
     stream = own;
     const on = (name, act) => own.addEventListener(name, (event) => act(JSON.parse(event.data)));
-    on('hello', (message) => {
-      hello = message;
-      connection('live', 'Live');
-    });
+    on('hello', (message) => (hello = message));
     on('state', (state) => {
       data = state;
+      const failed = state.services.some(({ error }) => error);
+      connection(failed ? 'lost' : 'live', failed ? 'No answer' : 'Live');
       readDetails();
       render();
     });
@@ -482,7 +486,7 @@
     connect();
   };
   filter.oninput = render;
-  document.addEventListener('visibilitychange', connect);
+  page.addEventListener('visibilitychange', connect);
   connect();
   render();
-})();
+})(document);
