@@ -46,7 +46,8 @@ export class LockTelemetry implements LockTracer {
     const template = this.#templates.of(keys, origin?.template);
     const series = this.#table.of(template, access.kind, module);
     const since = this.#metrics?.acquiring(series);
-    const span = safely(() => this.#spans?.acquiring({ keys, template, series, label: origin?.label }));
+    const spans = origin?.untraced === true ? undefined : this.#spans;
+    const span = safely(() => spans?.acquiring({ keys, template, series, label: origin?.label }));
     const call = {
       // Callers that come in one tick share a request. Only the first one does not wait for another caller.
       contended: access.kind === 'exclusive' && keys.some((key) => this.#requesting.has(key)),
@@ -83,6 +84,7 @@ export class LockTelemetry implements LockTracer {
 
   holding({ access, module, origin }: TraceableOptions, lock: TraceableLock): TracedWork | undefined {
     if (!this.#holdSpans || this.#spans === undefined || lock.owned.length === 0) return undefined;
+    if (origin?.untraced === true) return undefined;
     const template = this.#templates.of(lock.owned, origin?.template);
     const series = this.#table.of(template, access.kind, module);
     return this.#spans.holding({ keys: lock.owned, template, series, label: origin?.label }, lock);

@@ -15,7 +15,11 @@ export interface CallRecord {
 export interface TraceableOptions {
   readonly wait: number;
   readonly access: { readonly kind: string };
-  readonly origin?: { readonly label: string; readonly template: string | undefined };
+  readonly origin?: {
+    readonly label: string;
+    readonly template: string | undefined;
+    readonly untraced?: true;
+  };
   readonly module?: string;
   readonly call?: CallRecord;
 }
