@@ -6,7 +6,7 @@ import type {
   ResolvedUsing,
   UsingOptions,
 } from './core/options/acquire.options.js';
-import { tracing } from './core/events/tracer.js';
+import { acquiring, holding, tracing } from './core/events/tracer.js';
 import { normaliseKeys } from './core/keys/normalise-keys.js';
 import type { Lock } from './core/contracts/lock.js';
 import type { HeldLock } from './core/holds/lock.handle.js';
@@ -144,7 +144,7 @@ export class LockService extends LockInspection {
     const outer = this.#contextOf(current, resolved.within);
     const lock = await this.#acquireUnder(outer, keys, resolved);
     const own = new LockContext(this.#engine.waits, outer, lock);
-    const traced = tracing.tracer?.holding(resolved, lock);
+    const traced = holding(resolved, lock);
     const run = traced === undefined ? () => work(lock) : () => traced.run(() => work(lock));
     let result: T | undefined;
     let failure: { readonly error: unknown } | undefined;
@@ -233,18 +233,17 @@ export class LockService extends LockInspection {
     const plain = within === undefined ? options : { ...options, within: undefined };
     if (held.length === 0) return this.#take(keys, plain, under);
     checkJoin(held, missing, options.signal);
-    const { tracer } = tracing;
-    if (tracer === undefined || missing.length === 0) return this.#engine.join(held, missing, plain, under);
+    if (tracing.tracer === undefined || missing.length === 0)
+      return this.#engine.join(held, missing, plain, under);
     const site = this.#engine.callSite();
-    return tracer.acquiring(missing, plain, (each) => this.#engine.join(held, missing, each, under, site));
+    return acquiring(missing, plain, (each) => this.#engine.join(held, missing, each, under, site));
   }
 
   #take(keys: readonly string[], options: ResolvedAcquire, under?: LockContext): Promise<HeldLock> {
-    const { tracer } = tracing;
     const engine = this.#engine;
-    if (tracer === undefined) return engine.acquire(keys, options, under);
+    if (tracing.tracer === undefined) return engine.acquire(keys, options, under);
     // The site is read here, because inside of the span its first frames are those of OpenTelemetry.
     const site = engine.callSite();
-    return tracer.acquiring(keys, options, (each) => engine.acquire(keys, each, under, undefined, site));
+    return acquiring(keys, options, (each) => engine.acquire(keys, each, under, undefined, site));
   }
 }

@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
+import type { UsingOptions } from '../core/options/acquire.options.js';
 import { badOption, checkDuration, checkNames, checkObject } from '../core/options/option-checks.js';
+import { ORIGIN, type OptionsWithOrigin } from '../core/options/origin.js';
 import { isLockError, LockStoreError, LockWiringError, printable } from '../errors/index.js';
 import { getLockServiceToken } from '../lock.constants.js';
 import type { LockService } from '../lock.service.js';
@@ -13,6 +15,12 @@ import { runOutside } from '../core/time/outside.js';
 const DEFAULT_TIMEOUT = 900;
 /** The lease of a check. If the process ends during a check, the key is free after this time. */
 const TTL = 10_000;
+/** Probes come every few seconds. They have metrics, and no traces of their own. */
+const CHECK: UsingOptions & OptionsWithOrigin = {
+  ttl: TTL,
+  wait: TTL,
+  [ORIGIN]: { label: 'LockHealthIndicator', template: 'nestjs-locked:health:*', untraced: true },
+};
 const KNOWN = new Set(['timeout', 'service']);
 
 /** The options of {@link LockHealthIndicator.isHealthy}. */
@@ -91,8 +99,8 @@ export class LockHealthIndicator {
   #check(name: string | undefined, locks: LockService): Promise<void> {
     let running = this.#running.get(name);
     if (running === undefined) {
-      running = runOutside(() => locks.using(this.#key, { ttl: TTL, wait: TTL }, () => undefined)).finally(
-        () => this.#running.delete(name),
+      running = runOutside(() => locks.using(this.#key, CHECK, () => undefined)).finally(() =>
+        this.#running.delete(name),
       );
       this.#running.set(name, running);
     }

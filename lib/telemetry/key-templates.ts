@@ -66,6 +66,8 @@ export class KeyTemplates {
       const template: unknown = own(key);
       if (typeof template === 'string') return template;
       this.#warn(`has returned a value of the type ${typeof template}`);
+      // An async function may reject. An unhandled rejection ends the process.
+      void Promise.resolve(template).catch(() => undefined);
     } catch (error) {
       this.#warn(`has thrown: ${error instanceof Error ? error.message : String(error)}`);
     }

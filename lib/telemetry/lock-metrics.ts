@@ -2,6 +2,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createNoopMeter, type Meter, metrics } from '@opentelemetry/api';
 import type { LockEvent } from '../core/events/events.js';
+import { safely } from '../core/events/tracer.js';
 import { type Instruments, instrumentsOf } from './instruments.js';
 import type { KeyTemplates } from './key-templates.js';
 import type { Series, SeriesTable, Since } from './series.js';
@@ -41,7 +42,11 @@ export class LockMetrics {
       ['release', (event: LockEvent) => this.#ended(event)] as const,
       ['lost', (event: LockEvent) => this.#lost(event)] as const,
       ['store-error', () => this.#instruments.storeErrors.add(1)] as const,
-    ].map(([name, listener]) => [`nestjs-locked:${name}`, listener as Listener]);
+    ].map(([name, listener]) => [
+      `nestjs-locked:${name}`,
+      // An error in a listener of a diagnostics channel ends the process.
+      (event: unknown) => void safely(() => (listener as Listener)(event)),
+    ]);
     for (const [channel, listener] of this.#listeners) subscribe(channel, listener);
   }
 

@@ -34,17 +34,17 @@ export class LockSpans {
     return this.#start('lock acquire', subject);
   }
 
-  acquired(span: Span, contended: boolean): void {
-    span.setAttribute(A.outcome, 'acquired');
+  /**
+   * @param error the type of the error. Undefined if the lock was acquired.
+   * @param expected a caller that does not wait expects a busy key. The span is then no error.
+   */
+  settled(span: Span, contended: boolean, error: string | undefined, expected: boolean): void {
+    span.setAttribute(
+      A.outcome,
+      error === undefined ? 'acquired' : error === 'LOCK_BUSY' ? 'busy' : 'failed',
+    );
     span.setAttribute(A.contended, contended);
-    span.end();
-  }
-
-  /** A caller that does not wait expects a busy key. The span is then no error. */
-  refused(span: Span, type: string, contended: boolean, expected: boolean): void {
-    span.setAttribute(A.outcome, type === 'LOCK_BUSY' ? 'busy' : 'failed');
-    span.setAttribute(A.contended, contended);
-    if (!expected) fail(span, type);
+    if (error !== undefined && !expected) fail(span, error);
     span.end();
   }
 

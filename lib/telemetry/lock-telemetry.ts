@@ -1,6 +1,13 @@
 /** What fills the hook of the core: it follows each acquisition, by a span and by metrics. */
 import { context, INVALID_TRACEID, type Span, trace } from '@opentelemetry/api';
-import type { LockTracer, TraceableLock, TraceableOptions, TracedWork } from '../core/events/tracer.js';
+import {
+  type LockTracer,
+  runInside,
+  safely,
+  type TraceableLock,
+  type TraceableOptions,
+  type TracedWork,
+} from '../core/events/tracer.js';
 import { isLockError } from '../errors/index.js';
 import { KeyTemplates } from './key-templates.js';
 import { LockMetrics } from './lock-metrics.js';
@@ -39,34 +46,45 @@ export class LockTelemetry implements LockTracer {
     const template = this.#templates.of(keys, origin?.template);
     const series = this.#table.of(template, access.kind, module);
     const since = this.#metrics?.acquiring(series);
-    const span = this.#spans?.acquiring({ keys, template, series, label: origin?.label });
+    const spans = origin?.untraced === true ? undefined : this.#spans;
+    const span = safely(() => spans?.acquiring({ keys, template, series, label: origin?.label }));
     const call = {
       // Callers that come in one tick share a request. Only the first one does not wait for another caller.
       contended: access.kind === 'exclusive' && keys.some((key) => this.#requesting.has(key)),
-      trace: traceIdOf(span ?? trace.getActiveSpan()),
+      trace: safely(() => traceIdOf(span ?? trace.getActiveSpan())),
+    };
+    /** @param error the type of the error. Undefined if the lock was acquired. */
+    const settled = (contended: boolean, error?: string): void => {
+      if (since !== undefined) safely(() => this.#metrics?.settled(series, since, contended, error));
+      if (span === undefined) return;
+      const expected = error === 'LOCK_BUSY' && wait <= 0;
+      safely(() => this.#spans?.settled(span, contended, error, expected));
     };
     this.#count(keys, 1);
+    let lock: L;
     try {
       const traced = { ...options, call };
-      const lock = await (span === undefined
+      lock = await (span === undefined
         ? take(traced)
-        : context.with(trace.setSpan(context.active(), span), take, undefined, traced));
-      if (since !== undefined) this.#metrics?.settled(series, since, call.contended);
-      if (span !== undefined) this.#spans?.acquired(span, call.contended);
-      return lock;
+        : runInside(
+            (inside) => context.with(trace.setSpan(context.active(), span), inside),
+            () => take(traced),
+          ));
     } catch (error) {
       const type = typeOf(error);
-      const contended = call.contended || type === 'LOCK_BUSY';
-      if (since !== undefined) this.#metrics?.settled(series, since, contended, type);
-      if (span !== undefined) this.#spans?.refused(span, type, contended, type === 'LOCK_BUSY' && wait <= 0);
+      settled(call.contended || type === 'LOCK_BUSY', type);
       throw error;
     } finally {
       this.#count(keys, -1);
     }
+    // Outside of the try: the lock is granted, and nothing after this may keep it from its caller.
+    settled(call.contended);
+    return lock;
   }
 
   holding({ access, module, origin }: TraceableOptions, lock: TraceableLock): TracedWork | undefined {
     if (!this.#holdSpans || this.#spans === undefined || lock.owned.length === 0) return undefined;
+    if (origin?.untraced === true) return undefined;
     const template = this.#templates.of(lock.owned, origin?.template);
     const series = this.#table.of(template, access.kind, module);
     return this.#spans.holding({ keys: lock.owned, template, series, label: origin?.label }, lock);

@@ -1,7 +1,8 @@
 /** The inspection of locks while Redis is away, stands still, or refuses. */
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as pause } from 'node:timers/promises';
-import { clusterLocksOn } from '../support/cluster-locks.js';
+import { startClusterReplica } from '../support/cluster-replica.js';
+import { clusterLocksOn, type ClusterLocks } from '../support/cluster-locks.js';
 import { eventually } from '../support/eventually.js';
 import { type Locks, type LocksOptions, locksOn } from '../support/locks.js';
 import {
@@ -168,6 +169,49 @@ describe('a Cluster', () => {
       await seeEachOther(all);
     }
     expect(await subscribers()).toBe(2);
+  });
+
+  it('given a subscriber on a master that becomes a replica, then its process is counted, and is told', async () => {
+    cluster = await startRedisCluster();
+    ends.push(() => cluster.stop());
+    const [master] = cluster.nodes;
+    const replica = await startClusterReplica(cluster, master);
+    ends.push(() => replica.server.stop());
+    const subscribers = async () =>
+      ((await master.client().call('PUBSUB', 'NUMSUB', 'lock:~nl:i')) as [string, number])[1];
+    // Each process subscribes to one of the masters. The last one of these has chosen the first master.
+    let holder: ClusterLocks;
+    do {
+      holder = closing(clusterLocksOn(cluster, { inspection: 'always' }));
+      await holder.service.overview();
+    } while ((await subscribers()) === 0);
+    const operator = closing(clusterLocksOn(cluster, { inspection: 'off' }));
+    const lock = await holder.service.acquire('k', { ttl: '10m' });
+    await replica.node.call('CLUSTER', 'FAILOVER');
+    const portsOf = (role: 'master' | 'slave') =>
+      operator.client.nodes(role).map(({ options }) => (options as { port?: number }).port);
+    // The nodes from before the fail-over are known.
+    await operator.service.overview();
+    await eventually(
+      async () => {
+        await Promise.allSettled(['a', 'b', 'c', 'd'].map((key) => operator.service.inspect(key)));
+        expect(portsOf('master')).toContain(replica.server.port);
+        expect(portsOf('master')).not.toContain(master.port);
+      },
+      { within: 20_000 },
+    );
+    expect(await subscribers()).toBe(1);
+    const released = await operator.service.forceRelease('k', { holder: 'any', by: 'jane' });
+    expect(released).toEqual({ released: 1, told: 1 });
+    await eventually(() => expect(lock.signal.aborted).toBe(true));
+    // The question leads to a new list of nodes, which has the old master in the end.
+    await eventually(
+      async () => {
+        await operator.service.overview({ patience: 1 });
+        expect(portsOf('slave')).toContain(master.port);
+      },
+      { within: 20_000 },
+    );
   });
 
   it('given a node that stands still, then no verb hangs, and the other nodes are told of', async () => {

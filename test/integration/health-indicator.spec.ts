@@ -5,10 +5,12 @@ import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminu
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { LockModule, LockService, memoryStore } from 'nestjs-locked';
 import { LockHealthIndicator, type LockHealthOptions } from 'nestjs-locked/health';
+import { LockTelemetryModule } from 'nestjs-locked/telemetry';
 import { eventually } from '../support/eventually.js';
 import { type HttpApp, startHttp } from '../support/http-app.js';
 import { endAfterTest, endAll, startServer } from '../support/module-apps.js';
 import { startRedis } from '../support/redis-server.js';
+import { startTelemetrySdk } from '../support/telemetry-sdk.js';
 
 const log = jest.fn<(text: string) => void>();
 beforeEach(() => {
@@ -170,4 +172,28 @@ describe('the health indicator', () => {
     const indicator = app.app.get(LockHealthIndicator);
     await expect(indicator.isHealthy('locks', options as LockHealthOptions)).rejects.toThrow(message);
   });
+});
+
+it('given telemetry, then a check of health makes no span, and is counted by its template', async () => {
+  const sdk = startTelemetrySdk();
+  try {
+    const app = await startHttp(() => new ExpressAdapter(), {
+      imports: [
+        LockModule.forRoot({ store: memoryStore() }),
+        LockTelemetryModule.forRoot(),
+        TerminusModule.forRoot({ logger: false }),
+      ],
+      controllers: [HealthController],
+      providers: [LockHealthIndicator],
+    });
+    expect((await ready(app)).status).toBe(200);
+    await app.app.get(LockService).using('other', () => undefined);
+    expect(sdk.tree()).toEqual(['lock acquire other', 'lock hold other']);
+    const points = await sdk.points('nestjs_locked.acquire.duration');
+    const templates = points.map(({ attributes }) => attributes['nestjs_locked.key.template']);
+    expect(templates).toEqual(['nestjs-locked:health:*', 'other']);
+    await app.app.close();
+  } finally {
+    await sdk.stop();
+  }
 });

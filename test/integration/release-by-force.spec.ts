@@ -1,9 +1,18 @@
 /** What a release by force does to callers that wait, to several keys of one call, and to a value that is no lock. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
+import type { LockEvent } from '../../lib/core/events/events.js';
+import { LockEngine } from '../../lib/core/engine/lock-engine.js';
+import type { HeldLock } from '../../lib/core/holds/lock.handle.js';
+import { resolvePolicy } from '../../lib/core/options/resolve-options.js';
+import { LockStoreError } from '../../lib/errors/index.js';
+import { LockService } from '../../lib/lock.service.js';
+import { memoryStore } from '../../lib/stores/memory/memory.store.js';
+import { deferred } from '../support/deferred.js';
 import { eventually } from '../support/eventually.js';
 import { type Locks, locksOn } from '../support/locks.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { storeWith } from '../support/store-with.js';
 
 let server: RedisServer;
 let client: Redis;
@@ -65,5 +74,110 @@ describe('forceRelease', () => {
     const released = b.service.forceRelease('k', { holder: 'any', by: 'jane' });
     await expect(released).rejects.toMatchObject({ code: 'LOCK_STORE' });
     expect(await client.exists('lock:k')).toBe(1);
+  });
+});
+
+describe('a release by force whose message meets an end of the hold', () => {
+  /** What the test delays: releases of the holder, and messages of the operator. */
+  let before: { release: Promise<void>; message: Promise<void>; failing: boolean };
+  let engines: LockEngine[];
+  let events: LockEvent[];
+  let lock: HeldLock;
+  let operator: LockService;
+
+  beforeEach(async () => {
+    before = { release: Promise.resolve(), message: Promise.resolve(), failing: false };
+    events = [];
+    const store = memoryStore();
+    const holding = storeWith(store, (session) => ({
+      exchange: async (request) => {
+        if (request.release !== undefined) await before.release;
+        return session.exchange(request);
+      },
+      renew: (request) =>
+        before.failing ? Promise.reject(new LockStoreError('down')) : session.renew(request),
+    }));
+    const operating = storeWith(store, ({ inspection }) => {
+      const send = async (sessionId: string, message: string): Promise<boolean | undefined> => {
+        await before.message;
+        return inspection!.send(sessionId, message);
+      };
+      return { inspection: Object.create(inspection!, { send: { value: send } }) as typeof inspection };
+    });
+    const settings = { maxWaiters: Infinity, longHold: 60_000, inspection: 'always' as const };
+    engines = [
+      new LockEngine({
+        ...settings,
+        owner: 'holder',
+        store: holding,
+        emit: (event) => void events.push(event),
+      }),
+      new LockEngine({ ...settings, owner: 'operator', store: operating, emit: () => undefined }),
+    ];
+    const [service, other] = engines.map((engine) => new LockService(engine, resolvePolicy(undefined)));
+    operator = other;
+    lock = (await service.acquire('k')) as HeldLock;
+  });
+  afterEach(async () => {
+    for (const engine of engines) {
+      await engine.drain(0);
+      await engine.close();
+    }
+  });
+
+  const forced = (): Promise<unknown> =>
+    operator.forceRelease('k', { holder: 'any', by: 'jane', reason: 'stuck' });
+  const expectLogged = (times = 1): void =>
+    expect(events.filter(({ name }) => name === 'force-release')).toEqual(
+      Array(times).fill(expect.objectContaining({ key: 'k', by: 'jane', why: 'stuck' })),
+    );
+
+  it('given a message that comes while the holder releases, then the loss has the reason "revoked"', async () => {
+    const barrier = deferred();
+    before.release = barrier.promise;
+    const released = lock.release();
+    expect(await forced()).toEqual({ released: 1, told: 1 });
+    barrier.resolve();
+    expect(await released).toBe(false);
+    expect(lock.lost?.reason).toBe('revoked');
+    expectLogged();
+  });
+
+  it('given a message that comes after the loss, then the holder logs the release by force', async () => {
+    const [barrier, sent] = [deferred(), deferred()];
+    before.release = barrier.promise;
+    before.message = sent.promise;
+    const released = lock.release();
+    const forcing = forced();
+    await eventually(async () => expect(await operator.inspect('k')).toBeNull());
+    barrier.resolve();
+    expect(await released).toBe(false);
+    expect(lock.lost?.reason).toBe('not-owner');
+    expectLogged(0);
+    sent.resolve();
+    expect(await forcing).toEqual({ released: 1, told: 1 });
+    expectLogged();
+  });
+
+  it('given a store that fails when the message comes, then the next renewal finds the reason', async () => {
+    before.failing = true;
+    expect(await forced()).toEqual({ released: 1, told: 1 });
+    await eventually(() => expect(events.map(({ name }) => name)).toContain('store-error'));
+    before.failing = false;
+    await expect(lock.extend()).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'revoked' });
+    expectLogged();
+  });
+
+  it('given a forged message about a lock that is held, then a later loss is not taken for a release by force', async () => {
+    const { holders = [] } = (await operator.inspect('k')) ?? {};
+    const forged = { v: 1, kind: 'revocation', key: 'k', holder: holders[0].id, by: 'mallory' };
+    const [holder] = engines;
+    holder.inspector.onMessage(JSON.stringify(forged));
+    await lock.extend();
+    before.message = new Promise(() => undefined);
+    void forced();
+    await eventually(async () => expect(await operator.inspect('k')).toBeNull());
+    await expect(lock.extend()).rejects.toMatchObject({ reason: 'not-owner' });
+    expectLogged(0);
   });
 });

@@ -226,6 +226,24 @@ describe('the metrics of locks', () => {
     expect(String(warned.mock.calls[0][0])).toMatch(/"keyTemplate" of LockTelemetryModule has thrown: oh/);
   });
 
+  it('given a keyTemplate that returns a promise that rejects, then the process goes on', async () => {
+    const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const unhandled = jest.fn();
+    process.on('unhandledRejection', unhandled);
+    try {
+      const keyTemplate = (() => Promise.reject(new Error('oh'))) as unknown as (key: string) => string;
+      const { locks } = await startLocks({ keyTemplate });
+      await locks.using('a', () => undefined);
+      // Rejections that nobody handles are told before the next immediate.
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(unhandled).not.toHaveBeenCalled();
+      expect(await templatesOf('nestjs_locked.acquire.duration')).toEqual(['_OTHER']);
+      expect(String(warned.mock.calls[0][0])).toMatch(/"keyTemplate".*a value of the type object/);
+    } finally {
+      process.off('unhandledRejection', unhandled);
+    }
+  });
+
   it('given a named module, then its series have its name', async () => {
     const app = await start(
       LockModule.forRoot({ store: memoryStore() }),

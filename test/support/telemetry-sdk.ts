@@ -7,6 +7,7 @@ import {
   type Histogram,
   InMemoryMetricExporter,
   MeterProvider,
+  type MeterProviderOptions,
   type MetricData,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
@@ -15,6 +16,7 @@ import {
   InMemorySpanExporter,
   type ReadableSpan,
   SimpleSpanProcessor,
+  type SpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
 import type { Redis } from 'ioredis';
 import { RENEW } from '../../lib/stores/redis/scripts/scripts.js';
@@ -36,13 +38,21 @@ export interface TelemetrySdk {
   stop(): Promise<void>;
 }
 
-export function startTelemetrySdk(): TelemetrySdk {
+export interface SdkOptions {
+  /** Further processors of spans, which may throw. */
+  readonly processors?: readonly SpanProcessor[];
+  readonly views?: MeterProviderOptions['views'];
+}
+
+export function startTelemetrySdk({ processors = [], views }: SdkOptions = {}): TelemetrySdk {
   const exporter = new InMemorySpanExporter();
-  const tracers = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  const tracers = new BasicTracerProvider({
+    spanProcessors: [new SimpleSpanProcessor(exporter), ...processors],
+  });
   const collected = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
   // The interval is longer than any test: each question collects.
   const reader = new PeriodicExportingMetricReader({ exporter: collected, exportIntervalMillis: 3_600_000 });
-  const meters = new MeterProvider({ readers: [reader] });
+  const meters = new MeterProvider({ readers: [reader], views });
   const contexts = new AsyncLocalStorageContextManager().enable();
   context.setGlobalContextManager(contexts);
   trace.setGlobalTracerProvider(tracers);

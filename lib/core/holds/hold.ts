@@ -236,7 +236,7 @@ export class Hold implements ActiveHold {
   }
 
   #ended(outcome: ReleaseOutcome): boolean {
-    if (outcome === 'lost') this.lose('not-owner');
+    if (outcome === 'lost') this.lose(this.#lost?.reason ?? this.#context.revocations.lossOf(this));
     this.#context.holds.ended(this.#node);
     if (observed('release'))
       this.#context.events.emit('release', () => ({ name: 'release', ...this.#facts() }));

@@ -1,8 +1,9 @@
 /** The messages between the processes that inspect locks. Durations travel and times do not: clocks of hosts differ. */
-import { createHash } from 'node:crypto';
 import type { LockKind } from '../contracts/token.js';
 import { isProcessFacts } from './check-facts.js';
 import type { LockTrouble, LockWaiter } from './lock-info.js';
+
+export { holderId } from '../util/holder-id.js';
 
 export interface Question {
   readonly kind: 'question';
@@ -141,9 +142,4 @@ function isMessage(message: Message): boolean {
 /** The id of a question or a session has some 16 characters. A longer text must not be sent back by each process. */
 function isName(value: unknown): boolean {
   return typeof value === 'string' && value.length <= LONGEST_NAME;
-}
-
-/** The id of a holder. Tokens never leave the process: a client that knows a token could release its lock. */
-export function holderId(token: string): string {
-  return createHash('sha256').update(token).digest('hex').slice(0, 12);
 }

@@ -2,9 +2,9 @@
 import { LockOptionsError } from '../../errors/index.js';
 import type { StoreInspection } from '../contracts/inspection.contract.js';
 import type { LockEvent } from '../events/events.js';
-import { ownerOf, sessionIdOf } from '../contracts/token.js';
 import type { EngineContext } from '../runtime/engine-context.js';
 import type { WaitGraph } from '../deadlock/wait-for-graph.js';
+import { ForcedReleases } from './forced-releases.js';
 import { Inquiry } from './inquiry.js';
 import { Overviews } from './overviews.js';
 import { WaitReport } from './wait-report.js';
@@ -17,13 +17,7 @@ import type {
   LockOverview,
 } from '../inspection/lock-info.js';
 import { lockInfoOf, sessionsOf } from '../inspection/merge-facts.js';
-import {
-  type Answer,
-  decodeMessage,
-  encodeMessage,
-  holderId,
-  type Revocation,
-} from '../inspection/messages.js';
+import { type Answer, decodeMessage, encodeMessage } from '../inspection/messages.js';
 import { type FactSource, OwnFacts } from '../inspection/own-facts.js';
 import { Pieces } from '../time/pieces.js';
 import { Troubles } from '../inspection/troubles.js';
@@ -51,11 +45,13 @@ export class Inspector {
   /** Undefined if this process does not inspect locks on its own. */
   readonly #report: WaitReport | undefined;
   readonly #pieces = new Pieces();
+  readonly #forced: ForcedReleases;
   readonly #listening: Listening | undefined;
 
   constructor({ context, sessionId, mode, source, graph }: InspectorSettings) {
     this.#context = context;
     this.#sessionId = sessionId;
+    this.#forced = new ForcedReleases(context, sessionId);
     this.#troubles = new Troubles(context.clock);
     this.#facts = new OwnFacts(source, graph, this.#troubles);
     const { session, clock, holds, subscriptions } = context;
@@ -118,23 +114,8 @@ export class Inspector {
     }
   }
 
-  async forceRelease(key: string, options: ForceReleaseOptions): Promise<ForceReleaseResult> {
-    const { inspection } = this.#parts('forceRelease');
-    const { holders } = await inspection.readKey(key, 1);
-    const meant = holders.filter(
-      ({ token }) => options.holder === 'any' || holderId(token) === options.holder,
-    );
-    let released = 0;
-    let told = 0;
-    for (const { token } of meant) {
-      // The token that was read is released. If its holder has released the key meanwhile, nothing happens.
-      const reply = await this.#context.session.exchange({ key, release: { token, forced: true } });
-      if (reply.released === false) continue;
-      released += 1;
-      this.#forced({ key, by: options.by, reason: options.reason }, ownerOf(token));
-      if (await this.#tell(inspection, key, token, options)) told += 1;
-    }
-    return { released, told };
+  forceRelease(key: string, options: ForceReleaseOptions): Promise<ForceReleaseResult> {
+    return this.#forced.release(this.#parts('forceRelease').inspection, key, options);
   }
 
   /** A caller has waited in vain. @param waited in ms. */
@@ -170,52 +151,9 @@ export class Inspector {
       case 'answer':
         return this.#inquiry?.answered(message);
       case 'revocation':
-        return this.#revoked(message);
+        return this.#forced.revoked(message);
       case undefined:
     }
-  }
-
-  /** A key's holder was released by force, here or in another process. The store tells whether that is true. */
-  #revoked({ key, holder, by, reason }: Revocation): void {
-    for (const lease of this.#context.renewals) {
-      if (lease.key !== key || holderId(lease.token) !== holder) continue;
-      void lease.revoked().then((revoked) => {
-        if (revoked) this.#forced({ key, by, reason }, undefined);
-      });
-    }
-  }
-
-  async #tell(
-    inspection: StoreInspection,
-    key: string,
-    token: string,
-    { by, reason }: ForceReleaseOptions,
-  ): Promise<boolean> {
-    const sessionId = sessionIdOf(token);
-    if (sessionId === undefined) return false; // a foreign client
-    const revocation: Revocation = { kind: 'revocation', key, holder: holderId(token), by, reason };
-    if (sessionId === this.#sessionId) {
-      this.#revoked(revocation);
-      return true;
-    }
-    try {
-      return (await inspection.send(sessionId, encodeMessage(revocation))) !== false;
-    } catch {
-      return false; // the holder notices at its next renewal
-    }
-  }
-
-  #forced(
-    { key, by, reason }: { key: string; by: string; reason?: string },
-    owner: string | undefined,
-  ): void {
-    this.#context.events.emit('force-release', () => ({
-      name: 'force-release',
-      key,
-      by,
-      why: reason,
-      owner,
-    }));
   }
 
   #answer(id: string, key: string | undefined): Answer {

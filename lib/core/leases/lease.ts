@@ -67,7 +67,6 @@ export class Lease implements Renewable {
   #promised: Deadline | undefined;
   #lost: LockLossReason | undefined;
   #confirmed: boolean;
-  #revoked = false;
 
   constructor(settings: LeaseSettings) {
     this.key = settings.key;
@@ -141,7 +140,7 @@ export class Lease implements Renewable {
         ttl,
         fences,
       });
-      if (!reply.held) this.lose(this.#revoked ? 'revoked' : 'not-owner');
+      if (!reply.held && this.#lost === undefined) this.lose(this.#context.revocations.lossOf(this));
       if (this.#lost !== undefined) return { held: false, fence: 0 };
       this.#deadline = this.#deadline === undefined ? ends : Deadline.later(this.#deadline, ends);
       if (this.#deadline.passed) {
@@ -176,12 +175,9 @@ export class Lease implements Renewable {
     if (this.#deadline?.passedBy(readUntil) === true) this.lose('expired');
   }
 
-  /** A message may be forged, so the store decides. */
-  async revoked(): Promise<boolean> {
-    this.#revoked = true;
-    const { held } = await this.renew(this.ttl).catch(() => ({ held: true }));
-    if (held) this.#revoked = false;
-    return !held;
+  /** A message may be forged, so the store decides. If the store fails, it has not said that the lease is held. */
+  async heldAfterAll(): Promise<boolean> {
+    return (await this.renew(this.ttl).catch(() => ({ held: false }))).held;
   }
 
   renewSoon(): void {

@@ -140,6 +140,8 @@ export interface LockOrigin {
    * makes the key.
    */
   readonly template: string | undefined;
+  /** Whether the call gets no spans: a check of health is part of no trace. */
+  readonly untraced?: true;
 }
 
 export interface ResolvedUsing extends ResolvedAcquire {

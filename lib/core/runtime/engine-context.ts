@@ -1,8 +1,10 @@
 /** What the parts of one engine share. The properties never change. */
 import type { LockStoreSession } from '../contracts/store.contract.js';
 import type { TokenGenerator } from '../contracts/token.js';
-import type { LockEventSink } from '../events/events.js';
+import type { LockEvent, LockEventSink } from '../events/events.js';
+import { Revocations } from '../events/revocations.js';
 import type { Clock } from '../time/clock.js';
+import { holderId } from '../util/holder-id.js';
 import { AlarmTimer } from '../time/alarm.js';
 import { BackgroundTasks } from './background-tasks.js';
 import { DeadlineTimer } from './deadline-timer.js';
@@ -35,6 +37,7 @@ export class EngineContext {
   /** The deadlines of the waiters. */
   readonly deadlines: DeadlineTimer;
   readonly subscriptions: Subscriptions;
+  readonly revocations: Revocations;
   readonly commands: SessionCommands;
 
   constructor({ session, tokens, clock, longHold, sink }: EngineContextSettings) {
@@ -48,6 +51,8 @@ export class EngineContext {
     this.timer = new AlarmTimer(clock);
     this.renewals = new RenewalTimer(this.timer);
     this.deadlines = new DeadlineTimer(clock, this.timer);
+    const emit = (event: LockEvent): void => this.events.emit(event.name, () => event);
+    this.revocations = new Revocations({ clock, idOf: holderId, emit });
     this.subscriptions = new Subscriptions(session);
     this.commands = new SessionCommands(session, this.events, this.tasks, this.renewals);
   }

@@ -11,8 +11,8 @@ export interface Renewable {
   due(readUntil: number): void;
   /** The store answers again: a renewal is tried as soon as possible. */
   renewSoon(): void;
-  /** The lease is said to have been released by force: it is checked at once. Resolves to whether that is true. */
-  revoked(): Promise<boolean>;
+  /** The lease is said to have been released by force: it is checked at once. Resolves to whether it is held after all. */
+  heldAfterAll(): Promise<boolean>;
   /** The node in the list of the renewal timer. */
   node: ListNode<Renewable> | undefined;
 }

@@ -7,10 +7,8 @@ import type { KeyNames } from '../naming/key-names.js';
 import { MARKERS, PUBLISH, READ_KEY } from '../scripts/scripts.js';
 import { scanKeys } from './key-scan.js';
 import { orSplit } from './split-read.js';
+import { SubscriberCount } from './subscriber-count.js';
 import { within } from './within.js';
-
-/** How long the nodes of a Cluster may take to count the listeners, in ms. Without the count, answers take the whole patience. */
-const COUNTING = 500;
 
 export interface RedisInspectionSettings {
   readonly sender: CommandSender;
@@ -22,9 +20,13 @@ export interface RedisInspectionSettings {
 
 export class RedisInspection implements StoreInspection {
   readonly #settings: RedisInspectionSettings;
+  /** Undefined unless the client is a Cluster. */
+  readonly #subscribers: SubscriberCount | undefined;
 
   constructor(settings: RedisInspectionSettings) {
     this.#settings = settings;
+    const { cluster, client, commandTimeout } = settings.sender;
+    if (cluster) this.#subscribers = new SubscriberCount(client as ClusterLike, commandTimeout);
   }
 
   async readKey(key: string, most: number): Promise<KeyState> {
@@ -50,18 +52,18 @@ export class RedisInspection implements StoreInspection {
   }
 
   async broadcast(message: string): Promise<number | undefined> {
-    const { sender, names } = this.#settings;
-    const listening = sender.cluster ? await this.#listening(names.questions) : undefined;
-    const reached = await this.#publish(names.questions, message);
-    return sender.cluster ? listening : reached;
+    const { questions } = this.#settings.names;
+    const listening = await this.#subscribers?.of(questions);
+    const reached = await this.#publish(questions, message);
+    return this.#subscribers === undefined ? reached : listening;
   }
 
   async send(sessionId: string, message: string): Promise<boolean | undefined> {
-    const { sender, names } = this.#settings;
-    const channel = names.messagesOf(sessionId);
-    const listening = sender.cluster ? await this.#listening(channel) : undefined;
+    const channel = this.#settings.names.messagesOf(sessionId);
+    const listening = await this.#subscribers?.of(channel);
     const reached = await this.#publish(channel, message);
-    return sender.cluster ? listening === undefined || listening > 0 : reached > 0;
+    if (this.#subscribers === undefined) return reached > 0;
+    return listening === undefined || listening > 0;
   }
 
   async #publish(channel: string, message: string): Promise<number> {
@@ -69,19 +71,6 @@ export class RedisInspection implements StoreInspection {
     return Number(
       await sender.run(sender.until(), 'publishing on', channel, PUBLISH, ['0', channel, message]),
     );
-  }
-
-  /** PUBLISH counts the subscribers of its own node only. */
-  async #listening(channel: string): Promise<number | undefined> {
-    const { client, commandTimeout } = this.#settings.sender;
-    const nodes = (client as ClusterLike).nodes('master');
-    const counting = Promise.all(nodes.map((node) => node.call('PUBSUB', 'NUMSUB', channel)));
-    try {
-      const counts = await within(Math.min(commandTimeout, COUNTING), 'counting listeners', counting);
-      return counts.reduce<number>((sum, count) => sum + Number((count as unknown[])[1]), 0);
-    } catch {
-      return undefined; // a right is missing, or a node does not answer
-    }
   }
 }
 
