@@ -88,7 +88,15 @@ function failed(error: unknown, terminal: Terminal): number {
   return isLockError(error, 'LOCK_STORE') ? REDIS_FAILED : REFUSED;
 }
 
+/** What messages about the module mean here. */
+const HERE: ReadonlyArray<readonly [RegExp, string]> = [
+  [/give a Cluster client of ioredis in the "redis" option/, 'add --cluster'],
+  [/ in the "redis" option/g, ' in --url'],
+  [/the "redis" option/g, '--url'],
+];
+
 /** Text for the terminal, without passwords. */
 function safe(text: string): string {
-  return plain(redactText(text));
+  const here = HERE.reduce((result, [said, meant]) => result.replace(said, meant), text);
+  return plain(redactText(here));
 }

@@ -131,6 +131,8 @@ class DashboardController {
 /** A controller of its own for each dashboard, because its path and guards are metadata of the class. */
 export function dashboardController({ path, guards, decorators }: ResolvedDashboardOptions): Type {
   class LockDashboardController extends DashboardController {}
+  // The build shortens the names of inner classes, and Nest logs this one.
+  Object.defineProperty(LockDashboardController, 'name', { value: 'LockDashboardController' });
   const all = [...decorators, UseGuards(...guards), Controller({ path, version: VERSION_NEUTRAL })];
   for (const decorate of all.reverse()) decorate(LockDashboardController);
   return LockDashboardController;

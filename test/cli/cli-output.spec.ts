@@ -368,6 +368,17 @@ describe('text from other processes', () => {
     ).toEqual(['abcd  x', `${four}  x`, '      x']);
   });
 
+  it.each([
+    ['give a Cluster client of ioredis in the "redis" option.', 'add --cluster.'],
+    ['point the "redis" option at the master.', 'point --url at the master.'],
+    ['give "username" and "password" in the "redis" option.', 'give "username" and "password" in --url.'],
+  ])('given the advice to %s, then it is about the options of the program', async (advice, told) => {
+    const overview = () => Promise.reject(new LockStoreError(`Redis failed: ${advice}`));
+    const { ended, noted } = await onTerminal(['ls'], { overview });
+    expect(await ended).toBe(3);
+    expect(noted.join('')).toBe(`Redis failed: ${told}\n`);
+  });
+
   it('given an error that no command expects, then it has no control characters and no password', async () => {
     const overview = () => Promise.reject(new TypeError('\x1b[31mredis://jane:hunter2@host\u202e failed'));
     const { ended, noted } = await onTerminal(['ls'], { overview });
