@@ -52,7 +52,7 @@ export function shown(found: LockOverview, asJson: boolean, terminal: Terminal):
   return [...(found.locks.length === 0 ? nothing(found) : table(found.locks, terminal)), ...remarks(found)];
 }
 
-/** A wrong prefix or database looks like this, too. */
+/** A wrong prefix or database has the same result. */
 function nothing({ processes }: LockOverview): string[] {
   return [`${NONE} ${count(processes.length, 'process')} answered.`];
 }

@@ -6,7 +6,7 @@ const PAUSE = 5_000;
 
 export class ReplicaExit {
   #left = -Infinity;
-  /** Whether the connection was given up because the server is a replica, and no master was found since. */
+  /** Whether the connection was closed because the server is a replica, and no master was found since. */
   #leaving = false;
 
   /**
