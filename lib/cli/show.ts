@@ -15,11 +15,6 @@ export function plain(text: string): string {
   });
 }
 
-/** A key in a sentence. */
-export function named(key: string): string {
-  return `"${plain(key)}"`;
-}
-
 /** JSON without characters that a terminal obeys. It means the same, because they are escaped. */
 export function json(value: unknown): string {
   return JSON.stringify(value).replace(UNPRINTABLE, (character) =>
@@ -27,6 +22,9 @@ export function json(value: unknown): string {
     Array.from({ length: character.length }, (_, i) => jsonEscape(character.charCodeAt(i))).join(''),
   );
 }
+
+/** A key in a sentence: in quotes, and whole, because keys may differ at the end. */
+export const named: (key: string) => string = json;
 
 function jsonEscape(code: number): string {
   return `\\u${code.toString(16).padStart(4, '0')}`;
