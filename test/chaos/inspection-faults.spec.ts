@@ -200,7 +200,8 @@ describe('a Cluster', () => {
       },
       { within: 20_000 },
     );
-    expect(await subscribers()).toBe(1);
+    // An earlier process may have had to connect again, and may have chosen this node.
+    expect(await subscribers()).toBeGreaterThanOrEqual(1);
     const released = await operator.service.forceRelease('k', { holder: 'any', by: 'jane' });
     expect(released).toEqual({ released: 1, told: 1 });
     await eventually(() => expect(lock.signal.aborted).toBe(true));

@@ -19,6 +19,8 @@ export class MemoryKey {
   #holders: Held[] = [];
   /** In ascending order of `queueScore`. */
   readonly #queue: Waiting[] = [];
+  /** The highest score of the queue, also of tokens that have left it. */
+  #latestScore = 0;
 
   get unused(): boolean {
     return this.#holders.length === 0 && this.#queue.length === 0;
@@ -121,12 +123,13 @@ export class MemoryKey {
   }
 
   /**
-   * A new token gets a score behind all others. A token that returns to the queue keeps its former score, and stands
+   * A new token gets a score behind all others, also behind those that have left and may return. A token that returns to the queue keeps its former score, and stands
    * before a token with the same score.
    * @param former the token's score when it was in the queue before, in µs.
    */
   enqueue(token: string, former: number | undefined, now: number): void {
-    const queueScore = former ?? Math.max((this.#queue.at(-1)?.queueScore ?? 0) + 1, now);
+    const queueScore = former ?? Math.max(this.#latestScore + 1, now);
+    this.#latestScore = Math.max(this.#latestScore, queueScore);
     const index = this.#queue.findIndex((waiting) => waiting.queueScore >= queueScore);
     this.#queue.splice(index < 0 ? this.#queue.length : index, 0, { token, queueScore });
   }
