@@ -1,6 +1,9 @@
 /** The exchanges of one tick leave in one command, and each has the effect that it would have alone. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
 import type { Redis } from 'ioredis';
+import type { LockStoreSession } from '../../lib/core/contracts/store.contract.js';
+import type { ReceivingSession } from '../../lib/core/runtime/session-commands.js';
 import { ACQUIRE, BATCH, MOST_EXCHANGES, RELEASE } from '../../lib/stores/redis/scripts/scripts.js';
 import { eventually } from '../support/eventually.js';
 import { FENCE_COUNTER, increasing, microsecondsOf } from '../support/fence-clock.js';
@@ -9,6 +12,8 @@ import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { connected } from '../support/waits.js';
 
 const KEYS = Array.from({ length: 2 * MOST_EXCHANGES + 1 }, (_, i) => `k${i}`);
+
+const noListener = { onGrant: () => undefined, onReconnected: () => undefined, onRecovered: () => undefined };
 
 let server: RedisServer;
 let client: Redis;
@@ -57,6 +62,50 @@ describe('the exchanges of one tick', () => {
     });
     const [acquire, release, batch] = [ACQUIRE, RELEASE, BATCH].map(({ sha }) => sha);
     expect(seen).toEqual([acquire, batch, batch, release, batch, batch]);
+  });
+
+  it('given as many exchanges as fill a command, then they leave at once', async () => {
+    const own = locksOn(server);
+    await (await own.service.acquire('warm')).release();
+    const seen = await scriptsOf(async () => {
+      const full = KEYS.slice(0, 1 + MOST_EXCHANGES).map((key) => own.service.acquire(key));
+      // Written behind what has left, and before what waits for the end of this tick.
+      const mark = own.client.evalsha(RELEASE.sha, 4, 'a', 'b', 'c', 'd', 'nobody');
+      const rest = KEYS.slice(1 + MOST_EXCHANGES).map((key) => own.service.acquire(key));
+      await mark;
+      const held = await Promise.all([...full, ...rest]);
+      await Promise.all(held.map((lock) => lock.release()));
+    });
+    const [acquire, release, batch] = [ACQUIRE, RELEASE, BATCH].map(({ sha }) => sha);
+    expect(seen.slice(0, 4)).toEqual([acquire, batch, release, batch]);
+    await own.close();
+  });
+
+  it('given a connection that is down, then no call of the tick fails while another one is sent', async () => {
+    const own = locksOn(server);
+    const session = own.store.open('a-session', noListener) as LockStoreSession & ReceivingSession;
+    const requestOf = (key: string) => ({ key, release: { token: `nl1:a-session:${key}` } });
+    await session.exchange(requestOf('warm'));
+    server.pause();
+    // This command waits for its reply, so the next ones are gathered.
+    const unanswered = session.exchange(requestOf('unanswered'));
+    own.client.stream.destroy();
+    await once(own.client, 'close');
+    let sending = '';
+    const failures = KEYS.map(
+      (key) =>
+        new Promise<string>((resolve, reject) => {
+          sending = key;
+          const onFailure = (error: Error): void => resolve(`${error.name}${sending}`);
+          session.exchangeFor(requestOf(key), { onReply: reject, onFailure });
+          sending = '';
+        }),
+    );
+    const failed = await Promise.all(failures);
+    server.resume();
+    expect(failed).toEqual(KEYS.map(() => 'LockStoreError'));
+    expect(await unanswered).toMatchObject({ released: undefined });
+    await own.close();
   });
 
   it('given granted, busy and broken keys, then each exchange gets its own reply', async () => {

@@ -19,15 +19,22 @@ interface Exchange {
 /**
  * Exchanges leave in the order in which they came. An exchange that finds the connection idle leaves at once: a lone caller
  * has nothing to gather, and the next waiter of a hand-off would wait for the rest of this tick. The other exchanges leave
- * when the present promise jobs are done. A single exchange is sent as a command of its own. In a Cluster each exchange is
- * sent alone, because two keys may belong to two nodes.
+ * when the present promise jobs are done, or as soon as they fill a command. So the server works on a full command while
+ * this process prepares the next one. A single exchange is sent as a command of its own. In a Cluster each exchange is sent
+ * alone, because two keys may belong to two nodes.
  */
 export class ExchangeBatch {
   readonly #sender: CommandSender;
   #exchanges: Exchange[] = [];
+  #full = false;
 
   constructor(sender: CommandSender) {
     this.#sender = sender;
+  }
+
+  /** True while a full command is being sent, within the call that sends the last of its exchanges. */
+  get full(): boolean {
+    return this.#full;
   }
 
   send(command: Command, keys: LockNames, call: ExchangeCall): void {
@@ -36,17 +43,19 @@ export class ExchangeBatch {
     if (this.#exchanges.length === 0 && this.#sender.idle) return this.#sendOne(exchange);
     if (this.#exchanges.length === 0) process.nextTick(() => this.#flush());
     this.#exchanges.push(exchange);
+    if (this.#exchanges.length < MOST_EXCHANGES) return;
+    this.#full = true;
+    this.#flush();
+    this.#full = false;
   }
 
   #flush(): void {
     const exchanges = this.#exchanges;
+    const [first] = exchanges;
+    if (first === undefined) return;
     this.#exchanges = [];
-    for (let i = 0; i < exchanges.length; i += MOST_EXCHANGES) {
-      const some = exchanges.slice(i, i + MOST_EXCHANGES);
-      const [first] = some;
-      if (first !== undefined && some.length === 1) this.#sendOne(first);
-      else this.#sendAll(some);
-    }
+    if (exchanges.length === 1) this.#sendOne(first);
+    else this.#sendAll(exchanges);
   }
 
   #sendOne({ command, keys, call }: Exchange): void {

@@ -121,8 +121,8 @@ export class ExchangeCommand implements Command {
   }
 
   onFailure(error: LockStoreError): void {
-    // The sender of the exchange must not get the failure while it is sending.
-    if (this.#sending) return queueMicrotask(() => this.onFailure(error));
+    // Neither the sender of the exchange nor that of another one may be interrupted by the failure while it is sending.
+    if (this.#sending || this.#context.batch.full) return queueMicrotask(() => this.onFailure(error));
     const { sender } = this.#context;
     const { key, release, acquire: request } = this.#request;
     // A new token that never left this process needs no clean-up. While Redis is down, each call would leave one.
