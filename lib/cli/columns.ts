@@ -1,4 +1,4 @@
-/** How many columns of a terminal a text takes. */
+/** How many columns of a terminal a text takes, and texts that fit. */
 
 /** Marks that are drawn over the character before them. */
 const NO_COLUMN = /^\p{M}$/u;
@@ -34,6 +34,23 @@ export function columnsOf(text: string): number {
   let columns = 0;
   for (const character of text) columns += columnsOfOne(character);
   return columns;
+}
+
+/** Cuts a text after so many columns. Colours take none. */
+export function cut(text: string, columns: number): string {
+  // eslint-disable-next-line no-control-regex -- the escape sequences of colours
+  const parts = text.match(/\x1b\[[\d;]*m|[^]/gu) ?? [];
+  let room = columns;
+  let full = false;
+  return parts
+    .filter((part) => {
+      if (part.startsWith('\x1b')) return true;
+      const needed = columnsOf(part);
+      full ||= needed > room;
+      room -= needed;
+      return !full;
+    })
+    .join('');
 }
 
 function columnsOfOne(character: string): number {

@@ -1,6 +1,6 @@
 /** Locks as a table: one lock a row. */
 import type { LockHolder, LockInfo, LockOverview } from '../core/inspection/lock-info.js';
-import { columnsOf } from './columns.js';
+import { columnsOf, cut } from './columns.js';
 import { plain, span } from './show.js';
 
 const HEADER = ['KEY', 'KIND', 'HELD BY', 'FOR', 'LEFT', 'WAITING', 'LONGEST', ''];
@@ -77,15 +77,7 @@ function fitted(rows: ReadonlyArray<readonly string[]>, columns: number): Readon
 }
 
 function shortened(text: string, most: number): string {
-  if (columnsOf(text) <= most) return text;
-  let result = '';
-  let room = most - 1;
-  for (const character of text) {
-    room -= columnsOf(character);
-    if (room < 0) break;
-    result += character;
-  }
-  return `${result}…`;
+  return columnsOf(text) <= most ? text : `${cut(text, most - 1)}…`;
 }
 
 const GAP = '  ';
@@ -113,23 +105,19 @@ export function aligned(rows: ReadonlyArray<readonly string[]>): string[] {
 }
 
 function row(lock: LockInfo): string[] {
-  const [first, ...others] = lock.holders;
-  return [
-    plain(lock.key),
-    lock.kind,
-    first === undefined
-      ? lock.unknown
-        ? 'unknown'
-        : '-'
-      : `${holderName(first, lock)}${others.length > 0 ? ` +${others.length}` : ''}`,
-    first === undefined ? '-' : span(heldLongest(lock)),
-    first === undefined
-      ? '-'
-      : span(lock.holders.reduce((longest, { remaining }) => Math.max(longest, remaining), 0)),
-    String(lock.waiting),
-    span(longestWait(lock)),
-    isSilent(lock) ? 'silent' : '',
-  ];
+  const { key, kind, waiting } = lock;
+  const silent = isSilent(lock) ? 'silent' : '';
+  return [plain(key), kind, ...heldBy(lock), String(waiting), span(longestWait(lock)), silent];
+}
+
+/** The holder, for how long it has the key, and how long it has it still. */
+function heldBy(lock: LockInfo): [string, string, string] {
+  const { holders, unknown } = lock;
+  const [first, ...others] = holders;
+  if (first === undefined) return [unknown ? 'unknown' : '-', '-', '-'];
+  const more = others.length > 0 ? ` +${others.length}` : '';
+  const left = holders.reduce((longest, { remaining }) => Math.max(longest, remaining), 0);
+  return [`${holderName(first, lock)}${more}`, span(heldLongest(lock)), span(left)];
 }
 
 function isSilent({ holders }: LockInfo): boolean {

@@ -1,6 +1,7 @@
 /** The inspection of locks in the engine: when a process listens, cycles, and messages that are no messages. */
 import { describe, expect, it } from '@jest/globals';
-import { decodeMessage, holderId } from '../../lib/core/inspection/messages.js';
+import { decodeMessage } from '../../lib/core/inspection/messages.js';
+import { holderId } from '../../lib/core/util/holder-id.js';
 import { globPattern } from '../../lib/core/util/glob.js';
 import type { LockStore } from '../../lib/core/contracts/store.contract.js';
 import type { InspectionMode } from '../../lib/core/inspector/listening.js';

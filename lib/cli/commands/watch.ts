@@ -4,7 +4,7 @@ import { isLockError } from '../../errors/index.js';
 import type { Arguments } from '../input/arguments.js';
 import { DONE } from '../exit-codes.js';
 import type { LockInspector } from '../inspector.js';
-import { columnsOf } from '../columns.js';
+import { cut } from '../columns.js';
 import { untilInterrupted } from '../interruption.js';
 import { json, plain } from '../show.js';
 import type { Terminal } from '../terminal.js';
@@ -56,21 +56,4 @@ function fitted(block: readonly string[], terminal: Terminal): string[] {
   const visible =
     block.length > most ? [...block.slice(0, most - 1), `… ${block.length - most + 1} more`] : block;
   return visible.map((text) => cut(text, columns));
-}
-
-/** Cuts a row after so many columns. Colours take no room. */
-function cut(text: string, columns: number): string {
-  // eslint-disable-next-line no-control-regex -- the escape sequences of colours
-  const parts = text.match(/\x1b\[[\d;]*m|[^]/gu) ?? [];
-  let room = columns;
-  let full = false;
-  return parts
-    .filter((part) => {
-      if (part.startsWith('\x1b')) return true;
-      const needed = columnsOf(part);
-      full ||= needed > room;
-      room -= needed;
-      return !full;
-    })
-    .join('');
 }

@@ -1,8 +1,9 @@
 /** Joins what the store says of a key with what the processes say. */
 import type { KeyState, KeyHolder, KeyWaiter } from '../contracts/inspection.contract.js';
+import { holderId } from '../util/holder-id.js';
 import { accessOf, ownerOf, sessionIdOf } from '../contracts/token.js';
 import type { LockHolder, LockInfo, LockQueuePlace } from './lock-info.js';
-import { type Answer, type HoldFacts, holderId, type WaitFacts } from './messages.js';
+import type { Answer, HoldFacts, WaitFacts } from './messages.js';
 
 /** The owner of a value that no token of this package is. */
 const FOREIGN = 'a foreign client';

@@ -3,8 +3,6 @@ import type { LockKind } from '../contracts/token.js';
 import { isProcessFacts } from './check-facts.js';
 import type { LockTrouble, LockWaiter } from './lock-info.js';
 
-export { holderId } from '../util/holder-id.js';
-
 export interface Question {
   readonly kind: 'question';
   readonly id: string;

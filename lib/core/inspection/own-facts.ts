@@ -4,14 +4,8 @@ import type { CallSite } from '../deadlock/call-sites.js';
 import type { ResolvedAcquire } from '../options/acquire.options.js';
 import type { LockKind } from '../contracts/token.js';
 import type { LockWaiter } from './lock-info.js';
-import {
-  type BlockedFacts,
-  type HoldFacts,
-  holderId,
-  type ProcessFacts,
-  type TroubleFacts,
-  type WaitFacts,
-} from './messages.js';
+import { holderId } from '../util/holder-id.js';
+import type { BlockedFacts, HoldFacts, ProcessFacts, TroubleFacts, WaitFacts } from './messages.js';
 
 interface Hold {
   readonly key: string;

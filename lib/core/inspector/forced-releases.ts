@@ -3,8 +3,9 @@ import { isLockError, LockStoreError, quoted } from '../../errors/index.js';
 import type { KeyHolder, StoreInspection } from '../contracts/inspection.contract.js';
 import { ownerOf, sessionIdOf } from '../contracts/token.js';
 import type { ForceReleaseOptions, ForceReleaseResult } from '../inspection/lock-info.js';
-import { encodeMessage, holderId, type Revocation } from '../inspection/messages.js';
+import { encodeMessage, type Revocation } from '../inspection/messages.js';
 import type { EngineContext } from '../runtime/engine-context.js';
+import { holderId } from '../util/holder-id.js';
 
 /** What became of one holder. */
 interface Outcome {
