@@ -83,7 +83,7 @@ export function storeError(doing: string, cause: unknown, ended = false): LockSt
 
 /** What Redis or ioredis said, with the period that most of their messages lack. */
 function sentence(said: string): string {
-  return /[.!?…]$/.test(said) ? said : `${said}.`;
+  return /[.!?\u2026]$/.test(said) ? said : `${said}.`;
 }
 
 function cureOf(said: string): string | undefined {
