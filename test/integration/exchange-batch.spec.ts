@@ -30,7 +30,10 @@ beforeEach(async () => {
   // Connected, and the server's clock known.
   await (await locks.service.acquire('warm')).release();
 });
-afterEach(() => locks.close());
+afterEach(() => {
+  server.resume(); // a test that failed may have left it paused
+  return locks.close();
+});
 
 /** The hashes of the scripts that the server runs during `work`. */
 async function scriptsOf(work: () => Promise<unknown>): Promise<string[]> {
