@@ -117,7 +117,7 @@ export class Session {
     const options: AcquireOptions = { ttl, renew, maxHold, minHold, ...accessOptions(operation) };
     const order = (this.#order += 1);
     const { name: session, program, index } = this.#place;
-    const maxWaiters = program.sessions[index].maxWaiters ?? undefined;
+    const { maxWaiters, autoPipelining } = program.sessions[index];
     const facts = {
       id,
       session,
@@ -133,7 +133,8 @@ export class Session {
       maxHold,
       minHold,
       fails,
-      maxWaiters,
+      maxWaiters: maxWaiters ?? undefined,
+      autoPipelining,
     };
     this.#record({ e: 'requested', at: sharedNow(), ...facts });
     const over = (): void => clearTimeout(timer);
