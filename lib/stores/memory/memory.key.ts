@@ -123,8 +123,8 @@ export class MemoryKey {
   }
 
   /**
-   * A new token gets a score behind all others, also behind those that have left and may return. A token that returns to the queue keeps its former score, and stands
-   * before a token with the same score.
+   * A new token gets a score behind all others, also behind those that have left and may return. A token that returns to
+   * the queue keeps its former score, and stands before a token with the same score.
    * @param former the token's score when it was in the queue before, in µs.
    */
   enqueue(token: string, former: number | undefined, now: number): void {

@@ -112,14 +112,21 @@ export class CommandTimeouts {
 
   #fire(readUntil: number): void {
     this.#timer = undefined;
-    for (let oldest = this.#pending.head; oldest !== undefined; oldest = this.#pending.head) {
-      const { until, unsent } = oldest.value;
-      const due = oldest.value.extendedTo ?? this.#extended(oldest.value, readUntil);
-      if (due > readUntil) return this.#arm(due);
-      this.#fail(oldest, this.#silent);
+    let next = Infinity;
+    for (const node of [...this.#pending.nodes()]) {
+      if (!node.listed) continue;
+      const { until, unsent, extendedTo = this.#extended(node.value, readUntil) } = node.value;
+      if (extendedTo > readUntil) next = Math.min(next, extendedTo);
+      if (until > readUntil) break;
+      // A command that has more time must not delay those behind it: their delay would count as one more computation.
+      if (extendedTo > readUntil) continue;
+      this.#fail(node, this.#silent);
       // A connection that is still being opened has another reason to be silent.
       if (!unsent) this.#onSilent(until);
     }
+    if (next === Infinity || this.idle) return;
+    (this.#timer as Timer | undefined)?.cancel(); // of a command that was added meanwhile, which is due later
+    this.#arm(next);
   }
 
   /**
