@@ -1,7 +1,8 @@
 // Builds both module formats. Only the compiler keeps the metadata of decorators, so it compiles first. esbuild then
 // joins the modules into one file for each entry point and one shared file, because Node takes longer to load 150 small
 // files. The CommonJS files are the joined files, converted. In each format, all entry points share one set of classes.
-// The parts that do not lead to Nest are one file, the core, which exists once, as CommonJS, for both formats.
+// The parts that do not lead to Nest are one file, the core, which exists once, as CommonJS, for both formats. The store on
+// Redis is another such file. The core loads it when the first store is opened.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -24,6 +25,18 @@ const ENTRIES = [
   'index',
   ...['store', 'testing', 'health', 'telemetry', 'dashboard', 'swagger'].map((name) => `${name}/index`),
 ];
+
+/**
+ * Two more files that exist once, as the core does. `import` is what the other files import in place of such a file until
+ * the build writes where it is. The core loads the store on Redis when a store is opened.
+ */
+const REDIS = { file: join(esm, 'redis.js'), source: 'stores/redis/index', import: 'part-redis' };
+const CONTRACT = {
+  file: join(esm, 'contract.js'),
+  source: 'testing/store-contract',
+  import: 'part-contract',
+};
+const PARTS = [REDIS, CONTRACT];
 
 const common = {
   outdir: esm,
@@ -153,8 +166,12 @@ async function coreOf(files, texts) {
   return text;
 }
 
-/** The core as CommonJS. It has plain exports, because a getter for each of 200 exports takes time at each start. */
-async function commonCore(text) {
+/**
+ * A file that exists once, as CommonJS. It has plain exports, because a getter for each of 200 exports takes time at each
+ * start.
+ * @param change changes the code that esbuild makes
+ */
+async function commonJsOf(text, change = (code) => code) {
   const { statements } = parsed(text);
   const body = statements.filter((statement) => !ts.isExportDeclaration(statement));
   const exported = statements
@@ -172,7 +189,30 @@ async function commonCore(text) {
     minifySyntax,
   };
   const { code } = await transform(body.map(({ pos, end }) => text.slice(pos, end)).join(''), options);
-  return `"use strict";${shortImports(ownNames(code))}module.exports={${exported.join(',')}};\n`;
+  return `"use strict";${shortImports(change(ownNames(code)))}module.exports={${exported.join(',')}};\n`;
+}
+
+/** Lets the core load the store on Redis when it uses it, and not when it is loaded itself. */
+function redisLater(code) {
+  const name = `import_${REDIS.import.replaceAll('-', '_')}`;
+  const later = code
+    .replaceAll(`${name}.`, `${name}().`)
+    .replace(`${name}=require("${REDIS.import}")`, `${name}=()=>require("./redis.js")`);
+  if (!later.includes(`${name}=()=>`) || !later.includes(`${name}().`))
+    throw new Error('The core does not load the store on Redis.');
+  return later;
+}
+
+/** Takes a file that exists once out of the others. @returns its text, which imports the core */
+function takePart({ file, import: name }, texts, inCore) {
+  const text = importFrom(CORE, file, texts.get(file), inCore);
+  const other = /from"(?!\.\/core\.js"|ioredis"|node:)([^"]+)"/.exec(text);
+  if (other !== null) throw new Error(`The part ${relative(esm, file)} imports ${other[1]}.`);
+  texts.delete(file);
+  const users = [...texts].filter(([, each]) => each.includes(`from"${name}"`));
+  if (users.length !== 1)
+    throw new Error(`${users.length} files import ${relative(esm, file)}, and not one.`);
+  return text;
 }
 
 /** Replaces the imports of files that were joined by one import of the joined file. */
@@ -193,17 +233,20 @@ function importFrom(target, file, text, joinedFiles) {
 }
 
 /**
- * Lets an ES module take the core's exports from the object that CommonJS has. For an import of the core by name, Node
- * would search the whole core for the names of its exports. That took 20 ms.
+ * Lets an ES module take the exports of a file that exists once from the object that CommonJS has. For an import by name,
+ * Node would search the whole file for the names of its exports. For the core, that took 20 ms.
  */
 function takeFromCommonJs(file, text) {
-  const taken = [];
-  const rest = text.replaceAll(/import\{([^}]*)\}from"[^"]*\/core\.js";/g, (_, names) => {
-    taken.push(names.replaceAll(/\s+as\s+/g, ':'));
+  const taken = new Map();
+  const rest = text.replaceAll(/import\{([^}]*)\}from"[^"]*\/(core|contract)\.js";/g, (_, names, part) => {
+    taken.set(part, [...(taken.get(part) ?? []), names.replaceAll(/\s+as\s+/g, ':')]);
     return '';
   });
-  if (taken.length === 0) return text;
-  return `import{core as $core}from"${pathTo(file, join(cjs, 'core-object.js'))}";const{${taken.join(',')}}=$core;${rest}`;
+  const lines = [...taken].map(
+    ([part, names]) =>
+      `import{${part} as $${part}}from"${pathTo(file, join(cjs, `${part}-object.js`))}";const{${names.join(',')}}=$${part};`,
+  );
+  return lines.join('') + rest;
 }
 
 function pathTo(file, target) {
@@ -305,9 +348,6 @@ function copyDeclarations() {
  * takes 60 ms. If an ES module is required, a loader such as tsx makes a second copy.
  */
 const CHOOSE = `'use strict';
-// Instrumentations (OpenTelemetry, Sentry) find ioredis when it is required, and change its exports.
-require('ioredis');
-
 /** Whether Nest is CommonJS, as it is up to Nest 11. */
 exports.isCommonJs = (() => {
   try {
@@ -348,6 +388,19 @@ module.exports = isCommonJs ? require('${up}cjs/${entry}.js') : undefined;
   );
 }
 
+/** Leaves the files that exist once out of those that import them. */
+const partsApart = {
+  name: 'parts-apart',
+  setup(setup) {
+    setup.onResolve({ filter: /^\./ }, ({ path, importer, kind }) => {
+      if (kind === 'entry-point') return undefined;
+      const target = join(dirname(importer), path);
+      const part = PARTS.find(({ source }) => target === join(compiled, `${source}.js`));
+      return part === undefined ? undefined : { path: part.import, external: true };
+    });
+  },
+};
+
 async function run() {
   rmSync(dist, { recursive: true, force: true });
   const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
@@ -358,8 +411,13 @@ async function run() {
   const joined = await build({
     ...common,
     define: { PACKAGE_VERSION: JSON.stringify(version) },
-    entryPoints: [...ENTRIES, CLI].map((entry) => join(compiled, `${entry}.js`)),
-    outbase: compiled,
+    entryPoints: Object.fromEntries(
+      [
+        ...[...ENTRIES, CLI].map((entry) => [entry, entry]),
+        ...PARTS.map(({ file, source }) => [relative(esm, file).slice(0, -'.js'.length), source]),
+      ].map(([name, source]) => [name, join(compiled, `${source}.js`)]),
+    ),
+    plugins: [partsApart],
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -373,10 +431,13 @@ async function run() {
   const short = (name) => shared.reduce((result, each, i) => result.replaceAll(each, `shared${i + 1}`), name);
   const texts = new Map(joined.outputFiles.map(({ path, text }) => [short(path), short(text)]));
   const inCore = nestFree(texts);
+  const parts = PARTS.map((part) => [part.file, takePart(part, texts, inCore)]);
   const modules = new Map([[CORE, await coreOf(inCore, texts)]]);
   const others = new Map();
   for (const [file, text] of texts) {
-    if (!inCore.includes(file)) others.set(file, importFrom(CORE, file, text, inCore));
+    if (inCore.includes(file)) continue;
+    const placed = text.replace(`"${CONTRACT.import}"`, `"${pathTo(file, CONTRACT.file)}"`);
+    others.set(file, importFrom(CORE, file, placed, inCore));
   }
   const entry = join(esm, 'index.js');
   const inMain = [entry, ...[...others.keys()].filter(isShared)];
@@ -400,8 +461,11 @@ async function run() {
     write(path, shortImports(ownNames(requireOptional(text))));
   }
   rmSync(CORE);
-  write(join(cjs, 'core.js'), await commonCore(modules.get(CORE)));
-  write(join(cjs, 'core-object.js'), `'use strict';\nexports.core = require('./core.js');\n`);
+  write(join(cjs, 'core.js'), await commonJsOf(modules.get(CORE), redisLater));
+  for (const [file, text] of parts)
+    write(join(cjs, relative(esm, file)), await commonJsOf(await shortLocals(ownNames(text))));
+  for (const name of ['core', 'contract'])
+    write(join(cjs, `${name}-object.js`), `'use strict';\nexports.${name} = require('./${name}.js');\n`);
   for (const [file, text] of modules) {
     if (file === CORE) continue;
     const program = file === join(esm, `${CLI}.js`) ? '#!/usr/bin/env node\n' : '';

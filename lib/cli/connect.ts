@@ -7,7 +7,7 @@ import { LockStoreError, redactError, redactUrl } from '../errors/index.js';
 import { LockInspection } from '../lock.inspection.js';
 import { messageOf } from '../stores/redis/errors/error-message.js';
 import { checkRedis } from '../stores/redis/opening/redis-option.js';
-import { RedisLockStore } from '../stores/redis/redis.store.js';
+import { loadRedis } from '../stores/redis/load-redis.js';
 import type { Arguments } from './input/arguments.js';
 import { UsageError } from './exit-codes.js';
 import type { OpenedLocks } from './inspector.js';
@@ -57,6 +57,7 @@ export async function openLocks(target: Target, warn: (message: string) => void)
   } finally {
     clearTimeout(timer);
   }
+  const { RedisLockStore } = loadRedis();
   const store = new RedisLockStore({
     client,
     prefix: target.prefix,

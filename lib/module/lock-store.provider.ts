@@ -5,8 +5,8 @@
 import type { LockStore } from '../core/contracts/store.contract.js';
 import type { StoreTarget } from './resolve-module-options.js';
 import type { ConnectionLog } from '../stores/redis/health/connection-log.js';
-import { type RedisConnection, connectRedis } from '../stores/redis/opening/redis-client.factory.js';
-import { RedisLockStore } from '../stores/redis/redis.store.js';
+import type { RedisConnection } from '../stores/redis/index.js';
+import { loadRedis } from '../stores/redis/load-redis.js';
 
 export class LockStoreProvider {
   #connection: RedisConnection | undefined;
@@ -15,6 +15,7 @@ export class LockStoreProvider {
   /** Only the store's provider calls this method, so a test that overrides the provider opens no connection. */
   open(target: StoreTarget, connectionName: string, log: ConnectionLog): LockStore {
     if (target.kind === 'store') return target.store;
+    const { RedisLockStore, connectRedis } = loadRedis();
     const { prefix, commandTimeout } = target;
     const connection = connectRedis(target.redis, { connectionName, commandTimeout, log });
     const { client, owned, database } = connection;

@@ -37,6 +37,47 @@ const PROGRAM = (load: string) => `
   console.log(JSON.stringify(found));
 })();`;
 
+/** Prints whether ioredis is loaded after the import, with locks in memory, and with locks on Redis. */
+const LOADED = (load: string) => `
+(async () => {
+  const isLoaded = () => Object.keys(require.cache).some((file) => file.includes('/node_modules/ioredis/'));
+  await (${load})('reflect-metadata');
+  const { NestFactory } = await (${load})('@nestjs/core');
+  const { LockModule, LockService, memoryStore } = await (${load})('nestjs-locked');
+  await (${load})('nestjs-locked/testing');
+  const found = { imported: isLoaded() };
+  const open = async (options) => {
+    class App {}
+    const root = { module: App, imports: [LockModule.forRoot(options)] };
+    return NestFactory.createApplicationContext(root, { logger: false });
+  };
+  const inMemory = await open({ store: memoryStore() });
+  await inMemory.get(LockService).using('key', () => undefined);
+  await inMemory.close();
+  found.inMemory = isLoaded();
+  // Nothing answers at this port, and an application starts all the same.
+  await (await open({ redis: 'redis://127.0.0.1:1' })).close();
+  found.onRedis = isLoaded();
+  console.log(JSON.stringify(found));
+})();`;
+
+/** An application that keeps its locks in memory, such as a unit test, pays for no client of Redis. */
+async function loadsRedisWhenUsed(app: string): Promise<void> {
+  const [cjs, esm] = [join(app, 'loaded.cjs'), join(app, 'loaded.mjs')];
+  await writeFile(cjs, LOADED('require'));
+  await writeFile(
+    esm,
+    `import { createRequire } from 'node:module';
+const require = createRequire(import.meta.url);${LOADED('(name) => import(name)')}`,
+  );
+  for (const file of [cjs, esm])
+    same(await printed(process.execPath, [file], { cwd: app }), {
+      imported: false,
+      inMemory: false,
+      onRedis: true,
+    });
+}
+
 async function missing(app: string): Promise<Array<Record<string, string | null>>> {
   const [cjs, esm] = [join(app, 'entries.cjs'), join(app, 'entries.mjs')];
   await writeFile(cjs, PROGRAM('require'));
@@ -62,6 +103,7 @@ export async function entries(tarball: string, into: string, nest: number): Prom
     const wrong = Object.entries(found).filter(([entry, name]) => name !== null && name !== NEEDS[entry]);
     same(wrong, []);
   }
+  await loadsRedisWhenUsed(app);
   const command = join(app, 'node_modules/.bin/nestjs-locked');
   const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   same((await run(command, ['--version'], { cwd: app })).trim(), version);

@@ -1,4 +1,4 @@
-/** Makes a client from the option `redis`. This is the only file that imports ioredis. */
+/** Makes a client from the option `redis`. Of the files of the module, only this one imports ioredis. */
 import { Redis } from 'ioredis';
 import { runOutside } from '../../../core/time/outside.js';
 import { DatabaseGuard } from '../health/database-guard.js';
