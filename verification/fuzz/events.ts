@@ -30,8 +30,6 @@ export interface Requested {
   readonly fails: boolean;
   /** The bound on waiters of its session, if there is one. */
   readonly maxWaiters?: number;
-  /** Whether the client of its session writes commands later than they are sent. */
-  readonly autoPipelining?: boolean;
 }
 
 /** The caller has the lock. `remaining` was read after `at`. */

@@ -474,15 +474,6 @@ describe('stuck', () => {
     } as const;
     expect(broken(hold(0, { id: 'x', ending: 2_001, ttl: 3_000 }), extended)).toEqual(['stuck', 'cause']);
   });
-
-  it('given a client with auto-pipelining, then a command may take twice as long, and no longer', () => {
-    const [call, began, ending, ended] = hold(0);
-    const pipelined = { ...call, autoPipelining: true };
-    const twice = ending.at + 2 * COMMAND_TIMEOUT;
-    expect(broken([call, began, ending, { ...ended, at: twice }])).toEqual(['stuck']);
-    expect(broken([pipelined, began, ending, { ...ended, at: twice }])).toEqual([]);
-    expect(broken([pipelined, began, ending, { ...ended, at: twice + COMMAND_TIMEOUT }])).toEqual(['stuck']);
-  });
 });
 
 describe('order', () => {

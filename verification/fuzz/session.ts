@@ -117,7 +117,7 @@ export class Session {
     const options: AcquireOptions = { ttl, renew, maxHold, minHold, ...accessOptions(operation) };
     const order = (this.#order += 1);
     const { name: session, program, index } = this.#place;
-    const { maxWaiters, autoPipelining } = program.sessions[index];
+    const maxWaiters = program.sessions[index].maxWaiters ?? undefined;
     const facts = {
       id,
       session,
@@ -133,8 +133,7 @@ export class Session {
       maxHold,
       minHold,
       fails,
-      maxWaiters: maxWaiters ?? undefined,
-      autoPipelining,
+      maxWaiters,
     };
     this.#record({ e: 'requested', at: sharedNow(), ...facts });
     const over = (): void => clearTimeout(timer);

@@ -1,7 +1,7 @@
 /**
  * No call is stuck. A call is settled within its wait and one `commandTimeout`. An aborted call is settled at once. A
- * release or an extension takes at most one `commandTimeout`. With auto-pipelining a command has up to twice that time. Time
- * in which the process, the proxies or Redis could not run does not count.
+ * release or an extension takes at most one `commandTimeout`. Time in which the process, the proxies or Redis could not
+ * run does not count.
  */
 import { type Call, type History, type Violation, settledAt } from '../history.js';
 import { stalled } from './disturbances.js';
@@ -15,7 +15,7 @@ export function settling(history: History): Violation[] {
 
 function* ofCall(history: History, call: Call): Generator<Violation> {
   const { id, at: requested, wait, abortedAt, hold, keys } = call;
-  const commandTimeout = history.commandTimeout * (call.autoPipelining === true ? 2 : 1);
+  const { commandTimeout } = history;
   const late = (what: string, from: number, at: number | undefined, bound: number): Violation[] => {
     const end = at ?? Infinity;
     if (end - from <= bound + MARGIN) return [];
