@@ -63,31 +63,28 @@ const LOADED = (load: string) => `
 
 /** An application that keeps its locks in memory, such as a unit test, pays for no client of Redis. */
 async function loadsRedisWhenUsed(app: string): Promise<void> {
-  const [cjs, esm] = [join(app, 'loaded.cjs'), join(app, 'loaded.mjs')];
-  await writeFile(cjs, LOADED('require'));
-  await writeFile(
-    esm,
-    `import { createRequire } from 'node:module';
-const require = createRequire(import.meta.url);${LOADED('(name) => import(name)')}`,
-  );
-  for (const file of [cjs, esm])
-    same(await printed(process.execPath, [file], { cwd: app }), {
-      imported: false,
-      inMemory: false,
-      onRedis: true,
-    });
+  for (const found of await inBothFormats(app, 'loaded', LOADED))
+    same(found, { imported: false, inMemory: false, onRedis: true });
 }
 
 async function missing(app: string): Promise<Array<Record<string, string | null>>> {
-  const [cjs, esm] = [join(app, 'entries.cjs'), join(app, 'entries.mjs')];
-  await writeFile(cjs, PROGRAM('require'));
-  await writeFile(esm, PROGRAM('(name) => import(name)'));
-  return Promise.all(
-    [cjs, esm].map(
-      async (file) =>
-        (await printed(process.execPath, [file], { cwd: app })) as Record<string, string | null>,
-    ),
+  return (await inBothFormats(app, 'entries', PROGRAM)) as Array<Record<string, string | null>>;
+}
+
+/** Runs a program as CommonJS and as an ES module. @returns what each of the two printed */
+async function inBothFormats(
+  app: string,
+  name: string,
+  program: (load: string) => string,
+): Promise<unknown[]> {
+  const [cjs, esm] = [join(app, `${name}.cjs`), join(app, `${name}.mjs`)];
+  await writeFile(cjs, program('require'));
+  await writeFile(
+    esm,
+    `import { createRequire } from 'node:module';
+const require = createRequire(import.meta.url);${program('(name) => import(name)')}`,
   );
+  return Promise.all([cjs, esm].map((file) => printed(process.execPath, [file], { cwd: app })));
 }
 
 /** @param nest the major version of Nest. @returns the folder of the application. */
